@@ -1,0 +1,120 @@
+"""One ffmpeg process: started, drained, waited for, killed. Used by the rest of this room only.
+
+Every ffmpeg runs in its own session, so a Ctrl-C reaches only the caller, who decides. Every long
+run hangs on a pipe of the caller's, so ffmpeg ends when the caller dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+from holocine_core.errors import MachineError
+
+_QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
+DISK_FULL = "No space left on device"
+# What ffmpeg says after it has said what went wrong.
+_AFTERMATH = (
+    "Conversion failed",
+    "Error opening input file",
+    "Error while filtering",
+    "Nothing was written",
+    "Output file is empty",
+    "Task finished",
+    "Terminating thread",
+    "frame=",
+    "video:",
+)
+
+
+def ffmpeg_exe() -> str:
+    """Path of the ffmpeg in use: ``IMAGEIO_FFMPEG_EXE``, or imageio-ffmpeg's own."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    try:
+        return str(get_ffmpeg_exe())
+    except RuntimeError as missing:
+        raise MachineError(
+            "no ffmpeg was found",
+            hint="reinstall imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to an ffmpeg",
+        ) from missing
+
+
+def url(path: Path) -> str:
+    """A path as ffmpeg reads it literally, whatever dashes, colons or percent signs it holds."""
+    return f"file:{path.absolute()}"
+
+
+class Run:
+    """One ffmpeg process whose stderr is drained while it works."""
+
+    def __init__(self, args: Sequence[str], *, level: str = "error", feed: bool = False) -> None:
+        exe = ffmpeg_exe()
+        self._lines: deque[str] = deque(maxlen=100_000)
+        try:
+            self.process = subprocess.Popen(
+                [exe, *_QUIET, level, *args],
+                stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as failed:
+            raise MachineError(
+                f"ffmpeg does not start: {failed.strerror}",
+                where=exe,
+                hint="reinstall imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to a working ffmpeg",
+            ) from failed
+        self._drain = Thread(target=self._read_log, daemon=True)
+        self._drain.start()
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.append(line.decode(errors="replace").rstrip("\n"))
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> BufferedReader:
+        assert isinstance(self.process.stdout, BufferedReader)
+        return self.process.stdout
+
+    def wait(self) -> int:
+        code = self.process.wait()
+        self._drain.join()
+        return code
+
+    def kill(self) -> None:
+        """End the process now and release its pipes."""
+        self.process.kill()
+        # Pipes first: behind a wrapper script the real ffmpeg outlives the kill until they close.
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # unsent bytes of a process that is gone
+                    pipe.close()
+        self.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self._lines)
+
+    @property
+    def reason(self) -> str:
+        """The line of the log that names the cause: a full disk, else the last telling one."""
+        lines = [re.sub(r"^(\[[^]]*\] )+", "", line) for line in self._lines if line.strip()]
+        full = [line for line in lines if DISK_FULL in line]
+        telling = [line for line in lines if not line.startswith(_AFTERMATH)]
+        return (full or telling or lines or [f"exit code {self.process.returncode}"])[-1]

@@ -1,0 +1,74 @@
+"""Named problems. Each says what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class HolocineError(Exception):
+    """Base of every problem a user is told about.
+
+    Args:
+        message: What is wrong, as one sentence without a final full stop.
+        where: ``file:line:column``, a path or a device; empty where nothing narrower is known.
+        hint: What to do next.
+    """
+
+    kind = "error"
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of an input file."""
+
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+class InputError(HolocineError):
+    """The input is at fault: repeating the call unchanged never helps."""
+
+    kind = "input"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.problems = tuple(problems) or (Problem(message, where, hint),)
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> InputError:
+        """One error for all of a file's problems, in file order."""
+        first = problems[0]
+        return cls(first.message, where=first.where, hint=first.hint, problems=problems)
+
+
+class MachineError(HolocineError):
+    """The machine is at fault: ffmpeg, weights, memory, disk, a lock held by another render."""
+
+    kind = "machine"
+
+
+class RenderError(HolocineError):
+    """A take failed although input and machine looked right."""
+
+    kind = "render"
+
+
+class Interrupted(HolocineError):
+    """The user asked to stop; everything finished so far is kept."""
+
+    kind = "interrupted"

@@ -1,0 +1,94 @@
+"""What the core reports while it works. The core never prints; whoever calls it decides.
+
+Every event is a frozen value; ``Emit`` receives them in the order things happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmStarted(Event):
+    film: str
+    takes: int
+    """Takes the film needs."""
+    to_shoot: int
+    """Takes that the work folder does not hold yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    model: str
+    part: str
+    seconds: float
+    placement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeStarted(Event):
+    scene: str
+    state: str
+    step: int
+    """Denoising steps already done (above 0 when a stopped take goes on)."""
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone(Event):
+    scene: str
+    step: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramesDecoded(Event):
+    scene: str
+    frames: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDone(Event):
+    scene: str
+    reused: bool
+    seconds: float
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeFailed(Event):
+    scene: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmDone(Event):
+    film: str
+    frames: int
+    seconds: float
+    up_to_date: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something a person should know; the work goes on as announced."""
+
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The emitter of those who do not listen."""

@@ -1,0 +1,283 @@
+"""Shot-aware attention for diffusers' Wan transformer (HoloCine, sections 3.2 and 3.3).
+
+Window cross-attention: video tokens of a shot attend to the global caption, their own shot's text
+and the padding. Sparse inter-shot self-attention: queries of a shot attend to all tokens of that
+shot and then to the summary tokens of every shot, its own included, so a shot's first latent frame
+counts twice in its softmax.
+
+Both are segment attentions: contiguous queries per shot, a list of keys per shot. Engines:
+
+- ``loop``: one scaled_dot_product_attention per shot. Any device, exact, differentiable.
+- ``varlen``: one packed call of torch's varlen attention. CUDA, bf16 or fp16, differentiable.
+- ``dense``: diffusers' attention dispatcher over all tokens, for full self-attention.
+
+Letters: B batch, N video token, L context row, H head, K head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Literal
+
+import torch
+from diffusers import WanTransformer3DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from torch import Tensor
+from torch.nn import functional as F
+
+from holocine_core.script.timeline import Span
+
+Engine = Literal["auto", "loop", "varlen"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotLayout:
+    """Where the shots of a scene lie among its tokens; the same for every item of a batch.
+
+    Args:
+        shots: Latent frames of every shot, end to end from 0.
+        frame_tokens: Video tokens of one latent frame.
+        windows: Per shot, the context rows its tokens attend to; None opens all rows to all.
+        sparse: Sparse inter-shot self-attention; otherwise all tokens see all.
+    """
+
+    shots: tuple[Span, ...]
+    frame_tokens: int
+    windows: tuple[tuple[int, ...], ...] | None = None
+    sparse: bool = False
+
+    def __post_init__(self) -> None:
+        edges = [0, *(span.stop for span in self.shots)]
+        if [span.start for span in self.shots] != edges[:-1] or not all(map(len, self.shots)):
+            raise ValueError("shots must follow each other from latent frame 0 and hold one each")
+        if self.windows is not None and len(self.windows) != len(self.shots):
+            raise ValueError(f"{len(self.windows)} text windows for {len(self.shots)} shots")
+
+    @property
+    def token_spans(self) -> tuple[Span, ...]:
+        n = self.frame_tokens
+        return tuple(Span(shot.start * n, shot.stop * n) for shot in self.shots)
+
+    @property
+    def summary(self) -> list[int]:
+        """The summary tokens: those of every shot's first latent frame."""
+        n = self.frame_tokens
+        return [t for shot in self.shots for t in range(shot.start * n, (shot.start + 1) * n)]
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Queries in contiguous runs, each with its own list of keys."""
+
+    queries: tuple[Span, ...]
+    keys: tuple[Tensor, ...]
+    """Per run, the positions of its keys [n], int64."""
+
+
+class ShotContext:
+    """The layout all processors of a network share.
+
+    Set it before a forward pass and leave it until the backward pass is over: gradient
+    checkpointing runs the forward twice.
+    """
+
+    def __init__(self) -> None:
+        self._layout: ShotLayout | None = None
+        self._segments: dict[tuple[str, torch.device], Segments | None] = {}
+
+    @property
+    def layout(self) -> ShotLayout:
+        if self._layout is None:
+            raise RuntimeError("no shot layout was set before the network ran")
+        return self._layout
+
+    @layout.setter
+    def layout(self, layout: ShotLayout) -> None:
+        if layout != self._layout:
+            self._segments.clear()
+        self._layout = layout
+
+    def self_segments(self, device: torch.device) -> Segments | None:
+        """Segments of self-attention; None where all tokens see all."""
+        return self._cached("self", device, _self_segments)
+
+    def text_segments(self, device: torch.device) -> Segments | None:
+        """Segments of cross-attention; None where all tokens see all rows."""
+        return self._cached("text", device, _text_segments)
+
+    def _cached(
+        self,
+        name: str,
+        device: torch.device,
+        make: Callable[[ShotLayout, torch.device], Segments | None],
+    ) -> Segments | None:
+        key = (name, device)
+        if key not in self._segments:
+            self._segments[key] = make(self.layout, device)
+        return self._segments[key]
+
+
+def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
+    if not layout.sparse:
+        return None
+    summary = torch.tensor(layout.summary, device=device)
+    keys = tuple(
+        torch.cat([torch.arange(span.start, span.stop, device=device), summary])
+        for span in layout.token_spans
+    )
+    return Segments(layout.token_spans, keys)
+
+
+def _text_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
+    if layout.windows is None:
+        return None
+    keys = tuple(torch.tensor(window, device=device) for window in layout.windows)
+    return Segments(layout.token_spans, keys)
+
+
+def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
+    """Segment attention, one fused kernel per shot.
+
+    Args:
+        q: Queries [B, N, H, K].
+        k: Keys [B, L, H, K].
+        v: Values [B, L, H, K].
+        segments: Runs of queries and their keys.
+
+    Returns:
+        [B, N, H, K].
+    """
+    outputs = []
+    for span, keys in zip(segments.queries, segments.keys, strict=True):
+        one = F.scaled_dot_product_attention(
+            q[:, span.start : span.stop].transpose(1, 2),
+            k.index_select(1, keys).transpose(1, 2),
+            v.index_select(1, keys).transpose(1, 2),
+        )
+        outputs.append(one.transpose(1, 2))
+    return torch.cat(outputs, dim=1)
+
+
+VarlenKernel = Callable[..., Tensor]
+
+
+def varlen_attention(
+    q: Tensor, k: Tensor, v: Tensor, segments: Segments, kernel: VarlenKernel | None = None
+) -> Tensor:
+    """Segment attention, all shots of all batch items in one packed kernel call.
+
+    Arguments as :func:`loop_attention`; ``kernel`` has the face of torch's ``varlen_attn``.
+    """
+    if kernel is None:
+        from torch.nn.attention.varlen import varlen_attn as kernel
+    assert kernel is not None
+    batch = q.shape[0]
+    rows = torch.cat(segments.keys)
+    q_lengths = [len(span) for span in segments.queries] * batch
+    k_lengths = [len(keys) for keys in segments.keys] * batch
+    packed = kernel(
+        q.flatten(0, 1),
+        k.index_select(1, rows).flatten(0, 1),
+        v.index_select(1, rows).flatten(0, 1),
+        _offsets(q_lengths, q.device),
+        _offsets(k_lengths, q.device),
+        max(q_lengths),
+        max(k_lengths),
+    )
+    return packed.unflatten(0, (batch, -1))
+
+
+def _offsets(lengths: Sequence[int], device: torch.device) -> Tensor:
+    return torch.tensor([0, *accumulate(lengths)], device=device, dtype=torch.int32)
+
+
+def varlen_available(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether torch's varlen attention runs there (flash attention: Ampere or newer, 16 bit)."""
+    if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def segment_attention(
+    q: Tensor, k: Tensor, v: Tensor, segments: Segments, engine: Engine = "auto"
+) -> Tensor:
+    """Segment attention by the named engine; ``auto`` takes varlen where it runs, else loop."""
+    if engine == "auto":
+        engine = "varlen" if varlen_available(q.device, q.dtype) else "loop"
+    return (varlen_attention if engine == "varlen" else loop_attention)(q, k, v, segments)
+
+
+class ShotAttnProcessor:
+    """Attention processor of one Wan attention layer, self or cross, that knows the shots.
+
+    Keeps diffusers' class attributes, so that backend switching and the like still find it.
+    """
+
+    _attention_backend: Any = None
+    _parallel_config: Any = None
+
+    def __init__(self, context: ShotContext, engine: Engine = "auto") -> None:
+        self.context = context
+        self.engine = engine
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        if attention_mask is not None:
+            raise ValueError("shot-aware attention builds its own masks")
+        crossing = encoder_hidden_states is not None
+        source = encoder_hidden_states if crossing else hidden_states
+        q = attn.norm_q(attn.to_q(hidden_states)).unflatten(2, (attn.heads, -1))
+        k = attn.norm_k(attn.to_k(source)).unflatten(2, (attn.heads, -1))
+        v = attn.to_v(source).unflatten(2, (attn.heads, -1))
+        if rotary_emb is not None:
+            q, k = rotate(q, *rotary_emb), rotate(k, *rotary_emb)
+        device = hidden_states.device
+        segments = (
+            self.context.text_segments(device) if crossing else self.context.self_segments(device)
+        )
+        if segments is None:
+            parallel = None if crossing else self._parallel_config
+            out = dispatch_attention_fn(
+                q, k, v, backend=self._attention_backend, parallel_config=parallel
+            )
+        else:
+            out = segment_attention(q, k, v, segments, self.engine)
+        out = out.flatten(2, 3).type_as(q)
+        return attn.to_out[1](attn.to_out[0](out))
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Wan's rotary embedding: neighbouring pairs of channels turn by the position's angle.
+
+    Args:
+        x: [B, N, H, K].
+        cos: [1, N, 1, K], every value twice in a row.
+        sin: As ``cos``.
+    """
+    even, odd = x[..., 0::2], x[..., 1::2]
+    c, s = cos[..., 0::2], sin[..., 1::2]
+    return torch.stack((even * c - odd * s, even * s + odd * c), dim=-1).flatten(-2).type_as(x)
+
+
+def install(
+    transformer: WanTransformer3DModel, context: ShotContext, engine: Engine = "auto"
+) -> None:
+    """Give every attention layer of a transformer a processor that follows ``context``.
+
+    Raises:
+        ValueError: For networks with image keys or fused projections, which HoloCine has not.
+    """
+    for block in transformer.blocks:
+        for attn in (block.attn1, block.attn2):
+            if attn.fused_projections or attn.add_k_proj is not None:
+                raise ValueError("shot-aware attention needs separate text-only projections")
+    names = transformer.attn_processors.keys()
+    transformer.set_attn_processor({name: ShotAttnProcessor(context, engine) for name in names})

@@ -1,0 +1,188 @@
+"""The table of model families: shapes, strides, defaults, sources and licences. No torch here.
+
+A model of the table and a folder on disk are described by the same value, so nothing downstream
+asks for a model's name: what differs is a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Attention = Literal["sparse", "full"]
+PROFILE_NAMES = ("draft", "standard", "final")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The sampling settings a profile stands for."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkShape:
+    """Dimensions of one diffusion transformer (all experts share them), as Wan names them."""
+
+    layers: int
+    width: int
+    heads: int
+    ffn: int
+    text_width: int
+    text_layers: int = 0
+    """Layers of the text encoder; 0 where unknown."""
+    latent_channels: int = 16
+    patch: int = 2
+    """Rows and columns of latents in one token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Files of one hub repository that a model needs."""
+
+    repo: str
+    revision: str | None
+    """Commit to fetch. None: no commit is published to pin to; the first pull records the one it
+    got in the model's lock file, and every later pull and verify holds to that."""
+    files: tuple[str, ...]
+    """Paths or glob patterns inside the repository."""
+    folder: str
+    """Where they lie below the models folder."""
+    licence: str
+    bytes: int
+    """Approximate download size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Everything about a model that can be known without loading it."""
+
+    name: str
+    summary: str
+    attention: Attention
+    """Self-attention the checkpoint was trained with."""
+    experts: int
+    """1, or 2 with a switch at ``boundary``."""
+    boundary: float
+    """Timesteps of at least ``boundary * 1000`` go to the high-noise expert."""
+    shape: NetworkShape
+    text_tokens: int
+    """Longest prompt in tokens."""
+    fps: int
+    max_frames: int
+    """Longest scene the model was trained on; longer ones are allowed with a warning."""
+    profiles: Mapping[str, Quality]
+    licence: str
+    temporal_stride: int = 4
+    spatial_stride: int = 8
+    weight_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each network in its storage type: text_encoder, transformer, vae."""
+    low_precision_timestep: bool = False
+    """Whether the timestep is cast to the network's type before its embedding, as HoloCine does."""
+    sources: tuple[Source, ...] = ()
+    embedded: str = ""
+    """Folder of the weights inside this package, for models that ship with it."""
+    note: str = ""
+    """What a user must know before trusting a film of this model."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Frame width and height are multiples of this many pixels."""
+        return self.spatial_stride * self.shape.patch
+
+
+HOLOCINE_LICENCE = (
+    "HoloCine project: CC BY-NC-SA 4.0 (non-commercial, share alike); Wan2.2: Apache-2.0"
+)
+
+WAN_14B = NetworkShape(
+    layers=40, width=5120, heads=40, ffn=13824, text_width=4096, text_layers=24
+)
+
+WAN_COMPONENTS = Source(
+    repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    revision="5be7df9619b54f4e2667b2755bc6a756675b5cd7",
+    files=("tokenizer/*", "text_encoder/*", "vae/*"),
+    folder="Wan2.2-T2V-A14B-Diffusers",
+    licence="Apache-2.0",
+    bytes=11_900_000_000,
+)
+
+
+def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
+    return ModelSpec(
+        name=f"holocine-14b-{attention}",
+        summary=summary,
+        attention=attention,
+        experts=2,
+        boundary=0.875,
+        shape=WAN_14B,
+        text_tokens=512,
+        fps=15,
+        max_frames=241,
+        profiles={
+            "draft": Quality(width=480, height=272, steps=20, guidance=5.0, shift=5.0),
+            "standard": Quality(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
+            "final": Quality(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
+        },
+        licence=HOLOCINE_LICENCE,
+        weight_bytes={
+            "text_encoder": 11_360_000_000,
+            "transformer": 28_580_000_000,
+            "vae": 507_600_000,
+        },
+        low_precision_timestep=True,
+        sources=(
+            Source(
+                repo="hlwang06/HoloCine",
+                revision=None,
+                files=tuple(
+                    f"HoloCine_dit/{attention}/{attention}_{noise}_noise.safetensors"
+                    for noise in ("high", "low")
+                ),
+                folder=".",
+                licence="CC BY-NC-SA 4.0",
+                bytes=57_200_000_000,
+            ),
+            WAN_COMPONENTS,
+        ),
+    )
+
+
+MODELS: Mapping[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            name="nano",
+            summary="The embedded model: small, ships with holocine, films on any CPU.",
+            attention="sparse",
+            experts=2,
+            boundary=0.875,
+            shape=NetworkShape(
+                layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1
+            ),
+            text_tokens=512,
+            fps=15,
+            max_frames=241,
+            profiles={
+                "draft": Quality(width=80, height=48, steps=4, guidance=3.0, shift=5.0),
+                "standard": Quality(width=112, height=64, steps=12, guidance=3.0, shift=5.0),
+                "final": Quality(width=112, height=64, steps=30, guidance=3.0, shift=5.0),
+            },
+            licence="Apache-2.0",
+            weight_bytes={"text_encoder": 200_000, "transformer": 250_000, "vae": 60_000},
+            embedded="nano",
+            note=(
+                "nano's weights are random for now: its films prove the pipeline, "
+                "cuts and resuming, and show no pictures yet"
+            ),
+        ),
+        _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),
+        _holocine_14b("sparse", "HoloCine-14B with sparse inter-shot attention: about twice as fast."),
+    )
+}

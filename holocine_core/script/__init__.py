@@ -1,0 +1,4 @@
+"""A YAML file comes in, a validated frozen screenplay goes out.
+
+May import: errors. No torch, no network.
+"""

@@ -1,0 +1,284 @@
+"""Screenplay text -> HoloCine's one prompt string, and the token ranges of its parts.
+
+The string is ``[global caption] G This scene contains N shots. [per shot caption] S1 [shot cut] S2
+...``. Characters become ``[character1]``, ``[character2]`` in order of appearance, with their look
+at the end of G.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from holocine_core.script.screenplay import Scene, Screenplay, Shot
+from holocine_core.script.timeline import Span
+
+GLOBAL = "[global caption]"
+PER_SHOT = "[per shot caption]"
+CUT = "[shot cut]"
+MARKERS = (GLOBAL, PER_SHOT, CUT)
+
+# How size, angle and movement read in a prompt: "Medium shot, low angle, the camera pushes in. ..."
+SIZE_WORDS: Mapping[str, str] = {
+    "extreme wide": "extreme wide shot",
+    "wide": "wide shot",
+    "full": "full shot",
+    "medium wide": "medium wide shot",
+    "medium": "medium shot",
+    "medium close-up": "medium close-up",
+    "close-up": "close-up",
+    "extreme close-up": "extreme close-up",
+    "insert": "insert shot",
+    "two-shot": "two-shot",
+    "over-the-shoulder": "over-the-shoulder shot",
+}
+ANGLE_WORDS: Mapping[str, str] = {
+    "eye-level": "eye-level",
+    "low": "low angle",
+    "high": "high angle",
+    "overhead": "overhead angle",
+    "dutch": "dutch angle",
+    "point of view": "point-of-view angle",
+}
+MOVEMENT_WORDS: Mapping[str, str] = {
+    "static": "the camera is static",
+    "pan left": "the camera pans left",
+    "pan right": "the camera pans right",
+    "tilt up": "the camera tilts up",
+    "tilt down": "the camera tilts down",
+    "push in": "the camera pushes in",
+    "pull out": "the camera pulls out",
+    "dolly in": "the camera dollies in",
+    "dolly out": "the camera dollies out",
+    "tracking": "the camera tracks the movement",
+    "crane up": "the camera cranes up",
+    "crane down": "the camera cranes down",
+    "zoom in": "the camera zooms in",
+    "zoom out": "the camera zooms out",
+    "orbit": "the camera orbits",
+    "handheld": "handheld camera",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A ``{name}`` in a text; ``name`` is None where a brace is stray."""
+
+    start: int
+    name: str | None
+
+
+_BRACES = re.compile(r"\{\{|\}\}|\{\s*([^{}]*?)\s*\}|[{}]")
+
+
+def mentions(text: str) -> Iterator[Mention]:
+    """Every ``{name}`` and every stray brace; ``{{`` and ``}}`` stand for braces."""
+    for found in _BRACES.finditer(text):
+        if found[0] in ("{{", "}}"):
+            continue
+        yield Mention(found.start(), found[1] if len(found[0]) > 1 and found[1] else None)
+
+
+def substitute(text: str, tags: Mapping[str, str]) -> str:
+    """Replace every ``{name}`` by its tag and ``{{``/``}}`` by braces.
+
+    Raises:
+        KeyError: A name without a tag.
+    """
+
+    def one(found: re.Match[str]) -> str:
+        return found[0][0] if found[0] in ("{{", "}}") else tags[found[1]]
+
+    return _BRACES.sub(one, text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenePrompt:
+    """A scene's text, ready for a text encoder.
+
+    Attributes:
+        text: The cleaned HoloCine prompt of the whole scene.
+        windows: Per shot, the prompt that holds the global caption and this shot only (``text:
+            per-shot`` encodes these one by one).
+        caption: The global caption as it enters ``text``.
+        captions: Each shot's caption as it enters ``text``.
+        shots: Each shot's caption as a person wrote it, for display.
+    """
+
+    text: str
+    windows: tuple[str, ...]
+    caption: str
+    captions: tuple[str, ...]
+    shots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawPrompt:
+    """The parts of a prompt in HoloCine's raw form."""
+
+    global_: str
+    shots: tuple[str, ...]
+
+
+def parse_raw(prompt: str) -> RawPrompt:
+    """Take HoloCine's raw form apart.
+
+    Raises:
+        ValueError: A marker is missing, doubled or out of order, or a shot has no text.
+    """
+    for marker in (GLOBAL, PER_SHOT):
+        if prompt.count(marker) != 1:
+            raise ValueError(f"a raw prompt holds {marker} exactly once")
+    before, rest = prompt.split(GLOBAL)
+    if before.strip():
+        raise ValueError(f"a raw prompt begins with {GLOBAL}")
+    if PER_SHOT not in rest:
+        raise ValueError(f"{PER_SHOT} comes after {GLOBAL}")
+    caption, shots_text = rest.split(PER_SHOT)
+    if CUT in caption:
+        raise ValueError(f"{CUT} stands between shots only")
+    shots = tuple(part.strip() for part in shots_text.split(CUT))
+    for i, shot in enumerate(shots, 1):
+        if not shot:
+            raise ValueError(f"shot {i} has no text")
+    return RawPrompt(caption.strip(), shots)
+
+
+def shot_count(scene: Scene) -> int:
+    """Shots of a scene in either form. Raises ValueError for a broken raw prompt."""
+    return len(parse_raw(scene.prompt).shots) if scene.prompt is not None else len(scene.shots or ())
+
+
+def scene_characters(scene: Scene) -> tuple[str, ...]:
+    """Names in order: as the scene lists them, or as its prompts first mention them."""
+    if scene.characters is not None:
+        return scene.characters
+    texts = [scene.global_, *(shot.prompt for shot in scene.shots or ())]
+    names = [m.name for text in texts for m in mentions(text) if m.name is not None]
+    return tuple(dict.fromkeys(names))
+
+
+def compose(screenplay: Screenplay, scene: Scene) -> ScenePrompt:
+    """The one place where a scene's text is put together.
+
+    Global caption: film style, scene text, then ``[characterN] is <look>.`` for each character,
+    then ``This scene contains N shots.`` unless it says so already. Shot: size, angle and movement,
+    then its prompt. A raw prompt passes unchanged but for the sentence with the shot count.
+    """
+    if scene.prompt is not None:
+        raw = parse_raw(scene.prompt)
+        return _assemble(raw.global_, raw.shots, raw.shots)
+    names = scene_characters(scene)
+    tags = {name: f"[character{i}]" for i, name in enumerate(names, 1)}
+    looks = [
+        sentence(f"{tags[name]} is {screenplay.characters[name].strip()}") for name in names
+    ]
+    style = sentence(screenplay.style)
+    setting = sentence(substitute(scene.global_, tags))
+    caption = " ".join(part for part in (style, setting, *looks) if part)
+    shots = scene.shots or ()
+    texts = tuple(substitute(compose_shot(shot), tags) for shot in shots)
+    return _assemble(caption, texts, tuple(shot.prompt.strip() for shot in shots))
+
+
+def compose_shot(shot: Shot) -> str:
+    """Size, angle and movement as a phrase before the prompt."""
+    phrases = [
+        words[value]
+        for words, value in (
+            (SIZE_WORDS, shot.size),
+            (ANGLE_WORDS, shot.angle),
+            (MOVEMENT_WORDS, shot.movement),
+        )
+        if value is not None
+    ]
+    if not phrases:
+        return shot.prompt
+    phrase = ", ".join(phrases)
+    return f"{phrase[0].upper()}{phrase[1:]}. {shot.prompt}"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop at its end, if it has any text."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?\"'" else f"{text}."
+
+
+def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> ScenePrompt:
+    count = f"This scene contains {len(texts)} shots."
+    if count not in caption:
+        caption = f"{caption} {count}".strip()
+    text = f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(t.strip() for t in texts)}"
+    windows = tuple(clean(f"{GLOBAL} {caption} {PER_SHOT} {t.strip()}") for t in texts)
+    return ScenePrompt(
+        text=clean(text),
+        windows=windows,
+        caption=clean(caption),
+        captions=tuple(clean(t) for t in texts),
+        shots=tuple(shown),
+    )
+
+
+def clean(text: str) -> str:
+    """The release's cleaning before tokenizing: ftfy, HTML unescaped twice, white space collapsed."""
+    import ftfy
+
+    return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRanges:
+    """Token ranges of a prompt's parts, each half-open, before the release's quirk is applied."""
+
+    global_: Span
+    shots: tuple[Span, ...]
+
+    def windows(self, length: int) -> tuple[tuple[int, ...], ...]:
+        """Per shot, the context positions its video tokens attend to, out of ``length``.
+
+        These are the global caption's tokens, the shot's own and the padding. The release takes
+        a range's end as included, so each range holds one token more than its text (its
+        neighbour's first, or the end-of-text token); its checkpoints were trained so.
+        """
+        largest = max(self.global_.stop, *(span.stop for span in self.shots))
+        padding = set(range(largest + 1, length))
+        shared = padding | _with_end(self.global_, length)
+        return tuple(tuple(sorted(shared | _with_end(span, length))) for span in self.shots)
+
+
+def _with_end(span: Span, length: int) -> set[int]:
+    return set(range(span.start, min(span.stop + 1, length)))
+
+
+def token_ranges(prompt: str, offsets: Sequence[tuple[int, int]]) -> TextRanges:
+    """Token ranges of a cleaned HoloCine prompt.
+
+    A token belongs to the first range its characters overlap: the global caption, then the shots in
+    order. Tokens without characters (end of text, padding) belong to none.
+
+    Args:
+        prompt: The cleaned prompt.
+        offsets: Start and end character of every token.
+
+    Raises:
+        ValueError: The prompt lacks a marker, or a part has no token.
+    """
+    start = prompt.index(GLOBAL)
+    shots_at = prompt.index(PER_SHOT)
+    ends = [found.end() for found in re.finditer(re.escape(CUT), prompt)]
+    bounds = [shots_at, *ends, len(prompt)]
+    parts = [(start, shots_at), *zip(bounds, bounds[1:], strict=False)]
+    members: list[list[int]] = [[] for _ in parts]
+    for token, (first, last) in enumerate(offsets):
+        if last <= first:
+            continue
+        for part, (low, high) in enumerate(parts):
+            if first < high and last > low:
+                members[part].append(token)
+                break
+    if any(not tokens for tokens in members):
+        raise ValueError("a part of the prompt has no token")
+    spans = [Span(tokens[0], tokens[-1] + 1) for tokens in members]
+    return TextRanges(global_=spans[0], shots=tuple(spans[1:]))

@@ -1,0 +1,274 @@
+"""The screenplay's validated form: frozen pydantic models, unknown keys refused, nothing coerced.
+
+What only the whole file can tell (names, timing, tokens) is checked by ``script.reader`` and
+``holocine_core.plan``, which know where everything stands in the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Size = Literal[
+    "extreme wide",
+    "wide",
+    "full",
+    "medium wide",
+    "medium",
+    "medium close-up",
+    "close-up",
+    "extreme close-up",
+    "insert",
+    "two-shot",
+    "over-the-shoulder",
+]
+Angle = Literal["eye-level", "low", "high", "overhead", "dutch", "point of view"]
+Movement = Literal[
+    "static",
+    "pan left",
+    "pan right",
+    "tilt up",
+    "tilt down",
+    "push in",
+    "pull out",
+    "dolly in",
+    "dolly out",
+    "tracking",
+    "crane up",
+    "crane down",
+    "zoom in",
+    "zoom out",
+    "orbit",
+    "handheld",
+]
+ProfileName = Literal["draft", "standard", "final"]
+FrameSize = Annotated[str, Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", examples=["832x480"])]
+"""Width x height in pixels."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Frames = Annotated[int, Field(ge=1, le=100_000)]
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
+    )
+
+
+class Shot(Frozen):
+    """One shot: what is seen, how long, and how it is filmed."""
+
+    prompt: Text
+    """What this shot shows. Characters are written as {name}."""
+    seconds: Seconds | None = None
+    """Length in seconds."""
+    frames: Frames | None = None
+    """Length in frames; instead of `seconds`."""
+    size: Size | None = None
+    """Shot size; goes before the prompt."""
+    angle: Angle | None = None
+    """Camera angle; goes before the prompt."""
+    movement: Movement | None = None
+    """Camera movement; goes before the prompt."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text_is_a_prompt(cls, value: Any) -> Any:
+        return {"prompt": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Shot:
+        if self.seconds is not None and self.frames is not None:
+            raise ValueError("a shot takes `seconds` or `frames`, not both")
+        return self
+
+
+class TransitionTo(Frozen):
+    """How a scene passes into the next one."""
+
+    kind: Literal["cut", "fade", "crossfade"] = "cut"
+    """cut; fade (through black, keeps the length); crossfade (scenes overlap)."""
+    seconds: Annotated[float, Field(ge=0, le=30)] = 0.5
+    """Length of a fade or crossfade."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_is_a_kind(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class Sound(Frozen):
+    """A sound file under a scene: starts with the scene and ends with it at the latest."""
+
+    file: Text
+    """Path, relative to the screenplay."""
+    gain: Annotated[float, Field(ge=-60, le=24)] = 0.0
+    """Loudness change in dB."""
+    fade_in: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Seconds."""
+    fade_out: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Seconds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_is_a_file(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
+class Scene(Frozen):
+    """What one diffusion pass makes: a global prompt and its shots."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] | None = None
+    """Short name, unique in the film; scene-1, scene-2 ... where absent."""
+    global_: Annotated[str, Field(alias="global")] = ""
+    """Setting, light, mood: what holds for all of the scene's shots."""
+    characters: tuple[str, ...] | None = None
+    """Names of the characters in this scene, in order; found in the prompts where absent."""
+    frames: Frames | None = None
+    """Length of the scene in frames; moved to the nearest 4t+1."""
+    seconds: Seconds | None = None
+    """Length of the scene in seconds; instead of `frames`."""
+    cuts: tuple[int | str, ...] | None = None
+    """Where each shot but the first begins: a frame number (37), seconds ("5.0s") or a timecode
+    ("00:00:08.20"). Instead of lengths on the shots; evenly spaced where both are absent."""
+    shots: Annotated[tuple[Shot, ...], Field(min_length=1)] | None = None
+    """The shots, in order; a plain text is a shot's prompt."""
+    prompt: Text | None = None
+    """HoloCine's raw form, `[global caption] ... [per shot caption] ... [shot cut] ...`, instead of
+    `global` and `shots`."""
+    seed: Seed | None = None
+    """This scene's own seed; the film's where absent."""
+    transition: TransitionTo = TransitionTo()
+    """How this scene passes into the next one."""
+    sound: Sound | None = None
+    """A sound file under this scene."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Scene:
+        if self.prompt is None and self.shots is None:
+            raise ValueError("a scene needs `shots` (or HoloCine's raw `prompt`)")
+        if self.prompt is not None and (self.shots is not None or self.global_):
+            raise ValueError("a raw `prompt` holds the global caption and all shots; drop the rest")
+        if self.seconds is not None and self.frames is not None:
+            raise ValueError("a scene takes `seconds` or `frames`, not both")
+        lengths = [s for s in self.shots or () if s.seconds is not None or s.frames is not None]
+        if self.cuts is not None and lengths:
+            raise ValueError("a scene takes `cuts` or lengths on its shots, not both")
+        return self
+
+
+class Adjusted(Frozen):
+    """Changes to one profile; what is left out stays the model's own."""
+
+    size: FrameSize | None = None
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Denoising steps; the time grows linearly with them."""
+    guidance: Annotated[float, Field(ge=1, le=30)] | None = None
+    """Pull of the prompt; 1 switches guidance off and halves the cost."""
+    shift: Annotated[float, Field(gt=0, le=50)] | None = None
+    """Timestep shift: higher spends more steps on layout, fewer on detail."""
+    sampler: Literal["euler", "unipc"] | None = None
+    """euler is the release's; unipc needs fewer steps."""
+
+
+class Profiles(Frozen):
+    """Changes to the model's quality profiles."""
+
+    draft: Adjusted = Adjusted()
+    standard: Adjusted = Adjusted()
+    final: Adjusted = Adjusted()
+
+
+class Deliver(Frozen):
+    """The form the finished film is handed on in."""
+
+    fps: Annotated[int, Field(ge=1, le=120)] | None = None
+    """Frame rate; editing programs want 24, 25 or 30."""
+    size: FrameSize | None = None
+    motion: Literal["plain", "interpolate"] = "plain"
+    """plain repeats frames; interpolate makes new ones between them."""
+
+
+class Video(Frozen):
+    """Encoding of the film."""
+
+    codec: Literal["h264", "h265", "prores"] = "h264"
+    quality: Annotated[int, Field(ge=0, le=51)] = 17
+    """Constant rate factor of h264 and h265: lower is better and larger."""
+
+
+class Lora(Frozen):
+    """A LoRA file laid over the model."""
+
+    file: Text
+    """Path, relative to the screenplay."""
+    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
+    expert: Literal["both", "high", "low"] = "both"
+    """Which of the two experts it is for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_is_a_file(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
+class Screenplay(Frozen):
+    """A film: one or more scenes and the settings they share."""
+
+    title: str | None = None
+    model: Text = "nano"
+    """nano, holocine-14b-sparse, holocine-14b-full, or a folder."""
+    profile: ProfileName = "standard"
+    """Quality: draft, standard or final."""
+    profiles: Profiles = Profiles()
+    """Changes to the profiles' steps, size, guidance, shift and sampler."""
+    fps: Annotated[int, Field(ge=1, le=60)] | None = None
+    """Frames per second of the model's film; its own where absent (15)."""
+    size: FrameSize | None = None
+    """Frame size of standard and final; drafts keep its shape, smaller."""
+    seed: Seed = 0
+    """Same seed, same machine, same settings: the same film."""
+    style: str = ""
+    """Look of the whole film; begins every scene's global caption."""
+    negative: str = ""
+    """What the film should not show."""
+    text: Literal["scene", "per-shot"] = "scene"
+    """scene: one encoding of the whole prompt, as HoloCine does. per-shot: each shot's window
+    (global caption and its own text) is encoded by itself, for scenes whose text is too long."""
+    attention: Literal["sparse", "full"] | None = None
+    """Self-attention between shots; what the model was trained with where absent."""
+    strict: bool = False
+    """Refuse cuts and lengths that would have to move to the frame grid."""
+    characters: dict[str, Text] = {}
+    """Name -> look. Written as {name} in prompts."""
+    scenes: Annotated[tuple[Scene, ...], Field(min_length=1)]
+    """The scenes, in order."""
+    deliver: Deliver = Deliver()
+    video: Video = Video()
+    lora: tuple[Lora, ...] = ()
+    """LoRA files laid over the model."""
+
+    @field_validator("characters")
+    @classmethod
+    def _names(cls, characters: dict[str, str]) -> dict[str, str]:
+        for name in characters:
+            if not name.isidentifier():
+                raise ValueError(f"'{name}' is no name: letters, digits and _ only")
+        return characters
+
+    def scene_ids(self) -> tuple[str, ...]:
+        """The id of every scene, given or by position."""
+        return tuple(scene.id or f"scene-{i}" for i, scene in enumerate(self.scenes, 1))
+
+
+SCENE_KEYS = frozenset(
+    field.alias or name for name, field in Scene.model_fields.items() if name not in {"characters"}
+)
+"""Keys of a scene that a one-scene film may write at its top level."""

@@ -1,0 +1,235 @@
+"""YAML text -> plain data, with the place of every value in the file.
+
+YAML 1.2's core rules: only true/false are booleans, ``1:30`` and ``no`` are text, dates are text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from holocine_core.errors import InputError, Problem
+
+Key = tuple[str | int, ...]
+"""Path of a value inside the data: ('scenes', 0, 'shots', 2, 'prompt')."""
+
+MAX_BYTES = 2_000_000
+MAX_VALUES = 50_000
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's core scalars only."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    (
+        "float",
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$"
+        r"|^\.(?:nan|NaN|NAN)$",
+        "-+.0123456789",
+    ),
+    ("null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
+):
+    _CoreLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}",
+        re.compile(_pattern),
+        [*_first, ""] if _tag == "null" else list(_first),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Plain data and where each part of it stands."""
+
+    path: Path
+    text: str
+    data: Any
+    places: Mapping[Key, tuple[int, int]]
+    key_places: Mapping[Key, tuple[int, int]]
+    problems: tuple[Problem, ...]
+
+    def place(self, key: Key, *, name: bool = False) -> tuple[int, int]:
+        """Line and column of a value (or of its key), or of the nearest thing around it."""
+        if name and key in self.key_places:
+            return self.key_places[key]
+        while key and key not in self.places:
+            key = key[:-1]
+        return self.places.get(key, (1, 1))
+
+    def where(self, key: Key, *, name: bool = False) -> str:
+        """``file:line:column`` of a value."""
+        line, column = self.place(key, name=name)
+        return f"{self.path}:{line}:{column}"
+
+
+def read_source(path: Path) -> Source:
+    """Read a YAML file.
+
+    Raises:
+        InputError: Where it can't be read or isn't YAML, with file:line:column.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"no screenplay at {path}", where=str(path), hint="`holocine new NAME` writes a starter"
+        ) from None
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror}", where=str(path)) from error
+    if len(raw) > MAX_BYTES:
+        raise InputError(
+            f"{path.name} has {len(raw):,} bytes; a screenplay has at most {MAX_BYTES:,}",
+            where=str(path),
+            hint="is this the right file?",
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"byte {error.start} is not UTF-8", where=f"{path}:{line}:1", hint="save it as UTF-8"
+        ) from error
+    return parse_source(text, path)
+
+
+def parse_source(text: str, path: Path) -> Source:
+    """Parse YAML text; ``path`` only names it in errors."""
+    try:
+        node = yaml.compose(text, Loader=_CoreLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        problem = " ".join(f"{error.problem or error.context}".split())
+        raise InputError(f"not valid YAML: {problem}", where=where, hint=_yaml_hint(problem)) from None
+    except yaml.YAMLError as error:
+        position = int(getattr(error, "position", 0))
+        line = text[:position].count("\n") + 1
+        raise InputError(
+            "not valid YAML: a character that can't be printed",
+            where=f"{path}:{line}:1",
+            hint="save it as plain UTF-8 text",
+        ) from None
+    except RecursionError:
+        raise InputError("nested too deeply", where=f"{path}:1:1") from None
+    if node is None:
+        raise InputError(
+            "the file is empty", where=f"{path}:1:1", hint="`holocine new NAME` writes a starter"
+        )
+    builder = _Builder(path)
+    try:
+        data = builder.build(node, ())
+    except RecursionError:
+        raise InputError("nested too deeply", where=f"{path}:1:1") from None
+    return Source(
+        path, text, data, builder.places, builder.key_places, tuple(builder.problems)
+    )
+
+
+def _yaml_hint(problem: str) -> str:
+    if "tab" in problem or "'\\t'" in problem:
+        return "indent with spaces, not tabs"
+    if "mapping values are not allowed" in problem:
+        return 'put a text with a colon between quotes: "Night: rain."'
+    return 'put texts that hold : # or begin with { [ " between quotes: "{name} smiles."'
+
+
+class _Builder:
+    """Turns YAML nodes into data and notes places; problems are collected, not raised."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.places: dict[Key, tuple[int, int]] = {}
+        self.key_places: dict[Key, tuple[int, int]] = {}
+        self.problems: list[Problem] = []
+        self._open: set[int] = set()
+        self._values = 0
+
+    def build(self, node: yaml.Node, key: Key) -> Any:
+        self.places[key] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise InputError(
+                f"more than {MAX_VALUES:,} values", where=f"{self.path}:1:1", hint="aliases repeat?"
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            self._problem(node, "an alias holds itself", "write the value out")
+            return None
+        self._open.add(id(node))
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.rsplit(":", 1)[-1] not in (
+            "seq",
+            "map",
+        ):
+            self._problem(node, f"tag '{node.tag}' is not understood here", "drop the tag")
+        if isinstance(node, yaml.SequenceNode):
+            built: Any = [self.build(item, (*key, i)) for i, item in enumerate(node.value)]
+        else:
+            built = self._mapping(node, key)
+        self._open.discard(id(node))
+        return built
+
+    def _mapping(self, node: yaml.Node, key: Key) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for name_node, value_node in node.value:
+            if not isinstance(name_node, yaml.ScalarNode):
+                self._problem(name_node, "a key must be a plain word", _BRACE_HINT)
+                continue
+            name = str(name_node.value)
+            if name in first:
+                self._problem(
+                    name_node,
+                    f"key '{name}' stands twice; first in line {first[name]}",
+                    "keep one of them",
+                )
+                continue
+            first[name] = name_node.start_mark.line + 1
+            place = (name_node.start_mark.line + 1, name_node.start_mark.column + 1)
+            self.key_places[(*key, name)] = place
+            result[name] = self.build(value_node, (*key, name))
+        return result
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text = str(node.value)
+        kind = node.tag.rsplit(":", 1)[-1]
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() == "true"
+        if kind in ("int", "float"):
+            return self._number(node, text, kind)
+        if kind != "str":
+            self._problem(node, f"tag '{node.tag}' is not understood here", "drop the tag")
+            return text
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            self._problem(node, "a text with a broken character (surrogate)", "retype it")
+            return ""
+        return text
+
+    def _number(self, node: yaml.ScalarNode, text: str, kind: str) -> int | float:
+        try:
+            number = int(text) if kind == "int" and len(text) <= 30 else float(text)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number) and (kind == "float" or isinstance(number, int)):
+            return number
+        self._problem(node, f"'{text[:40]}' is no usable number", "write a finite number")
+        return 0
+
+    def _problem(self, node: yaml.Node, message: str, hint: str) -> None:
+        mark = node.start_mark
+        self.problems.append(Problem(message, f"{self.path}:{mark.line + 1}:{mark.column + 1}", hint))
+
+
+_BRACE_HINT = 'a text that begins with {name} needs quotes: "{name} smiles."'

@@ -1,0 +1,73 @@
+"""Frames <-> latents through the video VAE. Normalisation lives only here.
+
+Letters: B batch, C channel, F latent frame, T pixel frame, H W rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Frames = NDArray[np.uint8]
+"""RGB frames [T, H, W, 3], 0 to 255."""
+
+
+def _statistics(vae: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    mean = torch.tensor(vae.config.latents_mean, dtype=torch.float32, device=like.device)
+    std = torch.tensor(vae.config.latents_std, dtype=torch.float32, device=like.device)
+    return mean.view(1, -1, 1, 1, 1), std.view(1, -1, 1, 1, 1)
+
+
+@torch.no_grad()
+def decode(vae: Any, latents_BCFHW: Tensor) -> Iterator[Frames]:
+    """Decode latent frame by latent frame: one pixel frame, then four at a time.
+
+    Bit-identical to ``vae.decode`` but for holding one latent frame's pixels at a time: the
+    causal convolutions' cache carries what later frames need. The caller may stop early; the cache
+    is cleared either way.
+
+    Args:
+        vae: An ``AutoencoderKLWan``.
+        latents_BCFHW: Normalised latents of one scene, B = 1.
+    """
+    parameter = next(vae.parameters())
+    latents = latents_BCFHW.to(parameter.device, torch.float32)
+    mean, std = _statistics(vae, latents)
+    vae.clear_cache()
+    try:
+        # post_quant_conv is pointwise in time: frame by frame gives the same bits, in less memory.
+        for i in range(latents.shape[2]):
+            z = (latents[:, :, i : i + 1] * std + mean).to(parameter.dtype)
+            vae._conv_idx = [0]
+            pixels = vae.decoder(
+                vae.post_quant_conv(z),
+                feat_cache=vae._feat_map,
+                feat_idx=vae._conv_idx,
+                first_chunk=i == 0,
+            )
+            yield to_frames(pixels[0])
+    finally:
+        vae.clear_cache()
+
+
+@torch.no_grad()
+def encode(vae: Any, frames: Frames) -> Tensor:
+    """Encode a clip of 4t+1 frames to its normalised latents [1, C, F, H, W], float32."""
+    parameter = next(vae.parameters())
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
+    pixels = pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
+    latents = vae.encode(pixels).latent_dist.mode().float()
+    mean, std = _statistics(vae, latents)
+    return (latents - mean) / std
+
+
+def to_frames(pixels_CTHW: Tensor) -> Frames:
+    """Pixels in -1..1 (clamped) to RGB bytes, rounded to the nearest."""
+    scaled = (pixels_CTHW.float().clamp(-1, 1) + 1) * 127.5
+    array: Frames = scaled.round().to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
+    return np.ascontiguousarray(array)

@@ -1,0 +1,55 @@
+"""Flow matching, both directions: the renderer and the trainer share this file.
+
+x_sigma = (1 - sigma) * x0 + sigma * noise; the network predicts v = noise - x0 at timestep
+1000 * sigma.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+TRAIN_TIMESTEPS = 1000
+
+
+def shifted(sigma: float, shift: float) -> float:
+    """Sigma under a timestep shift: shift * s / (1 + (shift - 1) * s)."""
+    return shift * sigma / (1 + (shift - 1) * sigma)
+
+
+def schedule(steps: int, shift: float) -> tuple[float, ...]:
+    """The release's sigmas: ``steps`` of them from 1 down, without the final 0."""
+    return tuple(shifted(1 - i / steps, shift) for i in range(steps))
+
+
+def timestep(sigma: float) -> float:
+    """The network's time of a sigma, 0 to 1000."""
+    return TRAIN_TIMESTEPS * sigma
+
+
+def noisy(clean: Tensor, noise: Tensor, sigma: float | Tensor) -> Tensor:
+    """The point of the flow at ``sigma``: training walks out."""
+    return (1 - sigma) * clean + sigma * noise
+
+
+def target(clean: Tensor, noise: Tensor) -> Tensor:
+    """The velocity the network learns."""
+    return noise - clean
+
+
+def euler_step(x: Tensor, velocity: Tensor, sigma: float, sigma_next: float) -> Tensor:
+    """One step along the flow: sampling walks home."""
+    return x + velocity * (sigma_next - sigma)
+
+
+def loss_weights(shift: float) -> Sequence[float]:
+    """Loss weight of each of the 1000 training timesteps of the shifted schedule, mean 1."""
+    raw = [
+        math.exp(-2 * ((timestep(sigma) - TRAIN_TIMESTEPS / 2) / TRAIN_TIMESTEPS) ** 2)
+        for sigma in schedule(TRAIN_TIMESTEPS, shift)
+    ]
+    low = min(raw)
+    mean = sum(weight - low for weight in raw) / len(raw)
+    return [(weight - low) / mean for weight in raw]

@@ -1,0 +1,211 @@
+"""The work folder: fingerprint -> stored negative, clip or progress, each with its sidecar.
+
+A file is written under a temporary name, flushed and renamed; its sidecar is written last and is
+the proof that it exists. A file without a sidecar is debris. One render holds the folder at a time.
+The vault knows files and hashes, no scenes and no tensors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from holocine_core.errors import MachineError
+
+FORMAT = 1
+"""Version of the folder; part of every fingerprint."""
+
+Kind = Literal["negatives", "clips", "progress"]
+SUFFIX: Mapping[Kind, str] = {
+    "negatives": ".safetensors",
+    "clips": ".mkv",
+    "progress": ".safetensors",
+}
+
+
+def fingerprint(value: Any) -> str:
+    """16 hex digits that change when the value does.
+
+    Args:
+        value: Anything JSON can hold; the order of keys does not matter.
+    """
+    text = json.dumps({"format": FORMAT, "value": value}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def disk_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into a MachineError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = (
+            "free some space and run the same command again: what is finished is kept"
+            if full
+            else "check that the folder exists and may be written, or give another one"
+        )
+        why = "the disk is full" if full else (error.strerror or str(error))
+        raise MachineError(f"could not {doing}: {why}", where=str(path), hint=hint) from error
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file through a temporary name, so that it is there whole or not at all."""
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        write(part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file whole."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+    def write(part: Path) -> None:
+        part.write_text(text, encoding="utf-8")
+
+    write_whole(path, write)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where the file is missing or not whole."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something the vault holds."""
+
+    key: str
+    path: Path
+    sidecar: Mapping[str, Any]
+
+
+class Vault:
+    """A work folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, kind: Kind, key: str) -> Path:
+        return self.folder / kind / f"{key}{SUFFIX[kind]}"
+
+    def find(self, kind: Kind, key: str) -> Entry | None:
+        """The entry, if its file is as long as its sidecar says."""
+        path = self.path(kind, key)
+        sidecar = read_json(path.with_suffix(".json"))
+        if sidecar is None or not path.is_file() or path.stat().st_size != sidecar.get("bytes"):
+            return None
+        return Entry(key, path, sidecar)
+
+    def keep(
+        self,
+        kind: Kind,
+        key: str,
+        write: Callable[[Path], None],
+        sidecar: Mapping[str, Any],
+    ) -> Entry:
+        """Store a file and then its sidecar.
+
+        Raises:
+            MachineError: Disk full, folder not writable.
+        """
+        path = self.path(kind, key)
+        with disk_errors(f"keep {kind[:-1] if kind != 'progress' else kind} {key}", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, write)
+            whole = {**sidecar, "bytes": path.stat().st_size}
+            write_json(path.with_suffix(".json"), whole)
+        return Entry(key, path, whole)
+
+    def drop(self, kind: Kind, key: str) -> None:
+        """Remove an entry, its sidecar first."""
+        path = self.path(kind, key)
+        with disk_errors("remove", path):
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+    def entries(self, kind: Kind) -> list[Entry]:
+        """Everything of a kind, oldest first."""
+        sidecars = sorted(
+            (self.folder / kind).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime_ns
+        )
+        found = (self.find(kind, path.stem) for path in sidecars)
+        return [entry for entry in found if entry is not None]
+
+    @contextlib.contextmanager
+    def locked(self, command: str) -> Iterator[None]:
+        """Hold the folder; the system lets go of it however the process ends.
+
+        Raises:
+            MachineError: Another render holds it (says which), or the folder can't be written.
+        """
+        lock = self.folder / "lock"
+        with disk_errors("open the work folder", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _held(handle, self.folder) from None
+            holder = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+                "command": command,
+            }
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(holder).encode(), 0)
+            self._sweep()
+            yield
+        finally:
+            os.close(handle)
+
+    def _sweep(self) -> None:
+        """Remove what a killed render left half written."""
+        for part in self.folder.glob("*/.*.part*"):
+            part.unlink(missing_ok=True)
+
+
+def _held(handle: int, folder: Path) -> MachineError:
+    raw = os.pread(handle, 4096, 0)
+    try:
+        holder = json.loads(raw)
+    except ValueError:
+        holder = {}
+    who = (
+        f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} "
+        f"({holder.get('command')})"
+        if holder
+        else "another process"
+    )
+    return MachineError(
+        f"another render is using this work folder: {who}",
+        where=str(folder),
+        hint="wait for it, or give this render its own folder with --work",
+    )
