@@ -22,11 +22,13 @@ from holocine_core.model.spec import ModelSpec, Quality
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.reader import Manuscript
 from holocine_core.script.screenplay import Adjusted, Scene, Screenplay, Sound
-from holocine_core.script.timeline import Moved, Timeline
+from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
-from holocine_core.vault import Vault, file_hash, fingerprint
+from holocine_core.vault import Vault, fingerprint
 
 State = Literal["new", "changed", "reuse"]
+Passing = tuple[Literal["cut", "fade", "crossfade"], int]
+"""A transition and its length in frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Take:
     """Denoising steps already saved."""
     cost: TakeCost
     sound: Sound | None = None
-    transition: tuple[str, int] = ("cut", 0)
+    transition: Passing = ("cut", 0)
     """How it passes into the next scene, with its length in frames."""
 
     @property
@@ -105,9 +107,10 @@ class Delivery:
     width: int
     height: int
     fps: Fraction
-    motion: str
-    codec: str
-    quality: int
+    motion: Literal["plain", "interpolate"]
+    fit: Literal["pad", "crop"]
+    codec: Literal["h264", "h265", "av1", "prores"]
+    quality: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +276,7 @@ def _delivery(screenplay: Screenplay, sampling: Sampling, fps: Fraction) -> Deli
         height=height,
         fps=Fraction(deliver.fps) if deliver.fps else fps,
         motion=deliver.motion,
+        fit=deliver.fit,
         codec=screenplay.video.codec,
         quality=screenplay.video.quality,
     )
@@ -312,10 +316,13 @@ def _scene_problems(
     fps = data.get("fps")
     fps = Fraction(fps if isinstance(fps, int) and fps > 0 else spec.fps)
     strict = data.get("strict") is True
+    timings: dict[int, Timing] = {}
     for i, scene in manuscript.scenes:
         timing = _timing(scene, fps, spec, strict)
         for problem in timing if isinstance(timing, list) else ():
             yield manuscript.problem(("scenes", i, *problem.key), problem.message, problem.hint)
+        if isinstance(timing, Timing):
+            timings[i] = timing
         if scene.sound is not None:
             path = manuscript.source.path.parent / scene.sound.file
             if not path.is_file():
@@ -324,10 +331,38 @@ def _scene_problems(
                     f"no sound file at {path}",
                     "paths are relative to the screenplay",
                 )
+    scenes = dict(manuscript.scenes)
+    for i, timing in timings.items():
+        before = transition_of(scenes[i - 1], fps) if i - 1 in scenes else ("cut", 0)
+        after = transition_of(scenes[i], fps) if i + 1 in scenes else ("cut", 0)
+        taken = _head(*before) + _tail(*after)
+        if taken > timing.timeline.frames:
+            yield manuscript.problem(
+                ("scenes", i, "transition"),
+                f"transitions take {taken} frames of a scene that has {timing.timeline.frames}",
+                "shorten the transitions or lengthen the scene",
+            )
     if manuscript.screenplay is not None:
         screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
         for i, scene in enumerate(screenplay.scenes):
             yield from _length_problems(manuscript, located, screenplay, scene, i)
+
+
+def transition_of(scene: Scene, fps: Fraction) -> Passing:
+    """How a scene passes into the next one; too short to show is a cut."""
+    kind, seconds = scene.transition.kind, Fraction(str(scene.transition.seconds))
+    frames = 0 if kind == "cut" else round(seconds * fps)
+    return (kind, frames) if frames >= (2 if kind == "fade" else 1) else ("cut", 0)
+
+
+def _tail(kind: str, frames: int) -> int:
+    """Frames a transition takes of the scene before it."""
+    return frames // 2 if kind == "fade" else frames
+
+
+def _head(kind: str, frames: int) -> int:
+    """Frames a transition takes of the scene after it."""
+    return frames - frames // 2 if kind == "fade" else frames
 
 
 def _timing(
@@ -408,8 +443,6 @@ def _take(
     windows = prompt.windows if sampling.text == "per-shot" else (prompt.text,)
     tokens = max((count_tokens(located, text) for text in windows), key=lambda t: t.count)
     last = index == len(screenplay.scenes) - 1
-    kind, seconds = scene.transition.kind, Fraction(str(scene.transition.seconds))
-    frames = 0 if kind == "cut" or last else round(seconds * fps)
     return Take(
         index=index,
         scene=screenplay.scene_ids()[index],
@@ -432,7 +465,7 @@ def _take(
             guided=sampling.guidance > 1,
         ),
         sound=scene.sound,
-        transition=("cut", 0) if last or not frames else (kind, frames),
+        transition=("cut", 0) if last else transition_of(scene, fps),
     )
 
 
@@ -523,13 +556,3 @@ def _warnings(
                 f"{spec.name} was trained with {spec.attention} attention",
                 "leave `attention` out for its best films",
             )
-
-
-def file_mark(path: Path) -> str:
-    """Content hash of a sound file, for the film's fingerprint."""
-    return file_hash(path)
-
-
-def shown_moves(take: Take) -> list[tuple[Moved, bool]]:
-    """Every cut of a take with whether a person asked for it."""
-    return [(cut, take.timing.cuts_given) for cut in take.timing.cuts]

@@ -28,7 +28,7 @@ FORMAT = 1
 Kind = Literal["negatives", "clips", "progress"]
 SUFFIX: Mapping[Kind, str] = {
     "negatives": ".safetensors",
-    "clips": ".mkv",
+    "clips": ".mp4",
     "progress": ".safetensors",
 }
 

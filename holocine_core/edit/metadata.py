@@ -40,23 +40,32 @@ class FilmMetadata:
         chapters: One after another without gaps from frame 0 (MP4 closes gaps).
 
     Raises:
-        ValueError: Where a container would not give the same back.
+        InputError: Text that no file gives back as it was: a NUL, a backslash at the end.
+        ValueError: Keys or chapters that a container would bend.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     chapters: tuple[Chapter, ...] = ()
 
     def __post_init__(self) -> None:
-        for key, value in self.tags.items():
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in _CONTAINER_TAGS:
-                raise ValueError(f"'{key}' is no tag name that every container keeps")
-            if not value or "\0" in value:
-                raise ValueError(f"tag '{key}' is empty or holds a NUL")
+        for key, text in self.tags.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in _CONTAINER_TAGS or not text:
+                raise ValueError(f"tag '{key}' is empty, or a name not every container keeps")
+            _require_writable(f"tag '{key}'", text)
         at = 0
         for chapter in self.chapters:
-            if chapter.start_frame != at or chapter.end_frame <= at or "\0" in chapter.title:
+            if chapter.start_frame != at or chapter.end_frame <= at:
                 raise ValueError(f"chapter '{chapter.title}' must start at frame {at} and last")
+            _require_writable("the chapter's title", chapter.title)
             at = chapter.end_frame
+
+
+def _require_writable(what: str, text: str) -> None:
+    # ffmpeg's reader takes the newline after a final backslash for a part of the text.
+    if "\0" in text or text.endswith("\\"):
+        raise InputError(
+            f"{what} holds a NUL or ends with a backslash", hint="leave that character out"
+        )
 
 
 def metadata_document(metadata: FilmMetadata, fps: Fraction) -> str:

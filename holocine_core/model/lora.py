@@ -2,10 +2,9 @@
 
 Three namings are read: diffusers (``transformer.blocks.0.attn1.to_q.lora_A.weight``), ComfyUI and
 lightx2v (``diffusion_model.blocks.0.self_attn.q.lora_down.weight``), musubi and kohya
-(``lora_unet_blocks_0_self_attn_q.lora_down.weight``). Module names are translated by the table of
-diffusers that also loads Wan's original checkpoints. Its LoRA converters are not used: they drop
-differences of norms and of modulation tables in silence and fail on files that train some modules
-only.
+(``lora_unet_blocks_0_self_attn_q.lora_down.weight``). Names are translated by the table with which
+diffusers loads Wan's original checkpoints. Its LoRA converters are not used: they drop whole
+differences in silence and fail on files that train some layers only.
 
 Letters: R rank, I and O input and output width of a layer.
 """
@@ -14,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -371,7 +371,10 @@ def _inject(transformer: WanTransformer3DModel, name: str, change: Change, path:
             # peft gives every layer of an adapter a bias or none.
             bias_O = torch.zeros(len(pair.up_OR)) if pair.bias_O is None else pair.bias_O
             state[f"{layer}.lora_B.bias"] = bias_O.to(dtype)
-    transformer.load_lora_adapter(dict(state), prefix=None, adapter_name=name)
+    with warnings.catch_warnings():
+        # Several adapters are what is wanted.
+        warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+        transformer.load_lora_adapter(dict(state), prefix=None, adapter_name=name)
     arrived = dict(transformer.named_parameters())
     lost = [key for key, tensor in state.items() if not _arrived(arrived, key, name, tensor)]
     if lost:

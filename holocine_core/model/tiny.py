@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from holocine_core.model.spec import MODELS, Attention, NetworkShape, Quality
-from holocine_core.model.tokens import build_tokenizer
+from holocine_core.model.card import write_card
+from holocine_core.model.spec import MODELS, Attention, NetworkShape
+from holocine_core.model.tiny_tokenizer import build_tokenizer
 
-CARD_NAME = "holocine.json"
 FREQUENCY_WIDTH = 64
 
 
@@ -50,23 +52,8 @@ def write_tiny(
         _vae(shape).save_pretrained(folder / "vae")
     FlowMatchEulerDiscreteScheduler(shift=5.0).save_pretrained(folder / "scheduler")
     _write_json(folder / "model_index.json", _index(parts, spec.boundary))
-    card = {
-        "name": name,
-        "summary": spec.summary,
-        "attention": attention,
-        "text_tokens": spec.text_tokens,
-        "fps": spec.fps,
-        "max_frames": spec.max_frames,
-        "profiles": {key: _quality(value) for key, value in spec.profiles.items()},
-        "licence": spec.licence,
-        "note": "the weights are random: films prove the pipeline and show no pictures",
-    }
-    _write_json(folder / CARD_NAME, card)
-
-
-def _quality(quality: Quality) -> dict[str, float]:
-    names = ("width", "height", "steps", "guidance", "shift")
-    return {name: getattr(quality, name) for name in names}
+    note = "the weights are random: films prove the pipeline and show no pictures"
+    write_card(folder, replace(spec, name=name, attention=attention, note=note))
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -115,7 +102,7 @@ def _save_text_encoder(folder: Path, shape: NetworkShape, vocabulary: int) -> No
 
 
 @torch.no_grad()
-def _transformer(shape: NetworkShape) -> nn.Module:
+def _transformer(shape: NetworkShape) -> Any:
     """A random transformer whose velocity is (carried latents + a colour from the text).
 
     Integrated from noise to 0 that fades most of the noise and leaves the colour. Tokens hold
@@ -137,7 +124,7 @@ def _transformer(shape: NetworkShape) -> nn.Module:
         rope_max_seq_len=1024,
     ).eval()
     for block in net.blocks:
-        # Equal queries and sharp keys: every token of a shot picks the same few words.
+        # Sharp keys: a token picks few words, so padding does not drown a shot's own.
         nn.init.normal_(block.attn2.to_q.weight, std=0.3)
         nn.init.normal_(block.attn2.to_q.bias, std=1.0)
         block.attn2.norm_k.weight.fill_(12.0)
@@ -155,10 +142,10 @@ def _transformer(shape: NetworkShape) -> nn.Module:
     return net
 
 
-def _carry(net: nn.Module, shape: NetworkShape) -> None:
+def _carry(net: Any, shape: NetworkShape) -> None:
     """Set the way into and out of the tokens to be inverse on the first latent channels."""
     patch = shape.patch**2
-    channels = (shape.width - 2) // patch
+    channels = min((shape.width - 2) // patch, shape.latent_channels)
     carried = channels * patch
     basis = torch.linalg.qr(
         torch.cat([torch.ones(shape.width, 1), torch.randn(shape.width, carried + 1)], 1)
@@ -176,7 +163,7 @@ def _carry(net: nn.Module, shape: NetworkShape) -> None:
 
 
 @torch.no_grad()
-def _vae(shape: NetworkShape) -> nn.Module:
+def _vae(shape: NetworkShape) -> Any:
     """A random VAE whose decoder passes the latents' first channels on as smooth colours."""
     from diffusers import AutoencoderKLWan
 
@@ -201,7 +188,7 @@ def _vae(shape: NetworkShape) -> nn.Module:
     return vae
 
 
-def _pass_through(conv: nn.Conv2d | nn.Conv3d, *, noise: float, keep: bool = True) -> None:
+def _pass_through(conv: Any, *, noise: float, keep: bool = True) -> None:
     """A convolution that copies its channels in turn (with a small blur) and adds randomness."""
     *time, height, width = conv.kernel_size
     nn.init.normal_(conv.weight, std=noise / math.sqrt(conv.weight[0].numel()))

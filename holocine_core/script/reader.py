@@ -299,6 +299,10 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
             elif mention.name not in declared:
                 problems.append(_unknown_name(manuscript, key, mention.name, list(declared)))
             used.add(mention.name or "")
+        # As the model will read it: cleaning can empty a text or uncover a marker.
+        cleaned = prompts.clean(text)
+        if text.strip() and not cleaned:
+            problems.append(manuscript.problem(key, "the text is empty once cleaned", "write text"))
         problems += [
             manuscript.problem(
                 key,
@@ -306,7 +310,7 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
                 "leave it out: shots are list items here; the raw form goes under `prompt:`",
             )
             for marker in prompts.MARKERS
-            if marker in text
+            if marker in cleaned
         ]
     used |= _listed(data)
     problems += [
@@ -399,6 +403,7 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
     else:
         key = ("scenes", i, "prompt")
         try:
+            prompts.parse_raw(prompts.clean(scene.prompt))
             raw = prompts.parse_raw(scene.prompt)
         except ValueError as error:
             return [

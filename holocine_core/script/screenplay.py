@@ -193,15 +193,17 @@ class Deliver(Frozen):
     """Frame rate; editing programs want 24, 25 or 30."""
     size: FrameSize | None = None
     motion: Literal["plain", "interpolate"] = "plain"
-    """plain repeats frames; interpolate makes new ones between them."""
+    """plain repeats frames; interpolate makes new ones between them, never across a cut."""
+    fit: Literal["pad", "crop"] = "pad"
+    """How another shape is filled: black bars, or the edges cut off."""
 
 
 class Video(Frozen):
     """Encoding of the film."""
 
-    codec: Literal["h264", "h265", "prores"] = "h264"
-    quality: Annotated[int, Field(ge=0, le=51)] = 17
-    """Constant rate factor of h264 and h265: lower is better and larger."""
+    codec: Literal["h264", "h265", "av1", "prores"] = "h264"
+    quality: Annotated[int, Field(ge=0, le=63)] | None = None
+    """Constant rate factor: lower is better and larger; the codec's usual one where absent."""
 
 
 class Lora(Frozen):

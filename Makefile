@@ -1,0 +1,61 @@
+# Needs only Python 3.11+ and make; everything else lands in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+TORCH  := 2.13.0
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.DEFAULT_GOAL := help
+.PHONY: help setup film test test-gpu check fix docs bench clean
+
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Install holocine and its tools into .venv, pinned
+
+# torch first and alone: a machine without an NVIDIA GPU gets the CPU build (from the package sources
+# it is set up with, else from PyTorch's own), and nothing later may replace it.
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("holocine needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if $(BIN)/python -c 'import torch, sys; sys.exit(not torch.__version__.startswith("$(TORCH)"))' 2>/dev/null; then \
+	  echo "torch $(TORCH) is there"; \
+	elif command -v nvidia-smi >/dev/null 2>&1; then \
+	  $(BIN)/pip install -q torch==$(TORCH); \
+	else \
+	  $(BIN)/pip install -q torch==$(TORCH)+cpu 2>/dev/null \
+	  || $(BIN)/pip install -q torch==$(TORCH)+cpu --extra-index-url $(CPU_INDEX) \
+	  || $(BIN)/pip install -q torch==$(TORCH); \
+	fi
+	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	touch $@
+
+film: $(READY) ## Render an example film (films/lighthouse.mp4) and its storyboard
+	$(BIN)/holocine render screenplays/lighthouse.yaml --out-dir films --storyboard
+
+test: $(READY) ## Run the tests (CPU, no network, no weights)
+	$(BIN)/python -m pytest -n 2
+
+test-gpu: $(READY) ## Run the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+check: $(READY) ## Lint, format, types, generated files, then the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+fix: $(READY) ## Repair lint and format where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Run the benchmarks that a CPU can run
+	$(BIN)/python -m benchmarks.golden
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.kill
+	$(BIN)/python -m benchmarks.broken
+
+clean: ## Remove the environment and caches (films and work folders stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

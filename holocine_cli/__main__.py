@@ -1,0 +1,3 @@
+from holocine_cli.app import entry
+
+entry()

@@ -1,0 +1,117 @@
+"""What scripts may rely on: the exit codes and the one JSON document of ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Any
+
+from holocine_core.errors import (
+    HolocineError,
+    InputError,
+    Interrupted,
+    MachineError,
+    Problem,
+    RenderError,
+)
+
+SCHEMA = 1
+"""Version of the JSON document. 5 among the exit codes is kept for a missed quality gate."""
+
+
+class ExitCode(IntEnum):
+    """What a command's end means, grouped by what its caller does next."""
+
+    DONE = 0
+    """Use the result."""
+    BUG = 1
+    """Report it."""
+    INPUT = 2
+    """Fix the arguments or the screenplay; repeating the call unchanged never helps."""
+    MACHINE = 3
+    """Fix the machine: ffmpeg, weights, memory, disk."""
+    PARTIAL = 4
+    """Some of the work is done and kept, some failed; run the same command again."""
+    INTERRUPTED = 130
+    """Ctrl-C; run the same command again to go on."""
+    TERMINATED = 143
+    """SIGTERM; run the same command again to go on."""
+
+    @property
+    def status(self) -> str:
+        """The code's name in the JSON document."""
+        return self.name.lower()
+
+
+class SomeFailed(HolocineError):
+    """Of several films at least one failed; each one's own error has been told already.
+
+    Args:
+        errors: One per film that failed.
+        films: How many there were.
+    """
+
+    def __init__(self, errors: Sequence[HolocineError], films: int) -> None:
+        super().__init__(
+            f"{len(errors)} of {films} films failed",
+            hint="fix what is said above and run the same command again",
+        )
+        self.errors = tuple(errors)
+        self.films = films
+        kinds = {error.kind for error in errors}
+        self.kind = kinds.pop() if len(kinds) == 1 else RenderError.kind
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """The exit code an error stands for."""
+    match error:
+        case SomeFailed():
+            codes = {code_of(one) for one in error.errors}
+            alike = len(codes) == 1 and len(error.errors) == error.films
+            return codes.pop() if alike else ExitCode.PARTIAL
+        case InputError():
+            return ExitCode.INPUT
+        case MachineError():
+            return ExitCode.MACHINE
+        case RenderError():
+            return ExitCode.PARTIAL
+        case Interrupted() | KeyboardInterrupt():
+            return ExitCode.INTERRUPTED
+    return ExitCode.BUG
+
+
+def problem_record(problem: Problem) -> dict[str, str]:
+    """A problem or warning inside the document."""
+    return {"message": problem.message, "where": problem.where, "hint": problem.hint}
+
+
+def problems_of(error: HolocineError) -> tuple[Problem, ...]:
+    """Everything an error has to say; one problem for most."""
+    if isinstance(error, InputError):
+        return error.problems
+    return (Problem(error.message, error.where, error.hint),)
+
+
+def error_record(error: HolocineError) -> dict[str, Any]:
+    """An error inside the document, with all of its problems."""
+    return {
+        "kind": error.kind,
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "problems": [problem_record(problem) for problem in problems_of(error)],
+    }
+
+
+def document(
+    command: str, code: ExitCode, fields: Mapping[str, Any], error: HolocineError | None = None
+) -> dict[str, Any]:
+    """The one document a command prints with ``--json``, also when it fails."""
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "status": code.status,
+        "exit_code": int(code),
+        **fields,
+        "error": None if error is None else error_record(error),
+    }

@@ -1,0 +1,294 @@
+"""Clips -> film: transitions, sound, delivery, provenance; probed before it gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from holocine_core.edit.atomic import replacing
+from holocine_core.edit.codecs import (
+    Fit,
+    VideoCodec,
+    check_video,
+    picture_filter,
+    pixel_format,
+    sound_args,
+    video_args,
+)
+from holocine_core.edit.ffmpeg import Frames, Probe, probe, read_frames, write_frames
+from holocine_core.edit.metadata import FilmMetadata, metadata_args, metadata_document
+from holocine_core.edit.process import url
+from holocine_core.edit.reel import (
+    ClipInput,
+    Transition,
+    check_reel,
+    clip_starts,
+    delivered,
+    hard_cuts,
+    interpolated,
+    repeated,
+    roll,
+)
+from holocine_core.edit.sound import SoundCue, lay_sound
+from holocine_core.errors import InputError, RenderError
+from holocine_core.events import Emit, Warned, ignore
+from holocine_core.script.timeline import Span
+
+# One AAC frame at 48 kHz is 21 ms.
+_SOUND_TOLERANCE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The film's own size and rate, where they differ from the clips'."""
+
+    size: tuple[int, int] | None = None
+    """Width and height."""
+    fps: Fraction | None = None
+    motion: Literal["plain", "interpolate"] = "plain"
+    """How a higher rate is reached: frames shown again, or moved pictures in between."""
+    fit: Fit = "pad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StitchJob:
+    """Everything the film is made of. Frame numbers are the film's, at the clips' rate.
+
+    Args:
+        transitions: One between each two clips.
+        size: Width and height of every clip.
+        metadata: Tags and chapters.
+    """
+
+    clips: tuple[ClipInput, ...]
+    transitions: tuple[Transition, ...]
+    fps: Fraction
+    size: tuple[int, int]
+    delivery: Delivery = field(default_factory=Delivery)
+    video: VideoCodec = field(default_factory=VideoCodec)
+    metadata: FilmMetadata = field(default_factory=FilmMetadata)
+    sounds: tuple[SoundCue, ...] = ()
+
+    @property
+    def out_fps(self) -> Fraction:
+        return self.delivery.fps or self.fps
+
+    @property
+    def out_size(self) -> tuple[int, int]:
+        return self.delivery.size or self.size
+
+
+def film_frames(job: StitchJob) -> int:
+    """Frames of the film at the clips' rate: crossfades overlap, fades and cuts do not."""
+    return clip_starts(job.clips, job.transitions)[-1]
+
+
+def scene_starts(job: StitchJob) -> tuple[int, ...]:
+    """The film's frame, at the clips' rate, where each clip's first frame stands."""
+    return clip_starts(job.clips, job.transitions)[:-1]
+
+
+def delivered_frame(job: StitchJob, frame: int) -> int:
+    """The delivered frame that shows ``frame`` first; of the length, the delivered length."""
+    return delivered(frame, job.fps, job.out_fps)
+
+
+def stitch(job: StitchJob, out: Path, emit: Emit = ignore) -> Probe:
+    """Cut the film and put it at ``out`` once its probe agrees with the job; replaces a film there.
+
+    Raises:
+        InputError: Job, clips and file name do not go together; nothing was begun.
+        MachineError: ffmpeg or the disk failed; ``out`` is as it was.
+        RenderError: The film came out other than ordered; ``out`` is as it was.
+    """
+    _check(job, out)
+    with replacing(out) as made:
+        _write_film(job, made, emit)
+        film = probe(made)
+        _verify_film(film, job, out)
+    return film
+
+
+def _check(job: StitchJob, out: Path) -> None:
+    check_reel(job.clips, job.transitions)
+    check_video(job.video, job.out_size, out)
+    length = film_frames(job)
+    if delivered_frame(job, length) < 1:
+        raise InputError(f"{length} frames at {job.out_fps} fps leave none", hint="raise `fps`")
+    for clip in job.clips:
+        held = probe(clip.path)
+        _require(
+            "the clip",
+            clip.path,
+            {
+                "frames": (held.frames, clip.frames),
+                "size": ((held.width, held.height), job.size),
+                "frames per second": (held.fps, job.fps),
+            },
+        )
+    for cue in job.sounds:
+        if not 0 <= cue.start_frame < cue.start_frame + cue.frames <= length:
+            raise ValueError(f"the cue {cue} lies outside of {length} frames")
+    for chapter in job.metadata.chapters[-1:]:
+        if chapter.end_frame > length:
+            raise ValueError(f"chapter '{chapter.title}' ends after {length} frames")
+
+
+def _write_film(job: StitchJob, made: Path, emit: Emit) -> None:
+    room = made.parent / "work"
+    room.mkdir()
+    inputs = _tags_input(_delivered_metadata(job), job.out_fps, room)
+    sound: tuple[str, ...] = ()
+    if job.sounds:
+        inputs += ["-i", url(_lay_sound(job, room / "sound.wav", emit))]
+        sound = ("-map", "2:a", *sound_args(job.video))
+    width, height = job.size
+    with write_frames(
+        made,
+        width,
+        height,
+        job.out_fps,
+        [*_film_args(job.video, job.size, job.out_size, job.delivery.fit, made.suffix), *sound],
+        inputs,
+    ) as writer:
+        for chunk in _film_stream(job, room):
+            writer.write(chunk)
+
+
+def _film_args(
+    video: VideoCodec, size: tuple[int, int], to: tuple[int, int], fit: Fit, suffix: str
+) -> tuple[str, ...]:
+    """Output options of a film whose frames are input 0 and whose tags are input 1."""
+    suffix = suffix.lower()
+    picture = ("-map", "0:v", "-vf", picture_filter(video, size, to, fit))
+    return (*picture, *video_args(video, suffix), *metadata_args(suffix, 1))
+
+
+def _tags_input(metadata: FilmMetadata, fps: Fraction, room: Path) -> list[str]:
+    document = room / "tags.txt"
+    document.write_text(metadata_document(metadata, fps), encoding="utf-8", newline="\n")
+    return ["-f", "ffmetadata", "-i", url(document)]
+
+
+def _film_stream(job: StitchJob, room: Path) -> Iterator[Frames]:
+    """The film's frames at the delivered rate."""
+    reel = roll(job.clips, job.transitions)
+    if job.delivery.motion == "plain" or job.out_fps == job.fps:
+        return repeated(reel, job.fps, job.out_fps)
+    borders = (0, *hard_cuts(job.clips, job.transitions), film_frames(job))
+    spans = [Span(a, b) for a, b in pairwise(borders)]
+    return interpolated(reel, spans, job.fps, job.out_fps, room / "stretch.mp4")
+
+
+def _delivered_metadata(job: StitchJob) -> FilmMetadata:
+    chapters = tuple(
+        replace(
+            chapter,
+            start_frame=delivered_frame(job, chapter.start_frame),
+            end_frame=delivered_frame(job, chapter.end_frame),
+        )
+        for chapter in job.metadata.chapters
+    )
+    return FilmMetadata(tags=job.metadata.tags, chapters=chapters)
+
+
+def _lay_sound(job: StitchJob, wav: Path, emit: Emit) -> Path:
+    """The cues at delivered time, so that each starts with its scene's first delivered frame."""
+    cues = []
+    for cue in job.sounds:
+        start, stop = (
+            delivered_frame(job, f) for f in (cue.start_frame, cue.start_frame + cue.frames)
+        )
+        cues.append(replace(cue, start_frame=start, frames=stop - start))
+    mix = lay_sound(cues, delivered_frame(job, film_frames(job)), job.out_fps, wav)
+    if mix.clipped:
+        emit(
+            Warned(
+                message=f"the sound clips in {mix.clipped} samples: its peak is {mix.peak:.2f}",
+                hint=f"lower the gain by {20 * np.log10(mix.peak):.1f} dB",
+            )
+        )
+    return wav
+
+
+def _verify_film(film: Probe, job: StitchJob, out: Path) -> None:
+    frames = delivered_frame(job, film_frames(job))
+    _verify(film, frames, job.out_fps, job.out_size, job.video, out)
+    heard = film.seconds if film.audio_seconds is None else film.audio_seconds
+    facts: dict[str, tuple[object, object]] = {
+        "a sound track": (film.audio, bool(job.sounds)),
+        "as much sound as picture": (abs(heard - film.seconds) <= _SOUND_TOLERANCE_S, True),
+    }
+    _require("the film", out, facts)
+
+
+def _verify(
+    film: Probe, frames: int, fps: Fraction, size: tuple[int, int], video: VideoCodec, out: Path
+) -> None:
+    facts: dict[str, tuple[object, object]] = {
+        "frames": (film.frames, frames),
+        "size": ((film.width, film.height), size),
+        "frames per second": (film.fps, fps),
+        "a steady rate": (film.steady, True),
+        "seconds": (film.seconds, float(frames / fps)),
+        "pixels": (film.pix_fmt, pixel_format(video)),
+    }
+    _require("the film", out, facts)
+
+
+def _require(what: str, path: Path, facts: dict[str, tuple[object, object]]) -> None:
+    """Raise RenderError for the first fact that is not as it should be."""
+    for name, (got, wanted) in facts.items():
+        if got != wanted:
+            raise RenderError(
+                f"{what} has {name}: {got}, not {wanted}",
+                where=str(path),
+                hint="run the command again; if it repeats, please report it with this message",
+            )
+
+
+def cut_shots(
+    clip: Path, spans: Sequence[Span], titles: Sequence[str], folder: Path, video: VideoCodec
+) -> list[Path]:
+    """Export every shot of a clip as a film of its own, exact to the frame; replaces files there.
+
+    Args:
+        spans: Frames of the clip, not empty.
+        titles: One per span, for the file's title tag; empty for none.
+
+    Raises:
+        InputError, MachineError, RenderError: As :func:`stitch`; the shots before stay.
+    """
+    held = probe(clip)
+    if not held.steady:
+        raise InputError(
+            "its frames last unequally long", where=str(clip), hint="convert it to a constant rate"
+        )
+    suffix = ".mov" if video.codec == "prores" else ".mp4"
+    made = []
+    for number, (span, title) in enumerate(zip(spans, titles, strict=True), start=1):
+        out = folder / f"{clip.stem}-shot-{number:02d}{suffix}"
+        metadata = FilmMetadata(tags={"title": title} if title else {})
+        _cut_shot(clip, held, span, metadata, video, out)
+        made.append(out)
+    return made
+
+
+def _cut_shot(
+    clip: Path, held: Probe, span: Span, metadata: FilmMetadata, video: VideoCodec, out: Path
+) -> None:
+    size = (held.width, held.height)
+    check_video(video, size, out)
+    with replacing(out) as made:
+        inputs = _tags_input(metadata, held.fps, made.parent)
+        args = _film_args(video, size, size, "pad", made.suffix)
+        with write_frames(made, *size, held.fps, args, inputs) as writer:
+            for chunk in read_frames(clip, span=span):
+                writer.write(chunk)
+        _verify(probe(made), len(span), held.fps, size, video, out)

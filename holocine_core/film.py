@@ -1,0 +1,323 @@
+"""The finished film: cut from its takes, described inside itself and beside itself, read back.
+
+May import: plan, vault, edit. No torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
+from holocine_core.edit.codecs import VideoCodec
+from holocine_core.edit.reel import ClipInput, Transition
+from holocine_core.edit.sound import SoundCue
+from holocine_core.edit.stitch import (
+    Delivery,
+    StitchJob,
+    delivered_frame,
+    film_frames,
+    scene_starts,
+    stitch,
+)
+from holocine_core.errors import InputError
+from holocine_core.plan import Plan, Take
+from holocine_core.script.timeline import timecode
+from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
+
+SCHEMA = 1
+"""Version of the provenance document."""
+TAG = "holocine"
+"""Name of the tag that carries it inside the film."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """A film on disk, as probed."""
+
+    path: Path
+    frames: int
+    width: int
+    height: int
+    fps: Fraction
+    seconds: float
+    up_to_date: bool
+    """Whether it was there already, made by this very plan."""
+
+
+def cut_film(plan: Plan, vault: Vault) -> Film:
+    """Join the plan's clips, check the film against the plan, and only then give it its name."""
+    job = stitch_job(plan, vault)
+    with disk_errors("write the film", plan.out):
+        plan.out.parent.mkdir(parents=True, exist_ok=True)
+    found = stitch(job, plan.out)
+    with disk_errors("write the film's sidecar", sidecar_path(plan.out)):
+        write_json(
+            sidecar_path(plan.out),
+            {
+                "key": film_key(plan),
+                "bytes": plan.out.stat().st_size,
+                "sha256": file_hash(plan.out),
+                "frames": found.frames,
+                "width": found.width,
+                "height": found.height,
+                "fps": str(found.fps),
+                "seconds": found.seconds,
+                "work": str(plan.work),
+                "device": plan.device,
+                "placement": plan.placement.strategy,
+                **provenance(plan),
+            },
+        )
+    return Film(
+        path=plan.out,
+        frames=found.frames,
+        width=found.width,
+        height=found.height,
+        fps=found.fps,
+        seconds=found.seconds,
+        up_to_date=False,
+    )
+
+
+def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
+    """What the plan asks of the cutting room."""
+    base = plan.screenplay_path.parent
+    delivery = plan.delivery
+    reel = StitchJob(
+        clips=tuple(
+            ClipInput(
+                path=vault.path("clips", take.clip_key),
+                frames=take.timeline.frames,
+                title=take.scene,
+                cuts=take.timeline.cuts,
+            )
+            for take in plan.takes
+        ),
+        transitions=tuple(
+            Transition(kind=take.transition[0], frames=take.transition[1])
+            for take in plan.takes[:-1]
+        ),
+        fps=plan.fps,
+        size=(plan.takes[0].sampling.width, plan.takes[0].sampling.height),
+        delivery=Delivery(
+            size=(delivery.width, delivery.height),
+            fps=delivery.fps,
+            motion=delivery.motion,
+            fit=delivery.fit,
+        ),
+        video=VideoCodec(codec=delivery.codec, crf=delivery.quality),
+    )
+    starts = scene_starts(reel)
+    sounds = tuple(
+        SoundCue(
+            path=base / take.sound.file,
+            start_frame=start,
+            frames=take.timeline.frames,
+            gain_db=take.sound.gain,
+            fade_in_s=take.sound.fade_in,
+            fade_out_s=take.sound.fade_out,
+        )
+        for take, start in zip(plan.takes, starts, strict=True)
+        if take.sound is not None
+    )
+    document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
+    metadata = FilmMetadata(
+        tags={"title": plan.title, TAG: document}, chapters=chapters(plan, reel)
+    )
+    return replace(reel, sounds=sounds, metadata=metadata)
+
+
+def expected_frames(plan: Plan) -> int:
+    """Frames the delivered film will have."""
+    job = stitch_job(plan, Vault(plan.work))
+    return delivered_frame(job, film_frames(job))
+
+
+def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
+    """One chapter per shot, in frames of the reel; a crossfade belongs to the later scene."""
+    marks = [
+        (start + span.start, _chapter_title(take, i))
+        for take, start in zip(plan.takes, scene_starts(reel), strict=True)
+        for i, span in enumerate(take.timeline.shot_spans)
+    ]
+    # A crossfade longer than a scene's last shots swallows their chapters' ends.
+    stops = [at for at, _ in marks[1:]] + [film_frames(reel)]
+    return tuple(
+        Chapter(start_frame=at, end_frame=stop, title=title)
+        for (at, title), stop in zip(marks, stops, strict=True)
+        if stop > at
+    )
+
+
+def _chapter_title(take: Take, shot: int) -> str:
+    text = " ".join(take.prompt.shots[shot].split())
+    short = text if len(text) <= 60 else f"{text[:57].rstrip()}..."
+    return f"{take.scene} {shot + 1}: {short}".rstrip("\\")
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """Everything that made the film, and nothing that differs from run to run."""
+    return {
+        "schema": SCHEMA,
+        "title": plan.title,
+        "screenplay": plan.screenplay_text,
+        "profile": plan.profile,
+        "model": {
+            "name": plan.model.spec.name,
+            "licence": plan.model.spec.licence,
+            "files": dict(plan.model.identity()),
+        },
+        "lora": [
+            {"file": lora.path.name, "weight": lora.weight, "expert": lora.expert}
+            for lora in plan.loras
+        ],
+        "fps": str(plan.fps),
+        "takes": [take_record(take) for take in plan.takes],
+        "versions": versions(),
+    }
+
+
+def take_record(take: Take) -> dict[str, Any]:
+    """A take as provenance and `plan --json` show it."""
+    timeline = take.timeline
+    return {
+        "scene": take.scene,
+        "frames": {"asked": float(take.timing.length.asked), "got": timeline.frames},
+        "cuts": [{"asked": float(cut.asked), "got": cut.got} for cut in take.timing.cuts],
+        "seed": take.seed,
+        "sampling": {
+            name: getattr(take.sampling, name) for name in type(take.sampling).__slots__
+        },
+        "prompt": take.prompt.text,
+        "negative": take.negative,
+        "transition": {"kind": take.transition[0], "frames": take.transition[1]},
+        "fingerprint": take.negative_key,
+        "shots": [
+            {
+                "prompt": prompt,
+                "in": timecode(span.start, timeline.fps),
+                "out": timecode(span.stop, timeline.fps),
+                "frames": [span.start, span.stop],
+            }
+            for prompt, span in zip(take.prompt.shots, timeline.shot_spans, strict=True)
+        ],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what has a part in the picture."""
+    names = ("holocine", "torch", "diffusers", "transformers", "imageio-ffmpeg")
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+# --- is it there already? ------------------------------------------------------------------------
+
+
+def sidecar_path(film: Path) -> Path:
+    """``scene.mp4`` -> ``scene.mp4.json``."""
+    return film.with_name(film.name + ".json")
+
+
+def film_key(plan: Plan) -> str:
+    """Fingerprint of a whole film: its clips, how they are joined, and what is written into it."""
+    base = plan.screenplay_path.parent
+    delivery = plan.delivery
+    return fingerprint(
+        {
+            "clips": [take.clip_key for take in plan.takes],
+            "transitions": [take.transition for take in plan.takes],
+            "sounds": [
+                None
+                if take.sound is None
+                else [file_hash(base / take.sound.file), take.sound.model_dump(exclude={"file"})]
+                for take in plan.takes
+            ],
+            "delivery": [
+                delivery.width,
+                delivery.height,
+                str(delivery.fps),
+                delivery.motion,
+                delivery.fit,
+                delivery.codec,
+                delivery.quality,
+            ],
+            "provenance": provenance(plan),
+        }
+    )
+
+
+def finished_film(plan: Plan) -> Film | None:
+    """The film, if this very plan made the file at ``plan.out``."""
+    sidecar = read_json(sidecar_path(plan.out))
+    if sidecar is None or not plan.out.is_file():
+        return None
+    if sidecar.get("key") != film_key(plan) or sidecar.get("bytes") != plan.out.stat().st_size:
+        return None
+    return Film(
+        path=plan.out,
+        frames=sidecar["frames"],
+        width=sidecar["width"],
+        height=sidecar["height"],
+        fps=Fraction(sidecar["fps"]),
+        seconds=sidecar["seconds"],
+        up_to_date=True,
+    )
+
+
+def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
+    """Raise InputError where another film lies at ``plan.out``, before any work is done."""
+    if plan.out.is_dir():
+        raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
+    if plan.out.exists() and not force and finished_film(plan) is None:
+        raise InputError(
+            f"{plan.out} exists and is another film",
+            where=str(plan.out),
+            hint="replace it with --force, or name another file with -o",
+        )
+
+
+# --- reading a film back -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a film says about itself."""
+
+    path: Path
+    provenance: Mapping[str, Any]
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def screenplay(self) -> str:
+        return str(self.provenance["screenplay"])
+
+
+def inspect(path: Path) -> Inspection:
+    """Read a film's provenance out of the file itself.
+
+    Raises:
+        InputError: No film, or not one of holocine's.
+    """
+    metadata = read_metadata(path)
+    try:
+        document = json.loads(metadata.tags[TAG])
+    except (KeyError, ValueError):
+        raise InputError(
+            f"{path.name} carries no holocine provenance",
+            where=str(path),
+            hint="it was made elsewhere, or re-encoded without its metadata",
+        ) from None
+    return Inspection(path=path, provenance=document, chapters=metadata.chapters)

@@ -1,0 +1,369 @@
+"""What a take costs before it is shot: floating-point operations and memory. No torch here.
+
+FLOPs count every matrix product as two operations per multiply-add; elementwise work is left out.
+Bytes count tensors that are alive at the worst moment, weights left out; they follow from reading
+the forward passes of diffusers' WanTransformer3DModel and AutoencoderKLWan and of the shot-aware
+attention processor, and the tests hold them to the real networks. Workspaces of GPU kernels and
+the allocator's slack come on top.
+
+Letters: N video token, D width, S shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from holocine_core.model.spec import Attention, ModelSpec
+from holocine_core.script.timeline import Span, Timeline
+
+FREQUENCY_WIDTH = 256
+"""Sinusoids of Wan's timestep embedding; too small a share to be a column of the table."""
+FLOAT32 = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """The latents of one take.
+
+    Args:
+        rows: Latent rows, before patching.
+        columns: Latent columns, before patching.
+        shots: Latent frames of every shot, end to end from 0.
+    """
+
+    rows: int
+    columns: int
+    shots: tuple[Span, ...]
+
+    def __post_init__(self) -> None:
+        starts = [0, *(span.stop for span in self.shots[:-1])]
+        if not self.shots or [span.start for span in self.shots] != starts:
+            raise ValueError("shots must follow each other from latent frame 0")
+
+    @property
+    def frames(self) -> int:
+        """Latent frames."""
+        return self.shots[-1].stop
+
+
+def geometry(spec: ModelSpec, timeline: Timeline, *, width: int, height: int) -> Geometry:
+    """The latents of a scene; raises ValueError where the frame size is off the model's grid."""
+    if width % spec.size_multiple or height % spec.size_multiple:
+        raise ValueError(f"{width}x{height} is no multiple of {spec.size_multiple}")
+    return Geometry(
+        rows=height // spec.spatial_stride,
+        columns=width // spec.spatial_stride,
+        shots=timeline.latent_spans,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardFlops:
+    """FLOPs of one forward pass of one expert, by where they go."""
+
+    projections: int
+    """q, k, v, o of self-attention; q, o of cross-attention."""
+    feed_forward: int
+    self_attention: int
+    """Scores and values."""
+    cross_attention: int
+    """Scores and values."""
+    conditioning: int
+    """Text projection, k and v of the text in every layer, timestep embedding."""
+    ends: int
+    """Patch embedding and head."""
+
+    @property
+    def total(self) -> int:
+        return (
+            self.projections
+            + self.feed_forward
+            + self.self_attention
+            + self.cross_attention
+            + self.conditioning
+            + self.ends
+        )
+
+
+def forward_flops(
+    spec: ModelSpec,
+    latents: Geometry,
+    *,
+    attention: Attention | None = None,
+    text_rows: Sequence[int] | None = None,
+) -> ForwardFlops:
+    """FLOPs of one forward pass of one expert over one prompt.
+
+    Args:
+        spec: The model.
+        latents: The take.
+        attention: Self-attention; None takes the one the checkpoint was trained with. Sparse
+            costs ``sum_i n_i * (n_i + S * frame_tokens)`` query-key pairs, full ``N ** 2``.
+        text_rows: Per shot, the context rows that its tokens attend to; None: all of them.
+
+    Raises:
+        ValueError: Where ``text_rows`` is not one per shot.
+    """
+    shape, layers, width = spec.shape, spec.shape.layers, spec.shape.width
+    rows = text_rows if text_rows is not None else [spec.text_tokens] * len(latents.shots)
+    per_frame = _frame_tokens(spec, latents)
+    tokens = latents.frames * per_frame
+    text_pairs = sum(
+        len(shot) * per_frame * seen for shot, seen in zip(latents.shots, rows, strict=True)
+    )
+    patch = shape.latent_channels * shape.patch**2
+    text = 2 * spec.text_tokens * width * (shape.text_width + width + layers * 2 * width)
+    time = 2 * width * (FREQUENCY_WIDTH + width + 6 * width)
+    return ForwardFlops(
+        projections=layers * tokens * 6 * 2 * width**2,
+        feed_forward=layers * tokens * 2 * 2 * width * shape.ffn,
+        self_attention=layers * 4 * width * _self_pairs(spec, latents, attention),
+        cross_attention=layers * 4 * width * text_pairs,
+        conditioning=text + time,
+        ends=tokens * 2 * (2 * patch * width),
+    )
+
+
+def take_flops(
+    spec: ModelSpec,
+    latents: Geometry,
+    *,
+    steps: int,
+    guidance: bool,
+    attention: Attention | None = None,
+    text_rows: Sequence[int] | None = None,
+) -> int:
+    """FLOPs of denoising a take; guidance adds one pass per step, whose prompt has no windows."""
+    positive = forward_flops(spec, latents, attention=attention, text_rows=text_rows).total
+    negative = forward_flops(spec, latents, attention=attention).total if guidance else 0
+    return steps * (positive + negative)
+
+
+def _frame_tokens(spec: ModelSpec, latents: Geometry) -> int:
+    return (latents.rows // spec.shape.patch) * (latents.columns // spec.shape.patch)
+
+
+def _self_pairs(spec: ModelSpec, latents: Geometry, attention: Attention | None) -> int:
+    per_frame = _frame_tokens(spec, latents)
+    if (attention or spec.attention) == "full":
+        return (latents.frames * per_frame) ** 2
+    summary = len(latents.shots) * per_frame
+    lengths = [len(shot) * per_frame for shot in latents.shots]
+    return sum(length * (length + summary) for length in lengths)
+
+
+Engine = Literal["loop", "varlen"]
+
+
+def activation_bytes(
+    spec: ModelSpec,
+    latents: Geometry,
+    *,
+    dtype_bytes: Literal[2, 4] = 2,
+    attention: Attention | None = None,
+    engine: Engine = "varlen",
+) -> int:
+    """Bytes of tensors alive at the peak of one forward pass without gradients, batch 1.
+
+    Args:
+        spec: The model.
+        latents: The take.
+        dtype_bytes: Bytes of one value of the network's computing type.
+        attention: As in :func:`forward_flops`.
+        engine: How sparse attention gathers keys and values: one shot at a time, or all shots
+            packed for one call.
+    """
+    shape = spec.shape
+    tokens = latents.frames * _frame_tokens(spec, latents)
+    peak = max(_phases(spec, latents, dtype_bytes, attention, engine).values())
+    rotation = 2 * (shape.width // shape.heads) * FLOAT32
+    context = spec.text_tokens * shape.width * dtype_bytes
+    return round(tokens * (peak * shape.width + rotation)) + context
+
+
+def _phases(
+    spec: ModelSpec,
+    latents: Geometry,
+    value: int,
+    attention: Attention | None,
+    engine: Engine,
+) -> dict[str, float]:
+    """Bytes alive per token and channel at the tight moments of one transformer block.
+
+    ``value`` is one [N, D] tensor in the computing type. The block's float32 passages make a copy
+    of their input (``copy``) only where that type is another one.
+    """
+    copy = 0 if value == FLOAT32 else FLOAT32
+    widening = spec.shape.ffn / spec.shape.width
+    per_frame = _frame_tokens(spec, latents)
+    tokens = latents.frames * per_frame
+    shots = len(latents.shots)
+    gathered = 0.0
+    if (attention or spec.attention) == "sparse":
+        longest = max(map(len, latents.shots)) * per_frame
+        keys = {"loop": longest, "varlen": tokens}[engine]
+        summaries = shots * per_frame * {"loop": 1, "varlen": shots}[engine]
+        gathered = 2 * value * (keys + summaries) / tokens
+    return {
+        # hidden states; the norm, its product with the scale, or their sum
+        "norm": value + max(copy + FLOAT32, 2 * FLOAT32),
+        # hidden states, normed ones, q, k, v, rotated q; float32 halves of the rotated k
+        "rotation": 6 * value + 2 * FLOAT32,
+        # hidden states, normed ones, q, k, v, output; keys and values of the shots
+        "attention": 6 * value + gathered,
+        # hidden states, normed ones, q, k, v, output of every shot and of all, or the projection
+        "output": 7 * value,
+        # hidden states, normed ones, output; float32: their copy, gated output, sum
+        "self residual": 3 * value + copy + 2 * FLOAT32,
+        # the block's input, hidden states, normed ones, output of attention; both widenings
+        "feed-forward": 4 * value + 2 * value * widening,
+        # as before and the output of the feed-forward; float32: copies, gated output or sum
+        "last residual": 5 * value + max(2 * copy + FLOAT32, copy + 2 * FLOAT32),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaeShape:
+    """Dimensions of the decoder of an AutoencoderKLWan, as its configuration names them."""
+
+    base: int = 96
+    latent_channels: int = 16
+    multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    res_blocks: int = 2
+    doubles_frames: tuple[bool, ...] = (True, True, False)
+    """Per upsampling, first to last, whether it doubles the frames too."""
+
+
+WAN_VAE = VaeShape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """One level of the decoder while it works on one latent frame after the first."""
+
+    blocks: tuple[tuple[int, int], ...]
+    """Input and output channels of every residual block."""
+    frames: int
+    rows: int
+    columns: int
+    upsamples: bool
+    doubles_frames: bool
+
+    @property
+    def channels(self) -> int:
+        return self.blocks[-1][1]
+
+    @property
+    def pixels(self) -> int:
+        return self.rows * self.columns
+
+    def padded(self, channels: int) -> int:
+        """Values of a 3x3x3 convolution's input with two cached frames and a border."""
+        return channels * (self.frames + 2) * (self.rows + 2) * (self.columns + 2)
+
+
+def _stages(vae: VaeShape, rows: int, columns: int) -> Iterator[_Stage]:
+    """The decoder's levels from ``rows`` x ``columns`` latents up; the middle block leads."""
+    top = vae.base * vae.multipliers[-1]
+    yield _Stage(
+        blocks=((top, top), (top, top)),
+        frames=1,
+        rows=rows,
+        columns=columns,
+        upsamples=False,
+        doubles_frames=False,
+    )
+    frames, inputs = 1, top
+    for level, multiplier in enumerate(reversed(vae.multipliers)):
+        channels = vae.base * multiplier
+        upsamples = level < len(vae.multipliers) - 1
+        doubles = upsamples and vae.doubles_frames[level]
+        yield _Stage(
+            blocks=((inputs, channels), *((channels, channels),) * vae.res_blocks),
+            frames=frames,
+            rows=rows,
+            columns=columns,
+            upsamples=upsamples,
+            doubles_frames=doubles,
+        )
+        frames, inputs = frames * (2 if doubles else 1), channels // 2
+        rows, columns = (2 * rows, 2 * columns) if upsamples else (rows, columns)
+
+
+def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE) -> int:
+    """Bytes alive at the peak of a streamed float32 decode, one latent frame at a time.
+
+    Every causal convolution keeps the last two frames of its input, for the next latent frame;
+    on top come the tensors of the tightest moment, a convolution that joins, then pads its input
+    or a spatial upsampling, and one decoded chunk of frames. Length does not matter.
+
+    Args:
+        width: Frame width in pixels, a multiple of the VAE's spatial stride.
+        height: Frame height, likewise.
+        vae: The decoder.
+    """
+    stride = 2 ** (len(vae.multipliers) - 1)
+    rows, columns = height // stride, width // stride
+    kept = vae.latent_channels * rows * columns * 2
+    tightest = 0
+    for stage in _stages(vae, rows, columns):
+        convolved = [c for inputs, outputs in stage.blocks for c in (inputs, outputs)]
+        kept += 2 * stage.pixels * sum(convolved)
+        kept += 2 * stage.pixels * stage.channels * stage.doubles_frames
+        tightest = max(tightest, _residual_peak(stage), _upsample_peak(stage))
+    kept += 2 * stage.pixels * vae.base
+    chunk = 3 * stage.frames * stage.pixels
+    return FLOAT32 * (kept + tightest + chunk)
+
+
+def _residual_peak(stage: _Stage) -> int:
+    """Values alive in the tightest residual block of a level."""
+    frame = stage.frames * stage.pixels
+    peak = 0
+    for index, (inputs, outputs) in enumerate(stage.blocks):
+        held = (stage.blocks[0][0] * (index > 0) + inputs + outputs * (inputs != outputs)) * frame
+        for channels in (inputs, outputs):
+            cache = 2 * channels * stage.pixels
+            joined = channels * frame + cache
+            working = max(joined, outputs * frame)
+            peak = max(peak, held + channels * frame + cache + stage.padded(channels) + working)
+    return peak
+
+
+def _upsample_peak(stage: _Stage) -> int:
+    """Values alive while a level's output is enlarged: held, enlarged, convolved to half depth."""
+    if not stage.upsamples:
+        return 0
+    before = stage.channels * stage.frames * stage.pixels
+    doubled = before * (2 if stage.doubles_frames else 1)
+    return stage.blocks[0][0] * stage.frames * stage.pixels + before + doubled * (1 + 4 + 2)
+
+
+def decode_flops(width: int, height: int, latent_frames: int, vae: VaeShape = WAN_VAE) -> int:
+    """FLOPs of decoding a clip of ``latent_frames`` latent frames."""
+    stride = 2 ** (len(vae.multipliers) - 1)
+    rows, columns = height // stride, width // stride
+    first = _chunk_flops(vae, rows, columns, first=True)
+    return first + (latent_frames - 1) * _chunk_flops(vae, rows, columns, first=False)
+
+
+def _chunk_flops(vae: VaeShape, rows: int, columns: int, *, first: bool) -> int:
+    """FLOPs of one latent frame; the first one stays one frame at every level."""
+    area = rows * columns
+    top = vae.base * vae.multipliers[-1]
+    flops = 2 * area * (vae.latent_channels**2 + 27 * vae.latent_channels * top)
+    flops += 2 * area * 4 * top**2 + 4 * area**2 * top
+    for stage in _stages(vae, rows, columns):
+        frames = 1 if first else stage.frames
+        volume = frames * stage.pixels
+        for inputs, outputs in stage.blocks:
+            flops += 2 * 27 * volume * outputs * (inputs + outputs)
+            flops += 2 * volume * inputs * outputs * (inputs != outputs)
+        if stage.doubles_frames and not first:
+            flops += 2 * 3 * volume * 2 * stage.channels**2
+            volume *= 2
+        if stage.upsamples:
+            flops += 2 * 9 * 4 * volume * stage.channels * (stage.channels // 2)
+    return flops + 2 * 27 * volume * vae.base * 3

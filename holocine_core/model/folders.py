@@ -1,0 +1,146 @@
+"""A folder on disk -> the model in it: diffusers' pipeline layout, or a release tree. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from holocine_core.errors import InputError
+from holocine_core.model.card import CARD_NAME, apply_card, read_json
+from holocine_core.model.parts import (
+    PARTS,
+    LocatedModel,
+    MissingFile,
+    PartFiles,
+    loaded_bytes,
+    part_in_folder,
+    shape_of,
+)
+from holocine_core.model.release import find_release, locate_release
+from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+
+INDEX_NAME = "model_index.json"
+_CLASSES: Mapping[str, str] = {
+    "text_encoder": "UMT5EncoderModel",
+    "transformer": "WanTransformer3DModel",
+    "transformer_2": "WanTransformer3DModel",
+    "vae": "AutoencoderKLWan",
+}
+_INCOMPLETE = "the folder is incomplete: copy or save the model again"
+
+
+def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
+    """The model in ``folder``; described by ``spec`` where the caller knows it already.
+
+    Raises:
+        InputError: Where the folder holds no model, or a network of another kind.
+    """
+    if not (folder / INDEX_NAME).is_file():
+        base, root = find_release(folder)
+        return locate_release(base, root)
+    if spec is None:
+        spec = spec_from_folder(folder)
+    names = [name for name in PARTS if name != "transformer_2" or spec.experts == 2]
+    found = [part_in_folder(folder / name, name, hint=_INCOMPLETE) for name in names]
+    return LocatedModel(
+        spec=spec,
+        folder=folder,
+        parts={part.name: part for part in found if isinstance(part, PartFiles)},
+        missing=tuple(part for part in found if isinstance(part, MissingFile)),
+    )
+
+
+def spec_from_folder(folder: Path) -> ModelSpec:
+    """What the configs in a folder, and its card, say about the model.
+
+    A pipeline without a card is described as stock Wan is trained: full attention, 81 frames at
+    16 frames per second, with the sampling settings of the full 14B model.
+
+    Raises:
+        InputError: Where a config is missing or describes a network that is no text-to-video Wan.
+    """
+    if not (folder / INDEX_NAME).is_file():
+        base, root = find_release(folder)
+        return locate_release(base, root).spec
+    index = read_json(folder / INDEX_NAME)
+    experts = 2 if _class_of(index, "transformer_2") else 1
+    configs = {
+        name: _config(folder, index, name)
+        for name in _CLASSES
+        if name != "transformer_2" or experts == 2
+    }
+    shape = shape_of(configs["transformer"], folder / "transformer" / "config.json")
+    _agree(folder, configs, shape)
+    stock = next(spec for spec in MODELS.values() if spec.sources and spec.attention == "full")
+    card = folder / CARD_NAME
+    spec = replace(
+        stock,
+        name=folder.resolve().name,
+        summary=f"the model in {folder}",
+        experts=experts,
+        boundary=_boundary(folder, index) if experts == 2 else 0.0,
+        shape=replace(shape, text_layers=configs["text_encoder"].get("num_layers", 0)),
+        fps=16,
+        max_frames=81,
+        licence="as the folder's owner says",
+        temporal_stride=configs["vae"].get("scale_factor_temporal", 4),
+        spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
+        low_precision_timestep=False,
+        sources=(),
+        note=f"{folder} brings no {CARD_NAME}: these are the settings of stock Wan",
+    )
+    if card.is_file():
+        spec = apply_card(replace(spec, note=""), card)
+    parts = locate_folder(folder, spec).parts
+    return replace(spec, weight_bytes=loaded_bytes(parts))
+
+
+def _class_of(index: Mapping[str, Any], name: str) -> str:
+    """The class that model_index.json names for a part; empty where it has none."""
+    entry = index.get(name)
+    if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str):
+        return entry[1]
+    return ""
+
+
+def _config(folder: Path, index: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = _class_of(index, name)
+    if found != _CLASSES[name]:
+        raise InputError(
+            f"{name} must be a {_CLASSES[name]}, not {found or 'nothing'}",
+            where=str(folder / INDEX_NAME),
+            hint="give a text-to-video Wan pipeline",
+        )
+    return read_json(folder / name / "config.json")
+
+
+def _boundary(folder: Path, index: Mapping[str, Any]) -> float:
+    boundary = index.get("boundary_ratio")
+    if isinstance(boundary, float) and 0 < boundary < 1:
+        return boundary
+    raise InputError(
+        f"two transformers need a boundary_ratio between 0 and 1, not {boundary!r}",
+        where=str(folder / INDEX_NAME),
+    )
+
+
+def _agree(folder: Path, configs: Mapping[str, Mapping[str, Any]], shape: NetworkShape) -> None:
+    """Raise InputError where the networks of a pipeline do not fit together."""
+    second = configs.get("transformer_2")
+    if second is not None:
+        other = shape_of(second, folder / "transformer_2" / "config.json")
+        if other != shape:
+            raise InputError("the two transformers differ in shape", where=str(folder))
+    pairs = (
+        ("text_encoder", "d_model", configs["text_encoder"].get("d_model"), shape.text_width),
+        ("vae", "z_dim", configs["vae"].get("z_dim"), shape.latent_channels),
+    )
+    for name, key, given, wanted in pairs:
+        if given != wanted:
+            raise InputError(
+                f"{key} is {given}, but the transformer expects {wanted}",
+                where=str(folder / name / "config.json"),
+                hint="the parts of a pipeline must come from one model",
+            )

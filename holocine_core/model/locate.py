@@ -1,0 +1,83 @@
+"""Name or path -> the model meant. No torch here.
+
+A model is named in one of three ways:
+
+- a name of the table: the embedded model, or files below the models folder;
+- a folder in diffusers' pipeline layout (model_index.json), with an optional card;
+- a folder that holds HoloCine's release tree (HoloCine_dit/...), or one variant inside it.
+
+A name of the table wins over a folder of that name; ``./name`` means the folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.release import locate_release
+from holocine_core.model.spec import MODELS
+
+MODELS_VARIABLE = "HOLOCINE_MODELS"
+
+
+def find_model(name_or_path: str, models_dir: Path | None = None) -> LocatedModel:
+    """The model a user means. Missing files are reported in the result, not raised.
+
+    Args:
+        name_or_path: A name of the table or a folder.
+        models_dir: Where the table's models lie; ``models_folder`` decides where None.
+
+    Raises:
+        InputError: Where nothing of that name is known, or a folder's configs make no sense.
+    """
+    spec = MODELS.get(name_or_path)
+    if spec is not None and spec.embedded:
+        return locate_folder(Path(__file__).parent / spec.embedded, spec)
+    if spec is not None:
+        return locate_release(spec, models_folder(models_dir))
+    folder = Path(name_or_path).expanduser()
+    if folder.is_dir():
+        return locate_folder(folder)
+    near = difflib.get_close_matches(name_or_path, MODELS, n=1, cutoff=0.4)
+    raise InputError(
+        f"there is no model {name_or_path!r}, neither by that name nor as a folder",
+        hint=(f"did you mean {near[0]}? " if near else "") + f"known are {', '.join(MODELS)}",
+    )
+
+
+def models_folder(models_dir: Path | None = None) -> Path:
+    """Where downloaded models lie: the argument, HOLOCINE_MODELS or the user's cache folder."""
+    if models_dir is not None:
+        return models_dir.expanduser()
+    named = os.environ.get(MODELS_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "holocine" / "models"
+
+
+def load_tokenizer(located: LocatedModel) -> Any:
+    """The model's ``tokenizers.Tokenizer``, without padding or truncation.
+
+    It needs neither transformers nor torch, so that prompts are counted before anything loads.
+    """
+    from tokenizers import Tokenizer
+
+    files = located.part("tokenizer")
+    text = files.paths[0].read_text(encoding="utf-8")
+    try:
+        settings = json.loads(text)
+    except ValueError as broken:
+        raise MachineError(f"tokenizer.json is damaged: {broken}", where=files.where) from broken
+    if not isinstance(settings, dict) or "model" not in settings:
+        raise MachineError("tokenizer.json describes no tokenizer", where=files.where)
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

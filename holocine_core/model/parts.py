@@ -1,0 +1,188 @@
+"""The parts a model is made of and the files that hold them. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.card import read_json
+from holocine_core.model.headers import content_hash, read_header
+from holocine_core.model.spec import ModelSpec, NetworkShape
+
+Form = Literal["diffusers", "original", "gguf", "pth"]
+PARTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
+_REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
+"""Config keys that saving a model again may change without changing the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFiles:
+    """The files of one part, all present."""
+
+    name: str
+    form: Form
+    """Whose key names the file uses and how it is packed: safetensors in diffusers' layout,
+    safetensors in Wan's original names, GGUF or torch pickles in original names."""
+    paths: tuple[Path, ...]
+    config: Path | None = None
+    """The network's config.json; the shipped one where the checkpoint brings none."""
+
+    @property
+    def where(self) -> str:
+        return str(self.paths[0])
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingFile:
+    """A file that a part needs and that is not there."""
+
+    part: str
+    path: Path
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocatedModel:
+    """A model, the files it is made of and the ones that lack."""
+
+    spec: ModelSpec
+    folder: Path
+    parts: Mapping[str, PartFiles]
+    missing: tuple[MissingFile, ...] = ()
+
+    def part(self, name: str) -> PartFiles:
+        """The files of part ``name``; MachineError with the remedy where one is missing."""
+        if name in self.parts:
+            return self.parts[name]
+        lacks = [file for file in self.missing if file.part == name]
+        if not lacks:
+            raise ValueError(f"{self.spec.name} has no part {name!r}")
+        raise MachineError(
+            f"model {self.spec.name} lacks its {name}: {lacks[0].path.name} is not there",
+            where=str(lacks[0].path),
+            hint=lacks[0].hint,
+        )
+
+    def require(self) -> None:
+        """Raise MachineError unless every file is there."""
+        if not self.missing:
+            return
+        names = ", ".join(file.path.name for file in self.missing)
+        raise MachineError(
+            f"model {self.spec.name} is not complete: {names} not there",
+            where=str(self.missing[0].path),
+            hint=self.missing[0].hint,
+        )
+
+    def identity(self) -> dict[str, str]:
+        """Part name -> hash of its content, for every part that is there.
+
+        Taken from file contents (see ``content_hash``) and from the settings in the config, so
+        that copying, moving or renaming a checkpoint leaves it alone.
+        """
+        return {name: _part_identity(part) for name, part in sorted(self.parts.items())}
+
+
+def _part_identity(part: PartFiles) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(part.paths, key=lambda path: path.name):
+        digest.update(f"{content_hash(path)}\n".encode())
+    if part.config is not None:
+        settings = {
+            key: value
+            for key, value in read_json(part.config).items()
+            if not key.startswith("_") and key not in _REWRITTEN
+        }
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+_STEMS: Mapping[str, str] = {
+    "text_encoder": "model",
+    "transformer": "diffusion_pytorch_model",
+    "transformer_2": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+}
+
+
+def part_in_folder(home: Path, name: str, *, hint: str) -> PartFiles | MissingFile:
+    """Part ``name`` in diffusers' layout, shards included; else the first file that lacks."""
+    if name == "tokenizer":
+        path = home / "tokenizer.json"
+        if path.is_file():
+            return PartFiles(name=name, form="diffusers", paths=(path,))
+        return MissingFile(part=name, path=path, hint=hint)
+    single = home / f"{_STEMS[name]}.safetensors"
+    shards = home / f"{_STEMS[name]}.safetensors.index.json"
+    paths: tuple[Path, ...] = (single,)
+    if not single.is_file() and shards.is_file():
+        named = sorted(set(read_json(shards).get("weight_map", {}).values()))
+        paths = tuple(home / shard for shard in named) or paths
+    for path in (home / "config.json", *paths):
+        if not path.is_file():
+            return MissingFile(part=name, path=path, hint=hint)
+    return PartFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
+
+
+def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:
+    """The shape a WanTransformer3DModel config gives.
+
+    Raises:
+        InputError: Where the config at ``path`` is another network's, or an image-to-video one's.
+    """
+    keys = ("num_layers", "num_attention_heads", "attention_head_dim", "ffn_dim", "text_dim")
+    numbers = [config.get(key) for key in (*keys, "in_channels", "out_channels")]
+    patch = config.get("patch_size")
+    if not all(isinstance(number, int) for number in numbers):
+        raise InputError(
+            "this is no config of diffusers' WanTransformer3DModel",
+            where=str(path),
+            hint=f"it must give {', '.join(keys)}, in_channels, out_channels and patch_size",
+        )
+    layers, heads, head, ffn, text, channels, out = (int(n) for n in numbers if n is not None)
+    if not isinstance(patch, list) or len(patch) != 3 or patch[0] != 1 or patch[1] != patch[2]:
+        raise InputError(f"patch_size must be [1, n, n], not {patch}", where=str(path))
+    if channels != out or config.get("image_dim") is not None:
+        raise InputError(
+            f"this transformer takes {channels} channels and gives {out}: it needs a picture",
+            where=str(path),
+            hint="give a text-to-video Wan model",
+        )
+    return NetworkShape(
+        layers=layers,
+        width=heads * head,
+        heads=heads,
+        ffn=ffn,
+        text_width=text,
+        latent_channels=channels,
+        patch=patch[1],
+    )
+
+
+def loaded_bytes(parts: Mapping[str, PartFiles]) -> dict[str, int]:
+    """Bytes of text_encoder, transformer (the larger expert) and vae once they are loaded.
+
+    Floating-point weights count as bfloat16 (2 bytes), the VAE's as float32; GGUF stays packed.
+    """
+    sizes: dict[str, int] = {}
+    for name, part in parts.items():
+        if name == "tokenizer":
+            continue
+        key = name.removesuffix("_2")
+        each = 4 if name == "vae" else 2
+        if part.form in ("gguf", "pth"):
+            size = part.bytes
+        else:
+            entries = [entry for path in part.paths for entry in read_header(path).values()]
+            size = sum(entry.elements for entry in entries) * each
+        sizes[key] = max(size, sizes.get(key, 0))
+    return sizes

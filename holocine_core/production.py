@@ -1,0 +1,148 @@
+"""A screenplay file in, a film out: what the command line calls, and what scripts may call.
+
+    from holocine_core.production import render_film
+    film = render_film("scene.yaml", out="scene.mp4")
+    print(film.path, film.seconds)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from holocine_core.edit.ffmpeg import read_frames
+from holocine_core.edit.stitch import VideoCodec, cut_shots
+from holocine_core.edit.storyboard import StoryboardRow, storyboard
+from holocine_core.events import Emit, ignore
+from holocine_core.film import Film
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.plan import Plan, Request, make_plan
+from holocine_core.render import Stop, never, render
+from holocine_core.script.reader import read
+from holocine_core.script.timeline import Span, timecode
+from holocine_core.vault import Vault
+
+WORK = ".holocine"
+"""Name of the folder of work folders beside a film."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What may be said beside the screenplay. None leaves the screenplay's or default's word."""
+
+    profile: str | None = None
+    model: str | None = None
+    seed: int | None = None
+    device: str = "auto"
+    memory: str = "auto"
+    models_dir: Path | None = None
+    work: Path | None = None
+    loras: tuple[LoraFile, ...] = ()
+
+
+def plan_film(
+    screenplay: str | Path, out: str | Path | None = None, options: Options = Options()
+) -> Plan:
+    """Read a screenplay and plan its film.
+
+    Args:
+        screenplay: A YAML file.
+        out: The film; ``<screenplay>.mp4`` in the current folder where None.
+        options: Settings that go before the screenplay's.
+
+    Raises:
+        InputError: With every problem of the file.
+        MachineError: The model isn't there or fits no placement.
+    """
+    path = Path(screenplay)
+    film = Path(out) if out is not None else Path(f"{path.stem}.mp4")
+    work = options.work if options.work is not None else film.parent / WORK / path.stem
+    request = Request(
+        out=film,
+        work=work,
+        profile=options.profile,
+        model=options.model,
+        seed=options.seed,
+        device=options.device,
+        memory=options.memory,
+        models_dir=options.models_dir,
+        loras=options.loras,
+    )
+    return make_plan(read(path), request)
+
+
+def render_film(
+    screenplay: str | Path,
+    out: str | Path | None = None,
+    options: Options = Options(),
+    *,
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = never,
+) -> Film:
+    """Plan and render a film; arguments as :func:`plan_film` and ``render``."""
+    plan = plan_film(screenplay, out, options)
+    return render(plan, emit, force=force, should_stop=should_stop)
+
+
+def draw_storyboard(plan: Plan, out: Path) -> Path:
+    """A storyboard of a rendered plan: a row per shot with its first, middle and last frame."""
+    rows = [row for take_rows in _rows(plan) for row in take_rows]
+    storyboard(rows, out, plan.title)
+    return out
+
+
+def _rows(plan: Plan) -> Any:
+    vault = Vault(plan.work)
+    for take in plan.takes:
+        clip = vault.path("clips", take.clip_key)
+        spans = take.timeline.shot_spans
+        wanted = {at for span in spans for at in _looks(span)}
+        frames = _pick(clip, wanted)
+        yield [
+            StoryboardRow(
+                scene=take.scene,
+                shot=i + 1,
+                prompt=take.prompt.shots[i],
+                time_in=timecode(span.start, take.timeline.fps),
+                time_out=timecode(span.stop, take.timeline.fps),
+                first=frames[span.start],
+                middle=frames[(span.start + span.stop - 1) // 2],
+                last=frames[span.stop - 1],
+            )
+            for i, span in enumerate(spans)
+        ]
+
+
+def _looks(span: Span) -> tuple[int, int, int]:
+    return span.start, (span.start + span.stop - 1) // 2, span.stop - 1
+
+
+def _pick(clip: Path, wanted: set[int]) -> dict[int, np.ndarray[Any, np.dtype[np.uint8]]]:
+    found: dict[int, np.ndarray[Any, np.dtype[np.uint8]]] = {}
+    at = 0
+    for chunk in read_frames(clip):
+        for frame in chunk:
+            if at in wanted:
+                found[at] = frame.copy()
+            at += 1
+    return found
+
+
+def export_shots(plan: Plan, folder: Path) -> list[Path]:
+    """Write every shot of a rendered plan as a clip of its own, frame-exact."""
+    vault = Vault(plan.work)
+    video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
+    written: list[Path] = []
+    for take in plan.takes:
+        written += cut_shots(
+            vault.path("clips", take.clip_key),
+            take.timeline.shot_spans,
+            [f"{take.scene}-{i + 1:02d}" for i in range(take.timeline.shots)],
+            folder,
+            video,
+        )
+    return written

@@ -1,0 +1,224 @@
+"""Plan -> Film: the whole production in one function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
+from holocine_core.errors import Interrupted, RenderError
+from holocine_core.events import (
+    Emit,
+    FilmDone,
+    FilmStarted,
+    FramesDecoded,
+    StepDone,
+    TakeDone,
+    TakeFailed,
+    TakeStarted,
+    ignore,
+)
+from holocine_core.film import Film, cut_film, finished_film, refuse_to_overwrite
+from holocine_core.journal import journal
+from holocine_core.plan import Plan, Take
+from holocine_core.vault import Vault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from holocine_core.shoot.denoise import Progress
+    from holocine_core.shoot.generator import Generator
+
+SAVE_STEPS = 5
+SAVE_SECONDS = 30.0
+"""Latents in progress are kept after this many steps or seconds, whichever comes first."""
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    return False
+
+
+def render(
+    plan: Plan,
+    emit: Emit = ignore,
+    *,
+    force: bool = False,
+    should_stop: Stop = never,
+    open_generator: Callable[[Plan, Emit], Generator] | None = None,
+) -> Film:
+    """Shoot every planned take the work folder lacks, then cut the film.
+
+    Running it again goes on where it was. A scene that fails doesn't stop the others.
+
+    Args:
+        plan: What to make, and nothing else is made.
+        emit: Told of everything that happens.
+        force: Replace a film at ``plan.out`` that this plan did not make.
+        should_stop: Asked after every step; True keeps everything and raises Interrupted.
+        open_generator: Makes the generator when the first take needs it.
+
+    Raises:
+        InputError: Another film is in the way.
+        MachineError: Weights, memory, disk or ffmpeg failed; what is finished is kept.
+        RenderError: Scenes failed; the others are kept and no film is cut.
+        Interrupted: ``should_stop`` said so.
+    """
+    refuse_to_overwrite(plan, force=force)
+    vault = Vault(plan.work)
+    with vault.locked(f"render {plan.screenplay_path.name}"), journal(plan.work, emit) as emit:
+        started = time.monotonic()
+        emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
+        film = finished_film(plan)
+        if film is None:
+            studio = _Studio(plan, vault, emit, should_stop, open_generator or _open_generator)
+            studio.shoot_all()
+            film = cut_film(plan, vault)
+        seconds = time.monotonic() - started
+        emit(
+            FilmDone(
+                film=str(film.path), frames=film.frames, seconds=seconds, up_to_date=film.up_to_date
+            )
+        )
+    return film
+
+
+def _open_generator(plan: Plan, emit: Emit) -> Generator:
+    from holocine_core.shoot.generator import Generator  # torch wakes here
+
+    return Generator(plan, emit)
+
+
+class _Studio:
+    """One render's takes: shoots what is missing with a generator opened on first need."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        vault: Vault,
+        emit: Emit,
+        should_stop: Stop,
+        open_generator: Callable[[Plan, Emit], Generator],
+    ) -> None:
+        self._plan = plan
+        self._vault = vault
+        self._emit = emit
+        self._should_stop = should_stop
+        self._open = open_generator
+        self._generator: Generator | None = None
+
+    @property
+    def generator(self) -> Generator:
+        if self._generator is None:
+            self._generator = self._open(self._plan, self._emit)
+        return self._generator
+
+    def shoot_all(self) -> None:
+        """Every take in turn; RenderErrors are told and gathered, others stop the work."""
+        failed: list[tuple[Take, RenderError]] = []
+        for take in self._plan.takes:
+            try:
+                self._shoot(take)
+            except RenderError as error:
+                failed.append((take, error))
+                self._emit(TakeFailed(scene=take.scene, message=error.message, hint=error.hint))
+        if failed:
+            first = failed[0][1]
+            names = ", ".join(f"'{take.scene}'" for take, _ in failed)
+            raise RenderError(
+                f"{len(failed)} of {len(self._plan.takes)} scenes failed ({names}): "
+                f"{first.message}",
+                where=first.where,
+                hint=first.hint or "run the same command again",
+            ) from first
+
+    def _shoot(self, take: Take) -> None:
+        started = time.monotonic()
+        clip = self._vault.find("clips", take.clip_key)
+        if clip is None:
+            if self._vault.find("negatives", take.negative_key) is None:
+                self._denoise(take)
+            self._decode(take)
+        peak = self._generator.peak_bytes() if self._generator else None
+        self._emit(
+            TakeDone(
+                scene=take.scene,
+                reused=clip is not None,
+                seconds=time.monotonic() - started,
+                peak_bytes=peak,
+            )
+        )
+
+    def _denoise(self, take: Take) -> None:
+        from holocine_core.shoot import generator as tensors
+
+        saved = self._vault.find("progress", take.negative_key)
+        start = tensors.read_progress(saved.path) if saved else None
+        steps = take.sampling.steps
+        self._emit(
+            TakeStarted(
+                scene=take.scene,
+                state=take.state,
+                step=start.step if start else 0,
+                steps=steps,
+            )
+        )
+        last_saved = clock = time.monotonic()
+
+        def on_step(progress: Progress) -> None:
+            nonlocal last_saved, clock
+            now = time.monotonic()
+            stop = self._should_stop()
+            due = progress.step % SAVE_STEPS == 0 or now - last_saved > SAVE_SECONDS
+            if progress.step < steps and (stop or due):
+                self._vault.keep(
+                    "progress",
+                    take.negative_key,
+                    tensors.progress_writer(progress),
+                    {"scene": take.scene, "step": progress.step},
+                )
+                last_saved = now
+            self._emit(
+                StepDone(scene=take.scene, step=progress.step, steps=steps, seconds=now - clock)
+            )
+            clock = time.monotonic()
+            if stop and progress.step < steps:
+                self._stop()
+
+        latents = self.generator.denoise(take, start, on_step)
+        self._vault.keep(
+            "negatives",
+            take.negative_key,
+            tensors.negative_writer(latents),
+            {"scene": take.scene, "ingredients": take.ingredients},
+        )
+        self._vault.drop("progress", take.negative_key)
+
+    def _decode(self, take: Take) -> None:
+        from holocine_core.shoot import generator as tensors
+
+        latents = tensors.read_negative(self._vault.path("negatives", take.negative_key))
+        size = (take.sampling.width, take.sampling.height)
+        of = take.timeline.frames
+
+        def write(path: Path) -> None:
+            done = 0
+            with write_frames(path, *size, self._plan.fps, MASTER_ARGS) as writer:
+                for frames in self.generator.decode(take, latents):
+                    if self._should_stop():
+                        self._stop()
+                    writer.write(frames)
+                    done += len(frames)
+                    self._emit(FramesDecoded(scene=take.scene, frames=done, of=of))
+            if done != of:
+                raise RenderError(f"scene '{take.scene}' decoded to {done} frames, not {of}")
+
+        self._vault.keep("clips", take.clip_key, write, {"scene": take.scene, "frames": of})
+
+    def _stop(self) -> None:
+        raise Interrupted(
+            "stopped; everything finished so far is kept",
+            hint="run the same command again to go on",
+        )

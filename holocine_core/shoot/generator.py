@@ -1,0 +1,242 @@
+"""Holds the networks: a take becomes latents, latents become frames.
+
+This is where text, attention layout, guidance, experts and the flow meet; each has its own file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from holocine_core.errors import MachineError
+from holocine_core.events import Emit, ignore
+from holocine_core.model.attention import Engine, ShotContext, ShotLayout, install
+from holocine_core.model.lora import apply_loras
+from holocine_core.model.networks import Networks
+from holocine_core.plan import Plan, Take
+from holocine_core.shoot import codec, flow
+from holocine_core.shoot.conditioning import (
+    Conditioning,
+    negative_conditioning,
+    scene_conditioning,
+)
+from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
+
+
+class Generator:
+    """A plan's model, ready to shoot its takes.
+
+    Networks are loaded when first needed and placed as the plan says.
+    """
+
+    def __init__(self, plan: Plan, emit: Emit = ignore, engine: Engine = "auto") -> None:
+        self._plan = plan
+        self._spec = plan.model.spec
+        self._engine: Engine = engine
+        self._context = ShotContext()
+        self._networks = Networks(
+            plan.model,
+            device=plan.device,
+            placement=plan.placement,
+            emit=emit,
+            on_load=self._prepare,
+        )
+
+    def _prepare(self, part: str, network: torch.nn.Module) -> None:
+        """LoRAs and shot-aware attention, before the network is placed."""
+        if part.startswith("transformer"):
+            apply_loras(network, part, self._plan.loras)
+            install(network, self._context, self._engine)
+
+    def denoise(
+        self,
+        take: Take,
+        start: Progress | None = None,
+        on_step: OnStep = lambda progress: None,
+    ) -> Tensor:
+        """A take's latents [1, C, F, H, W], float32 on the CPU.
+
+        Raises:
+            MachineError: Memory ran out.
+            RenderError: The latents stopped being finite.
+        """
+        with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
+            positive, negative = self._conditioning(take)
+            sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
+            latents = denoise(
+                self._velocity(take, positive, negative),
+                initial_noise(self._plan, take).to(self._networks.device),
+                sigmas,
+                solver=take.sampling.sampler,
+                start=_moved(start, self._networks.device),
+                on_step=on_step,
+            )
+        return latents.cpu()
+
+    def decode(self, take: Take, latents: Tensor) -> Iterator[codec.Frames]:
+        """A take's frames, a few at a time [T, H, W, 3]."""
+        with memory_errors(
+            f"decoding scene '{take.scene}'",
+            "the denoised take is kept: run the same command again with more free memory",
+        ):
+            yield from codec.decode(self._networks.use("vae"), latents)
+
+    def peak_bytes(self) -> int | None:
+        """Most device memory held since the last call; None where the device doesn't count it."""
+        if self._networks.device.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        return peak
+
+    def _conditioning(self, take: Take) -> tuple[Conditioning, Conditioning | None]:
+        tokenizer, encoder = self._networks.tokenizer, self._networks.use("text_encoder")
+        length = self._spec.text_tokens
+        positive = scene_conditioning(
+            take.prompt, tokenizer, encoder, length, take.sampling.text
+        )
+        negative = (
+            negative_conditioning(take.negative, tokenizer, encoder, length)
+            if take.sampling.guidance > 1
+            else None
+        )
+        self._networks.release("text_encoder")
+        return positive, negative
+
+    def _velocity(
+        self, take: Take, positive: Conditioning, negative: Conditioning | None
+    ) -> Velocity:
+        """The networks as a function of latents and sigma, guided."""
+        layout = shot_layout(self._plan, take, positive)
+        plain = shot_layout(self._plan, take, negative) if negative is not None else layout
+
+        def velocity(x: Tensor, sigma: float) -> Tensor:
+            network = self._networks.use(self._expert(sigma))
+            with_text = self._forward(network, x, sigma, positive, layout)
+            if negative is None:
+                return with_text
+            without = self._forward(network, x, sigma, negative, plain)
+            return without + take.sampling.guidance * (with_text - without)
+
+        return velocity
+
+    def _expert(self, sigma: float) -> str:
+        """High-noise steps (timestep >= boundary) use ``transformer``, the others the second."""
+        if self._spec.experts == 1 or sigma >= self._spec.boundary:
+            return "transformer"
+        return "transformer_2"
+
+    @torch.no_grad()
+    def _forward(
+        self,
+        network: Any,
+        x: Tensor,
+        sigma: float,
+        conditioning: Conditioning,
+        layout: ShotLayout,
+    ) -> Tensor:
+        self._context.layout = layout
+        dtype = self._networks.dtype
+        time = torch.tensor([flow.timestep(sigma)], device=x.device)
+        if self._spec.low_precision_timestep:
+            time = time.to(dtype)
+        out = network(
+            hidden_states=x.to(dtype),
+            timestep=time,
+            encoder_hidden_states=conditioning.text_BLD.to(x.device, dtype),
+            return_dict=False,
+        )[0]
+        result: Tensor = out.float()
+        return result
+
+
+def latent_shape(plan: Plan, take: Take) -> tuple[int, int, int, int, int]:
+    """[1, C, F, H, W] of a take's latents."""
+    spec = plan.model.spec
+    return (
+        1,
+        spec.shape.latent_channels,
+        take.timeline.latent_frames,
+        take.sampling.height // spec.spatial_stride,
+        take.sampling.width // spec.spatial_stride,
+    )
+
+
+def initial_noise(plan: Plan, take: Take) -> Tensor:
+    """The take's noise, drawn on the CPU: the same on every device."""
+    generator = torch.Generator("cpu").manual_seed(take.seed)
+    return torch.randn(latent_shape(plan, take), generator=generator, dtype=torch.float32)
+
+
+def shot_layout(plan: Plan, take: Take, conditioning: Conditioning) -> ShotLayout:
+    """Where the take's shots lie among its tokens."""
+    patch = plan.model.spec.shape.patch
+    _, _, _, rows, columns = latent_shape(plan, take)
+    return ShotLayout(
+        shots=take.timeline.latent_spans,
+        frame_tokens=(rows // patch) * (columns // patch),
+        windows=conditioning.windows,
+        sparse=take.sampling.attention == "sparse",
+    )
+
+
+@contextlib.contextmanager
+def memory_errors(doing: str, hint: str) -> Iterator[None]:
+    """Turn running out of memory into a MachineError."""
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+        raise MachineError(f"memory ran out while {doing}", hint=hint) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise MachineError(f"memory ran out while {doing}", hint=hint) from error
+
+
+# --- tensors on disk -----------------------------------------------------------------------------
+
+
+def negative_writer(latents: Tensor) -> Callable[[Path], None]:
+    """Writes a take's latents as they are."""
+    return lambda path: save_file({"latents": latents.contiguous()}, path)
+
+
+def read_negative(path: Path) -> Tensor:
+    """A take's latents [1, C, F, H, W]."""
+    return load_file(path)["latents"]
+
+
+def progress_writer(progress: Progress) -> Callable[[Path], None]:
+    """Writes a stopped take's whole state; the step goes into the file, so that they always agree."""
+    tensors = {f"solver.{name}": value for name, value in progress.solver.items()}
+    tensors |= {"x": progress.x, "step": torch.tensor(progress.step)}
+    return lambda path: save_file(
+        {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path
+    )
+
+
+def read_progress(path: Path) -> Progress:
+    """A stopped take's state."""
+    tensors = load_file(path)
+    solver = {
+        name.removeprefix("solver."): value
+        for name, value in tensors.items()
+        if name.startswith("solver.")
+    }
+    return Progress(int(tensors["step"]), tensors["x"], solver)
+
+
+def _moved(progress: Progress | None, device: torch.device) -> Progress | None:
+    if progress is None:
+        return None
+    solver = {
+        name: value if name == "counters" else value.to(device)
+        for name, value in progress.solver.items()
+    }
+    return Progress(progress.step, progress.x.to(device), solver)

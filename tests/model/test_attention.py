@@ -1,0 +1,219 @@
+"""The engines against an oracle with explicit masks, and against each other."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor
+
+from holocine_core.model.attention import (
+    Segments,
+    ShotContext,
+    ShotLayout,
+    install,
+    loop_attention,
+    rotate,
+    segment_attention,
+    varlen_attention,
+)
+from holocine_core.script.timeline import Span
+
+LAYOUT = ShotLayout(
+    shots=(Span(0, 2), Span(2, 3), Span(3, 6)),
+    frame_tokens=4,
+    windows=((0, 1, 2, 9), (0, 3, 4, 9), (0, 5, 8, 9)),
+    sparse=True,
+)
+
+
+def tensors(n: int, rows: int, *, batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(batch, n, 2, 8), (batch, rows, 2, 8), (batch, rows, 2, 8)]
+    q, k, v = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)
+    return q, k, v
+
+
+def masked(q: Tensor, k: Tensor, v: Tensor, counts: Tensor) -> Tensor:
+    """Attention in which query n sees key l counts[n, l] times: a bias of log(count)."""
+    scores = torch.einsum("bnhk,blhk->bhnl", q, k) / math.sqrt(q.shape[-1])
+    weights = (scores + counts.log()).softmax(-1)
+    return torch.einsum("bhnl,blhk->bnhk", weights, v)
+
+
+def self_counts(layout: ShotLayout) -> Tensor:
+    """How often each token sees each token, read off the definition, token by token."""
+    n = layout.frame_tokens
+    frames = layout.shots[-1].stop
+    shot_of = [next(i for i, s in enumerate(layout.shots) if f in s) for f in range(frames)]
+    first = {s.start for s in layout.shots}
+    counts = torch.zeros(frames * n, frames * n, dtype=torch.float64)
+    for a in range(frames * n):
+        for b in range(frames * n):
+            counts[a, b] += shot_of[a // n] == shot_of[b // n]
+            counts[a, b] += b // n in first
+    return counts
+
+
+def python_varlen(
+    q: Tensor, k: Tensor, v: Tensor, at_q: Tensor, at_k: Tensor, max_q: int, max_k: int
+) -> Tensor:
+    """What a packed kernel computes, by the book."""
+    assert at_q.dtype == at_k.dtype == torch.int32
+    out = []
+    for i in range(len(at_q) - 1):
+        a, b, c, d = at_q[i], at_q[i + 1], at_k[i], at_k[i + 1]
+        assert b - a <= max_q
+        assert d - c <= max_k
+        ones = torch.ones(b - a, d - c, dtype=q.dtype)
+        out.append(masked(q[None, a:b], k[None, c:d], v[None, c:d], ones)[0])
+    return torch.cat(out)
+
+
+def segments(kind: str) -> Segments:
+    context = ShotContext()
+    context.layout = LAYOUT
+    device = torch.device("cpu")
+    found = context.self_segments(device) if kind == "self" else context.text_segments(device)
+    assert found is not None
+    return found
+
+
+def test_sparse_self_attention_is_the_definition() -> None:
+    q, k, v = tensors(24, 24)
+    got = loop_attention(q, k, v, segments("self"))
+    torch.testing.assert_close(got, masked(q, k, v, self_counts(LAYOUT)))
+
+
+def test_window_cross_attention_is_the_definition() -> None:
+    q, k, v = tensors(24, 10)
+    counts = torch.zeros(24, 10, dtype=torch.float64)
+    assert LAYOUT.windows is not None
+    for shot, window in zip(LAYOUT.token_spans, LAYOUT.windows, strict=True):
+        for row in window:
+            counts[shot.start : shot.stop, row] = 1
+    got = loop_attention(q, k, v, segments("text"))
+    torch.testing.assert_close(got, masked(q, k, v, counts))
+
+
+@pytest.mark.parametrize("kind", ["self", "text"])
+def test_varlen_packs_what_the_loop_computes(kind: str) -> None:
+    q, k, v = tensors(24, 24 if kind == "self" else 10)
+    packed = varlen_attention(q, k, v, segments(kind), kernel=python_varlen)
+    torch.testing.assert_close(packed, loop_attention(q, k, v, segments(kind)))
+
+
+@pytest.mark.parametrize("kind", ["self", "text"])
+def test_gradients_flow_through_the_loop(kind: str) -> None:
+    q, k, v = tensors(24, 24 if kind == "self" else 10, batch=1)
+    inputs = [x.requires_grad_() for x in (q, k, v)]
+    found = segments(kind)
+    assert torch.autograd.gradcheck(lambda q, k, v: loop_attention(q, k, v, found), inputs)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["self", "text"])
+def test_varlen_kernel_agrees_and_has_gradients(kind: str) -> None:
+    rows = 24 if kind == "self" else 10
+    q, k, v = (x.cuda().bfloat16().requires_grad_() for x in tensors(24, rows))
+    context = ShotContext()
+    context.layout = LAYOUT
+    find = context.self_segments if kind == "self" else context.text_segments
+    found = find(q.device)
+    assert found is not None
+    grads = []
+    for engine in ("loop", "varlen"):
+        out = segment_attention(q, k, v, found, engine)
+        grads.append([out, *torch.autograd.grad(out.float().square().sum(), (q, k, v))])
+    for ours, theirs in zip(*grads, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=3e-2, rtol=3e-2)
+
+
+def tiny() -> WanTransformer3DModel:
+    torch.manual_seed(0)
+    return WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=4,
+        out_channels=4,
+        text_dim=16,
+        freq_dim=32,
+        ffn_dim=32,
+        num_layers=2,
+    ).eval()
+
+
+def run(network: WanTransformer3DModel) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    out: Tensor = network(
+        hidden_states=torch.randn(1, 4, 6, 4, 4, generator=generator),
+        timestep=torch.tensor([500.0]),
+        encoder_hidden_states=torch.randn(1, 10, 16, generator=generator),
+        return_dict=False,
+    )[0]
+    return out
+
+
+@torch.no_grad()
+def test_full_and_open_is_diffusers_own_network() -> None:
+    network = tiny()
+    stock = run(network)
+    context = ShotContext()
+    install(network, context)
+    context.layout = ShotLayout(shots=LAYOUT.shots, frame_tokens=4)
+    torch.testing.assert_close(run(network), stock, atol=1e-6, rtol=1e-5)
+
+
+def test_checkpointing_gives_the_same_gradients() -> None:
+    network = tiny()
+    context = ShotContext()
+    install(network, context)
+    context.layout = LAYOUT
+    grads = []
+    for checkpointed in (False, True):
+        network.train()
+        if checkpointed:
+            network.enable_gradient_checkpointing()
+        network.zero_grad()
+        run(network).square().sum().backward()
+        grads.append([p.grad.clone() for p in network.parameters() if p.grad is not None])
+    assert len(grads[0]) > 20
+    torch.testing.assert_close(grads[0], grads[1])
+
+
+def test_a_network_without_a_layout_refuses_to_run() -> None:
+    network = tiny()
+    install(network, ShotContext())
+    with pytest.raises(RuntimeError, match="layout"), torch.no_grad():
+        run(network)
+
+
+def test_one_shot_scene_in_sparse_mode_is_not_full_attention() -> None:
+    """Its first frame counts twice, as in the reference."""
+    context = ShotContext()
+    context.layout = ShotLayout(shots=(Span(0, 6),), frame_tokens=4, sparse=True)
+    found = context.self_segments(torch.device("cpu"))
+    assert found is not None
+    assert found.keys[0].tolist() == [*range(24), *range(4)]
+
+
+@pytest.mark.parametrize(
+    "shots", [(Span(1, 3),), (Span(0, 2), Span(3, 4)), (Span(0, 2), Span(2, 2))]
+)
+def test_layouts_with_holes_are_refused(shots: tuple[Span, ...]) -> None:
+    with pytest.raises(ValueError, match="shots"):
+        ShotLayout(shots=shots, frame_tokens=4)
+
+
+def test_rotation_keeps_lengths_and_relative_angles() -> None:
+    x = torch.randn(1, 5, 1, 8, dtype=torch.float64)
+    angles = torch.arange(5.0, dtype=torch.float64)[:, None] * torch.tensor([1.0, 0.3, 0.1, 0.01])
+    cos, sin = (f(angles).repeat_interleave(2, -1)[None, :, None] for f in (torch.cos, torch.sin))
+    turned = rotate(x, cos, sin)
+    torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
+    same = x[:, :1].expand_as(x)
+    moved = rotate(same, cos, sin)
+    one_step = (moved[:, 1:] * moved[:, :-1]).sum(-1)
+    torch.testing.assert_close(one_step, one_step[:, :1].expand_as(one_step))

@@ -1,0 +1,303 @@
+"""Costs held to the published arithmetic and to diffusers' real networks, shapes only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.cost import (
+    WAN_VAE,
+    Geometry,
+    VaeShape,
+    activation_bytes,
+    decode_flops,
+    forward_flops,
+    geometry,
+    take_flops,
+    vae_decode_bytes,
+)
+from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+from holocine_core.script.timeline import Span, Timeline, even_cuts
+
+FULL, SPARSE = MODELS["holocine-14b-full"], MODELS["holocine-14b-sparse"]
+SMALL = replace(
+    SPARSE,
+    shape=NetworkShape(layers=3, width=96, heads=4, ffn=256, text_width=64),
+    text_tokens=40,
+)
+
+
+def scene(frames: int, shots: int, spec: ModelSpec = FULL) -> Geometry:
+    cuts = tuple(cut.got for cut in even_cuts(frames, shots))
+    timeline = Timeline(frames=frames, cuts=cuts, fps=Fraction(15))
+    return geometry(spec, timeline, width=832, height=480)
+
+
+def small_scene(*lengths: int, rows: int = 8, columns: int = 12) -> Geometry:
+    stops = [sum(lengths[: i + 1]) for i in range(len(lengths))]
+    spans = tuple(Span(stop - n, stop) for stop, n in zip(stops, lengths, strict=True))
+    return Geometry(rows=rows, columns=columns, shots=spans)
+
+
+def network(spec: ModelSpec, layers: int | None = None) -> WanTransformer3DModel:
+    """The real network in the model's dimensions, without storage."""
+    shape = spec.shape
+    with torch.device("meta"):
+        return WanTransformer3DModel(
+            num_layers=layers or shape.layers,
+            num_attention_heads=shape.heads,
+            attention_head_dim=shape.width // shape.heads,
+            ffn_dim=shape.ffn,
+            text_dim=shape.text_width,
+        ).eval()
+
+
+def run(net: WanTransformer3DModel, spec: ModelSpec, latents: Geometry) -> None:
+    dtype, device = net.proj_out.weight.dtype, net.proj_out.weight.device
+    size = (1, 16, latents.frames, latents.rows, latents.columns)
+    video = torch.empty(size, dtype=dtype, device=device)
+    text = torch.empty(1, spec.text_tokens, spec.shape.text_width, dtype=dtype, device=device)
+    with torch.no_grad():
+        net(video, torch.empty(1, device=device), text, return_dict=False)
+
+
+def cut_up(
+    net: WanTransformer3DModel,
+    latents: Geometry,
+    *,
+    sparse: bool,
+    windows: list[list[int]] | None = None,
+    engine: Any = "loop",
+) -> None:
+    """Install shot-aware attention for a take."""
+    context = ShotContext()
+    install(net, context, engine)
+    context.layout = ShotLayout(
+        shots=latents.shots,
+        frame_tokens=latents.rows * latents.columns // 4,
+        windows=None if windows is None else tuple(map(tuple, windows)),
+        sparse=sparse,
+    )
+
+
+def counted(net: WanTransformer3DModel, spec: ModelSpec, latents: Geometry) -> int:
+    with FlopCounterMode(display=False) as counter:
+        run(net, spec, latents)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    ("frames", "shots", "attention", "petaflops"),
+    [
+        (81, 1, "full", 1.68),
+        (241, 1, "full", 9.73),
+        (241, 5, "full", 9.73),
+        (241, 5, "sparse", 4.41),
+        (241, 8, "sparse", 4.22),
+        (241, 12, "sparse", 4.39),
+    ],
+)
+def test_holocine_14b_arithmetic(frames: int, shots: int, attention: Any, petaflops: float) -> None:
+    """HoloCine-14B at 480x832: published PFLOP of one forward pass of one expert."""
+    flops = forward_flops(FULL, scene(frames, shots), attention=attention).total
+    assert flops / 1e15 == pytest.approx(petaflops, rel=0.005)
+
+
+@pytest.mark.parametrize("frames", [81, 241])
+def test_full_attention_costs_what_torch_counts_in_the_14b_network(frames: int) -> None:
+    latents = scene(frames, 3)
+    assert forward_flops(FULL, latents).total == pytest.approx(
+        counted(network(FULL), FULL, latents), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("lengths", [(5,), (2, 3, 4), (1, 1, 7, 3)])
+@pytest.mark.parametrize("attention", ["full", "sparse"])
+def test_shots_cost_what_torch_counts(lengths: tuple[int, ...], attention: Any) -> None:
+    net, latents = network(SMALL), small_scene(*lengths)
+    windows = [list(range(index, 40 - 2 * index)) for index in range(len(lengths))]
+    cut_up(net, latents, sparse=attention == "sparse", windows=windows)
+    flops = forward_flops(
+        SMALL, latents, attention=attention, text_rows=[len(window) for window in windows]
+    )
+    assert flops.total == pytest.approx(counted(net, SMALL, latents), rel=1e-3)
+
+
+def test_a_take_costs_its_steps_and_guidance_a_second_unwindowed_pass() -> None:
+    latents = scene(241, 5)
+    rows = [300, 310, 320, 330, 340]
+    windowed = forward_flops(SPARSE, latents, text_rows=rows).total
+    open_pass = forward_flops(SPARSE, latents).total
+    assert windowed < open_pass
+    assert take_flops(SPARSE, latents, steps=50, guidance=False, text_rows=rows) == 50 * windowed
+    assert take_flops(SPARSE, latents, steps=50, guidance=True, text_rows=rows) == 50 * (
+        windowed + open_pass
+    )
+    with pytest.raises(ValueError, match="zip"):
+        forward_flops(SPARSE, latents, text_rows=[512])
+
+
+def test_off_grid_frames_and_gaps_are_refused() -> None:
+    timeline = Timeline(frames=81, cuts=(), fps=Fraction(15))
+    with pytest.raises(ValueError, match="multiple of 16"):
+        geometry(FULL, timeline, width=840, height=480)
+    with pytest.raises(ValueError, match="follow each other"):
+        Geometry(rows=4, columns=4, shots=(Span(0, 2), Span(3, 4)))
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of tensors that operations made and that are still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._watch((args, kwargs), count=False)
+        out = func(*args, **(kwargs or {}))
+        self._watch(out, count=True)
+        return out
+
+    def _watch(self, values: Any, *, count: bool) -> None:
+        for tensor in tree_leaves(values):
+            if not isinstance(tensor, torch.Tensor):
+                continue
+            storage = tensor.untyped_storage()
+            key = storage._cdata
+            if key not in self._known:
+                self._known[key] = storage.nbytes() if count else 0
+                self.now += self._known[key]
+                self.peak = max(self.peak, self.now)
+                weakref.finalize(storage, self._gone, key)
+
+    def _gone(self, key: int) -> None:
+        self.now -= self._known.pop(key)
+
+
+@pytest.fixture
+def fused_attention(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Attention kernels that keep no score matrix, as on a GPU; only shapes matter here."""
+
+    def fused(query: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return torch.empty_like(query)
+
+    monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", fused)
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", fused)
+    yield
+
+
+def in_type(net: WanTransformer3DModel, dtype: torch.dtype) -> WanTransformer3DModel:
+    """The network in a computing type, but for what diffusers keeps in float32."""
+    for name, parameter in net.named_parameters():
+        if not any(kept in name for kept in net._keep_in_fp32_modules):
+            parameter.data = parameter.data.to(dtype)
+    return net
+
+
+@pytest.mark.usefixtures("fused_attention")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize(
+    ("shots", "attention", "engine"),
+    [(5, "sparse", "loop"), (12, "sparse", "varlen"), (12, "full", "loop"), (1, "sparse", "loop")],
+)
+def test_activations_of_the_14b_network(
+    dtype: torch.dtype, shots: int, attention: Any, engine: Any
+) -> None:
+    """Two of the 40 layers: a layer's tensors are gone when the next but one begins."""
+    latents = scene(241, shots)
+    net = in_type(network(FULL, layers=2), dtype)
+    windows = [list(range(index, 500)) for index in range(shots)]
+    cut_up(net, latents, sparse=attention == "sparse", windows=windows, engine=engine)
+    with LiveBytes() as live:
+        run(net, FULL, latents)
+    estimate = activation_bytes(
+        FULL, latents, dtype_bytes=dtype.itemsize, attention=attention, engine=engine
+    )
+    assert estimate == pytest.approx(live.peak, rel=0.02)
+
+
+def test_activations_of_a_running_network() -> None:
+    """Real tensors on the CPU, diffusers' own attention."""
+    for latents in (small_scene(4), small_scene(9, rows=12, columns=16)):
+        net = network(SMALL).to_empty(device="cpu")
+        with LiveBytes() as live:
+            run(net, SMALL, latents)
+        estimate = activation_bytes(SMALL, latents, dtype_bytes=4, attention="full")
+        assert estimate == pytest.approx(live.peak, rel=0.03)
+
+
+NARROW = VaeShape(base=8)
+ODD = VaeShape(base=6, multipliers=(1, 2, 2), res_blocks=1, doubles_frames=(True, False))
+
+
+def autoencoder(vae: VaeShape, device: str) -> AutoencoderKLWan:
+    with torch.device(device):
+        return AutoencoderKLWan(
+            base_dim=vae.base,
+            dim_mult=list(vae.multipliers),
+            num_res_blocks=vae.res_blocks,
+            temperal_downsample=list(reversed(vae.doubles_frames)),
+        ).eval()
+
+
+@torch.no_grad()
+def streamed_peak(net: AutoencoderKLWan, rows: int, columns: int, frames: int) -> int:
+    """Bytes alive at the peak of decoding latent frame by latent frame."""
+    latents = torch.zeros(1, 16, frames, rows, columns, device=net.device)
+    net.clear_cache()
+    with LiveBytes() as live:
+        for index in range(frames):
+            net._conv_idx = [0]
+            one = net.post_quant_conv(latents[:, :, index : index + 1])
+            decoded = net.decoder(
+                one, feat_cache=net._feat_map, feat_idx=net._conv_idx, first_chunk=index == 0
+            )
+    assert decoded.shape[-2] > rows
+    return live.peak
+
+
+@pytest.mark.parametrize(
+    ("vae", "width", "height"),
+    [(NARROW, 48, 32), (NARROW, 96, 64), (ODD, 48, 32), (WAN_VAE, 832, 480), (WAN_VAE, 1280, 720)],
+)
+def test_streamed_decoding_keeps_what_is_estimated(vae: VaeShape, width: int, height: int) -> None:
+    stride = 2 ** (len(vae.multipliers) - 1)
+    peak = streamed_peak(autoencoder(vae, "meta"), height // stride, width // stride, frames=4)
+    assert vae_decode_bytes(width, height, vae) == pytest.approx(peak, rel=0.03)
+
+
+def test_streamed_decoding_of_a_running_decoder() -> None:
+    net = autoencoder(NARROW, "cpu")
+    short, long = streamed_peak(net, 4, 6, frames=3), streamed_peak(net, 4, 6, frames=6)
+    assert short == long, "memory must not grow with the length"
+    assert vae_decode_bytes(48, 32, NARROW) == pytest.approx(short, rel=0.03)
+
+
+@pytest.mark.parametrize("vae", [NARROW, ODD, WAN_VAE])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_decoding_costs_what_torch_counts(vae: VaeShape, frames: int) -> None:
+    latents = torch.empty(1, 16, frames, 4, 6, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        autoencoder(vae, "meta").decode(latents)
+    stride = 2 ** (len(vae.multipliers) - 1)
+    flops = decode_flops(6 * stride, 4 * stride, frames, vae)
+    assert flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+def test_planning_a_cost_wakes_no_torch() -> None:
+    code = "import sys, holocine_core.model.cost; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
