@@ -6,6 +6,7 @@ May import: plan, vault, edit. No torch.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,10 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from holocine_core.edit.codecs import VideoCodec, check_video
+from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
-from holocine_core.edit.codecs import VideoCodec
 from holocine_core.edit.reel import ClipInput, Transition
-from holocine_core.edit.sound import SoundCue
+from holocine_core.edit.sound import SoundCue, probe_sound
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
@@ -25,8 +29,8 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.errors import InputError
-from holocine_core.plan import Plan, Take
+from holocine_core.errors import InputError, MachineError
+from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
 from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
 
@@ -191,9 +195,7 @@ def take_record(take: Take) -> dict[str, Any]:
         "frames": {"asked": float(take.timing.length.asked), "got": timeline.frames},
         "cuts": [{"asked": float(cut.asked), "got": cut.got} for cut in take.timing.cuts],
         "seed": take.seed,
-        "sampling": {
-            name: getattr(take.sampling, name) for name in type(take.sampling).__slots__
-        },
+        "sampling": {name: getattr(take.sampling, name) for name in type(take.sampling).__slots__},
         "prompt": take.prompt.text,
         "negative": take.negative,
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
@@ -287,6 +289,39 @@ def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
             where=str(plan.out),
             hint="replace it with --force, or name another file with -o",
         )
+
+
+def preflight(plan: Plan) -> None:
+    """Find out before the work what would fail after it: file name, codec, sounds, ffmpeg, model.
+
+    Raises:
+        InputError: The film's name doesn't go with its codec, a sound file holds no sound.
+        MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
+    """
+    if finished_film(plan) is not None:
+        return
+    video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
+    check_video(video, (plan.delivery.width, plan.delivery.height), plan.out)
+    for take in plan.takes:
+        if take.sound is not None:
+            probe_sound(plan.screenplay_path.parent / take.sound.file)
+    if plan.obstacles:
+        first = plan.obstacles[0]
+        raise MachineError(first.message, where=first.where, hint=first.hint)
+    with disk_errors("open the work folder", plan.work):
+        plan.work.mkdir(parents=True, exist_ok=True)
+    _try_ffmpeg(plan)
+
+
+def _try_ffmpeg(plan: Plan) -> None:
+    """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
+    trial = plan.work / f".trial.{os.getpid()}.mp4"
+    black = np.zeros((1, 16, 16, 3), np.uint8)
+    try:
+        with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
+            writer.write(black)
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 # --- reading a film back -------------------------------------------------------------------------

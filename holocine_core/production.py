@@ -1,8 +1,8 @@
 """A screenplay file in, a film out: what the command line calls, and what scripts may call.
 
-    from holocine_core.production import render_film
-    film = render_film("scene.yaml", out="scene.mp4")
-    print(film.path, film.seconds)
+from holocine_core.production import render_film
+film = render_film("scene.yaml", out="scene.mp4")
+print(film.path, film.seconds)
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from holocine_core.edit.codecs import VideoCodec
 from holocine_core.edit.ffmpeg import read_frames
-from holocine_core.edit.stitch import VideoCodec, cut_shots
+from holocine_core.edit.stitch import cut_shots, scene_starts
 from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.events import Emit, ignore
-from holocine_core.film import Film
+from holocine_core.film import Film, stitch_job
 from holocine_core.model.lora_file import LoraFile
-from holocine_core.plan import Plan, Request, make_plan
+from holocine_core.plan.make import make_plan
+from holocine_core.plan.values import Plan, Request
 from holocine_core.render import Stop, never, render
 from holocine_core.script.reader import read
-from holocine_core.script.timeline import Span, timecode
+from holocine_core.script.timeline import Span
 from holocine_core.vault import Vault
 
 WORK = ".holocine"
@@ -97,7 +99,8 @@ def draw_storyboard(plan: Plan, out: Path) -> Path:
 
 def _rows(plan: Plan) -> Any:
     vault = Vault(plan.work)
-    for take in plan.takes:
+    starts = scene_starts(stitch_job(plan, vault))
+    for take, start in zip(plan.takes, starts, strict=True):
         clip = vault.path("clips", take.clip_key)
         spans = take.timeline.shot_spans
         wanted = {at for span in spans for at in _looks(span)}
@@ -107,10 +110,10 @@ def _rows(plan: Plan) -> Any:
                 scene=take.scene,
                 shot=i + 1,
                 prompt=take.prompt.shots[i],
-                time_in=timecode(span.start, take.timeline.fps),
-                time_out=timecode(span.stop, take.timeline.fps),
+                span=Span(start + span.start, start + span.stop),
+                fps=plan.fps,
                 first=frames[span.start],
-                middle=frames[(span.start + span.stop - 1) // 2],
+                middle=frames[span.start + len(span) // 2],
                 last=frames[span.stop - 1],
             )
             for i, span in enumerate(spans)
@@ -118,7 +121,7 @@ def _rows(plan: Plan) -> Any:
 
 
 def _looks(span: Span) -> tuple[int, int, int]:
-    return span.start, (span.start + span.stop - 1) // 2, span.stop - 1
+    return span.start, span.start + len(span) // 2, span.stop - 1
 
 
 def _pick(clip: Path, wanted: set[int]) -> dict[int, np.ndarray[Any, np.dtype[np.uint8]]]:

@@ -19,9 +19,9 @@ from holocine_core.events import (
     TakeStarted,
     ignore,
 )
-from holocine_core.film import Film, cut_film, finished_film, refuse_to_overwrite
+from holocine_core.film import Film, cut_film, finished_film, preflight, refuse_to_overwrite
 from holocine_core.journal import journal
-from holocine_core.plan import Plan, Take
+from holocine_core.plan.values import Plan, Take
 from holocine_core.vault import Vault
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def render(
         Interrupted: ``should_stop`` said so.
     """
     refuse_to_overwrite(plan, force=force)
+    preflight(plan)
     vault = Vault(plan.work)
     with vault.locked(f"render {plan.screenplay_path.name}"), journal(plan.work, emit) as emit:
         started = time.monotonic()

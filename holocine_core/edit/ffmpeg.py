@@ -200,6 +200,8 @@ class _Stream:
     size: tuple[int, int]
     tick: Fraction
     """Seconds of one unit of the packets' times."""
+    layout: str
+    """Of its sound channels, as ffmpeg names them; empty for pictures."""
     packets: tuple[_Packet, ...]
 
     @property
@@ -252,6 +254,7 @@ def _parse_framecrc(table: str) -> list[_Stream]:
                 heads["codec_id", index],
                 (int(width), int(height)),
                 Fraction(heads["tb", index]),
+                heads.get(("channel_layout_name", index), ""),
                 tuple(packets.get(index, ())),
             )
         )
@@ -313,7 +316,18 @@ def probe(path: Path) -> Probe:
     )
 
 
-def audio_seconds(path: Path) -> float | None:
-    """Seconds of a file's first sound track, None without one. InputError if unreadable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTrack:
+    """A file's first sound track."""
+
+    seconds: float
+    mono: bool
+
+
+def probe_audio(path: Path) -> SoundTrack | None:
+    """The file's sound, None without any. Raises InputError if the file is unreadable."""
     streams, _ = _streams(path, "0:a:0?", "0:V:0?")
-    return next((float(s.seconds) for s in streams if s.kind == "audio"), None)
+    sound = next((s for s in streams if s.kind == "audio"), None)
+    if sound is None:
+        return None
+    return SoundTrack(seconds=float(sound.seconds), mono=sound.layout == "mono")

@@ -20,18 +20,10 @@ from holocine_core.errors import MachineError
 
 _QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
 DISK_FULL = "No space left on device"
-# What ffmpeg says after it has said what went wrong.
-_AFTERMATH = (
-    "Conversion failed",
-    "Error opening input file",
-    "Error while filtering",
-    "Nothing was written",
-    "Output file is empty",
-    "Task finished",
-    "Terminating thread",
-    "frame=",
-    "video:",
-)
+_ERRORS_KEPT = 1000
+_GRAVE = ("panic", "fatal", "error")
+# One line of ffmpeg's log: contexts, level, text.
+_LINE = re.compile(r"(?:\[[^]]* @ [^]]*\] )*\[(panic|fatal|error|warning|info)\] (.*)")
 
 
 def ffmpeg_exe() -> str:
@@ -58,9 +50,10 @@ class Run:
     def __init__(self, args: Sequence[str], *, level: str = "error", feed: bool = False) -> None:
         exe = ffmpeg_exe()
         self._lines: deque[str] = deque(maxlen=100_000)
+        self._errors: list[str] = []
         try:
             self.process = subprocess.Popen(
-                [exe, *_QUIET, level, *args],
+                [exe, *_QUIET, f"level+{level}", *args],
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -77,8 +70,12 @@ class Run:
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._lines.append(line.decode(errors="replace").rstrip("\n"))
+        for raw in self.process.stderr:
+            line = raw.decode(errors="replace").rstrip("\n")
+            told = _LINE.fullmatch(line)
+            self._lines.append(told[2] if told else line)
+            if told and told[1] in _GRAVE and len(self._errors) < _ERRORS_KEPT:
+                self._errors.append(told[2])
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -109,12 +106,12 @@ class Run:
 
     @property
     def log(self) -> str:
+        """The last lines of the log, without contexts and levels."""
         return "\n".join(self._lines)
 
     @property
     def reason(self) -> str:
-        """The line of the log that names the cause: a full disk, else the last telling one."""
-        lines = [re.sub(r"^(\[[^]]*\] )+", "", line) for line in self._lines if line.strip()]
-        full = [line for line in lines if DISK_FULL in line]
-        telling = [line for line in lines if not line.startswith(_AFTERMATH)]
-        return (full or telling or lines or [f"exit code {self.process.returncode}"])[-1]
+        """The line of the log that names the cause: a full disk, else the first error."""
+        full = [line for line in self._errors if DISK_FULL in line]
+        lines = [line for line in self._lines if line.strip()]
+        return (full or self._errors or lines[-1:] or [f"exit code {self.process.returncode}"])[0]

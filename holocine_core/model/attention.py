@@ -160,7 +160,7 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
     return torch.cat(outputs, dim=1)
 
 
-VarlenKernel = Callable[..., Tensor]
+VarlenKernel = Callable[..., Any]
 
 
 def varlen_attention(
@@ -171,13 +171,14 @@ def varlen_attention(
     Arguments as :func:`loop_attention`; ``kernel`` has the face of torch's ``varlen_attn``.
     """
     if kernel is None:
-        from torch.nn.attention.varlen import varlen_attn as kernel
-    assert kernel is not None
+        from torch.nn.attention.varlen import varlen_attn
+
+        kernel = varlen_attn
     batch = q.shape[0]
     rows = torch.cat(segments.keys)
     q_lengths = [len(span) for span in segments.queries] * batch
     k_lengths = [len(keys) for keys in segments.keys] * batch
-    packed = kernel(
+    packed: Tensor = kernel(
         q.flatten(0, 1),
         k.index_select(1, rows).flatten(0, 1),
         v.index_select(1, rows).flatten(0, 1),
@@ -186,7 +187,7 @@ def varlen_attention(
         max(q_lengths),
         max(k_lengths),
     )
-    return packed.unflatten(0, (batch, -1))
+    return packed.view(batch, -1, *packed.shape[1:])
 
 
 def _offsets(lengths: Sequence[int], device: torch.device) -> Tensor:
@@ -251,7 +252,8 @@ class ShotAttnProcessor:
         else:
             out = segment_attention(q, k, v, segments, self.engine)
         out = out.flatten(2, 3).type_as(q)
-        return attn.to_out[1](attn.to_out[0](out))
+        projected: Tensor = attn.to_out[1](attn.to_out[0](out))
+        return projected
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

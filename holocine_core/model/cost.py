@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from holocine_core.model.spec import Attention, ModelSpec
+from holocine_core.model.spec import WAN_VAE, Attention, ModelSpec, VaeShape
 from holocine_core.script.timeline import Span, Timeline
 
 FREQUENCY_WIDTH = 256
@@ -165,7 +165,7 @@ def activation_bytes(
     attention: Attention | None = None,
     engine: Engine = "varlen",
 ) -> int:
-    """Bytes of tensors alive at the peak of one forward pass without gradients, batch 1.
+    """Bytes alive at the peak of one forward pass without gradients, batch 1, inputs included.
 
     Args:
         spec: The model.
@@ -179,8 +179,9 @@ def activation_bytes(
     tokens = latents.frames * _frame_tokens(spec, latents)
     peak = max(_phases(spec, latents, dtype_bytes, attention, engine).values())
     rotation = 2 * (shape.width // shape.heads) * FLOAT32
-    context = spec.text_tokens * shape.width * dtype_bytes
-    return round(tokens * (peak * shape.width + rotation)) + context
+    latent = shape.latent_channels * shape.patch**2 * dtype_bytes
+    text = spec.text_tokens * (shape.text_width + shape.width) * dtype_bytes
+    return round(tokens * (peak * shape.width + rotation + latent)) + text
 
 
 def _phases(
@@ -222,21 +223,6 @@ def _phases(
         # as before and the output of the feed-forward; float32: copies, gated output or sum
         "last residual": 5 * value + max(2 * copy + FLOAT32, copy + 2 * FLOAT32),
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaeShape:
-    """Dimensions of the decoder of an AutoencoderKLWan, as its configuration names them."""
-
-    base: int = 96
-    latent_channels: int = 16
-    multipliers: tuple[int, ...] = (1, 2, 4, 4)
-    res_blocks: int = 2
-    doubles_frames: tuple[bool, ...] = (True, True, False)
-    """Per upsampling, first to last, whether it doubles the frames too."""
-
-
-WAN_VAE = VaeShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +278,7 @@ def _stages(vae: VaeShape, rows: int, columns: int) -> Iterator[_Stage]:
         rows, columns = (2 * rows, 2 * columns) if upsamples else (rows, columns)
 
 
-def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE) -> int:
+def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE, *, cpu: bool = False) -> int:
     """Bytes alive at the peak of a streamed float32 decode, one latent frame at a time.
 
     Every causal convolution keeps the last two frames of its input, for the next latent frame;
@@ -303,8 +289,10 @@ def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE) -> int:
         width: Frame width in pixels, a multiple of the VAE's spatial stride.
         height: Frame height, likewise.
         vae: The decoder.
+        cpu: Whether it runs on the CPU, where torch's 3-D convolution spreads its input out 27
+            times (3x3x3) while it works.
     """
-    stride = 2 ** (len(vae.multipliers) - 1)
+    stride = 1 << (len(vae.multipliers) - 1)
     rows, columns = height // stride, width // stride
     kept = vae.latent_channels * rows * columns * 2
     tightest = 0
@@ -312,14 +300,14 @@ def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE) -> int:
         convolved = [c for inputs, outputs in stage.blocks for c in (inputs, outputs)]
         kept += 2 * stage.pixels * sum(convolved)
         kept += 2 * stage.pixels * stage.channels * stage.doubles_frames
-        tightest = max(tightest, _residual_peak(stage), _upsample_peak(stage))
+        tightest = max(tightest, _residual_peak(stage, 27 * cpu), _upsample_peak(stage))
     kept += 2 * stage.pixels * vae.base
     chunk = 3 * stage.frames * stage.pixels
     return FLOAT32 * (kept + tightest + chunk)
 
 
-def _residual_peak(stage: _Stage) -> int:
-    """Values alive in the tightest residual block of a level."""
+def _residual_peak(stage: _Stage, spread: int) -> int:
+    """Values alive in the tightest residual block of a level; ``spread``: copies of the input."""
     frame = stage.frames * stage.pixels
     peak = 0
     for index, (inputs, outputs) in enumerate(stage.blocks):
@@ -327,7 +315,7 @@ def _residual_peak(stage: _Stage) -> int:
         for channels in (inputs, outputs):
             cache = 2 * channels * stage.pixels
             joined = channels * frame + cache
-            working = max(joined, outputs * frame)
+            working = max(joined, (outputs + spread * channels) * frame)
             peak = max(peak, held + channels * frame + cache + stage.padded(channels) + working)
     return peak
 
@@ -343,7 +331,7 @@ def _upsample_peak(stage: _Stage) -> int:
 
 def decode_flops(width: int, height: int, latent_frames: int, vae: VaeShape = WAN_VAE) -> int:
     """FLOPs of decoding a clip of ``latent_frames`` latent frames."""
-    stride = 2 ** (len(vae.multipliers) - 1)
+    stride = 1 << (len(vae.multipliers) - 1)
     rows, columns = height // stride, width // stride
     first = _chunk_flops(vae, rows, columns, first=True)
     return first + (latent_frames - 1) * _chunk_flops(vae, rows, columns, first=False)

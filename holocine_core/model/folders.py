@@ -19,7 +19,7 @@ from holocine_core.model.parts import (
     shape_of,
 )
 from holocine_core.model.release import find_release, locate_release
-from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+from holocine_core.model.spec import MODELS, WAN_VAE, ModelSpec, NetworkShape, VaeShape
 
 INDEX_NAME = "model_index.json"
 _CLASSES: Mapping[str, str] = {
@@ -85,6 +85,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         fps=16,
         max_frames=81,
         licence="as the folder's owner says",
+        vae=vae_shape(configs["vae"]),
         temporal_stride=configs["vae"].get("scale_factor_temporal", 4),
         spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
         low_precision_timestep=False,
@@ -95,6 +96,18 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         spec = apply_card(replace(spec, note=""), card)
     parts = locate_folder(folder, spec).parts
     return replace(spec, weight_bytes=loaded_bytes(parts))
+
+
+def vae_shape(config: Mapping[str, Any]) -> VaeShape:
+    """The decoder's dimensions by an AutoencoderKLWan's config; Wan2.1's where it is silent."""
+    wan = WAN_VAE
+    return VaeShape(
+        base=config.get("decoder_base_dim") or config.get("base_dim", wan.base),
+        latent_channels=config.get("z_dim", wan.latent_channels),
+        multipliers=tuple(config.get("dim_mult", wan.multipliers)),
+        res_blocks=config.get("num_res_blocks", wan.res_blocks),
+        doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
+    )
 
 
 def _class_of(index: Mapping[str, Any], name: str) -> str:

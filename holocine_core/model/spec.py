@@ -42,6 +42,22 @@ class NetworkShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VaeShape:
+    """Dimensions of the decoder of an AutoencoderKLWan, as its configuration names them;
+    Wan2.1's are the defaults."""
+
+    base: int = 96
+    latent_channels: int = 16
+    multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    res_blocks: int = 2
+    doubles_frames: tuple[bool, ...] = (True, True, False)
+    """Per upsampling, first to last, whether it doubles the frames too."""
+
+
+WAN_VAE = VaeShape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Files of one hub repository that a model needs."""
 
@@ -78,6 +94,7 @@ class ModelSpec:
     """Longest scene the model was trained on; longer ones are allowed with a warning."""
     profiles: Mapping[str, Quality]
     licence: str
+    vae: VaeShape = WAN_VAE
     temporal_stride: int = 4
     spatial_stride: int = 8
     weight_bytes: Mapping[str, int] = field(default_factory=dict)
@@ -100,9 +117,7 @@ HOLOCINE_LICENCE = (
     "HoloCine project: CC BY-NC-SA 4.0 (non-commercial, share alike); Wan2.2: Apache-2.0"
 )
 
-WAN_14B = NetworkShape(
-    layers=40, width=5120, heads=40, ffn=13824, text_width=4096, text_layers=24
-)
+WAN_14B = NetworkShape(layers=40, width=5120, heads=40, ffn=13824, text_width=4096, text_layers=24)
 
 WAN_COMPONENTS = Source(
     repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
@@ -163,9 +178,8 @@ MODELS: Mapping[str, ModelSpec] = {
             attention="sparse",
             experts=2,
             boundary=0.875,
-            shape=NetworkShape(
-                layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1
-            ),
+            shape=NetworkShape(layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1),
+            vae=VaeShape(base=3, multipliers=(1, 2, 2, 2), res_blocks=1),
             text_tokens=512,
             fps=15,
             max_frames=241,
@@ -183,6 +197,8 @@ MODELS: Mapping[str, ModelSpec] = {
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),
-        _holocine_14b("sparse", "HoloCine-14B with sparse inter-shot attention: about twice as fast."),
+        _holocine_14b(
+            "sparse", "HoloCine-14B with sparse inter-shot attention: about twice as fast."
+        ),
     )
 }

@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from holocine_core.script.screenplay import Scene, Screenplay, Shot
 from holocine_core.script.timeline import Span
@@ -148,7 +149,9 @@ def parse_raw(prompt: str) -> RawPrompt:
 
 def shot_count(scene: Scene) -> int:
     """Shots of a scene in either form. Raises ValueError for a broken raw prompt."""
-    return len(parse_raw(scene.prompt).shots) if scene.prompt is not None else len(scene.shots or ())
+    return (
+        len(parse_raw(scene.prompt).shots) if scene.prompt is not None else len(scene.shots or ())
+    )
 
 
 def scene_characters(scene: Scene) -> tuple[str, ...]:
@@ -172,9 +175,7 @@ def compose(screenplay: Screenplay, scene: Scene) -> ScenePrompt:
         return _assemble(raw.global_, raw.shots, raw.shots)
     names = scene_characters(scene)
     tags = {name: f"[character{i}]" for i, name in enumerate(names, 1)}
-    looks = [
-        sentence(f"{tags[name]} is {screenplay.characters[name].strip()}") for name in names
-    ]
+    looks = [sentence(f"{tags[name]} is {screenplay.characters[name].strip()}") for name in names]
     style = sentence(screenplay.style)
     setting = sentence(substitute(scene.global_, tags))
     caption = " ".join(part for part in (style, setting, *looks) if part)
@@ -222,7 +223,7 @@ def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> Scene
 
 
 def clean(text: str) -> str:
-    """The release's cleaning before tokenizing: ftfy, HTML unescaped twice, white space collapsed."""
+    """The release's cleaning: ftfy, HTML unescaped twice, white space collapsed."""
     import ftfy
 
     return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()
@@ -269,7 +270,7 @@ def token_ranges(prompt: str, offsets: Sequence[tuple[int, int]]) -> TextRanges:
     shots_at = prompt.index(PER_SHOT)
     ends = [found.end() for found in re.finditer(re.escape(CUT), prompt)]
     bounds = [shots_at, *ends, len(prompt)]
-    parts = [(start, shots_at), *zip(bounds, bounds[1:], strict=False)]
+    parts = [(start, shots_at), *pairwise(bounds)]
     members: list[list[int]] = [[] for _ in parts]
     for token, (first, last) in enumerate(offsets):
         if last <= first:

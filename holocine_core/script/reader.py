@@ -181,7 +181,8 @@ def _model_at(key: Key) -> type[BaseModel]:
     if not key:
         return Screenplay
     if isinstance(key[-1], int) and len(key) > 1:
-        return {"shots": Shot, "scenes": Scene, "lora": Lora}.get(str(key[-2]), Screenplay)
+        lists: Mapping[str, type[BaseModel]] = {"shots": Shot, "scenes": Scene, "lora": Lora}
+        return lists.get(str(key[-2]), Screenplay)
     return _MODELS.get(str(key[-1]), Screenplay)
 
 
@@ -336,19 +337,17 @@ def _listed(data: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _unknown_name(
-    manuscript: Manuscript, key: Key, name: str, declared: Sequence[str]
-) -> Problem:
+def _unknown_name(manuscript: Manuscript, key: Key, name: str, declared: Sequence[str]) -> Problem:
     near = difflib.get_close_matches(name, declared, n=1)
     hint = (
-        f"did you mean {{{near[0]}}}?" if near else f"declare it under `characters:` as `{name}: ...`"
+        f"did you mean {{{near[0]}}}?"
+        if near
+        else f"declare it under `characters:` as `{name}: ...`"
     )
     return manuscript.problem(key, f"unknown character {{{name}}}", hint)
 
 
-def _scene_problems(
-    manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]]
-) -> list[Problem]:
+def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]]) -> list[Problem]:
     problems: list[Problem] = []
     declared = manuscript.source.data.get("characters") or {}
     ids: dict[str, int] = {}

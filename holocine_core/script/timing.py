@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from holocine_core.script.prompt import shot_count
 from holocine_core.script.screenplay import Scene
@@ -113,7 +114,7 @@ def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingP
         return [
             TimingProblem(
                 ("cuts",),
-                f"{len(cuts)} cuts for {shots} shots; there is one cut before each shot but the first",
+                f"{len(cuts)} cuts for {shots} shots; a cut stands before each shot but the first",
                 f"give {shots - 1} cuts, or leave `cuts` out to space them evenly",
             )
         ]
@@ -140,7 +141,7 @@ def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingP
             )
         else:
             moved.append(Moved(at, nearest_on_grid(at)))
-    for i, (before, after) in enumerate(zip(moved, moved[1:], strict=False), 1):
+    for i, (before, after) in enumerate(pairwise(moved), 1):
         if not problems and after.asked <= before.asked:
             problems.append(
                 TimingProblem(
@@ -199,9 +200,7 @@ def _from_lengths(scene: Scene, fps: Fraction) -> _Found | list[TimingProblem]:
     )
 
 
-def _even(
-    scene: Scene, fps: Fraction, shots: int, max_frames: int
-) -> _Found | list[TimingProblem]:
+def _even(scene: Scene, fps: Fraction, shots: int, max_frames: int) -> _Found | list[TimingProblem]:
     asked = frames_of(scene, fps)
     given = asked is not None
     if asked is None:
@@ -236,8 +235,8 @@ def _collisions(found: _Found, scene: Scene) -> list[TimingProblem]:
             problems.append(
                 TimingProblem(
                     key,
-                    f"shots {i + 1} and {i + 2} collide: the cut at {float(cut.asked):g} and the one "
-                    f"before both fall on frame {cut.got} of the 4t+1 grid",
+                    f"shots {i + 1} and {i + 2} collide: the cut at {float(cut.asked):g} and "
+                    f"the one before fall on frame {cut.got} of the 4t+1 grid",
                     "keep cuts at least 4 frames apart",
                 )
             )

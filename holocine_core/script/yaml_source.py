@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -26,7 +26,7 @@ MAX_VALUES = 50_000
 class _CoreLoader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2's core scalars only."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
 
 
 for _tag, _pattern, _first in (
@@ -110,7 +110,9 @@ def parse_source(text: str, path: Path) -> Source:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         problem = " ".join(f"{error.problem or error.context}".split())
-        raise InputError(f"not valid YAML: {problem}", where=where, hint=_yaml_hint(problem)) from None
+        raise InputError(
+            f"not valid YAML: {problem}", where=where, hint=_yaml_hint(problem)
+        ) from None
     except yaml.YAMLError as error:
         position = int(getattr(error, "position", 0))
         line = text[:position].count("\n") + 1
@@ -130,9 +132,7 @@ def parse_source(text: str, path: Path) -> Source:
         data = builder.build(node, ())
     except RecursionError:
         raise InputError("nested too deeply", where=f"{path}:1:1") from None
-    return Source(
-        path, text, data, builder.places, builder.key_places, tuple(builder.problems)
-    )
+    return Source(path, text, data, builder.places, builder.key_places, tuple(builder.problems))
 
 
 def _yaml_hint(problem: str) -> str:
@@ -229,7 +229,9 @@ class _Builder:
 
     def _problem(self, node: yaml.Node, message: str, hint: str) -> None:
         mark = node.start_mark
-        self.problems.append(Problem(message, f"{self.path}:{mark.line + 1}:{mark.column + 1}", hint))
+        self.problems.append(
+            Problem(message, f"{self.path}:{mark.line + 1}:{mark.column + 1}", hint)
+        )
 
 
 _BRACE_HINT = 'a text that begins with {name} needs quotes: "{name} smiles."'

@@ -61,7 +61,7 @@ def encode(vae: Any, frames: Frames) -> Tensor:
     parameter = next(vae.parameters())
     pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
     pixels = pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
-    latents = vae.encode(pixels).latent_dist.mode().float()
+    latents: Tensor = vae.encode(pixels).latent_dist.mode().float()
     mean, std = _statistics(vae, latents)
     return (latents - mean) / std
 

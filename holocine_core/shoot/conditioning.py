@@ -53,19 +53,13 @@ def scene_conditioning(
         encoding = tokenizer.encode(part)
         rows.append(encode(part, tokenizer, encoder, length))
         ranges = token_ranges(part, encoding.offsets)
-        windows += [
-            tuple(i * length + row for row in window) for window in ranges.windows(length)
-        ]
+        windows += [tuple(i * length + row for row in window) for window in ranges.windows(length)]
     return Conditioning(text_BLD=torch.cat(rows, dim=1), windows=tuple(windows))
 
 
-def negative_conditioning(
-    negative: str, tokenizer: Any, encoder: Any, length: int
-) -> Conditioning:
+def negative_conditioning(negative: str, tokenizer: Any, encoder: Any, length: int) -> Conditioning:
     """Encode the negative prompt; it is never windowed."""
-    return Conditioning(
-        text_BLD=encode(clean(negative), tokenizer, encoder, length), windows=None
-    )
+    return Conditioning(text_BLD=encode(clean(negative), tokenizer, encoder, length), windows=None)
 
 
 @torch.no_grad()

@@ -80,7 +80,8 @@ class UniPC:
 
     def step(self, i: int, x: Tensor, velocity: Tensor) -> Tensor:
         at = self._scheduler.timesteps[i]
-        return self._scheduler.step(velocity, at, x, return_dict=False)[0]
+        moved: Tensor = self._scheduler.step(velocity, at, x, return_dict=False)[0]
+        return moved
 
     def state(self) -> dict[str, Tensor]:
         s = self._scheduler
@@ -138,7 +139,7 @@ def denoise(
         if not bool(torch.isfinite(x).all()):
             raise RenderError(
                 f"the latents are no longer finite after step {i + 1} of {len(sigmas)}",
-                hint="check the weights with `holocine models verify`; with a LoRA, lower its weight",
+                hint="check the weights with `holocine models verify`; lower a LoRA's weight",
             )
         on_step(Progress(i + 1, x, stepper.state()))
     return x

@@ -8,18 +8,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from diffusers import WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention import Engine, ShotContext, ShotLayout, install
+from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora import apply_loras
 from holocine_core.model.networks import Networks
-from holocine_core.plan import Plan, Take
+from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (
     Conditioning,
@@ -27,6 +29,9 @@ from holocine_core.shoot.conditioning import (
     scene_conditioning,
 )
 from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
+
+Text = tuple[Conditioning, Conditioning | None]
+"""A take's prompt and, where it is guided, its negative prompt."""
 
 
 class Generator:
@@ -40,19 +45,19 @@ class Generator:
         self._spec = plan.model.spec
         self._engine: Engine = engine
         self._context = ShotContext()
+        self._encoded: dict[str, Text] = {}
         self._networks = Networks(
             plan.model,
-            device=plan.device,
-            placement=plan.placement,
+            plan.placement,
             emit=emit,
             on_load=self._prepare,
         )
 
     def _prepare(self, part: str, network: torch.nn.Module) -> None:
         """LoRAs and shot-aware attention, before the network is placed."""
-        if part.startswith("transformer"):
-            apply_loras(network, part, self._plan.loras)
-            install(network, self._context, self._engine)
+        if part == "transformer" or part == "transformer_2":
+            apply_loras(cast(WanTransformer3DModel, network), part, self._plan.loras)
+            install(cast(WanTransformer3DModel, network), self._context, self._engine)
 
     def denoise(
         self,
@@ -67,7 +72,7 @@ class Generator:
             RenderError: The latents stopped being finite.
         """
         with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
-            positive, negative = self._conditioning(take)
+            positive, negative = self._text(take)
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             latents = denoise(
                 self._velocity(take, positive, negative),
@@ -95,18 +100,29 @@ class Generator:
         torch.cuda.reset_peak_memory_stats()
         return peak
 
-    def _conditioning(self, take: Take) -> tuple[Conditioning, Conditioning | None]:
-        tokenizer, encoder = self._networks.tokenizer, self._networks.use("text_encoder")
+    def _text(self, take: Take) -> Text:
+        """The take's encoded text; all takes still to shoot are encoded in one go.
+
+        The text encoder is the first network needed and then never again: its memory is freed.
+        """
+        if take.scene not in self._encoded:
+            tokenizer, encoder = (
+                load_tokenizer(self._plan.model),
+                self._networks.use("text_encoder"),
+            )
+            waiting = [t for t in self._plan.takes if t.state != "reuse" or t is take]
+            self._encoded = {t.scene: self._encode(t, tokenizer, encoder) for t in waiting}
+            self._networks.release("text_encoder")
+        return self._encoded[take.scene]
+
+    def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
         length = self._spec.text_tokens
-        positive = scene_conditioning(
-            take.prompt, tokenizer, encoder, length, take.sampling.text
-        )
+        positive = scene_conditioning(take.prompt, tokenizer, encoder, length, take.sampling.text)
         negative = (
             negative_conditioning(take.negative, tokenizer, encoder, length)
             if take.sampling.guidance > 1
             else None
         )
-        self._networks.release("text_encoder")
         return positive, negative
 
     def _velocity(
@@ -209,11 +225,12 @@ def negative_writer(latents: Tensor) -> Callable[[Path], None]:
 
 def read_negative(path: Path) -> Tensor:
     """A take's latents [1, C, F, H, W]."""
-    return load_file(path)["latents"]
+    latents: Tensor = load_file(path)["latents"]
+    return latents
 
 
 def progress_writer(progress: Progress) -> Callable[[Path], None]:
-    """Writes a stopped take's whole state; the step goes into the file, so that they always agree."""
+    """Writes a stopped take's whole state into one file, so that step and latents agree."""
     tensors = {f"solver.{name}": value for name, value in progress.solver.items()}
     tensors |= {"x": progress.x, "step": torch.tensor(progress.step)}
     return lambda path: save_file(

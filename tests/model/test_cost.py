@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -116,12 +118,11 @@ def test_holocine_14b_arithmetic(frames: int, shots: int, attention: Any, petafl
     assert flops / 1e15 == pytest.approx(petaflops, rel=0.005)
 
 
-@pytest.mark.parametrize("frames", [81, 241])
-def test_full_attention_costs_what_torch_counts_in_the_14b_network(frames: int) -> None:
-    latents = scene(frames, 3)
-    assert forward_flops(FULL, latents).total == pytest.approx(
-        counted(network(FULL), FULL, latents), rel=1e-4
-    )
+def test_full_attention_costs_what_torch_counts_in_the_14b_network() -> None:
+    shallow = replace(FULL, shape=replace(FULL.shape, layers=4))
+    for spec, latents in ((FULL, scene(241, 3)), (shallow, scene(81, 3))):
+        count = counted(network(spec), spec, latents)
+        assert forward_flops(spec, latents).total == pytest.approx(count, rel=1e-4)
 
 
 @pytest.mark.parametrize("lengths", [(5,), (2, 3, 4), (1, 1, 7, 3)])
@@ -189,7 +190,7 @@ class LiveBytes(TorchDispatchMode):
 
 
 @pytest.fixture
-def fused_attention(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fused_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attention kernels that keep no score matrix, as on a GPU; only shapes matter here."""
 
     def fused(query: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -197,7 +198,6 @@ def fused_attention(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", fused)
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", fused)
-    yield
 
 
 def in_type(net: WanTransformer3DModel, dtype: torch.dtype) -> WanTransformer3DModel:
@@ -228,16 +228,6 @@ def test_activations_of_the_14b_network(
         FULL, latents, dtype_bytes=dtype.itemsize, attention=attention, engine=engine
     )
     assert estimate == pytest.approx(live.peak, rel=0.02)
-
-
-def test_activations_of_a_running_network() -> None:
-    """Real tensors on the CPU, diffusers' own attention."""
-    for latents in (small_scene(4), small_scene(9, rows=12, columns=16)):
-        net = network(SMALL).to_empty(device="cpu")
-        with LiveBytes() as live:
-            run(net, SMALL, latents)
-        estimate = activation_bytes(SMALL, latents, dtype_bytes=4, attention="full")
-        assert estimate == pytest.approx(live.peak, rel=0.03)
 
 
 NARROW = VaeShape(base=8)
@@ -272,7 +262,7 @@ def streamed_peak(net: AutoencoderKLWan, rows: int, columns: int, frames: int) -
 
 @pytest.mark.parametrize(
     ("vae", "width", "height"),
-    [(NARROW, 48, 32), (NARROW, 96, 64), (ODD, 48, 32), (WAN_VAE, 832, 480), (WAN_VAE, 1280, 720)],
+    [(NARROW, 96, 64), (ODD, 48, 32), (WAN_VAE, 832, 480), (WAN_VAE, 1280, 720)],
 )
 def test_streamed_decoding_keeps_what_is_estimated(vae: VaeShape, width: int, height: int) -> None:
     stride = 2 ** (len(vae.multipliers) - 1)
@@ -282,9 +272,29 @@ def test_streamed_decoding_keeps_what_is_estimated(vae: VaeShape, width: int, he
 
 def test_streamed_decoding_of_a_running_decoder() -> None:
     net = autoencoder(NARROW, "cpu")
-    short, long = streamed_peak(net, 4, 6, frames=3), streamed_peak(net, 4, 6, frames=6)
+    short, long = streamed_peak(net, 4, 6, frames=3), streamed_peak(net, 4, 6, frames=5)
     assert short == long, "memory must not grow with the length"
     assert vae_decode_bytes(48, 32, NARROW) == pytest.approx(short, rel=0.03)
+
+
+def test_the_cpu_allocator_sees_the_estimated_peaks() -> None:
+    """What torch really allocated, kernels' workspaces included."""
+    net, latents = network(SMALL).to_empty(device="cpu"), small_scene(9, rows=12, columns=16)
+    activations = allocated_peak(lambda: run(net, SMALL, latents))
+    estimate = activation_bytes(SMALL, latents, dtype_bytes=4, attention="full")
+    assert estimate == pytest.approx(activations, rel=0.03)
+    decoder = autoencoder(NARROW, "cpu")
+    decoding = allocated_peak(lambda: streamed_peak(decoder, 4, 6, frames=3))
+    assert vae_decode_bytes(48, 32, NARROW, cpu=True) == pytest.approx(decoding, rel=0.03)
+
+
+def allocated_peak(work: Callable[[], object]) -> int:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        work()
+    results = profiled.profiler.kineto_results
+    events = [event for event in results.events() if event.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(accumulate(changes))
 
 
 @pytest.mark.parametrize("vae", [NARROW, ODD, WAN_VAE])

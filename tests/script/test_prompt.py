@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_doubled_braces_stand_for_braces() -> None:
     ],
 )
 def test_broken_raw_prompts(raw: str) -> None:
-    with pytest.raises(ValueError, match="raw prompt|comes after|between|no text"):
+    with pytest.raises(ValueError, match=r"raw prompt|comes after|between|no text"):
         parse_raw(raw)
 
 
@@ -93,15 +94,16 @@ def characters_as_tokens(text: str) -> list[tuple[int, int]]:
     return [(i, i + 1) for i in range(len(text))]
 
 
-@given(st.lists(st.from_regex(r"[abc .]*[abc]", fullmatch=True), min_size=1, max_size=6), st.text("xyz ."))
+@given(
+    st.lists(st.from_regex(r"[abc .]*[abc]", fullmatch=True), min_size=1, max_size=6),
+    st.text("xyz ."),
+)
 def test_ranges_cover_every_character_once(shots: list[str], setting: str) -> None:
-    prompt = clean(
-        f"[global caption] {setting} [per shot caption] " + " [shot cut] ".join(shots)
-    )
+    prompt = clean(f"[global caption] {setting} [per shot caption] " + " [shot cut] ".join(shots))
     ranges = token_ranges(prompt, characters_as_tokens(prompt))
     assert [ranges.global_.start, ranges.shots[-1].stop] == [0, len(prompt)]
     spans = [ranges.global_, *ranges.shots]
-    assert all(a.stop == b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.stop == b.start for a, b in pairwise(spans))
     for span in ranges.shots[:-1]:
         assert prompt[span.start : span.stop].endswith("[shot cut]")
 

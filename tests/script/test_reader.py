@@ -72,9 +72,7 @@ def at(problem: Problem) -> str:
         ("shots: [~]\n", "1:9", "no value", "fill"),
     ],
 )
-def test_faults_have_a_place_and_a_remedy(
-    source: str, place: str, message: str, hint: str
-) -> None:
+def test_faults_have_a_place_and_a_remedy(source: str, place: str, message: str, hint: str) -> None:
     problem = only(source)
     assert re.search(message, problem.message), problem
     assert hint in problem.hint

@@ -57,7 +57,7 @@ def test_off_the_grid_is_an_error(frames: int) -> None:
 
 @pytest.mark.parametrize("cuts", [(4,), (5, 5), (9, 5), (21,), (25,)])
 def test_bad_cuts_are_refused(cuts: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="cut|room"):
+    with pytest.raises(ValueError, match=r"cut|room"):
         Timeline(21, cuts, Fraction(15))
 
 

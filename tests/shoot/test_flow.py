@@ -8,9 +8,9 @@ import torch
 
 from holocine_core.shoot import flow
 
-SCHEDULES = json.loads(
-    (Path(__file__).parents[1] / "model" / "golden" / "cases.json").read_text()
-)["flow_match"]
+SCHEDULES = json.loads((Path(__file__).parents[1] / "model" / "golden" / "cases.json").read_text())[
+    "flow_match"
+]
 
 
 @pytest.mark.parametrize("case", SCHEDULES, ids=lambda c: f"{c['steps']}-{c['shift']}")

@@ -1,0 +1,25 @@
+"""The small files a command writes by itself: whole, and never over another without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from holocine_core.edit.atomic import replacing
+from holocine_core.errors import InputError
+
+
+def save(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file.
+
+    Raises:
+        InputError: Another file is in the way and may not be replaced.
+        MachineError: The folder or disk cannot take it.
+    """
+    if path.exists() and not path.is_dir() and not replace:
+        raise InputError(
+            f"{path} is there already",
+            where=str(path),
+            hint="choose another name, or replace it with --force",
+        )
+    with replacing(path) as made:
+        made.write_bytes(content)

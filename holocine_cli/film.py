@@ -1,0 +1,240 @@
+"""plan, preview, render: from screenplays to films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.batch import Batch, Job, jobs_for
+from holocine_cli.session import Session, begin
+from holocine_core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from holocine_core.model.lora_file import LoraFile
+    from holocine_core.plan.values import Plan
+    from holocine_core.production import Options
+
+
+def plan(
+    ctx: typer.Context,
+    screenplays: opt.Screenplays,
+    out: opt.Out = None,
+    out_dir: opt.OutDir = None,
+    profile: opt.ProfileOption = None,
+    seed: opt.Seed = None,
+    model: opt.Model = None,
+    lora: opt.Lora = None,
+    force: opt.Force = False,
+    device: opt.Device = "auto",
+    memory: opt.Memory = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Show every take, cut and cost of a film before anything is shot.
+
+    \b
+    holocine plan harbour.yaml
+    holocine plan harbour.yaml --profile final --json
+
+    A cut that had to move to the frame grid reads asked->got. Each take says whether it is new,
+    changed or reused, and why. Needs no GPU and no weights.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    settings = _settings(
+        profile=profile,
+        model=model,
+        seed=seed,
+        device=device,
+        memory=memory,
+        models_dir=models_dir,
+        work=work,
+        loras=_loras(lora or ()),
+    )
+    jobs = jobs_for(screenplays, out, out_dir, work)
+    _show_plans(session, jobs, settings, force=force)
+
+
+def render(
+    ctx: typer.Context,
+    screenplays: opt.Screenplays,
+    out: opt.Out = None,
+    out_dir: opt.OutDir = None,
+    profile: opt.ProfileOption = None,
+    seed: opt.Seed = None,
+    model: opt.Model = None,
+    lora: opt.Lora = None,
+    shots: opt.Shots = None,
+    storyboard: opt.Storyboard = False,
+    force: opt.Force = False,
+    dry_run: opt.DryRun = False,
+    device: opt.Device = "auto",
+    memory: opt.Memory = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Make the film; running it again goes on where it stopped.
+
+    \b
+    holocine render harbour.yaml -o harbour.mp4
+    holocine render *.yaml --out-dir films --profile final
+
+    Only what is missing or changed is shot. Ctrl-C ends after the current step and keeps
+    everything. The film's path is printed on stdout.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    settings = _settings(
+        profile=profile,
+        model=model,
+        seed=seed,
+        device=device,
+        memory=memory,
+        models_dir=models_dir,
+        work=work,
+        loras=_loras(lora or ()),
+    )
+    jobs = jobs_for(screenplays, out, out_dir, work)
+    if dry_run:
+        _show_plans(session, jobs, settings, force=force)
+        return
+    _render(session, jobs, settings, force=force, shots=shots, storyboard=storyboard)
+
+
+def preview(
+    ctx: typer.Context,
+    screenplay: opt.OneScreenplay,
+    out_dir: opt.OutDir = None,
+    seed: opt.Seed = None,
+    model: opt.Model = None,
+    lora: opt.Lora = None,
+    force: opt.Force = False,
+    device: opt.Device = "auto",
+    memory: opt.Memory = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Make a draft and a storyboard: FILE.preview.mp4 and FILE.preview.png.
+
+    \b
+    holocine preview harbour.yaml
+    holocine preview harbour.yaml --out-dir drafts
+
+    The same cuts with the draft profile's smaller frame and fewer steps. An earlier preview is
+    replaced; the work folder is the render's.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    settings = _settings(
+        profile="draft",
+        model=model,
+        seed=seed,
+        device=device,
+        memory=memory,
+        models_dir=models_dir,
+        work=work,
+        loras=_loras(lora or ()),
+    )
+    jobs = [Job(screenplay, (out_dir or Path()) / f"{screenplay.stem}.preview.mp4")]
+    again = force or _is_ours(jobs[0].film)
+    _render(session, jobs, settings, force=again, storyboard=True)
+
+
+def _settings(**given: Any) -> Options:
+    from holocine_core.production import Options
+
+    return Options(**given)
+
+
+def _is_ours(film: Path) -> bool:
+    """Whether a file is a film that holocine made and nothing has touched since."""
+    from holocine_core.film import sidecar_path
+    from holocine_core.vault import read_json
+
+    sidecar = read_json(sidecar_path(film))
+    return sidecar is not None and film.is_file() and film.stat().st_size == sidecar.get("bytes")
+
+
+def _loras(texts: Sequence[str]) -> tuple[LoraFile, ...]:
+    """``FILE[:WEIGHT[:EXPERT]]``; what the file holds is checked with the plan."""
+    from holocine_core.model.lora_file import EXPERTS, LoraFile
+
+    loras, problems = [], []
+    for text in texts:
+        path, *more = text.split(":")
+        try:
+            weight = float(more[0]) if more else 1.0
+        except ValueError:
+            more = [text] * 3
+        expert = next((one for one in EXPERTS if one == more[1]), None) if more[1:] else "both"
+        if expert is None or len(more) > 2:
+            problems.append(
+                Problem(
+                    f"--lora {text} is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT",
+                    "",
+                    "such as wool.safetensors:0.8:high; for a path with a colon, write it into the "
+                    "screenplay",
+                )
+            )
+        else:
+            loras.append(LoraFile(path=Path(path), weight=weight, expert=expert))
+    if problems:
+        raise InputError.of(problems)
+    return tuple(loras)
+
+
+def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, *, force: bool) -> None:
+    from holocine_cli.plan_view import plan_record, plan_text
+    from holocine_core.production import plan_film
+
+    console = session.console
+    batch = Batch(session, jobs)
+
+    def show(job: Job) -> None:
+        made = plan_film(job.screenplay, job.film, settings)
+        if console.as_json:
+            job.record |= plan_record(made, force=force)
+        else:
+            gap = "\n" if job is not jobs[0] else ""
+            console.product(gap + plan_text(made, force, console.out))
+        for warning in made.warnings:
+            console.warn(warning)
+
+    batch.each(show)
+    batch.finish()
+
+
+def _render(
+    session: Session,
+    jobs: Sequence[Job],
+    settings: Options,
+    *,
+    force: bool,
+    shots: Path | None = None,
+    storyboard: bool = False,
+) -> None:
+    """Plan every film first, so that what is wrong with any is said before hours of work."""
+    from holocine_cli.produce import Extras, produce
+    from holocine_core.film import refuse_to_overwrite
+    from holocine_core.production import plan_film
+
+    batch = Batch(session, jobs)
+    plans: dict[Path, Plan] = {}
+    extras = Extras(force=force, shots=shots, storyboard=storyboard)
+
+    def make_plan(job: Job) -> None:
+        plans[job.screenplay] = plan_film(job.screenplay, job.film, settings)
+        refuse_to_overwrite(plans[job.screenplay], force=force)
+
+    batch.each(make_plan)
+    batch.each(lambda job: produce(session, plans[job.screenplay], extras, job.record))
+    batch.finish()

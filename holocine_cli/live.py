@@ -1,0 +1,85 @@
+"""The live display on a terminal's stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from holocine_cli.console import discard
+from holocine_cli.layout import clock, duration, memory
+
+if TYPE_CHECKING:
+    from holocine_cli.progress import Shooting
+
+
+class _Terminal(RichConsole):
+    def on_broken_pipe(self) -> None:
+        """A terminal that has gone away ends no render."""
+        self.quiet = True
+        discard(self.file)
+
+
+class _Told(ProgressColumn):
+    """The words right of a bar."""
+
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields.get("told", "")), style="default")
+
+
+class Live:
+    """Two bars: the take that is being shot, and the whole film."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("  {task.description}", style="bold"),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+            _Told(),
+            console=_Terminal(stderr=True, highlight=False),
+            transient=True,
+            expand=True,
+            refresh_per_second=8,
+        )
+        self._take = self._progress.add_task("", total=None, told="")
+        self._film = self._progress.add_task("film", total=None, told="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def above(self, text: str) -> None:
+        """Print over the bars."""
+        self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def show(self, now: Shooting) -> None:
+        """Bring the bars up to date."""
+        unit = {"shooting": "step", "developing": "frame"}.get(now.stage, "")
+        told = [f"{unit} {now.at}/{now.of}"] if unit else []
+        if now.stage == "shooting":
+            told.append(
+                f"{duration(now.step_seconds)} a step" if now.step_seconds else "warming up"
+            )
+        self._progress.update(
+            self._take,
+            description=now.scene,
+            total=now.of or None,
+            completed=now.at,
+            told="  ".join(told),
+        )
+        whole = [f"take {min(now.done + 1, now.takes)}/{now.takes}"]
+        if now.left is not None:
+            whole.append(f"{clock(now.left)} left")
+        if now.peak_bytes:
+            whole.append(f"peak {memory(now.peak_bytes)}")
+        self._progress.update(self._film, total=1, completed=now.share, told="  ".join(whole))

@@ -1,0 +1,124 @@
+"""inspect: what a finished film says about itself."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.console import Paint, discard
+from holocine_cli.files import save
+from holocine_cli.layout import columns, counted
+from holocine_cli.session import begin
+from holocine_core.errors import InputError
+
+if TYPE_CHECKING:
+    from holocine_core.film import Inspection
+
+STDOUT = Path("-")
+
+
+def inspect(
+    ctx: typer.Context,
+    film: Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")],
+    extract: Annotated[
+        Path | None,
+        typer.Option(
+            "--extract",
+            metavar="FILE",
+            help="Write the film's screenplay to this file; - is stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    force: opt.Force = False,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Show how a film was made, read out of the film itself.
+
+    \b
+    holocine inspect harbour.mp4
+    holocine inspect harbour.mp4 --extract harbour.yaml
+
+    The film carries its screenplay, seeds, model, cuts and versions; rendering the extracted
+    screenplay on the same machine makes the same film again.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    if extract == STDOUT and as_json:
+        raise InputError(
+            "--json and --extract - both want stdout", hint="the document holds the screenplay too"
+        )
+    from holocine_core.film import inspect as read_back
+
+    found = read_back(film)
+    session.fields = {"film": str(film), **_record(found)}
+    if extract is None:
+        session.console.product(_page(found, session.console.out))
+    elif extract == STDOUT:
+        _to_stdout(found.screenplay.encode())
+    else:
+        text = found.screenplay.encode()
+        same = extract.is_file() and extract.read_bytes() == text
+        save(extract, text, replace=force or same)
+        session.console.product(str(extract))
+
+
+def _to_stdout(text: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+
+
+def _record(found: Inspection) -> dict[str, Any]:
+    chapters = [
+        {"frames": [chapter.start_frame, chapter.end_frame], "title": chapter.title}
+        for chapter in found.chapters
+    ]
+    return {"provenance": dict(found.provenance), "chapters": chapters}
+
+
+def _page(found: Inspection, paint: Paint) -> str:
+    """A film's provenance as people read it."""
+    made = found.provenance
+    lines = [paint(str(made["title"]), bold=True), ""]
+    model = made["model"]
+    facts = [
+        ("film", str(found.path)),
+        ("model", str(model["name"])),
+        ("licence", str(model["licence"])),
+        ("profile", f"{made['profile']}, {float(Fraction(made['fps'])):g} fps"),
+    ]
+    facts += [
+        ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
+        for lora in made["lora"]
+    ]
+    facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
+    lines += columns([(paint(name, dim=True), text) for name, text in facts])
+    for take in made["takes"]:
+        lines += ["", *_take_lines(take, paint)]
+    return "\n".join(lines)
+
+
+def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:
+    sampling = take["sampling"]
+    title = (
+        f"{counted(take['frames']['got'], 'frame')} of {sampling['width']}x{sampling['height']}, "
+        f"seed {take['seed']}, {counted(sampling['steps'], 'step')}, "
+        f"guidance {sampling['guidance']:g}"
+    )
+    rows = [
+        (paint(f"{i}", dim=True), f"{shot['in']} - {shot['out']}", _one_line(shot["prompt"]))
+        for i, shot in enumerate(take["shots"], 1)
+    ]
+    head = f"  {paint(take['scene'], bold=True)}  {title}"
+    return [head, *columns(rows, right=frozenset({0}), indent="    ")]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

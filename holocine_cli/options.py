@@ -1,0 +1,196 @@
+"""Every option that several commands share, declared once: it means the same thing everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from holocine_core.model.spec import MODELS
+
+WHAT, WHERE, TALK = "What to make", "Machine", "Output"
+"""Panels of the help."""
+
+Profile = Literal["draft", "standard", "final"]
+
+
+def model_names(incomplete: str) -> list[tuple[str, str]]:
+    """Completions of ``--model``."""
+    return [(name, spec.summary) for name, spec in MODELS.items() if name.startswith(incomplete)]
+
+
+Screenplays = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Screenplays in YAML.", show_default=False)
+]
+OneScreenplay = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A screenplay in YAML.", show_default=False)
+]
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The film; .mp4, .mov or .mkv.",
+        show_default="FILE.mp4 in this folder",
+        rich_help_panel=WHAT,
+    ),
+]
+OutDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--out-dir",
+        metavar="DIR",
+        help="Folder for the films, each named after its screenplay.",
+        show_default="this folder",
+        rich_help_panel=WHAT,
+    ),
+]
+ProfileOption = Annotated[
+    Profile | None,
+    typer.Option(
+        "--profile",
+        help="Quality.",
+        show_default="the screenplay's",
+        rich_help_panel=WHAT,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        max=2**63 - 1,
+        help="Seed of the scenes that have none of their own.",
+        show_default="the screenplay's",
+        rich_help_panel=WHAT,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="A model of `holocine models list`, or a folder.",
+        show_default="the screenplay's",
+        autocompletion=model_names,
+        rich_help_panel=WHAT,
+    ),
+]
+Lora = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora",
+        metavar="FILE:WEIGHT:EXPERT",
+        help="A LoRA over the screenplay's own; weight (1) and expert (high, low, both) may be "
+        "left out. Repeatable.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+Shots = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots",
+        metavar="DIR",
+        help="Also write every shot as a clip of its own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+Storyboard = Annotated[
+    bool,
+    typer.Option(
+        "--storyboard",
+        help="Also draw a storyboard: FILM.storyboard.png.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace what is in the way.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show the plan and make nothing, as `holocine plan` does.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=WHERE
+    ),
+]
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="HOW",
+        help="How the networks share the memory; auto chooses, `holocine plan` tells why.",
+        rich_help_panel=WHERE,
+    ),
+]
+ModelsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-dir",
+        metavar="DIR",
+        help="Where downloaded models lie.",
+        show_default="$HOLOCINE_MODELS, or the user's cache",
+        rich_help_panel=WHERE,
+    ),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        "--work",
+        metavar="DIR",
+        help="Folder of one film's finished and half-finished takes.",
+        show_default=".holocine/FILE beside the film",
+        rich_help_panel=WHERE,
+    ),
+]
+
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Exactly one JSON document on stdout, also on failure.",
+        show_default=False,
+        rich_help_panel=TALK,
+    ),
+]
+Quiet = Annotated[
+    int,
+    typer.Option(
+        "-q",
+        count=True,
+        metavar="",
+        help="No progress; -qq no warnings either.",
+        show_default=False,
+        rich_help_panel=TALK,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        help="A line for every step instead of a bar.",
+        show_default=False,
+        rich_help_panel=TALK,
+    ),
+]

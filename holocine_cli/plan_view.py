@@ -1,0 +1,214 @@
+"""A plan as people read it and as scripts do; ``plan`` and ``render --dry-run`` both show this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from holocine_cli.contract import problem_record
+from holocine_cli.layout import clock, columns, counted, memory, scaled, wrapped
+
+if TYPE_CHECKING:
+    from holocine_cli.console import Paint
+    from holocine_core.plan.values import Plan, Take
+    from holocine_core.script.timeline import Moved
+
+STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
+CUTS_WIDTH = 27
+"""Columns of the table's cuts before they go on in the next line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What lies at the film's place, and what ``render`` would do about it."""
+
+    state: str
+    """new, up-to-date, replaced or refused."""
+    words: str
+
+
+def target(plan: Plan, *, force: bool) -> Target:
+    """Look at ``plan.out``; nothing is changed."""
+    if not plan.out.exists():
+        return Target("new", "not there yet")
+    from holocine_core.errors import InputError
+    from holocine_core.film import finished_film, refuse_to_overwrite
+
+    try:
+        refuse_to_overwrite(plan, force=force)
+    except InputError as error:
+        return Target("refused", f"render would refuse: {error.message}; {error.hint}")
+    if finished_film(plan) is not None:
+        return Target("up-to-date", "up to date: this very plan made it")
+    return Target("replaced", "another film is there and will be replaced")
+
+
+# --- for people ----------------------------------------------------------------------------------
+
+
+def plan_text(plan: Plan, force: bool, paint: Paint) -> str:
+    """The plan as a page: the film, its takes, what they cost."""
+    lines = [paint(plan.title, bold=True), ""]
+    lines += columns([(paint(name, dim=True), text) for name, text in _facts(plan, force, paint)])
+    lines += ["", *_takes_table(plan, paint), "", f"  {_summary(plan)}"]
+    return "\n".join(lines)
+
+
+def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
+    there = target(plan, force=force)
+    color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
+    sampling = plan.takes[0].sampling
+    settings = [
+        counted(sampling.steps, "step"),
+        sampling.sampler,
+        f"guidance {sampling.guidance:g}",
+        f"shift {sampling.shift:g}",
+    ]
+    facts = [
+        ("screenplay", str(plan.screenplay_path)),
+        ("film", f"{plan.out}  {paint(f'({there.words})', color)}"),
+        ("picture", _picture(plan)),
+        ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
+        ("profile", f"{plan.profile}: {', '.join(settings)}"),
+        ("device", f"{plan.device}, {plan.placement.strategy}: {plan.placement.reason}"),
+        ("work", str(plan.work)),
+    ]
+    facts += [
+        ("lora", f"{lora.path} x {lora.weight:g}, expert {lora.expert}") for lora in plan.loras
+    ]
+    return facts
+
+
+def _picture(plan: Plan) -> str:
+    sampling, delivery = plan.takes[0].sampling, plan.delivery
+    size = f"{sampling.width}x{sampling.height}"
+    text = f"{size}, {float(plan.fps):g} fps, {delivery.codec}"
+    if (delivery.width, delivery.height, delivery.fps) != (
+        sampling.width,
+        sampling.height,
+        plan.fps,
+    ):
+        text += (
+            f"; delivered as {delivery.width}x{delivery.height}, {float(delivery.fps):g} fps "
+            f"({delivery.motion})"
+        )
+    return text
+
+
+def _takes_table(plan: Plan, paint: Paint) -> list[str]:
+    head = ("scene", "shots", "frames", "seconds", "cuts", "tokens", "seed", "work", "memory")
+    rows = [[paint(name, dim=True) for name in head]]
+    rows += [_take_cells(take, paint) for take in plan.takes]
+    lines = columns(rows, right=frozenset({1, 2, 3, 5, 6, 7, 8}))
+    page, at = lines[:1], 1
+    for take, cells in zip(plan.takes, rows[1:], strict=True):
+        height = max(cell.count("\n") + 1 for cell in cells)
+        page += lines[at : at + height]
+        at += height
+        state = paint(take.state, STATE_COLORS[take.state], bold=True)
+        page.append(f"    {state}: {take.reason}")
+    return page
+
+
+def _take_cells(take: Take, paint: Paint) -> list[str]:
+    timing, tokens = take.timing, take.tokens
+    cuts = [_moved(cut, timing.cuts_given, paint) for cut in timing.cuts]
+    return [
+        paint(take.scene, bold=True),
+        str(take.timeline.shots),
+        _moved(timing.length, timing.length_given, paint),
+        f"{take.timeline.seconds(take.timeline.frames):.1f}",
+        wrapped(cuts, CUTS_WIDTH) if cuts else "-",
+        f"{'' if tokens.exact else '~'}{tokens.count}/{tokens.limit}",
+        str(take.seed),
+        scaled(take.cost.flops, "FLOP"),
+        memory(max(take.cost.activation_bytes, take.cost.decode_bytes)),
+    ]
+
+
+def _moved(value: Moved, given: bool, paint: Paint) -> str:
+    """A frame number; with what was asked for where a person asked and the grid moved it."""
+    if not (given and value.moved):
+        return str(value.got)
+    return paint(f"{float(value.asked):g}->{value.got}", "yellow", bold=True)
+
+
+def _summary(plan: Plan) -> str:
+    overlaps = sum(
+        frames for kind, frames in (t.transition for t in plan.takes) if kind == "crossfade"
+    )
+    frames = sum(take.timeline.frames for take in plan.takes) - overlaps
+    waiting = [take for take in plan.takes if take.state != "reuse"]
+    text = (
+        f"{counted(len(plan.takes), 'take')}, {frames} frames, {clock(float(frames / plan.fps))}; "
+    )
+    if not waiting:
+        return f"{text}nothing to shoot"
+    left = sum(take.cost.flops * (1 - take.step / take.sampling.steps) for take in waiting)
+    return f"{text}{len(waiting)} to shoot: {scaled(left, 'FLOP')}"
+
+
+# --- for scripts ---------------------------------------------------------------------------------
+
+
+def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
+    """The plan inside the JSON document."""
+    there, delivery = target(plan, force=force), plan.delivery
+    return {
+        "screenplay": str(plan.screenplay_path),
+        "film": str(plan.out),
+        "target": {"state": there.state, "message": there.words},
+        "work": str(plan.work),
+        "title": plan.title,
+        "model": {
+            "name": plan.model.spec.name,
+            "licence": plan.model.spec.licence,
+            "missing": [str(file.path) for file in plan.model.missing],
+        },
+        "profile": plan.profile,
+        "lora": [
+            {"file": str(lora.path), "weight": lora.weight, "expert": lora.expert}
+            for lora in plan.loras
+        ],
+        "device": plan.device,
+        "placement": {
+            "strategy": plan.placement.strategy,
+            "precision": plan.placement.precision,
+            "peak_bytes": plan.placement.peak_bytes,
+            "reason": plan.placement.reason,
+        },
+        "fps": float(plan.fps),
+        "delivery": {
+            "width": delivery.width,
+            "height": delivery.height,
+            "fps": float(delivery.fps),
+            "motion": delivery.motion,
+            "codec": delivery.codec,
+            "quality": delivery.quality,
+        },
+        "to_shoot": plan.to_shoot,
+        "takes": [planned_take(take) for take in plan.takes],
+        "warnings": [problem_record(problem) for problem in plan.warnings],
+    }
+
+
+def planned_take(take: Take) -> dict[str, Any]:
+    """One take of the plan inside the document."""
+    from holocine_core.film import take_record
+
+    return {
+        **take_record(take),
+        "state": take.state,
+        "reason": take.reason,
+        "step": take.step,
+        "tokens": {
+            "count": take.tokens.count,
+            "limit": take.tokens.limit,
+            "exact": take.tokens.exact,
+        },
+        "cost": {
+            "flops": take.cost.flops,
+            "activation_bytes": take.cost.activation_bytes,
+            "decode_bytes": take.cost.decode_bytes,
+        },
+    }

@@ -1,0 +1,92 @@
+"""Transformers from GGUF files in Wan's original key names (the community's low-memory format)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holocine_core.errors import MachineError
+from holocine_core.model.parts import PartFiles
+
+Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
+
+
+def load_gguf_transformer(files: PartFiles, dtype: torch.dtype, network: Any, check: Check) -> Any:
+    """The transformer with its linear layers still quantised; they unpack as they compute.
+
+    Args:
+        files: One GGUF file in original key names.
+        dtype: Type of computation. Sensitive layers are unpacked to float32.
+        network: The empty network, to compare names and shapes with.
+        check: Raises where they differ.
+
+    Raises:
+        MachineError: Where the package gguf lacks, or the file is another network's.
+    """
+    if find_spec("gguf") is None:
+        raise MachineError(
+            f"{files.paths[0].name} is a GGUF file, and the package gguf is not installed",
+            where=files.where,
+            hint="pip install 'holocine[lowmem]'",
+        )
+    from diffusers import GGUFQuantizationConfig, WanTransformer3DModel
+    from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+
+    (path,) = files.paths
+    check(network.state_dict(), convert_wan_transformer_to_diffusers(_shapes(path)), path)
+    return WanTransformer3DModel.from_single_file(
+        convert_wan_transformer_to_diffusers(_weights(path, network._keep_in_fp32_modules)),
+        config=str(files.config),
+        quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+        torch_dtype=dtype,
+        local_files_only=True,
+    )
+
+
+def _shapes(path: Path) -> dict[str, Tensor]:
+    """Name -> a tensor without memory of the shape the weight unpacks to."""
+    from gguf import GGUFReader
+
+    try:
+        reader = GGUFReader(path)
+    except (ValueError, IndexError, KeyError) as broken:
+        raise MachineError(f"{path.name} is damaged: {broken}", where=str(path)) from broken
+    # GGUF lists dimensions from the fastest to the slowest.
+    return {
+        tensor.name: torch.empty([int(n) for n in reversed(tensor.shape)], device="meta")
+        for tensor in reader.tensors
+    }
+
+
+def _weights(path: Path, keep: list[str]) -> dict[str, Tensor]:
+    """Packed weights, the ones of sensitive layers unpacked to float32."""
+    from diffusers.models.model_loading_utils import load_gguf_checkpoint
+    from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
+
+    try:
+        packed = load_gguf_checkpoint(str(path))
+    except ValueError as unsupported:
+        raise MachineError(
+            f"{path.name} is packed in a way diffusers does not know",
+            where=str(path),
+            hint="use a file of another kind, such as Q8_0 or Q4_K",
+        ) from unsupported
+    return {
+        name: dequantize_gguf_tensor(tensor).float()
+        if isinstance(tensor, GGUFParameter) and _sensitive(name, keep)
+        else tensor
+        for name, tensor in packed.items()
+    }
+
+
+def _sensitive(name: str, keep: list[str]) -> bool:
+    """Whether a weight, by its original name, is in one of diffusers' modules to keep float32."""
+    from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+
+    (renamed,) = convert_wan_transformer_to_diffusers({name: None})
+    return not set(keep).isdisjoint(renamed.split("."))

@@ -1,0 +1,218 @@
+"""Holds a model's networks while a film is made: each loaded once, memory as the placement says.
+
+Weights that leave the device are not copied back: they have not changed, so the module is pointed
+at the tensors it was loaded with again (memory-mapped from the file where nothing had to change
+its type). Weights may therefore be changed in the ``on_load`` hook and nowhere else.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holocine_core.errors import MachineError
+from holocine_core.events import Emit, ModelLoaded, ignore
+from holocine_core.model.parts import LocatedModel, PartFiles
+from holocine_core.model.placement import Placement, free_memory
+from holocine_core.model.weights import load_part
+
+OnLoad = Callable[[str, nn.Module], None]
+"""Called with a part's name and network once it is loaded, before it is placed: for LoRA."""
+_TRANSFORMERS = ("transformer", "transformer_2")
+_PINNED_SHARE = 0.5
+"""Share of free main memory that pinned copies of one network may take."""
+
+
+def _change_nothing(part: str, network: nn.Module) -> None:
+    """The hook of those who add nothing."""
+
+
+class Networks:
+    """The networks of one model, placed as ``placement`` says.
+
+    Args:
+        located: The model's files; only those of the parts that are used have to be there.
+        placement: Device, precision and strategy.
+        emit: Receives one ModelLoaded per part and loading.
+        on_load: Sees every network between loading and placing.
+
+    Raises:
+        MachineError: Where the device is a GPU and torch sees none.
+    """
+
+    def __init__(
+        self,
+        located: LocatedModel,
+        placement: Placement,
+        *,
+        emit: Emit = ignore,
+        on_load: OnLoad = _change_nothing,
+    ) -> None:
+        self.located = located
+        self.placement = placement
+        self.device = torch.device(placement.device)
+        self.dtype: torch.dtype = getattr(torch, placement.precision)
+        self._emit = emit
+        self._on_load = on_load
+        self._networks: dict[str, nn.Module] = {}
+        self._away: dict[str, _Away] = {}
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise MachineError(
+                f"torch {torch.__version__} sees no GPU",
+                where=placement.device,
+                hint="`holocine doctor` shows what this machine has; --device cpu works everywhere",
+            )
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the parts in memory, wherever they lie."""
+        return tuple(self._networks)
+
+    def use(self, part: str) -> Any:
+        """The network of ``part``, ready to run on the device.
+
+        Unless everything is resident, the other networks leave the device first, and the text
+        encoder leaves memory altogether: it has done its work.
+
+        Raises:
+            MachineError: Where files are missing or damaged, or the device's memory runs out.
+        """
+        if self.placement.strategy != "resident":
+            for other in self.loaded:
+                if other == "text_encoder" != part:
+                    self.release(other)
+                elif other != part:
+                    self._bring_home(other)
+        if part not in self._networks:
+            self._load(part)
+        if part not in self._away and not self._moves_itself(part):
+            self._send(part)
+        return self._networks[part]
+
+    def release(self, part: str) -> None:
+        """Forget a network and free its memory; using it again loads it again."""
+        self._networks.pop(part, None)
+        self._away.pop(part, None)
+        self._free()
+
+    def evict_all(self) -> None:
+        """Take every network off the device, keeping it in main memory."""
+        for part in self.loaded:
+            self._bring_home(part)
+        self._free()
+
+    def _load(self, part: str) -> None:
+        started = time.perf_counter()
+        files = self.located.part(part)
+        network = load_part(files, self.dtype)
+        self._on_load(part, network)
+        network.eval().requires_grad_(False)
+        if self.placement.strategy == "fp8" and part in _TRANSFORMERS and files.form != "gguf":
+            store_in_fp8(network, self.dtype)
+        if self._moves_itself(part):
+            pass_by_blocks(network, files, self.device)
+        self._networks[part] = network
+        self._emit(
+            ModelLoaded(
+                model=self.located.spec.name,
+                part=part,
+                seconds=time.perf_counter() - started,
+                placement=self.placement.strategy,
+            )
+        )
+
+    def _moves_itself(self, part: str) -> bool:
+        return self.placement.strategy == "group" and part in (*_TRANSFORMERS, "text_encoder")
+
+    def _send(self, part: str) -> None:
+        away = _Away(self._networks[part])
+        try:
+            away.send(self.device)
+        except torch.OutOfMemoryError as full:
+            away.bring_home()
+            self._free()
+            raise MachineError(
+                f"{self.device} has too little memory for the {part} of {self.located.spec.name}",
+                where=str(self.device),
+                hint="close what else uses it, or choose a placement that needs less:"
+                " swap, fp8 or group",
+            ) from full
+        self._away[part] = away
+
+    def _bring_home(self, part: str) -> None:
+        away = self._away.pop(part, None)
+        if away is not None:
+            away.bring_home()
+            self._free()
+
+    def _free(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+class _Away:
+    """A network on a device, and the tensors it left in main memory."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._left: dict[Tensor, Tensor] = {}
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def send(self, device: torch.device) -> None:
+        for tensor in self._tensors():
+            self._left[tensor] = tensor.data
+            tensor.data = _copied(tensor.data, device)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def bring_home(self) -> None:
+        for tensor in self._tensors():
+            home = self._left.get(tensor)
+            # A tensor that came later has no twin at home.
+            tensor.data = tensor.data.to("cpu") if home is None else home
+        self._left.clear()
+
+    def _tensors(self) -> Iterator[Tensor]:
+        yield from self._network.parameters()
+        yield from self._network.buffers()
+
+
+def _copied(tensor: Tensor, device: torch.device) -> Tensor:
+    return tensor.to(device)
+
+
+def store_in_fp8(transformer: Any, dtype: torch.dtype) -> None:
+    """Keep a transformer's matrices as float8_e4m3fn and widen each to ``dtype`` as it computes.
+
+    Embeddings, norms, modulation, the last projection and LoRA layers keep their type.
+    """
+    transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+
+
+def pass_by_blocks(network: Any, files: PartFiles, device: torch.device) -> None:
+    """Keep a network in main memory and let its blocks visit the device one after another.
+
+    The next block travels while one computes. Main memory is pinned for that where the network
+    takes less than half of it; else each block is pinned as it leaves.
+    """
+    from diffusers.hooks import apply_group_offloading
+
+    free = free_memory("cpu")
+    streams = device.type == "cuda"
+    by_block = files.name in _TRANSFORMERS
+    apply_group_offloading(
+        network,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="block_level" if by_block else "leaf_level",
+        num_blocks_per_group=1 if by_block else None,
+        use_stream=streams,
+        low_cpu_mem_usage=streams and (free is None or files.bytes > free * _PINNED_SHARE),
+    )

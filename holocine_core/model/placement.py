@@ -1,0 +1,243 @@
+"""Where a model's networks lie while a film is made: one rule, from free memory. No torch here.
+
+Tried in this order; the first whose estimated peak is within 90 % of the device's free memory wins:
+
+========  =====================================================  ===============================
+strategy  on the device                                          estimated peak
+========  =====================================================  ===============================
+resident  every network, all the time                            all weights + activations
+swap      one network at a time, the others in main memory       the largest + activations
+fp8       as swap, the transformers' weights in 8-bit floats     0.55 of a transformer, or the
+                                                                 text encoder, + activations
+group     as swap, but transformer and text encoder pass         three blocks of a transformer,
+          through the device block by block                      or a quarter of the encoder,
+                                                                 + activations
+========  =====================================================  ===============================
+
+fp8 costs a little quality, group costs speed. On the CPU there is nothing to choose: resident.
+Weights compute in bfloat16 on a GPU; on the CPU in float32 up to 4 GiB of weights, so that small
+models are exact and fast there, and in bfloat16 above. The VAE is float32 everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.spec import ModelSpec
+
+Strategy = Literal["resident", "swap", "fp8", "group"]
+Precision = Literal["bfloat16", "float32"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+USABLE = 0.9
+"""Share of the free memory that a placement may plan with."""
+FLOAT32_BYTES = 4 * 2**30
+_FP8_SHARE = 0.55
+_ENCODER_GROUP_SHARE = 0.25
+_BLOCKS_AT_ONCE = 3
+"""The block at work, the next one on its way, and what surrounds the blocks."""
+_NVIDIA_SMI_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """How a model's networks are placed, and why."""
+
+    strategy: Strategy
+    device: str
+    precision: Precision
+    peak_bytes: int
+    """Estimated peak on the device, activations included."""
+    reason: str
+
+
+def choose_placement(
+    spec: ModelSpec,
+    activation_bytes: int,
+    free_bytes: int | None,
+    device: str,
+    override: Strategy | None = None,
+) -> Placement:
+    """The placement for one film (see the table above).
+
+    Args:
+        spec: The model.
+        activation_bytes: Peak memory of one forward pass besides weights.
+        free_bytes: Free memory of the device; None where it is not known: then swap, which needs
+            the least that costs neither quality nor much speed.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        override: A strategy to take whatever the estimate says.
+
+    Raises:
+        InputError: Where ``override`` is no strategy.
+        MachineError: Where no strategy fits, with the numbers and the remedies.
+    """
+    if override is not None and override not in STRATEGIES:
+        raise InputError(
+            f"there is no placement {override!r}", hint=f"choose one of {', '.join(STRATEGIES)}"
+        )
+    precision = precision_of(spec, device)
+    peaks = estimate_peaks(spec, activation_bytes, precision)
+
+    def placed(strategy: Strategy, reason: str) -> Placement:
+        return Placement(
+            strategy=strategy,
+            device=device,
+            precision=precision,
+            peak_bytes=peaks[strategy],
+            reason=reason,
+        )
+
+    if override is not None:
+        return placed(override, "as asked for")
+    offered = ("resident",) if device == "cpu" else STRATEGIES
+    if free_bytes is None:
+        choice: Strategy = "resident" if device == "cpu" else "swap"
+        return placed(choice, f"free memory of {device} is not known")
+    for strategy in offered:
+        if peaks[strategy] <= free_bytes * USABLE:
+            return placed(strategy, f"{_gib(peaks[strategy])} of {_gib(free_bytes)} free")
+    raise _too_little(spec, device, free_bytes, {name: peaks[name] for name in offered})
+
+
+def estimate_peaks(
+    spec: ModelSpec, activation_bytes: int, precision: Precision
+) -> dict[Strategy, int]:
+    """Estimated peak bytes on the device per strategy, activations included."""
+    wider = 2 if precision == "float32" else 1
+    encoder = spec.weight_bytes.get("text_encoder", 0) * wider
+    transformer = spec.weight_bytes.get("transformer", 0) * wider
+    vae = spec.weight_bytes.get("vae", 0)
+    blocks = transformer * _BLOCKS_AT_ONCE // spec.shape.layers
+    weights: dict[Strategy, int] = {
+        "resident": encoder + spec.experts * transformer + vae,
+        "swap": max(encoder, transformer, vae),
+        "fp8": max(encoder, int(transformer * _FP8_SHARE), vae),
+        "group": max(int(encoder * _ENCODER_GROUP_SHARE), min(transformer, blocks), vae),
+    }
+    return {strategy: held + activation_bytes for strategy, held in weights.items()}
+
+
+def pick_device(requested: str = "auto") -> str:
+    """The device to work on: ``auto`` is the first GPU nvidia-smi lists, else the CPU.
+
+    Raises:
+        InputError: Where ``requested`` is no device's name.
+        MachineError: Where a GPU is asked for by number or name and there is none.
+    """
+    kind, _, number = requested.partition(":")
+    if requested == "cpu":
+        return "cpu"
+    if requested != "auto" and (kind != "cuda" or (number and not number.isdigit())):
+        raise InputError(
+            f"there is no device {requested!r}", hint="choose auto, cpu, cuda or cuda:N"
+        )
+    gpus = visible_gpus()
+    if requested == "auto":
+        return "cuda" if gpus else "cpu"
+    if gpus is not None and int(number or 0) >= len(gpus):
+        count = f"{len(gpus)} GPUs" if gpus else "no GPU"
+        raise MachineError(
+            f"{requested} was asked for and nvidia-smi lists {count}",
+            where=requested,
+            hint="`holocine doctor` shows what this machine has; --device cpu works everywhere",
+        )
+    return requested
+
+
+def visible_gpus() -> tuple[str, ...] | None:
+    """Names (numbers or UUIDs for nvidia-smi) of the GPUs this process may use.
+
+    CUDA_VISIBLE_DEVICES is heeded. None where nvidia-smi is not there or does not answer.
+    """
+    listed = _nvidia_smi("--query-gpu=index", "--format=csv,noheader")
+    if listed is None:
+        return None
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return tuple(listed)
+    names: list[str] = []
+    for name in (entry.strip() for entry in chosen.split(",")):
+        # CUDA ignores everything from the first name it does not know.
+        if not name or name.startswith("-") or (name.isdigit() and name not in listed):
+            break
+        names.append(name)
+    return tuple(names)
+
+
+def free_memory(device: str) -> int | None:
+    """Free bytes of a GPU, or of main memory for ``cpu``; None where nobody says."""
+    if device == "cpu":
+        return _available_main_memory(Path("/proc/meminfo"))
+    number = int(device.partition(":")[2] or 0)
+    gpus = visible_gpus()
+    if not gpus or number >= len(gpus):
+        return None
+    answer = _nvidia_smi(
+        f"--id={gpus[number]}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"
+    )
+    if not answer or not answer[0].isdigit():
+        return None
+    return int(answer[0]) * 2**20
+
+
+def precision_of(spec: ModelSpec, device: str) -> Precision:
+    """Type that a model's weights compute in on a device (see the table above)."""
+    if device != "cpu":
+        return "bfloat16"
+    weights = spec.weight_bytes
+    whole = weights.get("text_encoder", 0) + spec.experts * weights.get("transformer", 0)
+    return "float32" if whole <= FLOAT32_BYTES else "bfloat16"
+
+
+def _too_little(
+    spec: ModelSpec, device: str, free_bytes: int, peaks: Mapping[Strategy, int]
+) -> MachineError:
+    needs = ", ".join(f"{name} {_gib(peak)}" for name, peak in peaks.items())
+    return MachineError(
+        f"{device} has {_gib(free_bytes)} free and {spec.name} needs more in every placement:"
+        f" {needs}",
+        where=device,
+        hint="close what else uses this memory, shorten the scene or make the frame smaller"
+        " (--profile draft), or use a larger machine; --memory NAME tries one anyway",
+    )
+
+
+def _nvidia_smi(*arguments: str) -> list[str] | None:
+    """Its answer line by line; None where it is not installed, fails or hangs."""
+    binary = shutil.which("nvidia-smi")
+    if binary is None:
+        return None
+
+    try:
+        done = subprocess.run(
+            [binary, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_NVIDIA_SMI_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def _available_main_memory(meminfo: Path) -> int | None:
+    if not meminfo.is_file():
+        return None
+    for line in meminfo.read_text(encoding="ascii").splitlines():
+        name, _, amount = line.partition(":")
+        if name == "MemAvailable":
+            return int(amount.split()[0]) * 1024
+    return None
+
+
+def _gib(size: int) -> str:
+    gib = size / 2**30
+    return f"{gib:.1f} GiB" if gib >= 0.1 else f"{size / 2**20:.1f} MiB"

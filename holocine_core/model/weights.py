@@ -1,0 +1,275 @@
+"""Weight files -> networks on the CPU, every key accounted for.
+
+Networks are built without memory and filled with tensors that still lie in their files
+(memory-mapped), so loading 28 GB takes no second 28 GB: only what changes its type is copied.
+A missing, unexpected or wrongly shaped key is an error, never a warning.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.card import read_json
+from holocine_core.model.gguf import load_gguf_transformer
+from holocine_core.model.headers import read_header
+from holocine_core.model.names import text_encoder_names
+from holocine_core.model.parts import PartFiles
+
+State = dict[str, Tensor]
+_FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+_SHOWN = 3
+
+
+def load_part(files: PartFiles, dtype: torch.dtype) -> Any:
+    """The network of one part (any but the tokenizer), on the CPU, frozen and in eval mode.
+
+    Args:
+        files: What ``find_model`` located.
+        dtype: Type of the weights. The VAE stays float32; so do a transformer's sensitive layers.
+
+    Raises:
+        MachineError: Where a file is damaged or does not hold exactly this network.
+    """
+    network = _LOADERS[files.name](files, dtype)
+    return network.eval().requires_grad_(False)
+
+
+def load_transformer(files: PartFiles, dtype: torch.dtype) -> Any:
+    """diffusers' WanTransformer3DModel from its own or Wan's original key names, or from GGUF.
+
+    The layers of ``_keep_in_fp32_modules`` (time embedding, modulation tables, norms) are float32
+    whatever ``dtype`` is: in bfloat16 they cost visible quality.
+    """
+    network = empty_network(files)
+    if files.form == "gguf":
+        return load_gguf_transformer(files, dtype, network, check_state)
+    state = _to_diffusers(files, _read_state(files))
+    _fill(network, state, files, dtype, keep=network._keep_in_fp32_modules)
+    return network
+
+
+def load_vae(files: PartFiles, dtype: torch.dtype = torch.float32) -> Any:
+    """diffusers' AutoencoderKLWan in float32, whatever ``dtype`` is asked for elsewhere."""
+    network = empty_network(files)
+    _fill(network, _to_diffusers(files, _read_state(files)), files, torch.float32)
+    return network
+
+
+def load_text_encoder(files: PartFiles, dtype: torch.dtype) -> Any:
+    """transformers' UMT5EncoderModel, its two names for the embedding tied to one tensor."""
+    network = empty_network(files)
+    state = _to_diffusers(files, _read_state(files))
+    _fill(network, state, files, dtype)
+    network.set_input_embeddings(network.shared)
+    embedding = network.encoder.embed_tokens.weight
+    # A sample of rows: the whole embedding is 2 GB, and the fault this finds zeroes all of it.
+    if not embedding[:: max(1, len(embedding) // 4096)].any():
+        raise MachineError(
+            "the text encoder's embedding holds only zeros: it would ignore the prompt",
+            where=files.where,
+            hint="fetch the text encoder again",
+        )
+    return network
+
+
+_LOADERS: Mapping[str, Callable[[PartFiles, torch.dtype], Any]] = {
+    "transformer": load_transformer,
+    "transformer_2": load_transformer,
+    "text_encoder": load_text_encoder,
+    "vae": load_vae,
+}
+
+
+def check_structure(files: PartFiles) -> list[str]:
+    """What differs between a part's safetensors headers and its network; empty where all fits.
+
+    It reads headers only. Pickles and GGUF files list nothing cheaply: for them the list is empty.
+    """
+    if files.name == "tokenizer" or files.form in ("gguf", "pth"):
+        return []
+    state = {
+        name: torch.empty(entry.shape, dtype=_DTYPES.get(entry.dtype), device="meta")
+        for path in files.paths
+        for name, entry in read_header(path).items()
+    }
+    return differences(empty_network(files).state_dict(), _to_diffusers(files, state))
+
+
+def differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """Missing, unexpected and wrongly shaped keys, each as a short sentence."""
+    missing = [f"{name} is missing" for name in wanted if name not in given]
+    unexpected = [f"{name} is unexpected" for name in given if name not in wanted]
+    misshaped = [
+        f"{name} is {_size(given[name])}, not {_size(wanted[name])}"
+        for name in wanted
+        if name in given and given[name].shape != wanted[name].shape
+    ]
+    return [*missing, *unexpected, *misshaped]
+
+
+def check_state(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path) -> None:
+    """Raise MachineError, naming the first keys, unless both have the same names and shapes."""
+    found = differences(wanted, given)
+    if not found:
+        return
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    raise MachineError(
+        f"{path.name} does not fit the network: {'; '.join(found[:_SHOWN])}{more}",
+        where=str(path),
+        hint="the file belongs to another model, or its config.json does",
+    )
+
+
+def empty_network(files: PartFiles) -> Any:
+    """The part's network by its config, its parameters without memory (on the meta device)."""
+    from accelerate import init_empty_weights
+    from diffusers import AutoencoderKLWan, WanTransformer3DModel
+
+    if files.config is None:
+        raise ValueError(f"{files.name} comes without a config")
+    config = read_json(files.config)
+    # Buffers are no part of a checkpoint (RoPE's tables): they must be real from the start.
+    with init_empty_weights(include_buffers=False):
+        if files.name == "text_encoder":
+            return _empty_text_encoder(config, files.config)
+        kind = AutoencoderKLWan if files.name == "vae" else WanTransformer3DModel
+        known = inspect.signature(kind.__init__).parameters
+        strange = [key for key in config if not key.startswith("_") and key not in known]
+        if strange or config.get("_class_name", kind.__name__) != kind.__name__:
+            raise InputError(
+                f"this is no config of diffusers' {kind.__name__}"
+                + (f": unknown {', '.join(strange[:_SHOWN])}" if strange else ""),
+                where=str(files.config),
+                hint="take the config.json from the diffusers version of the model",
+            )
+        return kind.from_config(config)
+
+
+def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    if config.get("model_type") != "umt5":
+        raise InputError(
+            f"the text encoder must be of type umt5, not {config.get('model_type')}",
+            where=str(path),
+        )
+    # Types are chosen at loading; the one a config names belongs to the file it came with.
+    settings = {key: value for key, value in config.items() if "dtype" not in key}
+    return UMT5EncoderModel(UMT5Config(**settings))
+
+
+def _read_state(files: PartFiles) -> State:
+    """Every tensor of a part's files; InputError or MachineError where one is of no use."""
+    state: State = {}
+    for path in files.paths:
+        tensors = _read_pickle(path) if files.form == "pth" else _read_safetensors(path)
+        for name, tensor in tensors.items():
+            if tensor.dtype not in _FLOATS:
+                raise MachineError(
+                    f"{path.name} holds {tensor.dtype} weights ({name})",
+                    where=str(path),
+                    hint="use the bfloat16 or float32 file; memory is saved at loading"
+                    " (placement fp8), or with a GGUF file",
+                )
+            if name in state:
+                raise MachineError(f"{name} is in two files of {files.name}", where=str(path))
+            state[name] = tensor
+    return state
+
+
+def _read_safetensors(path: Path) -> State:
+    from safetensors.torch import load_file
+
+    read_header(path)
+    return dict(load_file(path))
+
+
+def _read_pickle(path: Path) -> State:
+    """A torch file of plain tensors. Nothing in it is executed: other objects are refused."""
+    try:
+        state = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as unsafe:
+        raise MachineError(
+            f"{path.name} holds more than weights and is not opened",
+            where=str(path),
+            hint="get the file from its publisher, or the safetensors version",
+        ) from unsafe
+    except (RuntimeError, EOFError, ValueError) as broken:
+        raise MachineError(f"{path.name} is damaged: {broken}", where=str(path)) from broken
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise MachineError(f"{path.name} is no list of weights", where=str(path))
+    return state
+
+
+def _to_diffusers(files: PartFiles, state: State) -> State:
+    """The same tensors under the names diffusers and transformers give them."""
+    from diffusers.loaders.single_file_utils import (
+        convert_wan_transformer_to_diffusers,
+        convert_wan_vae_to_diffusers,
+    )
+
+    count = len(state)
+    if files.name == "text_encoder":
+        if files.form == "pth":
+            state = text_encoder_names(state)
+        return _tie_embeddings(state, files)
+    if files.form == "diffusers":
+        return state
+    convert = (
+        convert_wan_vae_to_diffusers
+        if files.name == "vae"
+        else convert_wan_transformer_to_diffusers
+    )
+    renamed: State = convert(dict(state))
+    if len(renamed) != count:
+        raise MachineError(
+            f"{count - len(renamed)} weights share their name with another",
+            where=files.where,
+            hint="the file mixes two namings: get it from its publisher again",
+        )
+    return renamed
+
+
+def _tie_embeddings(state: State, files: PartFiles) -> State:
+    """Both names of the embedding for the one tensor; files hold either name, or both."""
+    names = ("shared.weight", "encoder.embed_tokens.weight")
+    held = [state[name] for name in names if name in state]
+    if len(held) == 2 and not held[0].is_meta and not torch.equal(*held):
+        raise MachineError(
+            "the text encoder's two embeddings differ",
+            where=files.where,
+            hint="fetch the text encoder again",
+        )
+    return {**state, **dict.fromkeys(names, held[0])} if held else state
+
+
+def _fill(
+    network: nn.Module,
+    state: State,
+    files: PartFiles,
+    dtype: torch.dtype,
+    keep: Iterable[str] = (),
+) -> None:
+    check_state(network.state_dict(), state, files.paths[0])
+    kept = frozenset(keep)
+    cast = {
+        name: tensor.to(torch.float32 if kept.intersection(name.split(".")) else dtype)
+        for name, tensor in state.items()
+    }
+    network.load_state_dict(cast, strict=True, assign=True)
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

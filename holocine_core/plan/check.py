@@ -1,0 +1,198 @@
+"""What is wrong with a screenplay for a given model: settings, timing, transitions, text length.
+
+The reader has found what a file shows by itself; here the model's grid and tokenizer are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from holocine_core.errors import Problem
+from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.spec import ModelSpec
+from holocine_core.plan.values import Passing, Take, Tokens
+from holocine_core.script.prompt import ScenePrompt, compose
+from holocine_core.script.reader import Manuscript
+from holocine_core.script.screenplay import Scene, Screenplay
+from holocine_core.script.timing import Timing, TimingProblem, resolve
+from holocine_core.script.yaml_source import Key
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """``832x480`` -> (832, 480)."""
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
+def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]:
+    step = spec.size_multiple
+    data = manuscript.source.data
+    profiles = data.get("profiles")
+    sizes: list[tuple[tuple[str, ...], Any, int]] = [(("size",), data.get("size"), step)]
+    for name, changes in (profiles if isinstance(profiles, dict) else {}).items():
+        if isinstance(changes, dict):
+            sizes.append((("profiles", name, "size"), changes.get("size"), step))
+    deliver = data.get("deliver")
+    if isinstance(deliver, dict):
+        sizes.append((("deliver", "size"), deliver.get("size"), 2))
+    for key, size, multiple in sizes:
+        try:
+            width, height = parse_size(size)
+        except (AttributeError, ValueError):
+            continue
+        if width % multiple or height % multiple:
+            near = "x".join(str(max(1, round(n / multiple)) * multiple) for n in (width, height))
+            yield manuscript.problem(
+                key, f"size {size} is not a multiple of {multiple} pixels", f"the nearest is {near}"
+            )
+
+
+def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]:
+    """Timing, transitions and sound of every scene that is otherwise valid."""
+    data = manuscript.source.data
+    fps = data.get("fps")
+    fps = Fraction(fps if isinstance(fps, int) and fps > 0 else spec.fps)
+    strict = data.get("strict") is True
+    timings: dict[int, Timing] = {}
+    for i, scene in manuscript.scenes:
+        timing = _timing(scene, fps, spec, strict)
+        for problem in timing if isinstance(timing, list) else ():
+            yield manuscript.problem(("scenes", i, *problem.key), problem.message, problem.hint)
+        if isinstance(timing, Timing):
+            timings[i] = timing
+        if scene.sound is not None:
+            path = manuscript.source.path.parent / scene.sound.file
+            if not path.is_file():
+                yield manuscript.problem(
+                    ("scenes", i, "sound"),
+                    f"no sound file at {path}",
+                    "paths are relative to the screenplay",
+                )
+    scenes = dict(manuscript.scenes)
+    for i, timing in timings.items():
+        before = transition_of(scenes[i - 1], fps) if i - 1 in scenes else ("cut", 0)
+        after = transition_of(scenes[i], fps) if i + 1 in scenes else ("cut", 0)
+        taken = _head(*before) + _tail(*after)
+        if taken > timing.timeline.frames:
+            yield manuscript.problem(
+                ("scenes", i, "transition"),
+                f"transitions take {taken} frames of a scene that has {timing.timeline.frames}",
+                "shorten the transitions or lengthen the scene",
+            )
+
+
+def transition_of(scene: Scene, fps: Fraction) -> Passing:
+    """How a scene passes into the next one; too short to show is a cut."""
+    kind, seconds = scene.transition.kind, Fraction(str(scene.transition.seconds))
+    frames = 0 if kind == "cut" else round(seconds * fps)
+    return (kind, frames) if frames >= (2 if kind == "fade" else 1) else ("cut", 0)
+
+
+def _tail(kind: str, frames: int) -> int:
+    """Frames a transition takes of the scene before it."""
+    return frames // 2 if kind == "fade" else frames
+
+
+def _head(kind: str, frames: int) -> int:
+    """Frames a transition takes of the scene after it."""
+    return frames - frames // 2 if kind == "fade" else frames
+
+
+def _timing(
+    scene: Scene, fps: Fraction, spec: ModelSpec, strict: bool
+) -> Timing | list[TimingProblem]:
+    try:
+        return resolve(scene, fps, spec.max_frames, strict=strict)
+    except ValueError:
+        return []  # A raw prompt that doesn't parse: the reader has said so.
+
+
+class TokenCounter:
+    """Counts tokens with the model's own tokenizer, loaded once.
+
+    Where the tokenizer isn't there it counts words, which are never more than tokens.
+    """
+
+    def __init__(self, located: LocatedModel) -> None:
+        self._limit = located.spec.text_tokens
+        self._tokenizer = load_tokenizer(located) if "tokenizer" in located.parts else None
+
+    def count(self, text: str) -> Tokens:
+        if self._tokenizer is None:
+            return Tokens(len(text.split()) + 1, self._limit, exact=False)
+        return Tokens(len(self._tokenizer.encode(text).ids), self._limit, exact=True)
+
+    def longest(self, prompt: ScenePrompt, text: str) -> Tokens:
+        """Of the encodings that ``text`` (scene or per-shot) makes of a prompt."""
+        parts = prompt.windows if text == "per-shot" else (prompt.text,)
+        return max((self.count(part) for part in parts), key=lambda tokens: tokens.count)
+
+
+def text_problems(
+    manuscript: Manuscript, counter: TokenCounter, spoken: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Prompts over the model's length, of a screenplay that is otherwise valid."""
+    if manuscript.screenplay is None:
+        return
+    screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
+    negative = counter.count(screenplay.negative)
+    if negative.count > negative.limit:
+        yield manuscript.problem(
+            ("negative",),
+            f"the negative prompt has {negative.count} tokens; the model reads {negative.limit}",
+            "shorten it",
+        )
+    for i, scene in enumerate(screenplay.scenes):
+        key = ("scenes", i, "prompt" if scene.prompt is not None else "shots")
+        prompt = compose(screenplay, scene)
+        if screenplay.text == "scene":
+            yield from _too_long(manuscript, key, "the scene's prompt", counter.count(prompt.text))
+            continue
+        for j, text in enumerate(prompt.windows):
+            here = key if scene.prompt is not None else (*key, j)
+            what = f"shot {j + 1} with the global caption"
+            yield from _too_long(manuscript, here, what, counter.count(text), per_shot=True)
+
+
+def _too_long(
+    manuscript: Manuscript, key: Key, what: str, tokens: Tokens, *, per_shot: bool = False
+) -> Iterator[Problem]:
+    if tokens.count > tokens.limit:
+        least = "" if tokens.exact else "at least "
+        remedy = "" if per_shot else ", split the scene, or write `text: per-shot`"
+        yield manuscript.problem(
+            key,
+            f"{what} has {least}{tokens.count} tokens; the model reads {tokens.limit}",
+            f"shorten it{remedy}",
+        )
+
+
+def warnings(
+    manuscript: Manuscript, screenplay: Screenplay, spec: ModelSpec, takes: tuple[Take, ...]
+) -> Iterator[Problem]:
+    if spec.note:
+        yield Problem(spec.note)
+    for take in takes:
+        if take.timeline.frames > spec.max_frames:
+            yield manuscript.problem(
+                ("scenes", take.index),
+                f"scene '{take.scene}' has {take.timeline.frames} frames; "
+                f"{spec.name} was trained on {spec.max_frames} at most",
+                "longer scenes may lose their look; split it to be safe",
+            )
+        if not take.tokens.exact:
+            yield manuscript.problem(
+                ("scenes", take.index),
+                f"scene '{take.scene}' has at least {take.tokens.count} tokens of "
+                f"{take.tokens.limit}; the model's tokenizer is not here to count them",
+                f"holocine models pull {spec.name}",
+            )
+        if take.sampling.attention != spec.attention:
+            yield manuscript.problem(
+                ("attention",),
+                f"{spec.name} was trained with {spec.attention} attention",
+                "leave `attention` out for its best films",
+            )

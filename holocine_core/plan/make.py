@@ -1,0 +1,287 @@
+"""Screenplay + profile + model -> Plan.
+
+``render`` executes a plan and nothing else; ``plan`` shows the very same value. No torch here, so a
+plan costs a fraction of a second on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, cast
+
+from holocine_core.errors import InputError, MachineError, Problem
+from holocine_core.model.cost import (
+    activation_bytes,
+    decode_flops,
+    geometry,
+    take_flops,
+    vae_decode_bytes,
+)
+from holocine_core.model.locate import find_model
+from holocine_core.model.lora_file import LoraFile, check_lora_files
+from holocine_core.model.lora_file import fingerprint as lora_fingerprint
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.placement import (
+    STRATEGIES,
+    Placement,
+    Strategy,
+    choose_placement,
+    free_memory,
+    pick_device,
+    precision_of,
+)
+from holocine_core.model.spec import ModelSpec, Quality
+from holocine_core.plan.check import (
+    TokenCounter,
+    parse_size,
+    scene_problems,
+    settings_problems,
+    text_problems,
+    transition_of,
+    warnings,
+)
+from holocine_core.plan.state import with_state
+from holocine_core.plan.values import Delivery, Plan, Request, Sampling, Take, TakeCost
+from holocine_core.script.prompt import compose
+from holocine_core.script.reader import Manuscript
+from holocine_core.script.screenplay import Adjusted, Screenplay
+from holocine_core.script.timeline import Timeline
+from holocine_core.script.timing import Timing, resolve
+from holocine_core.vault import Vault, fingerprint
+
+
+def make_plan(manuscript: Manuscript, request: Request) -> Plan:
+    """Resolve a screenplay into takes.
+
+    Raises:
+        InputError: With every problem of the file, its timing and its texts included, at once.
+        MachineError: There is no such device.
+    """
+    spoken = _spoken(manuscript, request)
+    located = _locate(manuscript, spoken, request)
+    spec, counter = located.spec, TokenCounter(located)
+    screenplay = manuscript.accepted(
+        [
+            *settings_problems(manuscript, spec),
+            *scene_problems(manuscript, spec),
+            *text_problems(manuscript, counter, spoken),
+        ]
+    )
+    screenplay = screenplay.model_copy(update=spoken)
+    loras = _loras(manuscript, screenplay, request, spec)
+    fps = Fraction(screenplay.fps or spec.fps)
+    vault = Vault(request.work)
+    device = pick_device(request.device)
+    film = _Film(
+        screenplay=screenplay,
+        spec=spec,
+        identity=located.identity(),
+        lora=[[lora_fingerprint(lora), lora.weight, lora.expert] for lora in loras],
+        sampling=_sampling(screenplay, spec),
+        fps=fps,
+        counter=counter,
+        device=device,
+    )
+    takes = tuple(with_state(_take(film, i), vault) for i in range(len(screenplay.scenes)))
+    placement, obstacles = _placement(spec, takes, device, request.memory)
+    obstacles += [
+        Problem(f"{spec.name} lacks {file.path.name}", str(file.path), file.hint)
+        for file in located.missing
+    ]
+    return Plan(
+        screenplay_path=manuscript.source.path,
+        screenplay_text=manuscript.source.text,
+        screenplay=screenplay,
+        title=screenplay.title or manuscript.source.path.stem,
+        profile=screenplay.profile,
+        model=located,
+        loras=loras,
+        device=device,
+        placement=placement,
+        fps=fps,
+        takes=takes,
+        delivery=_delivery(screenplay, film.sampling, fps),
+        out=request.out,
+        work=request.work,
+        obstacles=tuple(obstacles),
+        warnings=tuple(warnings(manuscript, screenplay, spec, takes)),
+    )
+
+
+def _placement(
+    spec: ModelSpec, takes: tuple[Take, ...], device: str, asked: str
+) -> tuple[Placement, list[Problem]]:
+    """Where the networks will lie; where they don't fit, the closest placement and the obstacle."""
+    if asked not in ("auto", *STRATEGIES):
+        raise InputError(
+            f"there is no placement '{asked}'", hint=f"one of auto, {', '.join(STRATEGIES)}"
+        )
+    override = None if asked == "auto" else cast(Strategy, asked)
+    needs = max(max(take.cost.activation_bytes, take.cost.decode_bytes) for take in takes)
+    free = free_memory(device)
+    try:
+        return choose_placement(spec, needs, free, device, override), []
+    except MachineError as error:
+        closest: Strategy = "resident" if device == "cpu" else "group"
+        placement = choose_placement(spec, needs, free, device, closest)
+        return placement, [Problem(error.message, error.where, error.hint)]
+
+
+def _spoken(manuscript: Manuscript, request: Request) -> dict[str, Any]:
+    """Settings given with the call, which go before the screenplay's."""
+    given = {"profile": request.profile, "model": request.model, "seed": request.seed}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
+    name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
+    try:
+        return find_model(str(name), request.models_dir)
+    except InputError as error:
+        here = (
+            () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
+        )
+        raise InputError.of([*manuscript.problems, *(here or error.problems)]) from None
+
+
+def _loras(
+    manuscript: Manuscript, screenplay: Screenplay, request: Request, spec: ModelSpec
+) -> tuple[LoraFile, ...]:
+    base = manuscript.source.path.parent
+    written = tuple(
+        LoraFile(path=base / lora.file, weight=lora.weight, expert=lora.expert)
+        for lora in screenplay.lora
+    )
+    loras = (*written, *request.loras)
+    check_lora_files(loras, experts=spec.experts)
+    return loras
+
+
+def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
+    """The profile's settings: the model's, then the film's size, then the profile's changes.
+
+    A film's own size holds for standard and final; a draft keeps its shape and takes the draft's
+    share of its area, on the model's grid.
+    """
+    base = spec.profiles[screenplay.profile]
+    if screenplay.size is not None:
+        width, height = parse_size(screenplay.size)
+        if screenplay.profile == "draft":
+            whole = spec.profiles["standard"]
+            scale = (base.width * base.height / (whole.width * whole.height)) ** 0.5
+            step = spec.size_multiple
+            width = max(step, round(width * scale / step) * step)
+            height = max(step, round(height * scale / step) * step)
+        base = replace(base, width=width, height=height)
+    changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
+    given = changes.model_dump(exclude_none=True, exclude={"size", "sampler"})
+    if changes.size is not None:
+        given["width"], given["height"] = parse_size(changes.size)
+    return replace(base, **given)
+
+
+def _sampling(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
+    chosen = quality(screenplay, spec)
+    changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
+    return Sampling(
+        width=chosen.width,
+        height=chosen.height,
+        steps=chosen.steps,
+        guidance=chosen.guidance,
+        shift=chosen.shift,
+        sampler=changes.sampler or "euler",
+        text=screenplay.text,
+        attention=screenplay.attention or spec.attention,
+    )
+
+
+def _delivery(screenplay: Screenplay, sampling: Sampling, fps: Fraction) -> Delivery:
+    deliver = screenplay.deliver
+    width, height = parse_size(deliver.size) if deliver.size else (sampling.width, sampling.height)
+    return Delivery(
+        width=width,
+        height=height,
+        fps=Fraction(deliver.fps) if deliver.fps else fps,
+        motion=deliver.motion,
+        fit=deliver.fit,
+        codec=screenplay.video.codec,
+        quality=screenplay.video.quality,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Film:
+    """What all takes of a film share."""
+
+    screenplay: Screenplay
+    spec: ModelSpec
+    identity: Mapping[str, str]
+    lora: list[Any]
+    sampling: Sampling
+    fps: Fraction
+    counter: TokenCounter
+    device: str
+
+
+def _take(film: _Film, index: int) -> Take:
+    screenplay, sampling = film.screenplay, film.sampling
+    scene = screenplay.scenes[index]
+    timing = resolve(scene, film.fps, film.spec.max_frames)
+    assert isinstance(timing, Timing)
+    prompt = compose(screenplay, scene)
+    seed = screenplay.seed if scene.seed is None else scene.seed
+    ingredients = {
+        "caption": prompt.caption,
+        "captions": prompt.captions,
+        "negative": screenplay.negative if sampling.guidance > 1 else "",
+        "frames": timing.timeline.frames,
+        "cuts": timing.timeline.cuts,
+        "seed": seed,
+        "sampling": {name: getattr(sampling, name) for name in Sampling.__slots__},
+        "model": {part: mark for part, mark in film.identity.items() if part != "vae"},
+        "lora": film.lora,
+    }
+    negative_key = fingerprint(ingredients)
+    last = index == len(screenplay.scenes) - 1
+    return Take(
+        index=index,
+        scene=screenplay.scene_ids()[index],
+        prompt=prompt,
+        negative=screenplay.negative,
+        timing=timing,
+        sampling=sampling,
+        seed=seed,
+        tokens=film.counter.longest(prompt, sampling.text),
+        negative_key=negative_key,
+        clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
+        ingredients=ingredients,
+        cost=_cost(film.spec, timing.timeline, sampling, film.device),
+        sound=scene.sound,
+        transition=("cut", 0) if last else transition_of(scene, film.fps),
+    )
+
+
+def _cost(spec: ModelSpec, timeline: Timeline, sampling: Sampling, device: str) -> TakeCost:
+    latents = geometry(spec, timeline, width=sampling.width, height=sampling.height)
+    denoising = take_flops(
+        spec,
+        latents,
+        steps=sampling.steps,
+        guidance=sampling.guidance > 1,
+        attention=sampling.attention,
+    )
+    return TakeCost(
+        flops=denoising + decode_flops(sampling.width, sampling.height, latents.frames, spec.vae),
+        activation_bytes=activation_bytes(
+            spec,
+            latents,
+            dtype_bytes=4 if precision_of(spec, device) == "float32" else 2,
+            attention=sampling.attention,
+            engine="loop" if device == "cpu" else "varlen",
+        ),
+        decode_bytes=vae_decode_bytes(
+            sampling.width, sampling.height, spec.vae, cpu=device == "cpu"
+        ),
+    )

@@ -1,0 +1,143 @@
+"""What a plan is made of: frozen values that planning, rendering and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from holocine_core.errors import Problem
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.placement import Placement
+from holocine_core.script.prompt import ScenePrompt
+from holocine_core.script.screenplay import Screenplay, Sound
+from holocine_core.script.timeline import Timeline
+from holocine_core.script.timing import Timing
+
+State = Literal["new", "changed", "reuse"]
+Passing = tuple[Literal["cut", "fade", "crossfade"], int]
+"""A transition and its length in frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a caller asks for beyond the screenplay. None leaves the screenplay's word."""
+
+    out: Path
+    work: Path
+    profile: str | None = None
+    model: str | None = None
+    seed: int | None = None
+    device: str = "auto"
+    memory: str = "auto"
+    """Placement of the networks: auto, or a strategy of ``model.placement``."""
+    models_dir: Path | None = None
+    loras: tuple[LoraFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a take is denoised."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    shift: float
+    sampler: str
+    text: Literal["scene", "per-shot"]
+    attention: Literal["sparse", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A prompt's length. ``count`` is a lower bound where the tokenizer is not at hand."""
+
+    count: int
+    limit: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeCost:
+    """What a take asks of the machine, estimated by ``model.cost``."""
+
+    flops: int
+    """Denoising all steps and decoding."""
+    activation_bytes: int
+    """Most memory beside the weights while denoising, in 16 bit."""
+    decode_bytes: int
+    """Most memory beside the weights while decoding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """One scene to shoot: everything that decides its picture, and whether it is there already."""
+
+    index: int
+    scene: str
+    prompt: ScenePrompt
+    negative: str
+    timing: Timing
+    sampling: Sampling
+    seed: int
+    tokens: Tokens
+    negative_key: str
+    clip_key: str
+    ingredients: Mapping[str, Any]
+    """What the negative's fingerprint is made of."""
+    state: State = "new"
+    reason: str = ""
+    step: int = 0
+    """Denoising steps already saved."""
+    cost: TakeCost
+    sound: Sound | None = None
+    transition: Passing = ("cut", 0)
+    """How it passes into the next scene, with its length in frames."""
+
+    @property
+    def timeline(self) -> Timeline:
+        return self.timing.timeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The finished film's form."""
+
+    width: int
+    height: int
+    fps: Fraction
+    motion: Literal["plain", "interpolate"]
+    fit: Literal["pad", "crop"]
+    codec: Literal["h264", "h265", "av1", "prores"]
+    quality: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A film to make."""
+
+    screenplay_path: Path
+    screenplay_text: str
+    screenplay: Screenplay
+    title: str
+    profile: str
+    model: LocatedModel
+    loras: tuple[LoraFile, ...]
+    device: str
+    placement: Placement
+    fps: Fraction
+    takes: tuple[Take, ...]
+    delivery: Delivery
+    out: Path
+    work: Path
+    obstacles: tuple[Problem, ...] = ()
+    """What keeps this machine from rendering the plan: missing files, too little memory."""
+    warnings: tuple[Problem, ...] = field(default=())
+
+    @property
+    def to_shoot(self) -> int:
+        return sum(take.state != "reuse" for take in self.takes)

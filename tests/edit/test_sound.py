@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import math
+import wave
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from holocine_core.edit.sound import SAMPLE_RATE, SoundCue, lay_sound, probe_sound
+from holocine_core.errors import InputError
+
+Samples = npt.NDArray[np.float64]
+FPS = Fraction(15)
+FRAME = SAMPLE_RATE // 15
+
+
+def tone(
+    path: Path, seconds: float, rate: int = SAMPLE_RATE, channels: int = 2, level: float = 0.5
+) -> Path:
+    """A sine of 440 Hz."""
+    times = np.arange(round(seconds * rate)) / rate
+    sine = np.rint(np.sin(2 * math.pi * 440 * times) * level * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.repeat(sine, channels).tobytes())
+    return path
+
+
+def heard(path: Path) -> Samples:
+    """The samples of a WAV, ``[samples, channels]``, 1 is full scale."""
+    with wave.open(str(path), "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 48_000)
+        raw = file.readframes(file.getnframes())
+    return np.frombuffer(raw, "<i2").reshape(-1, 2) / 32767
+
+
+def rms(sound: Samples) -> float:
+    return float(np.sqrt(np.mean(sound**2)))
+
+
+def cue(path: Path, start: int, frames: int, **rest: float) -> SoundCue:
+    return replace(SoundCue(path=path, start_frame=start, frames=frames), **rest)  # type: ignore[arg-type]
+
+
+def test_the_mix_is_as_long_as_the_film_to_the_sample(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 0.5), tmp_path / "mix.wav"
+    for fps, frames in ((Fraction(15), 31), (Fraction(30000, 1001), 47), (Fraction(24), 1)):
+        mix = lay_sound([cue(source, 0, frames)], frames, fps, out)
+        assert mix.samples == len(heard(out)) == round(frames / fps * SAMPLE_RATE)
+
+
+def test_a_cue_starts_and_stops_with_its_scene(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 5), tmp_path / "mix.wav"
+    lay_sound([cue(source, 20, 10)], 60, FPS, out)
+    sound = heard(out)
+    assert not sound[: 20 * FRAME].any()
+    assert not sound[30 * FRAME :].any()
+    np.testing.assert_allclose(
+        sound[20 * FRAME : 30 * FRAME], heard(source)[: 10 * FRAME], atol=1e-4
+    )
+
+
+def test_a_short_sound_leaves_silence(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 0.5), tmp_path / "mix.wav"
+    lay_sound([cue(source, 15, 30)], 60, FPS, out)
+    sound = heard(out)
+    assert rms(sound[15 * FRAME :][: SAMPLE_RATE // 2]) == pytest.approx(
+        0.5 / math.sqrt(2), rel=0.01
+    )
+    assert not sound[15 * FRAME + SAMPLE_RATE // 2 :].any()
+
+
+def test_gain_is_in_decibels(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 1), tmp_path / "mix.wav"
+    mix = lay_sound([cue(source, 0, 15, gain_db=-6.0206)], 15, FPS, out)
+    assert mix.peak == pytest.approx(0.25, rel=1e-3)
+    assert np.abs(heard(out)).max() == pytest.approx(0.25, rel=1e-3)
+
+
+def test_fades_are_linear_and_lie_at_what_is_heard(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 5), tmp_path / "mix.wav"
+    lay_sound([cue(source, 15, 30, fade_in_s=0.4, fade_out_s=0.8)], 60, FPS, out)
+    level = [rms(heard(out)[at : at + 480]) * math.sqrt(2) for at in range(48_000, 144_000, 480)]
+    assert level[0] < 0.01
+    assert level[20] == pytest.approx(0.25, abs=0.02)  # 0.2 s of 0.4
+    assert level[60] == pytest.approx(0.5, abs=0.01)
+    assert level[160] == pytest.approx(0.25, abs=0.02)  # 1.6 s of 2.0, 0.8 long
+    assert level[199] < 0.01
+
+
+def test_cues_add_up_and_clipping_is_counted(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 1, level=0.4), tmp_path / "mix.wav"
+    one = lay_sound([cue(source, 0, 15)] * 2, 15, FPS, out)
+    assert one.peak == pytest.approx(0.8, rel=0.01)
+    assert one.clipped == 0
+    loud = lay_sound([cue(source, 0, 15)] * 3, 15, FPS, out)
+    assert loud.peak == pytest.approx(1.2, rel=0.01)
+    assert loud.clipped > 1000
+    assert np.abs(heard(out)).max() == 1
+
+
+def test_mono_and_other_rates_keep_pitch_and_level(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 1, rate=22_050, channels=1), tmp_path / "mix.wav"
+    lay_sound([cue(source, 0, 15)], 15, FPS, out)
+    left, right = heard(out).T
+    np.testing.assert_array_equal(left, right)
+    spectrum = np.abs(np.fft.rfft(left))
+    assert spectrum.argmax() == 440  # one second: bins are Hz
+    assert np.abs(left[1000:-1000]).max() == pytest.approx(0.5, rel=0.02)
+
+
+def test_surround_is_mixed_down_without_clipping(tmp_path: Path) -> None:
+    source, out = tone(tmp_path / "a.wav", 1, channels=6, level=0.9), tmp_path / "mix.wav"
+    mix = lay_sound([cue(source, 0, 15)], 15, FPS, out)
+    assert mix.clipped == 0
+    assert mix.peak == pytest.approx(0.9, rel=0.02)
+
+
+def test_probing_a_sound(tmp_path: Path) -> None:
+    assert probe_sound(tone(tmp_path / "a.wav", 1.25)) == pytest.approx(1.25)
+    with pytest.raises(InputError, match="does not exist"):
+        probe_sound(tmp_path / "gone.wav")
+    with pytest.raises(InputError, match="no sound"):
+        probe_sound(tone(tmp_path / "empty.wav", 0))
+    note = tmp_path / "note.wav"
+    note.write_text("la la la " * 100)
+    with pytest.raises(InputError, match="cannot read"):
+        lay_sound([cue(note, 0, 15)], 15, FPS, tmp_path / "mix.wav")
+
+
+def test_only_the_mix_is_left(tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 1)
+    lay_sound([cue(source, 0, 15)], 15, FPS, tmp_path / "mix.wav")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.wav", "mix.wav"}
+
+
+def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lay_sound([cue(tone(tmp_path / "a.wav", 1), 0, 15)], 15, FPS, tmp_path / "mix.wav")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,423 @@
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from holocine_core.edit.codecs import Codec, VideoCodec, check_video, picture_filter
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
+from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
+from holocine_core.edit.process import ffmpeg_exe
+from holocine_core.edit.reel import ClipInput, Transition
+from holocine_core.edit.sound import SoundCue
+from holocine_core.edit.stitch import (
+    Delivery,
+    StitchJob,
+    cut_shots,
+    delivered_frame,
+    film_frames,
+    scene_starts,
+    stitch,
+)
+from holocine_core.errors import HolocineError, InputError, MachineError, RenderError
+from holocine_core.events import Event, Warned
+from holocine_core.script.timeline import Span
+
+RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+FAST = VideoCodec(crf=1, preset="ultrafast")
+CUT = Transition()
+Make = Callable[..., StitchJob]
+
+
+def solid(colour: tuple[int, int, int], frames: int) -> Frames:
+    return np.broadcast_to(np.array(colour, np.uint8), (frames, 48, 64, 3))
+
+
+def counting(frames: int, first: int = 0) -> Frames:
+    """Grey frames, each 8 levels brighter than the one before."""
+    levels = (first + 8 * np.arange(frames)).astype(np.uint8).reshape(-1, 1, 1, 1)
+    return np.broadcast_to(levels, (frames, 48, 64, 3))
+
+
+def clip(path: Path, frames: Frames, fps: Fraction = Fraction(15)) -> ClipInput:
+    with write_frames(path, frames.shape[2], frames.shape[1], fps, MASTER_ARGS) as writer:
+        writer.write(frames)
+    return ClipInput(path=path, frames=len(frames), title=path.stem)
+
+
+def levels(path: Path) -> Frames:
+    """The colour in the middle of every frame, ``[n, 3]``."""
+    return np.concatenate([chunk[:, 24, 32] for chunk in read_frames(path)]).astype(int)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A job of one clip per stack of frames."""
+
+    def job(
+        *stacks: Frames, transitions: tuple[Transition, ...] | None = None, **rest: object
+    ) -> StitchJob:
+        folder = tmp_path / "clips"
+        folder.mkdir(exist_ok=True)
+        clips = tuple(clip(folder / f"{n}.mp4", stack) for n, stack in enumerate(stacks))
+        between = (CUT,) * (len(clips) - 1) if transitions is None else transitions
+        defaults: dict[str, object] = {"fps": Fraction(15), "size": (64, 48), "video": FAST}
+        return StitchJob(clips=clips, transitions=between, **{**defaults, **rest})  # type: ignore[arg-type]
+
+    return job
+
+
+def tone(path: Path, seconds: float, level: float = 0.5) -> Path:
+    sine = np.sin(2 * np.pi * 440 * np.arange(round(seconds * 48_000)) / 48_000)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((sine * level * 32767).astype("<i2").tobytes())
+    return path
+
+
+def test_a_cut_falls_on_its_frame(make: Make, tmp_path: Path) -> None:
+    job = make(solid(RED, 13), solid(BLUE, 9))
+    film = stitch(job, tmp_path / "film.mp4")
+    assert film == probe(tmp_path / "film.mp4")
+    assert (film.frames, film.fps, film.width, film.height) == (22, Fraction(15), 64, 48)
+    assert (film.codec, film.pix_fmt, film.audio) == ("h264", "yuv420p", False)
+    colours = levels(tmp_path / "film.mp4")
+    np.testing.assert_allclose(colours[:13], np.tile(RED, (13, 1)), atol=3)
+    np.testing.assert_allclose(colours[13:], np.tile(BLUE, (9, 1)), atol=3)
+
+
+def test_a_crossfade_blends_its_frames_and_no_other(make: Make, tmp_path: Path) -> None:
+    job = make(
+        solid(RED, 10), solid(BLUE, 12), transitions=(Transition(kind="crossfade", frames=4),)
+    )
+    stitch(job, tmp_path / "film.mp4")
+    colours = levels(tmp_path / "film.mp4")
+    assert len(colours) == film_frames(job) == 18
+    assert scene_starts(job) == (0, 6)
+    np.testing.assert_allclose(colours[:6], np.tile(RED, (6, 1)), atol=3)
+    np.testing.assert_allclose(colours[6:10, 2], [51, 102, 153, 204], atol=4)
+    np.testing.assert_allclose(colours[6:10, 0], [204, 153, 102, 51], atol=4)
+    np.testing.assert_allclose(colours[10:], np.tile(BLUE, (8, 1)), atol=3)
+
+
+def test_a_fade_goes_through_black_and_keeps_the_length(make: Make, tmp_path: Path) -> None:
+    job = make(solid(WHITE, 10), solid(WHITE, 10), transitions=(Transition(kind="fade", frames=7),))
+    stitch(job, tmp_path / "film.mp4")
+    light = levels(tmp_path / "film.mp4")[:, 0]
+    expected = [255] * 7 + [170, 85, 0] + [51, 102, 153, 204] + [255] * 6
+    np.testing.assert_allclose(light, expected, atol=3)
+
+
+def test_transitions_follow_each_other_in_one_clip(make: Make, tmp_path: Path) -> None:
+    middle = (Transition(kind="crossfade", frames=3), Transition(kind="crossfade", frames=3))
+    job = make(solid(RED, 5), solid(WHITE, 6), solid(BLUE, 5), transitions=middle)
+    stitch(job, tmp_path / "film.mp4")
+    green = levels(tmp_path / "film.mp4")[:, 1]
+    np.testing.assert_allclose(green, [0, 0, 64, 128, 191, 191, 127, 64, 0, 0], atol=4)
+
+
+def test_colours_are_bt709_and_say_so(make: Make, tmp_path: Path) -> None:
+    import subprocess
+
+    job = make(solid((200, 100, 50), 3))
+    stitch(job, tmp_path / "film.mp4")
+    command = [ffmpeg_exe(), "-hide_banner", "-i", str(tmp_path / "film.mp4"), "-f", "rawvideo"]
+    raw = subprocess.run(
+        [*command, "-frames:v", "1", "-pix_fmt", "yuv420p", "-"], capture_output=True, check=True
+    )
+    assert "yuv420p(tv, bt709" in raw.stderr.decode()
+    picture = np.frombuffer(raw.stdout, np.uint8)
+    luma, blue, red = picture[0], picture[64 * 48], picture[64 * 48 * 5 // 4]
+    light = (0.2126 * 200 + 0.7152 * 100 + 0.0722 * 50) / 255
+    np.testing.assert_allclose(
+        [luma, blue, red],
+        [
+            16 + 219 * light,
+            128 + 224 * (50 / 255 - light) / 1.8556,
+            128 + 224 * (200 / 255 - light) / 1.5748,
+        ],
+        atol=2,
+    )
+
+
+@pytest.mark.parametrize("to", [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001)])
+@pytest.mark.parametrize("motion", ["plain", "interpolate"])
+def test_the_delivered_rate_has_exactly_its_frames(
+    make: Make, tmp_path: Path, to: Fraction, motion: str
+) -> None:
+    job = make(
+        counting(13),
+        counting(9, 100),
+        delivery=Delivery(fps=to, motion=motion),  # type: ignore[arg-type]
+    )
+    film = stitch(job, tmp_path / "film.mp4")
+    assert film.frames == delivered_frame(job, 22) == int(22 * to / 15 + Fraction(1, 2))
+    assert film.fps == to
+    # Both motions keep the pictures' times, and no frame mixes the two clips.
+    grey = levels(tmp_path / "film.mp4")[:, 1]
+    cut = delivered_frame(job, 13)
+    places = np.arange(film.frames) * float(15 / to)
+    expected = np.where(
+        np.arange(film.frames) < cut,
+        8 * np.clip(places, 0, 12),
+        100 + 8 * np.clip(places - 13, 0, 8),
+    )
+    np.testing.assert_allclose(grey, expected, atol=3 if motion == "interpolate" else 8)
+
+
+def test_interpolation_stops_at_the_cuts_inside_a_clip(make: Make, tmp_path: Path) -> None:
+    shots = np.concatenate([solid(RED, 6), solid(BLUE, 1), solid(WHITE, 6)])
+    job = make(shots, delivery=Delivery(fps=Fraction(30), motion="interpolate"))
+    job = replace(job, clips=(replace(job.clips[0], cuts=(6, 7)),))
+    stitch(job, tmp_path / "film.mp4")
+    expected = np.repeat([RED, BLUE, WHITE], [12, 2, 12], axis=0)
+    np.testing.assert_allclose(levels(tmp_path / "film.mp4"), expected, atol=4)
+
+
+@pytest.mark.parametrize(("fit", "corner"), [("pad", 0), ("crop", 255)])
+def test_another_size_keeps_the_shape(make: Make, tmp_path: Path, fit: str, corner: int) -> None:
+    delivery = Delivery(size=(192, 108), fit=fit)  # type: ignore[arg-type]
+    film = stitch(make(solid(WHITE, 3), delivery=delivery), tmp_path / "film.mp4")
+    assert (film.width, film.height) == (192, 108)
+    picture = next(read_frames(tmp_path / "film.mp4"))[0]
+    assert abs(int(picture[54, 4, 1]) - corner) <= 3
+    assert abs(int(picture[54, 96, 1]) - 255) <= 3
+
+
+def test_provenance_and_chapters_are_in_the_film(make: Make, tmp_path: Path) -> None:
+    metadata = FilmMetadata(
+        tags={"title": "Ball", "holocine": '{"seed": 7}'},
+        chapters=(
+            Chapter(start_frame=0, end_frame=13, title="red"),
+            Chapter(start_frame=13, end_frame=22, title="blue"),
+        ),
+    )
+    job = make(
+        solid(RED, 13), solid(BLUE, 9), metadata=metadata, delivery=Delivery(fps=Fraction(24))
+    )
+    stitch(job, tmp_path / "film.mp4")
+    held = read_metadata(tmp_path / "film.mp4")
+    assert held.tags == metadata.tags
+    start = held.chapters[1].start_frame
+    assert [c.title for c in held.chapters] == ["red", "blue"]
+    assert held.chapters[1].end_frame == 35
+    colours = levels(tmp_path / "film.mp4")
+    assert colours[start - 1, 0] > 250
+    assert colours[start, 2] > 250
+
+
+def test_a_sound_lands_with_its_scene(make: Make, tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 3)
+    sounds = (SoundCue(path=source, start_frame=15, frames=15),)
+    job = make(*(solid(RED, 15),) * 3, sounds=sounds, delivery=Delivery(fps=Fraction(24)))
+    film = stitch(job, tmp_path / "film.mp4")
+    assert film.audio
+    assert film.audio_seconds == pytest.approx(3.0, abs=0.001)
+    import subprocess
+
+    raw = subprocess.run(
+        [
+            ffmpeg_exe(),
+            "-v",
+            "error",
+            "-i",
+            str(tmp_path / "film.mp4"),
+            "-f",
+            "f32le",
+            "-ac",
+            "1",
+            "-",
+        ],
+        capture_output=True,
+        check=True,
+    )
+    sound = np.frombuffer(raw.stdout, np.float32)
+    loud = np.abs(sound.reshape(-1, 480)).max(1) > 0.1  # hundredths of a second
+    assert np.flatnonzero(loud).tolist() == pytest.approx(range(100, 200), abs=1)
+
+
+def test_a_clipping_mix_is_warned_about(make: Make, tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 1)
+    told: list[Event] = []
+    sounds = (SoundCue(path=source, start_frame=0, frames=15, gain_db=12),)
+    stitch(make(solid(RED, 15), sounds=sounds), tmp_path / "film.mp4", told.append)
+    (warning,) = told
+    assert isinstance(warning, Warned)
+    assert "5.9" in warning.hint or "6.0" in warning.hint
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("h264", ".mkv"), ("h265", ".mp4"), ("av1", ".mp4"), ("prores", ".mov")]
+)
+def test_every_codec_delivers(make: Make, tmp_path: Path, codec: Codec, suffix: str) -> None:
+    source = tone(tmp_path / "a.wav", 1)
+    job = make(
+        solid(RED, 8),
+        solid(BLUE, 7),
+        video=VideoCodec(codec=codec),
+        sounds=(SoundCue(path=source, start_frame=0, frames=15),),
+        metadata=FilmMetadata(tags={"title": "t"}),
+    )
+    film = stitch(job, tmp_path / f"film{suffix}")
+    assert film.frames == 15
+    assert film.audio_seconds == pytest.approx(1, abs=0.03)
+    assert read_metadata(tmp_path / f"film{suffix}").tags == {"title": "t"}
+    colours = levels(tmp_path / f"film{suffix}")
+    np.testing.assert_allclose(colours[[0, 7, 8, 14]], [RED, RED, BLUE, BLUE], atol=6)
+
+
+def test_the_same_job_gives_the_same_bytes(make: Make, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (20, 48, 64, 3), dtype=np.uint8)
+    job = make(
+        noise,
+        noise[::-1],
+        transitions=(Transition(kind="crossfade", frames=5),),
+        delivery=Delivery(fps=Fraction(24), motion="interpolate", size=(128, 96)),
+        video=VideoCodec(),
+        metadata=FilmMetadata(tags={"title": "x"}),
+        sounds=(SoundCue(path=tone(tmp_path / "a.wav", 1), start_frame=0, frames=20),),
+    )
+    for name in "ab":
+        stitch(job, tmp_path / f"{name}.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_only_the_film_is_left(make: Make, tmp_path: Path) -> None:
+    job = make(
+        solid(RED, 5), sounds=(SoundCue(path=tone(tmp_path / "a.wav", 1), start_frame=0, frames=5),)
+    )
+    out = tmp_path / "new" / "folder" / "stretch.mp4"
+    stitch(replace(job, delivery=Delivery(fps=Fraction(24), motion="interpolate")), out)
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": (64, 50)}, "size"),
+        ({"fps": Fraction(16)}, "frames per second"),
+        ({"clips": 6}, "frames: 5, not 6"),
+    ],
+)
+def test_clips_that_are_not_as_announced_are_refused(
+    make: Make, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    job = make(solid(RED, 5))
+    if "clips" in change:
+        change = {"clips": (replace(job.clips[0], frames=6),)}
+    with pytest.raises(RenderError, match=words):
+        stitch(replace(job, **change), tmp_path / "film.mp4")  # type: ignore[arg-type]
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_a_film_other_than_ordered_gets_no_name(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make(solid(RED, 5))
+    out = tmp_path / "film.mp4"
+    out.write_text("the old film")
+    # An ffmpeg that silently loses frames: it drops the last one of every H.264 film.
+    impostor = tmp_path / "impostor"
+    impostor.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *libx264*) for last; do :; done; set -- "$@"; n=$#; i=0; out="$last"\n'
+        'while [ $i -lt $n ]; do a="$1"; shift; i=$((i+1)); '
+        'if [ "$a" = "-y" ]; then set -- "$@" -frames:v 4 -y; else set -- "$@" "$a"; fi; done;; esac\n'
+        f'exec "{ffmpeg_exe()}" "$@"\n'
+    )
+    impostor.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(impostor))
+    with pytest.raises(RenderError, match="frames: 4, not 5"):
+        stitch(job, out)
+    assert out.read_text() == "the old film"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clips", "film.mp4", "impostor"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_leaves_the_old_film(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make(solid(RED, 5))
+    out = tmp_path / "film.mp4"
+    out.write_text("the old film")
+    impostor = tmp_path / "impostor"  # its writes end on a full disk, its reads do not
+    impostor.write_text(
+        '#!/bin/sh\ncase "$*" in *"-y file:"*) for last; do :; done; ln -s /dev/full "${last#file:}";;'
+        f' esac\nexec "{ffmpeg_exe()}" "$@"\n'
+    )
+    impostor.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(impostor))
+    with pytest.raises(MachineError, match="No space left") as told:
+        stitch(job, out)
+    assert "free some space" in told.value.hint
+    assert out.read_text() == "the old film"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clips", "film.mp4", "impostor"]
+
+
+def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path: Path) -> None:
+    job = make(solid(RED, 5))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError) as told:
+        stitch(job, tmp_path / "file" / "film.mp4")
+    assert told.value.where.endswith("film.mp4")
+    with pytest.raises(InputError, match="folder"):
+        (tmp_path / "dir.mp4").mkdir()
+        stitch(job, tmp_path / "dir.mp4")
+
+
+@pytest.mark.parametrize(
+    ("video", "size", "name"),
+    [
+        (VideoCodec(), (63, 48), "a.mp4"),
+        (VideoCodec(), (64, 47), "a.mp4"),
+        (VideoCodec(), (64, 48), "a.avi"),
+        (VideoCodec(codec="prores"), (64, 48), "a.mp4"),
+        (VideoCodec(codec="prores", crf=10), (64, 48), "a.mov"),
+        (VideoCodec(crf=52), (64, 48), "a.mp4"),
+        (VideoCodec(preset="warp"), (64, 48), "a.mp4"),
+        (VideoCodec(codec="av1", preset="medium"), (64, 48), "a.mp4"),
+    ],
+)
+def test_orders_no_codec_can_fill_are_refused(
+    video: VideoCodec, size: tuple[int, int], name: str
+) -> None:
+    with pytest.raises(InputError) as told:
+        check_video(video, size, Path(name))
+    assert told.value.hint
+
+
+def test_fitting_rounds_to_the_nearest_even_size() -> None:
+    fitted = picture_filter(VideoCodec(), (832, 480), (1920, 1080), "pad")
+    assert "scale=1872:1080" in fitted
+    assert "pad=1920:1080" in fitted
+    cropped = picture_filter(VideoCodec(), (832, 480), (1920, 1080), "crop")
+    assert "scale=1920:1108" in cropped
+    assert "crop=1920:1080" in cropped
+    same = picture_filter(VideoCodec(), (832, 480), (1664, 960))
+    assert "scale=1664:960" in same
+    assert "pad" not in same
+
+
+def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
+    source = clip(tmp_path / "ball.mp4", counting(20)).path
+    spans, titles = [Span(0, 5), Span(5, 13), Span(13, 20)], ["One; wide", "", "Three"]
+    made = cut_shots(source, spans, titles, tmp_path / "shots", FAST)
+    assert [path.name for path in made] == [f"ball-shot-0{n}.mp4" for n in (1, 2, 3)]
+    assert sorted((tmp_path / "shots").iterdir()) == made
+    for path, span, title in zip(made, spans, titles, strict=True):
+        np.testing.assert_allclose(levels(path)[:, 1], 8 * np.arange(span.start, span.stop), atol=2)
+        assert read_metadata(path).tags == ({"title": title} if title else {})
+
+
+def test_shots_outside_of_the_clip_are_refused(tmp_path: Path) -> None:
+    source = clip(tmp_path / "ball.mp4", counting(5)).path
+    with pytest.raises(HolocineError):
+        cut_shots(source, [Span(3, 6)], ["x"], tmp_path / "shots", FAST)
+    assert list((tmp_path / "shots").iterdir()) == []

@@ -1,0 +1,183 @@
+"""Writes small checkpoints under the release's own file and key names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from holocine_core.model.spec import NetworkShape
+from holocine_core.model.tiny import write_tiny
+
+GOLDEN = Path(__file__).parent / "golden"
+WAN = "Wan2.2-T2V-A14B-Diffusers"
+ORIGINAL_WAN = "Wan2.2-T2V-A14B"
+NOISES = ("high_noise", "low_noise")
+
+State = dict[str, Tensor]
+
+
+def golden_config() -> dict[str, object]:
+    """The golden network's dimensions as a WanTransformer3DModel config."""
+    dims = json.loads((GOLDEN / "cases.json").read_text())["config"]
+    return {
+        "_class_name": "WanTransformer3DModel",
+        "patch_size": [1, 2, 2],
+        "num_attention_heads": dims["heads"],
+        "attention_head_dim": dims["dim"] // dims["heads"],
+        "in_channels": dims["in_dim"],
+        "out_channels": dims["in_dim"],
+        "text_dim": dims["text_dim"],
+        "freq_dim": dims["freq_dim"],
+        "ffn_dim": dims["ffn_dim"],
+        "num_layers": dims["layers"],
+    }
+
+
+def golden_state() -> State:
+    """The golden network's weights in Wan's original names."""
+    return load_file(GOLDEN / "transformer.safetensors")
+
+
+def golden_shape() -> NetworkShape:
+    return NetworkShape(
+        layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1, latent_channels=4
+    )
+
+
+def write_release(root: Path, attention: str = "full") -> Path:
+    """A release tree with the golden transformer as both experts, told apart by one bias.
+
+    Tokenizer, text encoder and VAE are tiny ones in diffusers' layout.
+    """
+    write_experts(root / "HoloCine_dit" / attention, attention)
+    pipeline = root / "pipeline"
+    write_tiny(pipeline, shape=golden_shape())
+    for part in ("tokenizer", "text_encoder", "vae"):
+        shutil.copytree(pipeline / part, root / WAN / part)
+    shutil.rmtree(pipeline)
+    return root
+
+
+def write_experts(home: Path, attention: str, state: State | None = None) -> None:
+    home.mkdir(parents=True)
+    state = golden_state() if state is None else state
+    for number, noise in enumerate(NOISES):
+        expert = {**state, "head.head.bias": state["head.head.bias"] + number}
+        save_file(expert, home / f"{attention}_{noise}.safetensors")
+    (home / "config.json").write_text(json.dumps(golden_config()))
+
+
+_TRANSFORMER = (
+    ("condition_embedder.time_embedder.linear_1", "time_embedding.0"),
+    ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),
+    ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
+    ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
+    ("condition_embedder.time_proj", "time_projection.1"),
+    ("proj_out", "head.head"),
+    ("attn1", "self_attn"),
+    ("attn2", "cross_attn"),
+    ("to_out.0", "o"),
+    ("to_q", "q"),
+    ("to_k", "k"),
+    ("to_v", "v"),
+    ("ffn.net.0.proj", "ffn.0"),
+    ("ffn.net.2", "ffn.2"),
+    # The norm before cross-attention is the third in Wan, the second in diffusers.
+    (".norm2.", ".norm3."),
+)
+
+
+def original_transformer(state: State) -> State:
+    """A diffusers transformer's weights under Wan's original names."""
+    renamed = {}
+    for name, tensor in state.items():
+        if name == "scale_shift_table":
+            renamed["head.modulation"] = tensor
+            continue
+        for ours, theirs in (*_TRANSFORMER, ("scale_shift_table", "modulation")):
+            name = name.replace(ours, theirs)
+        renamed[name] = tensor
+    return renamed
+
+
+_VAE = (
+    ("conv_in", "conv1"),
+    ("conv_out", "head.2"),
+    ("norm_out", "head.0"),
+    ("mid_block.resnets.0", "middle.0"),
+    ("mid_block.attentions.0", "middle.1"),
+    ("mid_block.resnets.1", "middle.2"),
+)
+_RESIDUAL = (
+    ("norm1.", "residual.0."),
+    ("conv1.", "residual.2."),
+    ("norm2.", "residual.3."),
+    ("conv2.", "residual.6."),
+    ("conv_shortcut.", "shortcut."),
+)
+
+
+def original_vae(state: State) -> State:
+    """A diffusers Wan VAE's weights under the original names (two residual blocks a stage)."""
+    renamed = {}
+    for name, tensor in state.items():
+        if name.startswith(("quant_conv", "post_quant_conv")):
+            name = name.replace("post_quant_conv", "conv2").replace("quant_conv", "conv1")
+            renamed[name] = tensor
+            continue
+        if "resnets" in name or "down_blocks" in name:
+            for ours, theirs in _RESIDUAL:
+                name = name.replace(ours, theirs)
+        for ours, theirs in _VAE:
+            if ".residual." not in name or "mid_block" in ours:
+                name = name.replace(ours, theirs)
+        name = name.replace("down_blocks.", "downsamples.")
+        name = re.sub(
+            r"up_blocks\.(\d)\.resnets\.(\d)",
+            lambda m: f"upsamples.{4 * int(m[1]) + int(m[2])}",
+            name,
+        )
+        name = re.sub(
+            r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"upsamples.{4 * int(m[1]) + 3}", name
+        )
+        renamed[name] = tensor
+    return renamed
+
+
+def write_gguf(state: State, path: Path) -> None:
+    """Weights in original names as GGUF: matrices in Q8_0 where their rows divide by 32."""
+    import gguf
+
+    writer = gguf.GGUFWriter(str(path), "wan")
+    for name, tensor in state.items():
+        array = tensor.float().numpy()
+        if array.ndim == 2 and array.shape[1] % 32 == 0:
+            packed = gguf.quants.quantize(array, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        else:
+            writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def random_transformer(**changes: object) -> torch.nn.Module:
+    """A small WanTransformer3DModel whose matrices divide by 32."""
+    from diffusers import WanTransformer3DModel
+
+    config = {
+        **golden_config(),
+        "attention_head_dim": 32,
+        "ffn_dim": 128,
+        "text_dim": 64,
+        **changes,
+    }
+    torch.manual_seed(3)
+    return WanTransformer3DModel.from_config(config).eval()
