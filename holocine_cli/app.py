@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from holocine_cli import film, look, machine, write
+from holocine_cli import doctor, film, look, machine, write
 from holocine_cli.console import Console, flush_all
 from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
@@ -32,7 +32,7 @@ for panel, command in (
     (FILM, film.preview),
     (FILM, film.render),
     (LOOK, look.inspect),
-    (MACHINE, machine.doctor),
+    (MACHINE, doctor.doctor),
 ):
     app.command(rich_help_panel=panel)(command)
 app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
@@ -51,6 +51,7 @@ def root(
         bool,
         typer.Option(
             "--version",
+            metavar="",
             help="Show the version.",
             callback=_show_version,
             is_eager=True,
@@ -59,15 +60,14 @@ def root(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show tracebacks of unexpected errors.", show_default=False),
+        typer.Option("--debug", metavar="", help="Show tracebacks of errors.", show_default=False),
     ] = False,
 ) -> None:
     """A YAML screenplay in, a film out: every scene in one diffusion pass.
 
-    \b
-    holocine new harbour            write a starter screenplay
-    holocine plan harbour.yaml      see every take, cut and cost before anything is shot
-    holocine render harbour.yaml    make the film; run it again to go on where it stopped
+    holocine new harbour            a starter screenplay that explains itself
+    holocine preview harbour.yaml   a quick draft and a storyboard
+    holocine render harbour.yaml    the film
     """
     session: Session = ctx.obj
     session.debug = debug
@@ -114,7 +114,9 @@ def _run(session: Session, args: list[str]) -> ExitCode | int:
     except Exception as error:
         return _bug(session, error)
     if ended == ExitCode.INTERRUPTED:  # Typer's word for Ctrl-C
-        return _failed(session, Interrupted("interrupted", hint=f"again: {session.line}"))
+        return _failed(
+            session, Interrupted("nothing was left half done", hint=f"again: {session.line}")
+        )
     if session.console.as_json and ended is None:
         session.console.document(document(session.command, ExitCode.DONE, session.fields))
     return ExitCode.DONE

@@ -81,7 +81,7 @@ class Batch:
         self._jobs = jobs
         self._errors: dict[Path, HolocineError] = {}
         for job in jobs:
-            job.record |= {"screenplay": str(job.screenplay), "film": None, "takes": []}
+            job.record.update({"screenplay": str(job.screenplay), "film": None, "takes": []})
         several = len(jobs) > 1
         session.fields = {"films": [job.record for job in jobs]} if several else jobs[0].record
 
@@ -104,12 +104,12 @@ class Batch:
                     raise
                 self._session.console.fail(error)
                 self._errors[job.screenplay] = error
-                job.record |= {"exit_code": int(code_of(error)), "error": error_record(error)}
+                job.record.update({"exit_code": int(code_of(error)), "error": error_record(error)})
 
     def finish(self) -> None:
         """Raise SomeFailed where any film failed."""
         for job in self._jobs:
             if len(self._jobs) > 1 and job.screenplay not in self._errors:
-                job.record |= {"exit_code": 0, "error": None}
+                job.record.update({"exit_code": 0, "error": None})
         if self._errors:
             raise SomeFailed(list(self._errors.values()), len(self._jobs))

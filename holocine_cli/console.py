@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from holocine_core.errors import HolocineError, Problem
-
 from holocine_cli.contract import problems_of
+from holocine_core.errors import HolocineError, Interrupted, Problem
 
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 
@@ -90,8 +89,12 @@ class Console:
 
     def fail(self, error: HolocineError) -> None:
         """All of an error's problems, in order."""
+        stopped = isinstance(error, Interrupted)
         for problem in problems_of(error):
-            self.error(problem)
+            if stopped:
+                self._tell(self._three_lines("stopped", "yellow", problem))
+            else:
+                self.error(problem)
 
     def error(self, problem: Problem) -> None:
         """One problem; no quiet hides it."""

@@ -38,12 +38,11 @@ def plan(
 ) -> None:
     """Show every take, cut and cost of a film before anything is shot.
 
-    \b
     holocine plan harbour.yaml
     holocine plan harbour.yaml --profile final --json
 
-    A cut that had to move to the frame grid reads asked->got. Each take says whether it is new,
-    changed or reused, and why. Needs no GPU and no weights.
+    A cut that had to move to the frame grid reads asked->got. Each take says
+    whether it is new, changed or reused, and why. Needs no GPU and no weights.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     settings = _settings(
@@ -83,12 +82,11 @@ def render(
 ) -> None:
     """Make the film; running it again goes on where it stopped.
 
-    \b
     holocine render harbour.yaml -o harbour.mp4
     holocine render *.yaml --out-dir films --profile final
 
-    Only what is missing or changed is shot. Ctrl-C ends after the current step and keeps
-    everything. The film's path is printed on stdout.
+    Only what is missing or changed is shot. Ctrl-C ends after the current step
+    and keeps everything. The film's path is printed on stdout.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     settings = _settings(
@@ -124,14 +122,14 @@ def preview(
     quiet: opt.Quiet = 0,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Make a draft and a storyboard: FILE.preview.mp4 and FILE.preview.png.
+    """Make a quick draft and its storyboard.
 
-    \b
     holocine preview harbour.yaml
     holocine preview harbour.yaml --out-dir drafts
 
-    The same cuts with the draft profile's smaller frame and fewer steps. An earlier preview is
-    replaced; the work folder is the render's.
+    Writes harbour.preview.mp4 and harbour.preview.png.
+    The same cuts with the draft profile's smaller frame and fewer steps. An
+    earlier preview is replaced; the work folder is the render's.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     settings = _settings(
@@ -202,7 +200,7 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, *, for
     def show(job: Job) -> None:
         made = plan_film(job.screenplay, job.film, settings)
         if console.as_json:
-            job.record |= plan_record(made, force=force)
+            job.record.update(plan_record(made, force=force))
         else:
             gap = "\n" if job is not jobs[0] else ""
             console.product(gap + plan_text(made, force, console.out))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
@@ -30,11 +32,26 @@ class _Told(ProgressColumn):
         return Text(str(task.fields.get("told", "")), style="default")
 
 
+@dataclass(frozen=True, slots=True)
+class _Narrower:
+    """Short of the right edge: a terminal's echo of Ctrl-C there would begin a new line."""
+
+    inside: RenderableType
+
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.inside, options.update_width(options.max_width - 4))
+
+
+class _Bars(Progress):
+    def get_renderable(self) -> RenderableType:
+        return _Narrower(super().get_renderable())
+
+
 class Live:
     """Two bars: the take that is being shot, and the whole film."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self._progress = _Bars(
             TextColumn("  {task.description}", style="bold"),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
             _Told(),
@@ -65,21 +82,22 @@ class Live:
     def show(self, now: Shooting) -> None:
         """Bring the bars up to date."""
         unit = {"shooting": "step", "developing": "frame"}.get(now.stage, "")
-        told = [f"{unit} {now.at}/{now.of}"] if unit else []
+        told = [f"{unit} {now.at}/{now.of}"] if unit else [now.stage]
         if now.stage == "shooting":
             told.append(
                 f"{duration(now.step_seconds)} a step" if now.step_seconds else "warming up"
             )
         self._progress.update(
             self._take,
-            description=now.scene,
+            description=now.scene or "take",
             total=now.of or None,
             completed=now.at,
             told="  ".join(told),
         )
         whole = [f"take {min(now.done + 1, now.takes)}/{now.takes}"]
         if now.left is not None:
-            whole.append(f"{clock(now.left)} left")
+            least = "" if now.left_is_whole else "over "
+            whole.append(f"{least}{clock(now.left)} left")
         if now.peak_bytes:
             whole.append(f"peak {memory(now.peak_bytes)}")
         self._progress.update(self._film, total=1, completed=now.share, told="  ".join(whole))

@@ -40,12 +40,11 @@ def inspect(
 ) -> None:
     """Show how a film was made, read out of the film itself.
 
-    \b
     holocine inspect harbour.mp4
     holocine inspect harbour.mp4 --extract harbour.yaml
 
-    The film carries its screenplay, seeds, model, cuts and versions; rendering the extracted
-    screenplay on the same machine makes the same film again.
+    The film carries its screenplay, seeds, model, cuts and versions; rendering
+    the extracted screenplay on the same machine makes the same film again.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     if extract == STDOUT and as_json:

@@ -20,8 +20,14 @@ def model_names(incomplete: str) -> list[tuple[str, str]]:
     return [(name, spec.summary) for name, spec in MODELS.items() if name.startswith(incomplete)]
 
 
+def _seed_in_range(seed: int | None) -> int | None:
+    if seed is not None and not 0 <= seed < 2**63:
+        raise typer.BadParameter("a seed is a whole number from 0 to 9223372036854775807")
+    return seed
+
+
 Screenplays = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Screenplays in YAML.", show_default=False)
+    list[Path], typer.Argument(metavar="FILE", help="Screenplays in YAML.", show_default=False)
 ]
 OneScreenplay = Annotated[
     Path, typer.Argument(metavar="FILE", help="A screenplay in YAML.", show_default=False)
@@ -33,8 +39,8 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The film; .mp4, .mov or .mkv.",
-        show_default="FILE.mp4 in this folder",
+        help="The film; FILE.mp4 in this folder where left out.",
+        show_default=False,
         rich_help_panel=WHAT,
     ),
 ]
@@ -44,7 +50,7 @@ OutDir = Annotated[
         "--out-dir",
         metavar="DIR",
         help="Folder for the films, each named after its screenplay.",
-        show_default="this folder",
+        show_default=False,
         rich_help_panel=WHAT,
     ),
 ]
@@ -52,8 +58,8 @@ ProfileOption = Annotated[
     Profile | None,
     typer.Option(
         "--profile",
-        help="Quality.",
-        show_default="the screenplay's",
+        help="Quality; the screenplay's where left out.",
+        show_default=False,
         rich_help_panel=WHAT,
     ),
 ]
@@ -62,10 +68,9 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         metavar="N",
-        min=0,
-        max=2**63 - 1,
         help="Seed of the scenes that have none of their own.",
-        show_default="the screenplay's",
+        callback=_seed_in_range,
+        show_default=False,
         rich_help_panel=WHAT,
     ),
 ]
@@ -75,7 +80,7 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="A model of `holocine models list`, or a folder.",
-        show_default="the screenplay's",
+        show_default=False,
         autocompletion=model_names,
         rich_help_panel=WHAT,
     ),
@@ -85,8 +90,8 @@ Lora = Annotated[
     typer.Option(
         "--lora",
         metavar="FILE:WEIGHT:EXPERT",
-        help="A LoRA over the screenplay's own; weight (1) and expert (high, low, both) may be "
-        "left out. Repeatable.",
+        help="A LoRA over the screenplay's; WEIGHT and EXPERT (high, low, both) may be left "
+        "out. Repeatable.",
         show_default=False,
         rich_help_panel=WHAT,
     ),
@@ -105,6 +110,7 @@ Storyboard = Annotated[
     bool,
     typer.Option(
         "--storyboard",
+        metavar="",
         help="Also draw a storyboard: FILM.storyboard.png.",
         show_default=False,
         rich_help_panel=WHAT,
@@ -114,6 +120,7 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
+        metavar="",
         help="Replace what is in the way.",
         show_default=False,
         rich_help_panel=WHAT,
@@ -123,6 +130,7 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
+        metavar="",
         help="Show the plan and make nothing, as `holocine plan` does.",
         show_default=False,
         rich_help_panel=WHAT,
@@ -140,7 +148,7 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="HOW",
-        help="How the networks share the memory; auto chooses, `holocine plan` tells why.",
+        help="Placement of the networks: auto, resident, swap, fp8, group.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -149,8 +157,8 @@ ModelsDir = Annotated[
     typer.Option(
         "--models-dir",
         metavar="DIR",
-        help="Where downloaded models lie.",
-        show_default="$HOLOCINE_MODELS, or the user's cache",
+        help="Where downloaded models lie; $HOLOCINE_MODELS or the user's cache otherwise.",
+        show_default=False,
         rich_help_panel=WHERE,
     ),
 ]
@@ -159,8 +167,8 @@ Work = Annotated[
     typer.Option(
         "--work",
         metavar="DIR",
-        help="Folder of one film's finished and half-finished takes.",
-        show_default=".holocine/FILE beside the film",
+        help="Folder of the film's takes; .holocine/FILE beside the film where left out.",
+        show_default=False,
         rich_help_panel=WHERE,
     ),
 ]
@@ -169,6 +177,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
+        metavar="",
         help="Exactly one JSON document on stdout, also on failure.",
         show_default=False,
         rich_help_panel=TALK,
@@ -189,6 +198,7 @@ Verbose = Annotated[
     bool,
     typer.Option(
         "-v",
+        metavar="",
         help="A line for every step instead of a bar.",
         show_default=False,
         rich_help_panel=TALK,

@@ -52,8 +52,10 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
             with stoppable(lambda number: _asked(session, number), _last_words) as should_stop:
                 film = render(plan, reporter, force=extras.force, should_stop=should_stop)
         except Interrupted as stopped:
-            told = f"{stopped.message} ({reporter.place})" if reporter.place else stopped.message
-            raise Interrupted(told, hint=f"go on with: {session.line}") from stopped
+            place = f", {reporter.place}" if reporter.place else ""
+            raise Interrupted(
+                f"everything finished so far is kept{place}", hint=f"go on with: {session.line}"
+            ) from stopped
         finally:
             record["takes"] = _takes(plan, reporter, film_is_ready=False)
     record |= {

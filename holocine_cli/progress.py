@@ -6,16 +6,16 @@ import contextlib
 import resource
 import statistics
 import sys
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holocine_cli.console import Console, moves
-from holocine_cli.layout import clock, counted, duration, memory
+from holocine_cli.layout import counted, duration, memory
 from holocine_core.errors import Problem
 from holocine_core.events import (
-    Emit,
     Event,
     FilmDone,
     FilmStarted,
@@ -32,22 +32,36 @@ if TYPE_CHECKING:
     from holocine_cli.live import Live
     from holocine_core.plan.values import Plan, Take
 
-MEASURED_STEPS = 9
+MEASURED = 9
 """Steps that the pace is the median of: a step that loads an expert does not spoil it."""
 
 
-class Meter:
-    """Time left for all remaining takes, from the steps measured so far and each take's work."""
+SHOOTING_SHARE = 0.8
+"""Of a take's part of the bar; the rest is developing."""
 
-    def __init__(self, takes: tuple[Take, ...]) -> None:
+
+class Meter:
+    """Time left for all remaining takes, from what was measured so far and each take's work.
+
+    Args:
+        takes: The film's.
+        now: A clock, in seconds.
+    """
+
+    def __init__(self, takes: Sequence[Take], now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._work = {take.scene: take.cost.flops / take.sampling.steps for take in takes}
-        self._steps = {
-            take.scene: 0 if take.state == "reuse" else take.sampling.steps - take.step
-            for take in takes
+        self._steps = {take.scene: take.sampling.steps - take.step for take in takes}
+        self._frames = {
+            take.scene: 0 if take.state == "reuse" else take.timeline.frames for take in takes
         }
-        self._whole = self._waiting
-        self._pace: deque[float] = deque(maxlen=MEASURED_STEPS)
+        self._step_pace: deque[float] = deque(maxlen=MEASURED)
+        self._frame_pace: deque[float] = deque(maxlen=MEASURED)
+        self._totals = {take.scene: (take.sampling.steps, take.timeline.frames) for take in takes}
+        flops = sum(take.cost.flops for take in takes)
+        self._weights = {take.scene: take.cost.flops / flops for take in takes}
         self._fresh = ""
+        self._chunk = ("", 0, 0.0)
 
     def take_started(self, scene: str, steps_left: int) -> None:
         self._steps[scene] = steps_left
@@ -60,26 +74,44 @@ class Meter:
         if self._fresh == scene:
             self._fresh = ""
         else:
-            self._pace.append(seconds / self._work[scene])
+            self._step_pace.append(seconds / self._work[scene])
+
+    def decoded(self, scene: str, frames: int, of: int) -> None:
+        """Note developed frames; a take's first chunk starts the watch."""
+        was, before, at = self._chunk
+        self._steps[scene], self._frames[scene] = 0, of - frames
+        self._chunk = (scene, frames, self._now())
+        if was == scene:
+            self._frame_pace.append((self._now() - at) / (frames - before))
 
     def take_done(self, scene: str) -> None:
-        self._steps[scene] = 0
+        self._steps[scene] = self._frames[scene] = 0
 
     @property
     def left(self) -> float | None:
-        """Seconds; None before anything was measured."""
-        if not self._pace:
+        """Seconds; None before two steps were measured, without developing until ``whole``."""
+        work = sum(self._work[scene] * steps for scene, steps in self._steps.items())
+        if work and not self._step_pace:
             return None
-        return self._waiting * statistics.median(self._pace)
+        seconds = work * statistics.median(self._step_pace) if work else 0.0
+        if self._frame_pace:
+            seconds += sum(self._frames.values()) * statistics.median(self._frame_pace)
+        return seconds
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``left`` counts developing too."""
+        return bool(self._frame_pace)
 
     @property
     def share(self) -> float:
-        """How much of this run's denoising is done, from 0 to 1."""
-        return 1 - self._waiting / self._whole if self._whole else 1.0
+        """Of the film that is made, from 0 to 1; never falls."""
+        return sum(weight * self._part(scene) for scene, weight in self._weights.items())
 
-    @property
-    def _waiting(self) -> float:
-        return sum(self._work[scene] * steps for scene, steps in self._steps.items())
+    def _part(self, scene: str) -> float:
+        steps, frames = self._totals[scene]
+        shot, developed = 1 - self._steps[scene] / steps, 1 - self._frames[scene] / frames
+        return SHOOTING_SHARE * shot + (1 - SHOOTING_SHARE) * developed
 
 
 @dataclass(slots=True)
@@ -91,16 +123,19 @@ class Shooting:
     done: int = 0
     scene: str = ""
     stage: str = ""
-    """shooting or developing; empty between takes."""
+    """loading, shooting or developing; empty between takes."""
     at: int = 0
     of: int = 0
     step_seconds: float = 0.0
+    """Mean of the take's steps but the first, which loads networks too."""
     steps_seen: int = 0
     peak_bytes: int = 0
     left: float | None = None
-    """Seconds for all that is left to shoot; None before two steps were measured."""
+    """Seconds for all that is left; None before a pace was measured."""
+    left_is_whole: bool = False
+    """Whether ``left`` counts developing; its pace is known once a take has been developed."""
     share: float = 0.0
-    """Of the work this run has to do."""
+    """Of the film that is made."""
 
 
 class Reporter:
@@ -117,10 +152,13 @@ class Reporter:
 
     @property
     def place(self) -> str:
-        """Where the work stands, for a message; empty between takes."""
+        """Up to where the work is kept, for a message; empty between takes."""
         now = self.now
-        unit = {"shooting": "step", "developing": "frame"}.get(now.stage)
-        return f"{unit} {now.at} of {now.of} of scene '{now.scene}'" if unit else ""
+        if now.stage == "shooting":
+            return f"up to step {now.at} of {now.of} of scene '{now.scene}'"
+        if now.stage == "developing":
+            return f"all of scene '{now.scene}' but its developing"
+        return ""
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -147,13 +185,15 @@ class Reporter:
                 self._film_done(event)
             case Warned():
                 self._console.warn(Problem(event.message, event.where, event.hint))
-        self.now.left, self.now.share = self._meter.left, self._meter.share
+        self.now.left, self.now.left_is_whole = self._meter.left, self._meter.whole
+        self.now.share = self._meter.share
         if self._live is not None:
             self._live.show(self.now)
 
     def _film_started(self, event: FilmStarted) -> None:
         self.now.film = event.film
         if event.to_shoot:
+            self.now.stage = "loading"
             self._console.note(
                 f"{event.film}: {counted(event.takes, 'take')}, {event.to_shoot} to shoot"
             )
@@ -161,6 +201,7 @@ class Reporter:
     def _take_started(self, event: TakeStarted) -> None:
         self.now.scene, self.now.stage = event.scene, "shooting"
         self.now.at, self.now.of, self.now.steps_seen = event.step, event.steps, 0
+        self.now.step_seconds = 0.0
         self._meter.take_started(event.scene, event.steps - event.step)
         if event.step:
             self._console.note(f"{event.scene}: goes on at step {event.step} of {event.steps}")
@@ -170,7 +211,8 @@ class Reporter:
         self.now.at = event.step
         self.now.steps_seen += 1
         if self.now.steps_seen > 1:
-            self.now.step_seconds = event.seconds
+            measured = self.now.steps_seen - 1
+            self.now.step_seconds += (event.seconds - self.now.step_seconds) / measured
         self.now.peak_bytes = process_peak()
         self._console.detail(
             f"{event.scene}: step {event.step} of {event.steps}, {duration(event.seconds)}"
@@ -179,6 +221,7 @@ class Reporter:
     def _decoded(self, event: FramesDecoded) -> None:
         self.now.scene, self.now.stage = event.scene, "developing"
         self.now.at, self.now.of = event.frames, event.of
+        self._meter.decoded(event.scene, event.frames, event.of)
         self._console.detail(f"{event.scene}: {event.frames} of {event.of} frames developed")
 
     def _take_done(self, event: TakeDone) -> None:

@@ -14,7 +14,7 @@ from holocine_cli.contract import problem_record
 from holocine_cli.files import save
 from holocine_cli.layout import clock, counted
 from holocine_cli.session import begin
-from holocine_core.errors import HolocineError, InputError, MachineError, Problem
+from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.vault import read_json
 
 SCHEMA_FILE = "holocine.schema.json"
@@ -28,8 +28,8 @@ OutFile = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The file to write.",
-        show_default="NAME.yaml in this folder",
+        help="The file to write; NAME.yaml where left out.",
+        show_default=False,
     ),
 ]
 
@@ -44,11 +44,11 @@ def new(
 ) -> None:
     """Write a starter screenplay that explains every key.
 
-    \b
     holocine new harbour
     holocine new "The Last Ferry" -o ferry.yaml
 
-    Beside it goes the screenplay's JSON schema, with which editors complete and check as you type.
+    Beside it goes the screenplay's JSON schema, with which editors complete and
+    check as you type.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     title = name.removesuffix(".yaml").removesuffix(".yml").strip()
@@ -78,13 +78,13 @@ def check(
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
 ) -> None:
-    """Say what is wrong with screenplays: shape, names, timing and length of texts.
+    """Say what is wrong with screenplays.
 
-    \b
     holocine check harbour.yaml
     holocine check screenplays/*.yaml
 
-    Every problem of every file is told at once, each with its line and column.
+    Shape, names, timing and length of texts: every problem of every file is
+    told at once, each with its line and column.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_core.production import Options, plan_film
@@ -118,9 +118,10 @@ def check(
         session.console.product(f"{path}: {session.console.out('ok', 'green', bold=True)} ({told})")
         for warning in plan.warnings:
             session.console.warn(warning)
-    errors: list[HolocineError] = [InputError.of(problems)] if problems else []
-    for error in [*errors, *machine][:1]:
-        raise error
+    if problems:
+        raise InputError.of(problems)
+    if machine:
+        raise machine[0]
 
 
 def schema(
@@ -131,15 +132,14 @@ def schema(
             "--out",
             "-o",
             metavar="FILE",
-            help="The file to write.",
-            show_default="stdout",
+            help="The file to write; stdout where left out.",
+            show_default=False,
         ),
     ] = None,
     force: opt.Force = False,
 ) -> None:
-    """Print the JSON schema of screenplays, for editors and other programs.
+    """Print the JSON schema of screenplays, for editors.
 
-    \b
     holocine schema
     holocine schema -o holocine.schema.json
 
@@ -155,7 +155,7 @@ def schema(
 
 
 def _schema_text() -> str:
-    from holocine_core.script.reader import schema as screenplay_schema
+    from holocine_core.script.schema import schema as screenplay_schema
 
     return json.dumps(screenplay_schema(), indent=1, ensure_ascii=False) + "\n"
 

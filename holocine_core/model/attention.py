@@ -171,14 +171,14 @@ def varlen_attention(
     Arguments as :func:`loop_attention`; ``kernel`` has the face of torch's ``varlen_attn``.
     """
     if kernel is None:
-        from torch.nn.attention.varlen import varlen_attn
+        from torch.nn.attention import varlen
 
-        kernel = varlen_attn
+        kernel = varlen.varlen_attn
     batch = q.shape[0]
     rows = torch.cat(segments.keys)
     q_lengths = [len(span) for span in segments.queries] * batch
     k_lengths = [len(keys) for keys in segments.keys] * batch
-    packed: Tensor = kernel(
+    packed: Any = kernel(
         q.flatten(0, 1),
         k.index_select(1, rows).flatten(0, 1),
         v.index_select(1, rows).flatten(0, 1),
@@ -187,7 +187,8 @@ def varlen_attention(
         max(q_lengths),
         max(k_lengths),
     )
-    return packed.view(batch, -1, *packed.shape[1:])
+    attended: Tensor = packed.view(batch, -1, *packed.shape[1:])
+    return attended
 
 
 def _offsets(lengths: Sequence[int], device: torch.device) -> Tensor:

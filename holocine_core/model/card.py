@@ -54,7 +54,9 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
     card = read_json(path)
     problems = list(_field_problems(card, _FIELDS, path, prefix=""))
     if card.get("attention", "full") not in get_args(Attention):
-        problems.append(Problem(f"attention is 'full' or 'sparse', not {card['attention']!r}"))
+        problems.append(
+            Problem(f"attention is 'full' or 'sparse', not {card['attention']!r}", str(path))
+        )
     profiles = card.get("profiles", {})
     for name, quality in profiles.items() if isinstance(profiles, dict) else ():
         if name not in PROFILE_NAMES:

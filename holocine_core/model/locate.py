@@ -42,7 +42,8 @@ def find_model(name_or_path: str, models_dir: Path | None = None) -> LocatedMode
     if spec is not None:
         return locate_release(spec, models_folder(models_dir))
     folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
+    # os.path answers False where Path raises: names too long for any folder, or with a NUL.
+    if os.path.isdir(folder):  # noqa: PTH112
         return locate_folder(folder)
     near = difflib.get_close_matches(name_or_path, MODELS, n=1, cutoff=0.4)
     raise InputError(

@@ -142,7 +142,7 @@ def pick_device(requested: str = "auto") -> str:
     if requested == "auto":
         return "cuda" if gpus else "cpu"
     if gpus is not None and int(number or 0) >= len(gpus):
-        count = f"{len(gpus)} GPUs" if gpus else "no GPU"
+        count = f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else "no GPU"
         raise MachineError(
             f"{requested} was asked for and nvidia-smi lists {count}",
             where=requested,

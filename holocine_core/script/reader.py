@@ -6,79 +6,17 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.script import prompt as prompts
-from holocine_core.script.screenplay import (
-    SCENE_KEYS,
-    Adjusted,
-    Deliver,
-    Lora,
-    Profiles,
-    Scene,
-    Screenplay,
-    Shot,
-    Sound,
-    TransitionTo,
-    Video,
-)
+from holocine_core.script.manuscript import Manuscript, in_file_order
+from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
+from holocine_core.script.wording import shape_problem
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manuscript:
-    """A screenplay file as read: what of it is valid, and what is wrong with the rest.
-
-    ``scenes`` holds the valid scenes with their index, also where ``screenplay`` is None because
-    something else in the file is wrong: so later checks can still report on them.
-    """
-
-    source: Source
-    screenplay: Screenplay | None
-    scenes: tuple[tuple[int, Scene], ...]
-    problems: tuple[Problem, ...]
-    flat: bool
-    """Whether the file writes its one scene at the top level."""
-
-    def key(self, key: Key) -> Key:
-        """The place in the file of a key of the validated form."""
-        if self.flat and key[:2] == ("scenes", 0):
-            return key[2:]
-        return key
-
-    def where(self, key: Key, *, name: bool = False) -> str:
-        return self.source.where(self.key(key), name=name)
-
-    def problem(self, key: Key, message: str, hint: str = "") -> Problem:
-        return Problem(message, self.where(key), hint)
-
-    def accepted(self, more: Sequence[Problem] = ()) -> Screenplay:
-        """The screenplay.
-
-        Raises:
-            InputError: With all problems, the file's own and ``more``, in file order.
-        """
-        problems = in_file_order([*self.problems, *more])
-        if problems:
-            raise InputError.of(problems)
-        assert self.screenplay is not None
-        return self.screenplay
-
-
-def in_file_order(problems: Sequence[Problem]) -> list[Problem]:
-    """Problems by line and column, each once."""
-
-    def place(problem: Problem) -> tuple[int, int]:
-        found = re.search(r":(\d+):(\d+)$", problem.where)
-        return (int(found[1]), int(found[2])) if found else (0, 0)
-
-    return sorted(dict.fromkeys(problems), key=place)
 
 
 def read(path: Path) -> Manuscript:
@@ -136,7 +74,7 @@ def _validated(
         return Screenplay.model_validate_json(json.dumps(data)), []
     except ValidationError as error:
         return None, [
-            _shape_problem(manuscript, detail, data)
+            shape_problem(manuscript, detail, data)
             for detail in error.errors()
             # A list whose items all failed counts as too short too; the items say why.
             if not (detail["type"] == "too_short" and detail["input"])
@@ -150,118 +88,6 @@ def _valid_scenes(data: Mapping[str, Any]) -> Iterator[tuple[int, Scene]]:
             yield i, Scene.model_validate_json(json.dumps(scene))
         except ValidationError:
             continue
-
-
-# --- what pydantic finds, in our words -----------------------------------------------------------
-
-_TYPES = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "tuple_type": "a list (lines that begin with -)",
-    "dict_type": "a mapping (key: value lines)",
-    "model_type": "a mapping (key: value lines)",
-    "model_attributes_type": "a mapping (key: value lines)",
-}
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "transition": TransitionTo,
-    "sound": Sound,
-    "profiles": Profiles,
-    "deliver": Deliver,
-    "video": Video,
-    "draft": Adjusted,
-    "standard": Adjusted,
-    "final": Adjusted,
-}
-
-
-def _model_at(key: Key) -> type[BaseModel]:
-    """The model whose keys stand at a place of the data."""
-    if not key:
-        return Screenplay
-    if isinstance(key[-1], int) and len(key) > 1:
-        lists: Mapping[str, type[BaseModel]] = {"shots": Shot, "scenes": Scene, "lora": Lora}
-        return lists.get(str(key[-2]), Screenplay)
-    return _MODELS.get(str(key[-1]), Screenplay)
-
-
-def _shape_problem(
-    manuscript: Manuscript, detail: ErrorDetails, data: Mapping[str, Any]
-) -> Problem:
-    key: Key = tuple(part for part in detail["loc"])
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
-    if kind == "extra_forbidden":
-        return _unknown_key(manuscript, key, data)
-    if key and key[-1] in ("int", "str"):
-        key = key[:-1]
-        return manuscript.problem(
-            key,
-            f"{_shown(value)} is no cut point",
-            'a cut is a frame (37), seconds ("5.0s") or a timecode ("00:00:08.20")',
-        )
-    name = _dotted(key)
-    if kind == "missing":
-        return manuscript.problem(key[:-1], f"`{key[-1]}` is missing", f"add `{key[-1]}:`")
-    if kind in _TYPES:
-        hint = "put it between quotes" if kind == "string_type" and value is not None else ""
-        if value is None:
-            return manuscript.problem(key, f"`{name}` has no value", "fill it in or drop the key")
-        return manuscript.problem(
-            key, f"`{name}` must be {_TYPES[kind]}, not {_shown(value)}", hint
-        )
-    if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        near = difflib.get_close_matches(str(value), allowed, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(allowed)}"
-        return manuscript.problem(key, f"`{name}` can't be {_shown(value)}", hint)
-    if kind == "value_error":
-        return manuscript.problem(key, str(context.get("error", detail["msg"])), "")
-    if kind == "string_pattern_mismatch":
-        return manuscript.problem(key, *_pattern_words(name, key, value))
-    if kind == "too_short" or kind == "string_too_short":
-        return manuscript.problem(key, f"`{name}` is empty", "write something or drop it")
-    return manuscript.problem(key, f"`{name}` is {_shown(value)}: {detail['msg'].lower()}", "")
-
-
-def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
-    if key[-1] == "size":
-        return f"`{name}` is {_shown(value)}", "write width x height in pixels: 832x480"
-    if key[-1] == "id":
-        return f"`{name}` is {_shown(value)}", "letters, digits, - and _ only, 64 at most"
-    return f"`{name}` has no text", "write something or drop it"
-
-
-def _unknown_key(manuscript: Manuscript, key: Key, data: Mapping[str, Any]) -> Problem:
-    model = _model_at(key[:-1])
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    if model is Screenplay and manuscript.flat:
-        known += SCENE_KEYS
-    word = str(key[-1])
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"
-    characters = data.get("characters")
-    if model is Shot and isinstance(characters, dict) and word in characters:
-        hint = f'a text that begins with {{{word}}} needs quotes: "{{{word}}} smiles."'
-    return Problem(f"unknown key `{word}`", manuscript.where(key, name=True), hint)
-
-
-def _dotted(key: Key) -> str:
-    parts = [str(part) for part in key if not isinstance(part, int)]
-    return parts[-1] if parts else "screenplay"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None:
-        return "empty"
-    text = str(value)
-    return f"'{text[:40]}...'" if len(text) > 40 else f"'{text}'"
 
 
 # --- what only the whole file shows --------------------------------------------------------------
@@ -422,27 +248,3 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
         for found in re.finditer(r"This scene contains (\d+) shots?\b", said)
         if int(found[1]) != shots
     ]
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a screenplay file, for editors."""
-    document = Screenplay.model_json_schema(by_alias=True)
-    shorthand = {"Shot": "prompt", "TransitionTo": "kind", "Sound": "file", "Lora": "file"}
-    for name, key in shorthand.items():
-        whole = document["$defs"][name]
-        plain = dict(whole["properties"][key])
-        document["$defs"][name] = {
-            "anyOf": [{**plain, "title": f"{name} as text"}, whole],
-            "description": whole.get("description", ""),
-        }
-    scene = document["$defs"]["Scene"]["properties"]
-    document["properties"] |= {
-        key: value for key, value in scene.items() if key in SCENE_KEYS and key != "seed"
-    }
-    document.pop("required", None)
-    document["anyOf"] = [{"required": [key]} for key in ("scenes", "shots", "prompt")]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "holocine screenplay",
-        **{key: value for key, value in document.items() if key != "title"},
-    }

@@ -86,7 +86,7 @@ class Shot(Frozen):
     @model_validator(mode="after")
     def _one_length(self) -> Shot:
         if self.seconds is not None and self.frames is not None:
-            raise ValueError("a shot takes `seconds` or `frames`, not both")
+            raise ValueError("a shot takes `seconds` or `frames`, not both; drop one")
         return self
 
 
@@ -153,14 +153,18 @@ class Scene(Frozen):
     @model_validator(mode="after")
     def _whole(self) -> Scene:
         if self.prompt is None and self.shots is None:
-            raise ValueError("a scene needs `shots` (or HoloCine's raw `prompt`)")
+            raise ValueError("a scene needs shots; add `shots:` (or HoloCine's raw `prompt:`)")
         if self.prompt is not None and (self.shots is not None or self.global_):
-            raise ValueError("a raw `prompt` holds the global caption and all shots; drop the rest")
+            raise ValueError(
+                "a raw `prompt` stands beside `global` or `shots`; drop them, it holds them all"
+            )
         if self.seconds is not None and self.frames is not None:
-            raise ValueError("a scene takes `seconds` or `frames`, not both")
+            raise ValueError("a scene takes `seconds` or `frames`, not both; drop one")
         lengths = [s for s in self.shots or () if s.seconds is not None or s.frames is not None]
         if self.cuts is not None and lengths:
-            raise ValueError("a scene takes `cuts` or lengths on its shots, not both")
+            raise ValueError(
+                "a scene takes `cuts` or lengths on its shots, not both; drop one kind"
+            )
         return self
 
 
@@ -262,7 +266,7 @@ class Screenplay(Frozen):
     def _names(cls, characters: dict[str, str]) -> dict[str, str]:
         for name in characters:
             if not name.isidentifier():
-                raise ValueError(f"'{name}' is no name: letters, digits and _ only")
+                raise ValueError(f"'{name}' is no name; use letters, digits and _ only")
         return characters
 
     def scene_ids(self) -> tuple[str, ...]:

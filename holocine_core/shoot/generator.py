@@ -19,7 +19,7 @@ from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention import Engine, ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
-from holocine_core.model.lora import apply_loras
+from holocine_core.model.lora import Part, apply_loras
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
@@ -55,9 +55,9 @@ class Generator:
 
     def _prepare(self, part: str, network: torch.nn.Module) -> None:
         """LoRAs and shot-aware attention, before the network is placed."""
-        if part == "transformer" or part == "transformer_2":
-            apply_loras(cast(WanTransformer3DModel, network), part, self._plan.loras)
-            install(cast(WanTransformer3DModel, network), self._context, self._engine)
+        if isinstance(network, WanTransformer3DModel):
+            apply_loras(network, cast(Part, part), self._plan.loras)
+            install(network, self._context, self._engine)
 
     def denoise(
         self,

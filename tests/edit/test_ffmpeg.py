@@ -90,15 +90,15 @@ def impostor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return install
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize(
-    ("fps", "count", "size"),
+    ("suffix", "fps", "count", "size"),
     [
-        (Fraction(15), 12, (48, 64)),
-        (Fraction(30000, 1001), 2, (49, 65)),
-        (Fraction(24000, 1001), 7, (48, 64)),
-        (Fraction(25, 2), 1, (17, 33)),
-        (Fraction(16), 3, (272, 480)),
+        (".mp4", Fraction(15), 12, (48, 64)),
+        (".mp4", Fraction(30000, 1001), 2, (49, 65)),
+        (".mp4", Fraction(25, 2), 1, (17, 33)),
+        (".mkv", Fraction(24000, 1001), 7, (48, 64)),
+        (".mkv", Fraction(30), 2, (48, 64)),
+        (".mkv", Fraction(16), 1, (48, 64)),
     ],
 )
 def test_frames_come_back_as_they_went(
@@ -179,7 +179,7 @@ def test_an_exception_leaves_no_file_and_no_process(tmp_path: Path, runs: list[R
 
 
 def test_a_reader_left_early_leaves_no_process(tmp_path: Path, runs: list[Run]) -> None:
-    path = write(tmp_path / "clip.mp4", plain(60))
+    path = write(tmp_path / "clip.mp4", plain(20))
     stream = read_frames(path)
     next(stream)
     assert runs[-1].process.poll() is None
@@ -188,8 +188,7 @@ def test_a_reader_left_early_leaves_no_process(tmp_path: Path, runs: list[Run]) 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-@pytest.mark.parametrize("count", [1, 200])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(("suffix", "count"), [(".mp4", 200), (".mkv", 200), (".mkv", 1)])
 def test_a_full_disk_is_named(tmp_path: Path, suffix: str, count: int) -> None:
     path = tmp_path / f"clip{suffix}"
     path.symlink_to("/dev/full")
@@ -256,7 +255,7 @@ with write_frames(Path(sys.argv[2]), 64, 48, Fraction(15), MASTER_ARGS) as write
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_ffmpeg_dies_with_its_caller(tmp_path: Path) -> None:
-    source = write(tmp_path / "source.mp4", plain(60))
+    source = write(tmp_path / "source.mp4", plain(20))
     command = [sys.executable, "-c", ORPHANS, str(source), str(tmp_path / "clip.mp4")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
         assert caller.stdout is not None
@@ -283,8 +282,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path) -> None:
         probe(tmp_path / "tone.wav")
 
 
-@pytest.mark.parametrize("kept", [0.3, 0.9])
-@pytest.mark.parametrize("faststart", [True, False])
+@pytest.mark.parametrize(("kept", "faststart"), [(0.4, True), (0.9, True), (0.9, False)])
 def test_a_film_cut_short_is_refused(tmp_path: Path, kept: float, faststart: bool) -> None:
     whole = tmp_path / "whole.mp4"
     front = ("-movflags", "+faststart") if faststart else ()

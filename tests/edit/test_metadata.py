@@ -41,8 +41,15 @@ def recipe(characters: int) -> str:
     return text
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-@pytest.mark.parametrize("fps", [Fraction(15), Fraction(30000, 1001)])
+@pytest.mark.parametrize(
+    ("suffix", "fps"),
+    [
+        (".mp4", Fraction(15)),
+        (".mp4", Fraction(30000, 1001)),
+        (".mkv", Fraction(24000, 1001)),
+        (".mov", Fraction(24)),
+    ],
+)
 def test_tags_and_chapters_come_back_as_they_went(
     tmp_path: Path, suffix: str, fps: Fraction
 ) -> None:

@@ -16,9 +16,11 @@ from holocine_core.edit.reel import (
     dim,
     dissolve,
     hard_cuts,
+    interpolated,
     repeated,
 )
 from holocine_core.errors import InputError
+from holocine_core.script.timeline import Span
 
 CUT = Transition()
 
@@ -87,6 +89,20 @@ def test_repetition_shows_each_frame_from_its_delivered_place(to: Fraction) -> N
     places = [delivered(frame, rate, to) for frame in range(count + 1)]
     for frame, (start, stop) in enumerate(pairwise(places)):
         assert (shown[start:stop] == frame).all()
+
+
+@pytest.mark.parametrize("to", [Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(12)])
+def test_interpolation_has_exactly_its_frames(tmp_path: Path, to: Fraction) -> None:
+    rate, scratch = Fraction(15), tmp_path / "scratch.mp4"
+    levels = (4 * np.arange(31, dtype=np.uint8)).reshape(-1, 1, 1, 1)
+    reel = np.broadcast_to(levels, (31, 48, 64, 3))
+    spans = [Span(0, 30), Span(30, 31)]
+    moved = np.concatenate(list(interpolated(iter([reel]), spans, rate, to, scratch)))
+    assert len(moved) == delivered(31, rate, to)
+    places = np.clip(np.arange(len(moved)) * float(15 / to), 0, 29)[: delivered(30, rate, to)]
+    np.testing.assert_allclose(moved[: len(places), 24, 32, 1], 4 * places, atol=2)
+    assert (np.abs(moved[len(places) :].astype(int) - 120) <= 1).all()
+    assert not scratch.exists()
 
 
 def test_a_dissolve_holds_neither_picture_pure() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import wave
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holocine_core.edit.codecs import Codec, VideoCodec, check_video, picture_filter
+from holocine_core.edit.codecs import Codec, VideoCodec, check_video, picture_filter, video_args
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.process import ffmpeg_exe
@@ -38,9 +39,9 @@ def solid(colour: tuple[int, int, int], frames: int) -> Frames:
     return np.broadcast_to(np.array(colour, np.uint8), (frames, 48, 64, 3))
 
 
-def counting(frames: int, first: int = 0) -> Frames:
-    """Grey frames, each 8 levels brighter than the one before."""
-    levels = (first + 8 * np.arange(frames)).astype(np.uint8).reshape(-1, 1, 1, 1)
+def counting(frames: int, first: int = 0, step: int = 8) -> Frames:
+    """Grey frames, each ``step`` levels brighter than the one before."""
+    levels = (first + step * np.arange(frames)).astype(np.uint8).reshape(-1, 1, 1, 1)
     return np.broadcast_to(levels, (frames, 48, 64, 3))
 
 
@@ -55,19 +56,35 @@ def levels(path: Path) -> Frames:
     return np.concatenate([chunk[:, 24, 32] for chunk in read_frames(path)]).astype(int)
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Frames], ClipInput]:
+    """Clips on the shelf: what was written once is used again."""
+    folder = tmp_path_factory.mktemp("clips")
+    made: dict[bytes, ClipInput] = {}
+
+    def fetch(frames: Frames) -> ClipInput:
+        key = frames.tobytes()
+        if key not in made:
+            made[key] = clip(folder / f"{len(made)}.mp4", frames)
+        return made[key]
+
+    return fetch
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def make(shelf: Callable[[Frames], ClipInput]) -> Make:
     """A job of one clip per stack of frames."""
 
-    def job(
-        *stacks: Frames, transitions: tuple[Transition, ...] | None = None, **rest: object
-    ) -> StitchJob:
-        folder = tmp_path / "clips"
-        folder.mkdir(exist_ok=True)
-        clips = tuple(clip(folder / f"{n}.mp4", stack) for n, stack in enumerate(stacks))
-        between = (CUT,) * (len(clips) - 1) if transitions is None else transitions
-        defaults: dict[str, object] = {"fps": Fraction(15), "size": (64, 48), "video": FAST}
-        return StitchJob(clips=clips, transitions=between, **{**defaults, **rest})  # type: ignore[arg-type]
+    def job(*stacks: Frames, **rest: object) -> StitchJob:
+        filled: dict[str, object] = {
+            "clips": tuple(shelf(stack) for stack in stacks),
+            "transitions": (CUT,) * (len(stacks) - 1),
+            "fps": Fraction(15),
+            "size": (64, 48),
+            "video": FAST,
+            **rest,
+        }
+        return StitchJob(**filled)  # type: ignore[arg-type]
 
     return job
 
@@ -82,50 +99,38 @@ def tone(path: Path, seconds: float, level: float = 0.5) -> Path:
     return path
 
 
-def test_a_cut_falls_on_its_frame(make: Make, tmp_path: Path) -> None:
-    job = make(solid(RED, 13), solid(BLUE, 9))
+def test_every_transition_is_exact_to_the_frame(make: Make, tmp_path: Path) -> None:
+    job = make(
+        solid(RED, 13),
+        solid(BLUE, 10),
+        solid(RED, 10),
+        solid(WHITE, 8),
+        solid(WHITE, 10),
+        transitions=(
+            CUT,
+            Transition(kind="crossfade", frames=4),
+            Transition(kind="crossfade", frames=3),
+            Transition(kind="fade", frames=7),
+        ),
+    )
     film = stitch(job, tmp_path / "film.mp4")
     assert film == probe(tmp_path / "film.mp4")
-    assert (film.frames, film.fps, film.width, film.height) == (22, Fraction(15), 64, 48)
+    assert film.frames == film_frames(job) == 13 + 10 + 10 + 8 + 10 - 4 - 3
+    assert (film.fps, film.width, film.height) == (Fraction(15), 64, 48)
     assert (film.codec, film.pix_fmt, film.audio) == ("h264", "yuv420p", False)
-    colours = levels(tmp_path / "film.mp4")
-    np.testing.assert_allclose(colours[:13], np.tile(RED, (13, 1)), atol=3)
-    np.testing.assert_allclose(colours[13:], np.tile(BLUE, (9, 1)), atol=3)
-
-
-def test_a_crossfade_blends_its_frames_and_no_other(make: Make, tmp_path: Path) -> None:
-    job = make(
-        solid(RED, 10), solid(BLUE, 12), transitions=(Transition(kind="crossfade", frames=4),)
-    )
-    stitch(job, tmp_path / "film.mp4")
-    colours = levels(tmp_path / "film.mp4")
-    assert len(colours) == film_frames(job) == 18
-    assert scene_starts(job) == (0, 6)
-    np.testing.assert_allclose(colours[:6], np.tile(RED, (6, 1)), atol=3)
-    np.testing.assert_allclose(colours[6:10, 2], [51, 102, 153, 204], atol=4)
-    np.testing.assert_allclose(colours[6:10, 0], [204, 153, 102, 51], atol=4)
-    np.testing.assert_allclose(colours[10:], np.tile(BLUE, (8, 1)), atol=3)
-
-
-def test_a_fade_goes_through_black_and_keeps_the_length(make: Make, tmp_path: Path) -> None:
-    job = make(solid(WHITE, 10), solid(WHITE, 10), transitions=(Transition(kind="fade", frames=7),))
-    stitch(job, tmp_path / "film.mp4")
-    light = levels(tmp_path / "film.mp4")[:, 0]
-    expected = [255] * 7 + [170, 85, 0] + [51, 102, 153, 204] + [255] * 6
-    np.testing.assert_allclose(light, expected, atol=3)
-
-
-def test_transitions_follow_each_other_in_one_clip(make: Make, tmp_path: Path) -> None:
-    middle = (Transition(kind="crossfade", frames=3), Transition(kind="crossfade", frames=3))
-    job = make(solid(RED, 5), solid(WHITE, 6), solid(BLUE, 5), transitions=middle)
-    stitch(job, tmp_path / "film.mp4")
-    green = levels(tmp_path / "film.mp4")[:, 1]
-    np.testing.assert_allclose(green, [0, 0, 64, 128, 191, 191, 127, 64, 0, 0], atol=4)
+    assert scene_starts(job) == (0, 13, 19, 26, 34)
+    red, green, blue = levels(tmp_path / "film.mp4").T
+    through_black = [170, 85, 0, 51, 102, 153, 204]
+    white = [255] * 2 + through_black + [255] * 6
+    expected_red = [255] * 13 + [0] * 6 + [51, 102, 153, 204] + [255] * 6 + white
+    expected_green = [0] * 26 + [64, 128, 191] + white
+    expected_blue = [0] * 13 + [255] * 6 + [204, 153, 102, 51] + [0] * 3 + [64, 128, 191] + white
+    np.testing.assert_allclose(red, expected_red, atol=4)
+    np.testing.assert_allclose(green, expected_green, atol=4)
+    np.testing.assert_allclose(blue, expected_blue, atol=4)
 
 
 def test_colours_are_bt709_and_say_so(make: Make, tmp_path: Path) -> None:
-    import subprocess
-
     job = make(solid((200, 100, 50), 3))
     stitch(job, tmp_path / "film.mp4")
     command = [ffmpeg_exe(), "-hide_banner", "-i", str(tmp_path / "film.mp4"), "-f", "rawvideo"]
@@ -147,29 +152,28 @@ def test_colours_are_bt709_and_say_so(make: Make, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("to", [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001)])
-@pytest.mark.parametrize("motion", ["plain", "interpolate"])
-def test_the_delivered_rate_has_exactly_its_frames(
+@pytest.mark.parametrize(("motion", "to"), [("plain", Fraction(25)), ("interpolate", Fraction(24))])
+def test_the_delivered_rate_keeps_times_and_cuts(
     make: Make, tmp_path: Path, to: Fraction, motion: str
 ) -> None:
     job = make(
-        counting(13),
-        counting(9, 100),
+        counting(11),
+        counting(9, 100, 16),
         delivery=Delivery(fps=to, motion=motion),  # type: ignore[arg-type]
     )
     film = stitch(job, tmp_path / "film.mp4")
-    assert film.frames == delivered_frame(job, 22) == int(22 * to / 15 + Fraction(1, 2))
+    assert film.frames == delivered_frame(job, 20) == int(20 * to / 15 + Fraction(1, 2))
     assert film.fps == to
-    # Both motions keep the pictures' times, and no frame mixes the two clips.
     grey = levels(tmp_path / "film.mp4")[:, 1]
-    cut = delivered_frame(job, 13)
+    cut = delivered_frame(job, 11)
     places = np.arange(film.frames) * float(15 / to)
     expected = np.where(
         np.arange(film.frames) < cut,
-        8 * np.clip(places, 0, 12),
-        100 + 8 * np.clip(places - 13, 0, 8),
+        8 * np.clip(places, 0, 10),
+        100 + 16 * np.clip(places - 11, 0, 8),
     )
-    np.testing.assert_allclose(grey, expected, atol=3 if motion == "interpolate" else 8)
+    half_a_frame = 8 + 2
+    np.testing.assert_allclose(grey, expected, atol=2 if motion == "interpolate" else half_a_frame)
 
 
 def test_interpolation_stops_at_the_cuts_inside_a_clip(make: Make, tmp_path: Path) -> None:
@@ -215,13 +219,15 @@ def test_provenance_and_chapters_are_in_the_film(make: Make, tmp_path: Path) -> 
 
 def test_a_sound_lands_with_its_scene(make: Make, tmp_path: Path) -> None:
     source = tone(tmp_path / "a.wav", 3)
-    sounds = (SoundCue(path=source, start_frame=15, frames=15),)
+    sounds = (SoundCue(path=source, start_frame=15, frames=15, gain_db=12),)
     job = make(*(solid(RED, 15),) * 3, sounds=sounds, delivery=Delivery(fps=Fraction(24)))
-    film = stitch(job, tmp_path / "film.mp4")
+    told: list[Event] = []
+    film = stitch(job, tmp_path / "film.mp4", told.append)
+    (warning,) = told
+    assert isinstance(warning, Warned)
+    assert "6.0 dB" in warning.hint  # half of full scale, 12 dB louder
     assert film.audio
     assert film.audio_seconds == pytest.approx(3.0, abs=0.001)
-    import subprocess
-
     raw = subprocess.run(
         [
             ffmpeg_exe(),
@@ -243,24 +249,13 @@ def test_a_sound_lands_with_its_scene(make: Make, tmp_path: Path) -> None:
     assert np.flatnonzero(loud).tolist() == pytest.approx(range(100, 200), abs=1)
 
 
-def test_a_clipping_mix_is_warned_about(make: Make, tmp_path: Path) -> None:
-    source = tone(tmp_path / "a.wav", 1)
-    told: list[Event] = []
-    sounds = (SoundCue(path=source, start_frame=0, frames=15, gain_db=12),)
-    stitch(make(solid(RED, 15), sounds=sounds), tmp_path / "film.mp4", told.append)
-    (warning,) = told
-    assert isinstance(warning, Warned)
-    assert "5.9" in warning.hint or "6.0" in warning.hint
-
-
 @pytest.mark.parametrize(
     ("codec", "suffix"), [("h264", ".mkv"), ("h265", ".mp4"), ("av1", ".mp4"), ("prores", ".mov")]
 )
 def test_every_codec_delivers(make: Make, tmp_path: Path, codec: Codec, suffix: str) -> None:
     source = tone(tmp_path / "a.wav", 1)
     job = make(
-        solid(RED, 8),
-        solid(BLUE, 7),
+        np.concatenate([solid(RED, 8), solid(BLUE, 7)]),
         video=VideoCodec(codec=codec),
         sounds=(SoundCue(path=source, start_frame=0, frames=15),),
         metadata=FilmMetadata(tags={"title": "t"}),
@@ -274,15 +269,15 @@ def test_every_codec_delivers(make: Make, tmp_path: Path, codec: Codec, suffix: 
 
 
 def test_the_same_job_gives_the_same_bytes(make: Make, tmp_path: Path) -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (20, 48, 64, 3), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (8, 48, 64, 3), dtype=np.uint8)
     job = make(
         noise,
         noise[::-1],
-        transitions=(Transition(kind="crossfade", frames=5),),
-        delivery=Delivery(fps=Fraction(24), motion="interpolate", size=(128, 96)),
+        transitions=(Transition(kind="crossfade", frames=3),),
+        delivery=Delivery(fps=Fraction(24), motion="interpolate", size=(96, 72)),
         video=VideoCodec(),
         metadata=FilmMetadata(tags={"title": "x"}),
-        sounds=(SoundCue(path=tone(tmp_path / "a.wav", 1), start_frame=0, frames=20),),
+        sounds=(SoundCue(path=tone(tmp_path / "a.wav", 1), start_frame=0, frames=8),),
     )
     for name in "ab":
         stitch(job, tmp_path / f"{name}.mp4")
@@ -323,21 +318,12 @@ def test_a_film_other_than_ordered_gets_no_name(
     job = make(solid(RED, 5))
     out = tmp_path / "film.mp4"
     out.write_text("the old film")
-    # An ffmpeg that silently loses frames: it drops the last one of every H.264 film.
-    impostor = tmp_path / "impostor"
-    impostor.write_text(
-        "#!/bin/sh\n"
-        f'case "$*" in *libx264*) for last; do :; done; set -- "$@"; n=$#; i=0; out="$last"\n'
-        'while [ $i -lt $n ]; do a="$1"; shift; i=$((i+1)); '
-        'if [ "$a" = "-y" ]; then set -- "$@" -frames:v 4 -y; else set -- "$@" "$a"; fi; done;; esac\n'
-        f'exec "{ffmpeg_exe()}" "$@"\n'
-    )
-    impostor.chmod(0o755)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(impostor))
+    lossy = (*video_args(job.video, ".mp4"), "-frames:v", "4")
+    monkeypatch.setattr("holocine_core.edit.stitch.video_args", lambda *_: lossy)
     with pytest.raises(RenderError, match="frames: 4, not 5"):
         stitch(job, out)
     assert out.read_text() == "the old film"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clips", "film.mp4", "impostor"]
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
@@ -347,10 +333,11 @@ def test_a_full_disk_leaves_the_old_film(
     job = make(solid(RED, 5))
     out = tmp_path / "film.mp4"
     out.write_text("the old film")
-    impostor = tmp_path / "impostor"  # its writes end on a full disk, its reads do not
+    impostor = tmp_path / "impostor"  # what it writes goes to a full disk
     impostor.write_text(
-        '#!/bin/sh\ncase "$*" in *"-y file:"*) for last; do :; done; ln -s /dev/full "${last#file:}";;'
-        f' esac\nexec "{ffmpeg_exe()}" "$@"\n'
+        '#!/bin/sh\ncase "$*" in *"-y file:"*)\n'
+        'for last; do :; done; ln -s /dev/full "${last#file:}";;\nesac\n'
+        f'exec "{ffmpeg_exe()}" "$@"\n'
     )
     impostor.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(impostor))
@@ -358,7 +345,7 @@ def test_a_full_disk_leaves_the_old_film(
         stitch(job, out)
     assert "free some space" in told.value.hint
     assert out.read_text() == "the old film"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clips", "film.mp4", "impostor"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "impostor"]
 
 
 def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path: Path) -> None:
@@ -367,8 +354,8 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path
     with pytest.raises(MachineError) as told:
         stitch(job, tmp_path / "file" / "film.mp4")
     assert told.value.where.endswith("film.mp4")
+    (tmp_path / "dir.mp4").mkdir()
     with pytest.raises(InputError, match="folder"):
-        (tmp_path / "dir.mp4").mkdir()
         stitch(job, tmp_path / "dir.mp4")
 
 
@@ -407,9 +394,9 @@ def test_fitting_rounds_to_the_nearest_even_size() -> None:
 
 def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
     source = clip(tmp_path / "ball.mp4", counting(20)).path
-    spans, titles = [Span(0, 5), Span(5, 13), Span(13, 20)], ["One; wide", "", "Three"]
+    spans, titles = [Span(0, 5), Span(5, 20)], ["One; wide", ""]
     made = cut_shots(source, spans, titles, tmp_path / "shots", FAST)
-    assert [path.name for path in made] == [f"ball-shot-0{n}.mp4" for n in (1, 2, 3)]
+    assert [path.name for path in made] == [f"ball-shot-0{n}.mp4" for n in (1, 2)]
     assert sorted((tmp_path / "shots").iterdir()) == made
     for path, span, title in zip(made, spans, titles, strict=True):
         np.testing.assert_allclose(levels(path)[:, 1], 8 * np.arange(span.start, span.stop), atol=2)

@@ -58,11 +58,11 @@ def test_first_middle_and_last_stand_side_by_side_and_large(tmp_path: Path) -> N
 
 
 def test_every_shot_has_its_row(tmp_path: Path) -> None:
-    rows = [row(shot, f"scene-{shot // 10}") for shot in range(1, 41)]
+    rows = [row(shot, f"scene-{shot // 5}") for shot in range(1, 17)]
     page = draw(tmp_path / "board.png", *rows)
     column = places(page[:1000], COLOURS[0])[1].start
     reds = (page[:, column] == COLOURS[0]).all(1)
-    assert np.count_nonzero(np.diff(reds.astype(int)) == 1) == 40
+    assert np.count_nonzero(np.diff(reds.astype(int)) == 1) == 16
 
 
 def test_a_long_prompt_makes_its_row_higher_and_stays_on_the_page(tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_text_is_on_the_page(tmp_path: Path) -> None:
     ys, xs = np.nonzero((one != two).any(2))
     assert len(ys)
     assert xs.min() > places(one, COLOURS[2])[1].stop  # to the right of the pictures
-    three = draw(tmp_path / "c.png", row(scene="bell"))
-    assert (one != three).any()
-    assert (one != draw(tmp_path / "d.png", row(), title="Bell")).any()
+    other = draw(tmp_path / "c.png", row(scene="bell"), title="Bell")
+    ys, xs = np.nonzero((one != other).any(2))
+    assert len(set(np.digitize(ys, [300]))) == 2  # the film's title and the scene's name
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from holocine_core.model import networks as room
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.model.placement import Placement, Precision, Strategy
+from holocine_core.model.spec import NetworkShape
+from holocine_core.model.tiny import write_tiny
 
 TRANSFORMERS = ("transformer", "transformer_2")
 
@@ -188,14 +190,14 @@ class TestStrategies:
         assert stored["blocks.1.ffn.net.2.weight"] == torch.float8_e4m3fn
         for kept in ("proj_out.weight", "patch_embedding.weight", "blocks.0.scale_shift_table"):
             assert stored[kept] == torch.float32, kept
-        # Three bits of mantissa are 3 % of rounding; measured: 2.2 %.
-        assert 0.001 < distance(run(small), run(whole)) < 0.05
+        # Measured: 0.7 % in float32, 0.9 % in bfloat16.
+        assert 0.001 < distance(run(small), run(whole)) < 0.02
 
     def test_fp8_computes_in_bfloat16_too(self, tmp_path: Path) -> None:
         write_pipeline(tmp_path, random_transformer(in_channels=16, out_channels=16))
         whole = run(self.one(tmp_path, "swap", "bfloat16"), "bfloat16")
         small = run(self.one(tmp_path, "fp8", "bfloat16"), "bfloat16")
-        assert 0.001 < distance(small, whole) < 0.05
+        assert 0.001 < distance(small, whole) < 0.02
 
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_group_computes_the_same(self, precision: Precision, tiny: Path) -> None:
@@ -233,10 +235,7 @@ class TestStrategies:
 
 
 def write_pipeline(root: Path, transformer: nn.Module) -> None:
-    """A release tree of diffusers names is not in use: a pipeline folder with other networks."""
-    from holocine_core.model.spec import NetworkShape
-    from holocine_core.model.tiny import write_tiny
-
+    """A pipeline folder with ``transformer`` as both experts."""
     write_tiny(root, shape=NetworkShape(layers=2, width=48, heads=2, ffn=96, text_width=64))
     for part in TRANSFORMERS:
         transformer.save_pretrained(root / part)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.script.reader import Manuscript, read, read_text, schema
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.reader import read, read_text
+from holocine_core.script.schema import schema
 from holocine_core.script.screenplay import Screenplay
 
 
@@ -59,7 +61,7 @@ def at(problem: Problem) -> str:
         ("shots: [{prompt: a, seconds: 2}]\ncuts: [9]\n", "1:1|1:8|2", "not both", ""),
         ("frames: 9\nseconds: 3\nshots: [a]\n", "", "not both", ""),
         ("cuts: [5.5]\nshots: [a, b]\n", "1:8", "no cut point", "5.0s"),
-        ("global: a\n", "", "needs `shots`", ""),
+        ("global: a\n", "", "needs shots", "add `shots:`"),
         ("prompt: '[global caption] a'\n", "1:9", "per shot caption", "the form is"),
         ("size: 64\nshots: [a]\n", "1:7", "must be text", "quotes"),
         ("size: 64by32\nshots: [a]\n", "1:7", "64by32", "832x480"),

@@ -1,0 +1,86 @@
+"""Peak memory of decoding against a film's length: streamed to the encoder, and all at once.
+
+    python -m benchmarks.memory [--frames 81 241 961] [--size 112x64]
+
+Each figure is one process: the highest resident memory above what it held before decoding. The VAE
+is the embedded model's; the latents are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from benchmarks.machine import machine
+
+
+def resident() -> int:
+    """Bytes held now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def peak() -> int:
+    """Most bytes held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measure(how: str, frames: int, size: str) -> None:
+    """Decode once and print peak bytes above the start, and seconds."""
+    import torch
+
+    from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
+    from holocine_core.model.locate import find_model
+    from holocine_core.model.weights import load_part
+    from holocine_core.shoot import codec
+
+    width, height = map(int, size.split("x"))
+    vae = load_part(find_model("nano").part("vae"), torch.float32)
+    torch.manual_seed(0)
+    latents = torch.randn(1, 16, (frames - 1) // 4 + 1, height // 8, width // 8)
+    list(codec.decode(vae, latents[:, :, :3]))  # Allocators and kernels settle.
+    before, started = resident(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "clip.mp4"
+        with write_frames(out, width, height, Fraction(15), MASTER_ARGS) as writer:
+            if how == "streamed":
+                for chunk in codec.decode(vae, latents):
+                    writer.write(chunk)
+            else:
+                with torch.no_grad():
+                    writer.write(codec.to_frames(vae.decode(latents, return_dict=False)[0][0]))
+    print(peak() - before, time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, nargs="+", default=[81, 241, 961])
+    parser.add_argument("--size", default="112x64")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        measure(options.one[0], int(options.one[1]), options.size)
+        return
+    print(f"# {machine()}; decoding at {options.size}, float32\n")
+    print("| frames | streamed: peak MiB | s | vae.decode at once: peak MiB | s |")
+    print("|---|---|---|---|---|")
+    for frames in options.frames:
+        row = []
+        for how in ("streamed", "whole"):
+            call = [sys.executable, "-m", "benchmarks.memory", "--size", options.size]
+            done = subprocess.run(
+                [*call, "--one", how, str(frames)], capture_output=True, text=True, check=True
+            )
+            held, seconds = done.stdout.split()
+            row.append(f"{int(held) / 2**20:.0f} | {float(seconds):.1f}")
+        print(f"| {frames} | {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Placement: the first strategy that fits, and numbers where none does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model import placement as room
+from holocine_core.model.placement import (
+    STRATEGIES,
+    Strategy,
+    choose_placement,
+    estimate_peaks,
+    free_memory,
+    pick_device,
+    visible_gpus,
+)
+from holocine_core.model.spec import MODELS
+
+BIG = MODELS["holocine-14b-full"]
+NANO = MODELS["nano"]
+GB = 10**9
+ACTIVATIONS = 6 * GB
+
+
+class TestChoosePlacement:
+    @pytest.mark.parametrize(
+        ("card", "strategy"),
+        [
+            (141, "resident"),
+            (80, "resident"),
+            (64, "swap"),
+            (40, "swap"),
+            (24, "fp8"),
+            (16, "group"),
+        ],
+    )
+    def test_usual_cards(self, card: int, strategy: Strategy) -> None:
+        free = card * 2**30
+        chosen = choose_placement(BIG, ACTIVATIONS, free, "cuda")
+        assert chosen.strategy == strategy
+        assert chosen.precision == "bfloat16"
+        assert chosen.peak_bytes <= 0.9 * free
+        assert "GiB" in chosen.reason
+
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    def test_a_strategy_is_taken_from_the_byte_on_where_it_fits(self, strategy: Strategy) -> None:
+        peak = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")[strategy]
+        enough = int(peak / 0.9) + 1
+        later = STRATEGIES[STRATEGIES.index(strategy) + 1 :]
+        assert choose_placement(BIG, ACTIVATIONS, enough, "cuda").strategy == strategy
+        if later:
+            assert choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda").strategy in later
+        else:
+            with pytest.raises(MachineError):
+                choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda")
+
+    def test_each_strategy_needs_less_than_the_one_before(self) -> None:
+        peaks = list(estimate_peaks(BIG, ACTIVATIONS, "bfloat16").values())
+        assert peaks == sorted(peaks, reverse=True)
+        assert len(set(peaks)) == len(peaks)
+        # Two experts, encoder and VAE by the table, with nothing forgotten.
+        assert peaks[0] > 2 * 28.5 * GB + 11 * GB + 0.5 * GB + ACTIVATIONS
+
+    def test_activations_count(self) -> None:
+        small = choose_placement(BIG, GB, 40 * GB, "cuda")
+        large = choose_placement(BIG, 20 * GB, 40 * GB, "cuda")
+        assert (small.strategy, large.strategy) == ("swap", "fp8")
+        assert large.peak_bytes > 20 * GB
+
+    def test_nothing_fits(self) -> None:
+        with pytest.raises(MachineError) as raised:
+            choose_placement(BIG, ACTIVATIONS, 6 * GB, "cuda:1")
+        error = raised.value
+        assert error.where == "cuda:1"
+        for strategy in STRATEGIES:
+            assert strategy in error.message
+        assert "5.6 GiB free" in error.message
+        assert "draft" in error.hint
+
+    def test_the_cpu_has_no_choice(self) -> None:
+        assert choose_placement(NANO, GB, 4 * GB, "cpu").strategy == "resident"
+        with pytest.raises(MachineError, match="resident") as raised:
+            choose_placement(BIG, GB, 32 * GB, "cpu")
+        assert "fp8" not in raised.value.message
+
+    def test_small_models_are_exact_on_the_cpu(self) -> None:
+        assert choose_placement(NANO, 0, GB, "cpu").precision == "float32"
+        assert choose_placement(BIG, 0, 500 * GB, "cpu").precision == "bfloat16"
+        assert choose_placement(NANO, 0, GB, "cuda").precision == "bfloat16"
+
+    def test_unknown_memory_is_said(self) -> None:
+        chosen = choose_placement(BIG, ACTIVATIONS, None, "cuda")
+        assert chosen.strategy == "swap"
+        assert "not known" in chosen.reason
+
+    def test_an_override_is_taken_even_where_it_looks_too_big(self) -> None:
+        chosen = choose_placement(BIG, ACTIVATIONS, GB, "cuda", override="group")
+        assert (chosen.strategy, chosen.reason) == ("group", "as asked for")
+
+    def test_an_override_must_exist(self) -> None:
+        with pytest.raises(InputError, match="fp4") as raised:
+            choose_placement(BIG, 0, GB, "cuda", override="fp4")  # type: ignore[arg-type]
+        assert "fp8" in raised.value.hint
+
+
+class Smi:
+    """An nvidia-smi of this machine's own: a script that answers as the real one does."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = folder / "nvidia-smi"
+        monkeypatch.setenv("PATH", str(folder))
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def answers(self, free_mib: list[int], code: int = 0) -> None:
+        self.path.write_text(
+            f"#!{sys.executable}\n"
+            f"import sys\nfree = {free_mib}\n"
+            "asked = [a[5:] for a in sys.argv if a.startswith('--id=')]\n"
+            "rows = [int(a) for a in asked] or range(len(free))\n"
+            "memory = any('memory.free' in a for a in sys.argv)\n"
+            "for row in rows: print(free[row] if memory else row)\n"
+            f"sys.exit({code})\n"
+        )
+        self.path.chmod(0o755)
+
+
+@pytest.fixture
+def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Smi:
+    return Smi(tmp_path, monkeypatch)
+
+
+class TestDevices:
+    def test_without_nvidia_smi_it_is_the_cpu(self, smi: Smi) -> None:
+        assert visible_gpus() is None
+        assert pick_device() == "cpu"
+        assert free_memory("cuda") is None
+
+    def test_the_first_gpu_is_taken(self, smi: Smi) -> None:
+        smi.answers([81000, 500])
+        assert pick_device() == "cuda"
+        assert free_memory("cuda") == 81000 * 2**20
+        assert free_memory("cuda:1") == 500 * 2**20
+        assert free_memory("cuda:2") is None
+
+    def test_hidden_gpus_are_not_counted(self, smi: Smi, monkeypatch: pytest.MonkeyPatch) -> None:
+        smi.answers([100, 200, 300])
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,0")
+        assert free_memory("cuda:0") == 300 * 2**20
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        assert pick_device() == "cpu"
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,9,0")
+        assert visible_gpus() == ("1",)
+
+    def test_a_failing_nvidia_smi_says_nothing(self, smi: Smi) -> None:
+        smi.answers([100], code=9)
+        assert pick_device() == "cpu"
+
+    def test_a_gpu_that_is_not_there_is_refused(self, smi: Smi) -> None:
+        smi.answers([100])
+        assert pick_device("cuda:0") == "cuda:0"
+        with pytest.raises(MachineError, match="lists 1 GPU") as raised:
+            pick_device("cuda:1")
+        assert raised.value.hint
+        smi.answers([])
+        with pytest.raises(MachineError, match="no GPU"):
+            pick_device("cuda")
+
+    @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda0", ""])
+    def test_a_name_that_is_no_device(self, name: str) -> None:
+        with pytest.raises(InputError, match="no device"):
+            pick_device(name)
+
+    def test_cpu_needs_no_question(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(room, "_nvidia_smi", None)
+        assert pick_device("cpu") == "cpu"
+
+    def test_main_memory(self) -> None:
+        free = free_memory("cpu")
+        if not Path("/proc/meminfo").exists():
+            assert free is None
+            return
+        assert free is not None
+        assert 2**20 < free < 2**50

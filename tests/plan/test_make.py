@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holocine_core.errors import InputError
+from holocine_core.film import take_record
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.plan.state import difference
+from holocine_core.plan.values import Plan
+from holocine_core.production import Options, plan_film
+from tests.conftest import SMALL, Write
+
+
+def planned(path: Path, tmp_path: Path, **options: Any) -> Plan:
+    return plan_film(path, tmp_path / "film.mp4", Options(**options))
+
+
+def refused(path: Path, tmp_path: Path, **options: Any) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        planned(path, tmp_path, **options)
+    return [f"{p.where}: {p.message} ({p.hint})" for p in caught.value.problems]
+
+
+def test_cuts_show_asked_and_got(small: Path, tmp_path: Path) -> None:
+    storm = planned(small, tmp_path).takes[0]
+    record = take_record(storm)
+    assert record["cuts"] == [{"asked": 7.0, "got": 9}]
+    assert [shot["frames"] for shot in record["shots"]] == [[0, 9], [9, 17]]
+
+
+def test_planning_needs_no_torch(small: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from holocine_core.production import plan_film; "
+        f"plan_film({str(small)!r}, {str(tmp_path / 'x.mp4')!r}); "
+        "sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+CHANGES = [
+    ("seed: 5", "seed: 6"),
+    ("style: Cut paper.", "style: Ink."),
+    ("a keeper in a yellow coat", "a keeper in a red coat"),
+    ("cuts: [7]", "cuts: [13]"),
+    ("frames: 17", "frames: 21"),
+    ("steps: 7", "steps: 8"),
+    ("guidance: 2", "guidance: 3"),
+    ("size: 32x32", "size: 48x32"),
+    ('"{mara} turns."', '"{mara} runs."'),
+    ("title: Small", "title: Small\nnegative: blurry"),
+    ("title: Small", "title: Small\ntext: per-shot"),
+    ("title: Small", "title: Small\nattention: full"),
+    ("steps: 7", "steps: 7, sampler: unipc"),
+    ("steps: 7", "steps: 7, shift: 3"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_what_changes_the_picture_changes_the_fingerprint(
+    old: str, new: str, small: Path, tmp_path: Path, write: Write
+) -> None:
+    before = planned(small, tmp_path).takes[0]
+    assert old in SMALL
+    after = planned(write(SMALL.replace(old, new), "other.yaml"), tmp_path).takes[0]
+    assert after.negative_key != before.negative_key
+    said = difference(json.loads(json.dumps(before.ingredients)), after.ingredients)
+    assert said
+    assert "format" not in said[0]
+
+
+SAME = [
+    ("title: Small", "title: Other"),
+    ("id: storm", "id: gale"),
+    ("seconds: 0.2", "seconds: 0.3"),
+    ("title: Small", "title: Small\ndeliver: {fps: 24}"),
+    ("cuts: [7]", "cuts: [8]"),
+    ("title: Small", "title: Small\nvideo: {quality: 30}"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), SAME)
+def test_what_leaves_the_picture_leaves_the_fingerprint(
+    old: str, new: str, small: Path, tmp_path: Path, write: Write
+) -> None:
+    before = planned(small, tmp_path).takes[0]
+    after = planned(write(SMALL.replace(old, new), "other.yaml"), tmp_path).takes[0]
+    assert after.negative_key == before.negative_key
+
+
+def test_a_take_without_guidance_does_not_depend_on_the_negative(
+    write: Write, tmp_path: Path
+) -> None:
+    text = SMALL.replace("guidance: 2", "guidance: 1")
+    keys = [
+        planned(write(f"negative: {word}\n{text}", f"{word}.yaml"), tmp_path).takes[0].negative_key
+        for word in ("grey", "dull")
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_all_problems_of_shape_timing_and_size_at_once(write: Write, tmp_path: Path) -> None:
+    said = refused(
+        write("""
+            titel: x
+            size: 33x32
+            scenes:
+              - frames: 17
+                cuts: [3, 4]
+                shots: [a, b, c]
+              - frames: 9
+                sound: none.wav
+                shots: ["{bob} waits."]
+        """),
+        tmp_path,
+    )
+    expected = ["titel", "33x32", "collide", "no sound file", "{bob}"]
+    assert [any(word in line for line in said) for word in expected] == [True] * 5
+    lines = [int(re.search(r"yaml:(\d+):", line)[1]) for line in said]  # type: ignore[index]
+    assert lines == sorted(lines)
+
+
+LONG = "a lamp, " * 300
+
+
+def test_a_prompt_over_the_limit_is_refused_and_never_cut(write: Write, tmp_path: Path) -> None:
+    path = write(f"shots: ['{LONG}', 'b']")
+    said = refused(path, tmp_path)
+    assert len(said) == 1
+    assert "tokens; the model reads 512" in said[0]
+    assert "text: per-shot" in said[0]
+
+
+def test_per_shot_text_counts_every_window_by_itself(write: Write, tmp_path: Path) -> None:
+    half = "a lamp, " * 120
+    path = write(f"text: per-shot\nshots: ['{half}', '{half}', '{half}']")
+    assert planned(path, tmp_path).takes[0].tokens.count < 512
+    said = refused(write(f"text: per-shot\nshots: [a, '{LONG}']", "long.yaml"), tmp_path)
+    assert "shot 2 with the global caption" in said[0]
+
+
+def test_transitions_must_fit_their_scenes(write: Write, tmp_path: Path) -> None:
+    said = refused(
+        write(SMALL.replace("seconds: 0.2", "seconds: 5")),
+        tmp_path,
+    )
+    assert any("transitions take 75 frames" in line for line in said)
+
+
+def test_a_model_that_is_not_there_plans_with_its_obstacles(write: Write, tmp_path: Path) -> None:
+    path = write("model: holocine-14b-sparse\nframes: 241\nshots: [a, b, c, d, e]")
+    plan = planned(path, tmp_path, models_dir=tmp_path / "models", device="cpu")
+    assert not plan.takes[0].tokens.exact
+    assert any("holocine models pull" in obstacle.hint for obstacle in plan.obstacles)
+
+
+def test_unknown_models_devices_and_placements(small: Path, tmp_path: Path) -> None:
+    assert "nano" in refused(small, tmp_path, model="nanoo")[0]
+    assert "cpu" in refused(small, tmp_path, device="tpu")[0]
+    assert "swap" in refused(small, tmp_path, memory="all")[0]
+    missing = LoraFile(path=tmp_path / "none.safetensors")
+    assert "does not exist" in refused(small, tmp_path, loras=(missing,))[0]
+
+
+def test_an_unknown_model_in_the_file_has_its_place(write: Write, tmp_path: Path) -> None:
+    said = refused(write("title: x\nmodel: nanno\nshots: [a]"), tmp_path)
+    assert "film.yaml:2:8" in said[0]
+
+
+def test_drafts_keep_the_films_shape(write: Write, tmp_path: Path) -> None:
+    path = write("model: holocine-14b-full\nsize: 1280x720\nframes: 81\nshots: [a]")
+    plan = planned(path, tmp_path, profile="draft", models_dir=tmp_path)
+    sampling = plan.takes[0].sampling
+    assert sampling.width % 16 == sampling.height % 16 == 0
+    assert sampling.width / sampling.height == pytest.approx(1280 / 720, rel=0.05)
+    assert sampling.width < 1280
+
+
+def test_guidance_doubles_and_length_grows_the_cost(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path)
+    plain = planned(small, tmp_path, profile="draft")
+    assert plan.takes[0].cost.flops > plan.takes[1].cost.flops
+    assert plain.takes[0].cost.flops < plan.takes[0].cost.flops
+
+
+def test_the_callers_word_goes_first(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path, seed=99, profile="draft")
+    assert {take.seed for take in plan.takes} == {99}
+    assert plan.takes[0].sampling.steps == 2
+
+
+def test_plans_are_values(small: Path, tmp_path: Path) -> None:
+    one, two = planned(small, tmp_path), planned(small, tmp_path)
+    assert replace(one, placement=two.placement) == two
