@@ -36,7 +36,7 @@ def main() -> None:
                 code = holocine(["check", str(path), "--json"])
             codes[code] += 1
             answer = json.loads(out.getvalue())
-            problems = answer.get("problems") or []
+            problems = answer["error"]["problems"] if answer.get("error") else []
             said += len(problems)
             if code not in (0, 2) or "Traceback" in err.getvalue():
                 faults.append(f"{number}: exit {code}")

@@ -21,7 +21,7 @@ from benchmarks.machine import machine
 
 
 def command(screenplay: Path, out: Path) -> list[str]:
-    return [sys.executable, "-m", "holocine_cli", "render", str(screenplay), "-o", str(out), "-q"]
+    return [sys.executable, "-m", "holocine_cli", "render", str(screenplay), "-o", str(out), "-qq"]
 
 
 def finish(screenplay: Path, out: Path) -> float:

@@ -6,12 +6,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from holocine_cli import doctor, film, look, machine, write
+from holocine_cli import film, look, machine, write
 from holocine_cli.console import Console, flush_all
 from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
@@ -32,7 +31,7 @@ for panel, command in (
     (FILM, film.preview),
     (FILM, film.render),
     (LOOK, look.inspect),
-    (MACHINE, doctor.doctor),
+    (MACHINE, machine.doctor),
 ):
     app.command(rich_help_panel=panel)(command)
 app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
@@ -40,6 +39,8 @@ app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # 30 ms that no other command needs
+
         typer.echo(f"{PROGRAM} {version(PROGRAM)}")
         raise typer.Exit
 
@@ -105,7 +106,7 @@ def _run(session: Session, args: list[str]) -> ExitCode | int:
     except HolocineError as error:
         return _failed(session, error)
     except typer.TyperException as error:
-        return _failed(session, _usage_error(error))
+        return _failed(session, _usage_error(session, error))
     except SystemExit as error:
         # A reader of stdout that has gone away; Typer and rich make an exit of it.
         if isinstance(error.__context__, BrokenPipeError):
@@ -134,10 +135,11 @@ def _failed(session: Session, error: HolocineError) -> ExitCode:
     return code
 
 
-def _usage_error(error: typer.TyperException) -> InputError:
+def _usage_error(session: Session, error: typer.TyperException) -> InputError:
     """An error of Typer's in our words."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
+    session.command = path.removeprefix(PROGRAM).strip()
     message = " ".join(error.format_message().split()).rstrip(".")
     return InputError(message, hint=f"{path} --help")
 

@@ -11,22 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-import typer
-
-from holocine_cli import options as opt
-from holocine_cli.console import Console, Paint
-from holocine_cli.layout import columns, duration, file_size, memory
-from holocine_cli.session import begin
+from holocine_cli.console import Paint
+from holocine_cli.layout import duration, file_size, memory
 from holocine_core.errors import HolocineError, MachineError
 from holocine_core.model.spec import MODELS
 
 Verdict = Literal["ok", "warn", "fail"]
-COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
-NAME_WIDTH = max(map(len, (*MODELS, "transformers")))
 LOW_DISK, LOW_MEMORY = 5_000_000_000, 2 * 2**30
 """Below these a render of any length is at risk."""
 SMOKE_FILM = """\
@@ -50,46 +43,8 @@ class Check:
     remedy: str = ""
 
 
-def doctor(
-    ctx: typer.Context,
-    models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
-) -> None:
-    """Try out everything a render needs on this machine.
-
-    holocine doctor
-    holocine doctor --json
-
-    Ends with a tiny film made from start to finish. Exit code 3 where something
-    that is needed fails; each finding comes with its remedy.
-    """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    findings: list[Check] = []
-    for check in _all_checks(models_dir):
-        findings.append(check)
-        _tell(session.console, check)
-    session.fields["checks"] = [
-        {"name": c.name, "verdict": c.verdict, "found": c.found, "remedy": c.remedy}
-        for c in findings
-    ]
-    failed = [check for check in findings if check.verdict == "fail"]
-    if failed:
-        first = failed[0]
-        raise MachineError(
-            f"{len(failed)} of {len(findings)} checks failed, first: {first.name}: {first.found}",
-            hint=first.remedy,
-        )
-
-
-def _tell(console: Console, check: Check) -> None:
-    verdict = console.out(f"{check.verdict:4}", COLORS[check.verdict], bold=True)
-    said = "\n".join(text for text in (check.found, check.remedy) if text)
-    for line in columns([(verdict, f"{check.name:{NAME_WIDTH}}", said)]):
-        console.product(line)
-
-
-def _all_checks(models_dir: Path | None) -> Iterator[Check]:
+def examine(models_dir: Path | None) -> Iterator[Check]:
+    """Look at everything in turn; ends with a tiny film, where what it needs is there."""
     yield Check(name="python", verdict="ok", found=f"{platform.python_version()}, {sys.executable}")
     packages = [_package(name) for name in ("torch", "diffusers", "transformers", "peft")]
     yield from packages
@@ -114,6 +69,8 @@ def _tried(name: str, work: Callable[[], str]) -> Check:
 
 
 def _package(name: str) -> Check:
+    from importlib.metadata import PackageNotFoundError, version
+
     started = time.monotonic()
     try:
         importlib.import_module(name)

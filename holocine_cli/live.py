@@ -1,4 +1,4 @@
-"""The live display on a terminal's stderr."""
+"""The live displays on a terminal's stderr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType, RenderResult
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.text import Text
 
 from holocine_cli.console import discard
@@ -47,21 +56,17 @@ class _Bars(Progress):
         return _Narrower(super().get_renderable())
 
 
-class Live:
-    """Two bars: the take that is being shot, and the whole film."""
+class _Display:
+    """A progress display that is drawn over while it is open and leaves nothing behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._progress = _Bars(
-            TextColumn("  {task.description}", style="bold"),
-            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
-            _Told(),
+            *columns,
             console=_Terminal(stderr=True, highlight=False),
             transient=True,
             expand=True,
             refresh_per_second=8,
         )
-        self._take = self._progress.add_task("", total=None, told="")
-        self._film = self._progress.add_task("film", total=None, told="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -78,6 +83,41 @@ class Live:
     def above(self, text: str) -> None:
         """Print over the bars."""
         self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
+
+class DownloadBar(_Display):
+    """One bar: the file that is being fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("  {task.description}", style="bold"),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._file = ""
+        self._task = self._progress.add_task("looking", total=None)
+
+    def show(self, file: str, got: int, of: int) -> None:
+        """Bring the bar up to date."""
+        if file != self._file:
+            self._file = file
+            self._progress.reset(self._task, total=of, description=file.rsplit("/", 1)[-1])
+        self._progress.update(self._task, completed=got)
+
+
+class Live(_Display):
+    """Two bars: the take that is being shot, and the whole film."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("  {task.description}", style="bold"),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+            _Told(),
+        )
+        self._take = self._progress.add_task("", total=None, told="")
+        self._film = self._progress.add_task("film", total=None, told="")
 
     def show(self, now: Shooting) -> None:
         """Bring the bars up to date."""

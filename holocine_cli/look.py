@@ -11,7 +11,6 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.console import Paint, discard
-from holocine_cli.files import save
 from holocine_cli.layout import columns, counted
 from holocine_cli.session import begin
 from holocine_core.errors import InputError
@@ -51,6 +50,7 @@ def inspect(
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
+    from holocine_cli.files import save
     from holocine_core.film import inspect as read_back
 
     found = read_back(film)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.console import Paint
+from holocine_cli.console import Console, Paint
 from holocine_cli.layout import columns, file_size
-from holocine_cli.session import Session, begin
-from holocine_core.errors import InputError, Problem
-from holocine_core.events import Emit, Event, Warned
+from holocine_cli.session import begin
+from holocine_core.errors import InputError, MachineError
+from holocine_core.events import Event
 from holocine_core.model.spec import MODELS, ModelSpec
 
 if TYPE_CHECKING:
+    from holocine_cli.doctor import Check
     from holocine_core.model.parts import LocatedModel
 
 models = typer.Typer()
@@ -89,15 +89,24 @@ def pull(
     The licences are shown first. HoloCine's weights are for non-commercial use.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
-    spec = _downloadable(session, name)
-    if spec is None:
-        return
-    for source in spec.sources:
-        session.console.note(f"{source.repo}: {file_size(source.bytes)}, {source.licence}")
-    from holocine_core.model import fetch
+    from holocine_cli.downloads import downloading
+    from holocine_core.model.fetch import pull as fetch
+    from holocine_core.model.locate import find_model, models_folder
 
-    fetch.pull(spec, models_dir, _emit(session), accept_licence=accept_licence)
-    _tell_located(session, name, models_dir)
+    if name not in MODELS:
+        known = ", ".join(MODELS)
+        raise InputError(f"there is no model '{name}' to download", hint=f"known are {known}")
+    spec = MODELS[name]
+    if accept_licence:
+        for source in spec.sources:
+            size = file_size(source.bytes)
+            session.console.note(f"{source.repo}: {size}, licence {source.licence}")
+    with downloading(session.console) as emit:
+        fetch(spec, models_folder(models_dir), emit, accept_licence=accept_licence)
+    located = find_model(name, models_dir)
+    located.require()
+    session.fields["models"] = [model_record(located)]
+    session.console.product(f"{name}: {presence(located, session.console.out)}")
 
 
 @models.command()
@@ -107,58 +116,40 @@ def verify(
     models_dir: opt.ModelsDir = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
-    verbose: opt.Verbose = False,
 ) -> None:
-    """Read every file of a model and compare it with what was published.
+    """Read every file of a model and compare it with what was pulled.
 
     holocine models verify nano
     holocine models verify holocine-14b-sparse
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
-    spec = _downloadable(session, name)
-    if spec is None:
-        return
-    from holocine_core.model import fetch
-
-    fetch.verify(spec, models_dir, _emit(session))
-    _tell_located(session, name, models_dir)
-
-
-def _downloadable(session: Session, name: str) -> ModelSpec | None:
-    """The model of that name; None, with a word about it, where it ships with holocine."""
+    session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_core.model.locate import find_model
-
-    if name not in MODELS:
-        raise InputError(
-            f"there is no model '{name}' to download", hint=f"known are {', '.join(MODELS)}"
-        )
-    spec = MODELS[name]
-    if not spec.embedded:
-        return spec
-    located = find_model(name)
-    located.require()
-    session.fields["models"] = [model_record(located)]
-    session.console.product(f"{name}: complete, ships with holocine")
-    return None
-
-
-def _emit(session: Session) -> Emit:
-    """Tells of a download what the console lets through."""
-
-    def emit(event: Event) -> None:
-        if isinstance(event, Warned):
-            session.console.warn(Problem(event.message, event.where, event.hint))
-
-    return emit
-
-
-def _tell_located(session: Session, name: str, models_dir: Path | None) -> None:
-    from holocine_core.model.locate import find_model
+    from holocine_core.model.verify import FileCheck
+    from holocine_core.model.verify import verify as check_files
 
     located = find_model(name, models_dir)
-    located.require()
-    session.fields["models"] = [model_record(located)]
-    session.console.product(f"{name}: complete in {located.folder}")
+    session.fields |= {"models": [model_record(located)], "files": []}
+    paint = session.console.out
+
+    def tell(check: Event) -> None:
+        assert isinstance(check, FileCheck)
+        good = check.state == "ok"
+        state = paint(f"{check.state:10}", "green" if good else "red", bold=True)
+        home = located.folder
+        path = check.path.relative_to(home) if check.path.is_relative_to(home) else check.path
+        session.console.product("  ".join(filter(None, (state, str(path), check.note))))
+        session.fields["files"].append(
+            {"path": str(check.path), "state": check.state, "note": check.note}
+        )
+
+    session.console.note(f"{name} in {located.folder}")
+    wrong = [check for check in check_files(located, tell) if check.state in ("missing", "changed")]
+    if wrong:
+        raise MachineError(
+            f"{len(wrong)} files of {name} are not as they should be",
+            where=str(wrong[0].path),
+            hint=wrong[0].note,
+        )
 
 
 def model_record(located: LocatedModel) -> dict[str, Any]:
@@ -212,3 +203,54 @@ def _model_block(located: LocatedModel, paint: Paint) -> str:
         facts.append(("get it", f"holocine models pull {spec.name}"))
     lines = [paint(spec.name, bold=True), f"  {spec.summary}"]
     return "\n".join(lines + columns([(paint(name, dim=True), text) for name, text in facts]))
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+VERDICT_COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
+NAME_WIDTH = max(map(len, (*MODELS, "transformers")))
+
+
+def doctor(
+    ctx: typer.Context,
+    models_dir: opt.ModelsDir = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Try out everything a render needs on this machine.
+
+    holocine doctor
+    holocine doctor --json
+
+    Ends with a tiny film made from start to finish. Exit code 3 where something
+    that is needed fails; each finding comes with its remedy.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_cli.doctor import examine
+
+    records: list[dict[str, Any]] = session.fields.setdefault("checks", [])
+    failed: list[Check] = []
+    for check in examine(models_dir):
+        _tell_check(session.console, check)
+        records.append(
+            {
+                "name": check.name,
+                "verdict": check.verdict,
+                "found": check.found,
+                "remedy": check.remedy,
+            }
+        )
+        failed += [check] if check.verdict == "fail" else []
+    if failed:
+        raise MachineError(
+            f"{len(failed)} of {len(records)} checks failed, the first: "
+            f"{failed[0].name}: {failed[0].found}",
+            hint=failed[0].remedy,
+        )
+
+
+def _tell_check(console: Console, check: Check) -> None:
+    verdict = console.out(f"{check.verdict:4}", VERDICT_COLORS[check.verdict], bold=True)
+    said = "\n".join(text for text in (check.found, check.remedy) if text)
+    for line in columns([(verdict, f"{check.name:{NAME_WIDTH}}", said)]):
+        console.product(line)

@@ -38,5 +38,6 @@ def begin(
 ) -> Session:
     """A command's session, with the streams set as its options say."""
     session = cast(Session, ctx.obj)
+    session.command = ctx.command_path.removeprefix(f"{PROGRAM} ")
     session.console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     return session

@@ -11,7 +11,6 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
-from holocine_cli.files import save
 from holocine_cli.layout import clock, counted
 from holocine_cli.session import begin
 from holocine_core.errors import InputError, MachineError, Problem
@@ -56,6 +55,8 @@ def new(
     if not stem:
         raise InputError(f"'{name}' is no name for a film", hint="such as: holocine new harbour")
     path = out if out is not None else Path(title).parent / f"{stem}.yaml"
+    from holocine_cli.files import save
+
     shown = json.dumps(Path(title).name, ensure_ascii=False)
     text = STARTER.read_text(encoding="utf-8").replace(TITLE_LINE, f"title: {shown}", 1)
     save(path, text.encode(), replace=force)
@@ -150,6 +151,8 @@ def schema(
     if out is None:
         console.product(_schema_text().rstrip())
         return
+    from holocine_cli.files import save
+
     save(out, _schema_text().encode(), replace=force or _is_schema(out))
     console.product(str(out))
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from holocine_core.edit.codecs import VideoCodec, check_video
-from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.reel import ClipInput, Transition
 from holocine_core.edit.sound import SoundCue, probe_sound
@@ -30,6 +30,7 @@ from holocine_core.edit.stitch import (
     stitch,
 )
 from holocine_core.errors import InputError, MachineError
+from holocine_core.events import Emit, ignore
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
 from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
@@ -38,6 +39,8 @@ SCHEMA = 1
 """Version of the provenance document."""
 TAG = "holocine"
 """Name of the tag that carries it inside the film."""
+KEY_TAG = "holocine_key"
+"""Name of the tag that carries the film's fingerprint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,17 @@ class Film:
     """Whether it was there already, made by this very plan."""
 
 
-def cut_film(plan: Plan, vault: Vault) -> Film:
+def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
-    found = stitch(job, plan.out)
+    found = stitch(job, plan.out, emit)
+    _write_sidecar(plan, found)
+    return _film(plan, found, up_to_date=False)
+
+
+def _write_sidecar(plan: Plan, found: Probe) -> None:
     with disk_errors("write the film's sidecar", sidecar_path(plan.out)):
         write_json(
             sidecar_path(plan.out),
@@ -78,6 +86,9 @@ def cut_film(plan: Plan, vault: Vault) -> Film:
                 **provenance(plan),
             },
         )
+
+
+def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
     return Film(
         path=plan.out,
         frames=found.frames,
@@ -85,7 +96,7 @@ def cut_film(plan: Plan, vault: Vault) -> Film:
         height=found.height,
         fps=found.fps,
         seconds=found.seconds,
-        up_to_date=False,
+        up_to_date=up_to_date,
     )
 
 
@@ -132,7 +143,8 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
     )
     document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
     metadata = FilmMetadata(
-        tags={"title": plan.title, TAG: document}, chapters=chapters(plan, reel)
+        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
+        chapters=chapters(plan, reel),
     )
     return replace(reel, sounds=sounds, metadata=metadata)
 
@@ -262,21 +274,34 @@ def film_key(plan: Plan) -> str:
 
 
 def finished_film(plan: Plan) -> Film | None:
-    """The film, if this very plan made the file at ``plan.out``."""
-    sidecar = read_json(sidecar_path(plan.out))
-    if sidecar is None or not plan.out.is_file():
+    """The film, if this very plan made the file at ``plan.out``.
+
+    A film gets its name whole, with its key inside. Where its sidecar is missing (a render was
+    killed between the two) it is written again.
+    """
+    if not plan.out.is_file():
         return None
-    if sidecar.get("key") != film_key(plan) or sidecar.get("bytes") != plan.out.stat().st_size:
-        return None
-    return Film(
-        path=plan.out,
-        frames=sidecar["frames"],
-        width=sidecar["width"],
-        height=sidecar["height"],
-        fps=Fraction(sidecar["fps"]),
-        seconds=sidecar["seconds"],
-        up_to_date=True,
-    )
+    key, sidecar = film_key(plan), read_json(sidecar_path(plan.out))
+    if sidecar is not None and sidecar.get("key") == key:
+        if sidecar.get("bytes") != plan.out.stat().st_size:
+            return None
+        return Film(
+            path=plan.out,
+            frames=sidecar["frames"],
+            width=sidecar["width"],
+            height=sidecar["height"],
+            fps=Fraction(sidecar["fps"]),
+            seconds=sidecar["seconds"],
+            up_to_date=True,
+        )
+    try:
+        if read_metadata(plan.out).tags.get(KEY_TAG) != key:
+            return None
+    except InputError:
+        return None  # No film at all, whatever it is: not ours.
+    found = probe(plan.out)
+    _write_sidecar(plan, found)
+    return _film(plan, found, up_to_date=True)
 
 
 def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:

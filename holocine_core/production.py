@@ -147,5 +147,6 @@ def export_shots(plan: Plan, folder: Path) -> list[Path]:
             [f"{take.scene}-{i + 1:02d}" for i in range(take.timeline.shots)],
             folder,
             video,
+            take.prompt.shots,
         )
     return written

@@ -76,7 +76,7 @@ def render(
         if film is None:
             studio = _Studio(plan, vault, emit, should_stop, open_generator or _open_generator)
             studio.shoot_all()
-            film = cut_film(plan, vault)
+            film = cut_film(plan, vault, emit)
         seconds = time.monotonic() - started
         emit(
             FilmDone(

@@ -254,13 +254,19 @@ def _require(what: str, path: Path, facts: dict[str, tuple[object, object]]) -> 
 
 
 def cut_shots(
-    clip: Path, spans: Sequence[Span], titles: Sequence[str], folder: Path, video: VideoCodec
+    clip: Path,
+    spans: Sequence[Span],
+    names: Sequence[str],
+    folder: Path,
+    video: VideoCodec,
+    titles: Sequence[str] = (),
 ) -> list[Path]:
     """Export every shot of a clip as a film of its own, exact to the frame; replaces files there.
 
     Args:
         spans: Frames of the clip, not empty.
-        titles: One per span, for the file's title tag; empty for none.
+        names: One per span: the file's name without its suffix.
+        titles: One per span, for the file's title tag; none where empty.
 
     Raises:
         InputError, MachineError, RenderError: As :func:`stitch`; the shots before stay.
@@ -272,8 +278,8 @@ def cut_shots(
         )
     suffix = ".mov" if video.codec == "prores" else ".mp4"
     made = []
-    for number, (span, title) in enumerate(zip(spans, titles, strict=True), start=1):
-        out = folder / f"{clip.stem}-shot-{number:02d}{suffix}"
+    for span, name, title in zip(spans, names, titles or [""] * len(spans), strict=True):
+        out = folder / f"{name}{suffix}"
         metadata = FilmMetadata(tags={"title": title} if title else {})
         _cut_shot(clip, held, span, metadata, video, out)
         made.append(out)

@@ -132,7 +132,7 @@ class _Page:
         for line in self.title_lines:
             pen.text((_MARGIN, y), line, _INK, self.large)
             y += 80
-        seconds = sum(float(len(row.span) / row.fps) for row in self.rows)
+        seconds = max(float(row.span.stop / row.fps) for row in self.rows)
         counted = (_count(scenes, "scene"), _count(len(self.rows), "shot"), f"{seconds:.1f} s")
         pen.text((_MARGIN, y + 12), "Storyboard  /  " + "  /  ".join(counted), _MUTED, self.body)
 

@@ -73,6 +73,7 @@ class Networks:
         """Names of the parts in memory, wherever they lie."""
         return tuple(self._networks)
 
+    @torch.inference_mode(False)
     def use(self, part: str) -> Any:
         """The network of ``part``, ready to run on the device.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -179,10 +180,11 @@ def loaded_bytes(parts: Mapping[str, PartFiles]) -> dict[str, int]:
             continue
         key = name.removesuffix("_2")
         each = 4 if name == "vae" else 2
-        if part.form in ("gguf", "pth"):
-            size = part.bytes
-        else:
-            entries = [entry for path in part.paths for entry in read_header(path).values()]
-            size = sum(entry.elements for entry in entries) * each
+        size = part.bytes
+        # A damaged file is reported by who loads or verifies it; here its length will do.
+        with suppress(MachineError):
+            if part.form not in ("gguf", "pth"):
+                entries = [entry for path in part.paths for entry in read_header(path).values()]
+                size = sum(entry.elements for entry in entries) * each
         sizes[key] = max(size, sizes.get(key, 0))
     return sizes

@@ -14,8 +14,8 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.values import Passing, Take, Tokens
-from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.screenplay import Scene, Screenplay
 from holocine_core.script.timing import Timing, TimingProblem, resolve
 from holocine_core.script.yaml_source import Key

@@ -44,8 +44,8 @@ from holocine_core.plan.check import (
 )
 from holocine_core.plan.state import with_state
 from holocine_core.plan.values import Delivery, Plan, Request, Sampling, Take, TakeCost
-from holocine_core.script.prompt import compose
 from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.prompt import compose
 from holocine_core.script.screenplay import Adjusted, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve

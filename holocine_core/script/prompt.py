@@ -105,7 +105,7 @@ class ScenePrompt:
             per-shot`` encodes these one by one).
         caption: The global caption as it enters ``text``.
         captions: Each shot's caption as it enters ``text``.
-        shots: Each shot's caption as a person wrote it, for display.
+        shots: Each shot's caption as a person wrote it, with plain names, for display.
     """
 
     text: str
@@ -181,7 +181,8 @@ def compose(screenplay: Screenplay, scene: Scene) -> ScenePrompt:
     caption = " ".join(part for part in (style, setting, *looks) if part)
     shots = scene.shots or ()
     texts = tuple(substitute(compose_shot(shot), tags) for shot in shots)
-    return _assemble(caption, texts, tuple(shot.prompt.strip() for shot in shots))
+    shown = {name: name.replace("_", " ").capitalize() for name in names}
+    return _assemble(caption, texts, [substitute(shot.prompt, shown).strip() for shot in shots])
 
 
 def compose_shot(shot: Shot) -> str:

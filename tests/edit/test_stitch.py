@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holocine_core.edit.codecs import Codec, VideoCodec, check_video, picture_filter, video_args
+from holocine_core.edit.codecs import Codec, VideoCodec, video_args
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.process import ffmpeg_exe
@@ -359,44 +359,11 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path
         stitch(job, tmp_path / "dir.mp4")
 
 
-@pytest.mark.parametrize(
-    ("video", "size", "name"),
-    [
-        (VideoCodec(), (63, 48), "a.mp4"),
-        (VideoCodec(), (64, 47), "a.mp4"),
-        (VideoCodec(), (64, 48), "a.avi"),
-        (VideoCodec(codec="prores"), (64, 48), "a.mp4"),
-        (VideoCodec(codec="prores", crf=10), (64, 48), "a.mov"),
-        (VideoCodec(crf=52), (64, 48), "a.mp4"),
-        (VideoCodec(preset="warp"), (64, 48), "a.mp4"),
-        (VideoCodec(codec="av1", preset="medium"), (64, 48), "a.mp4"),
-    ],
-)
-def test_orders_no_codec_can_fill_are_refused(
-    video: VideoCodec, size: tuple[int, int], name: str
-) -> None:
-    with pytest.raises(InputError) as told:
-        check_video(video, size, Path(name))
-    assert told.value.hint
-
-
-def test_fitting_rounds_to_the_nearest_even_size() -> None:
-    fitted = picture_filter(VideoCodec(), (832, 480), (1920, 1080), "pad")
-    assert "scale=1872:1080" in fitted
-    assert "pad=1920:1080" in fitted
-    cropped = picture_filter(VideoCodec(), (832, 480), (1920, 1080), "crop")
-    assert "scale=1920:1108" in cropped
-    assert "crop=1920:1080" in cropped
-    same = picture_filter(VideoCodec(), (832, 480), (1664, 960))
-    assert "scale=1664:960" in same
-    assert "pad" not in same
-
-
 def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
     source = clip(tmp_path / "ball.mp4", counting(20)).path
     spans, titles = [Span(0, 5), Span(5, 20)], ["One; wide", ""]
-    made = cut_shots(source, spans, titles, tmp_path / "shots", FAST)
-    assert [path.name for path in made] == [f"ball-shot-0{n}.mp4" for n in (1, 2)]
+    made = cut_shots(source, spans, ["one", "two"], tmp_path / "shots", FAST, titles)
+    assert [path.name for path in made] == ["one.mp4", "two.mp4"]
     assert sorted((tmp_path / "shots").iterdir()) == made
     for path, span, title in zip(made, spans, titles, strict=True):
         np.testing.assert_allclose(levels(path)[:, 1], 8 * np.arange(span.start, span.stop), atol=2)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from checkpoints import write_release
 
 from holocine_core.model.tiny import write_tiny
@@ -21,8 +20,3 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small release tree with the full-attention variant. Read only: copy it to change it."""
     return write_release(tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture(autouse=True)
-def _few_threads() -> None:
-    torch.set_num_threads(2)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import WAN, write_experts
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import MachineError
@@ -195,7 +196,7 @@ class TestPull:
     ) -> None:
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: usage(10, 0, 2**30))
-        with pytest.raises(MachineError, match="are to be fetched and 1.1 GB are free"):
+        with pytest.raises(MachineError, match=r"are to be fetched and 1\.1 GB are free"):
             pull(FULL, models, accept_licence=True, hub=hub)
         assert hub.fetched == []
 
@@ -279,15 +280,16 @@ class Server(BaseHTTPRequestHandler):
     """As much of the hub's web interface as fetching uses, for one repository at one commit."""
 
     files: dict[str, bytes]
-    fail_with = 0
+    fail_with: tuple[int, str] = (0, "")
+    """A status and the hub's own code for the reason."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
         name = self.path.split("?")[0]
-        if self.fail_with:
-            self.answer(b"{}", code=self.fail_with)
+        if self.fail_with[0]:
+            self.answer(b"{}", code=self.fail_with[0])
         elif name.startswith("/api/models/one/model/tree/"):
             self.answer(json.dumps([self.entry(path) for path in self.files]).encode())
         elif name.startswith("/api/models/one/model"):
@@ -316,6 +318,7 @@ class Server(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Error-Code", self.fail_with[1])
         self.send_header("ETag", f'"{etag}"')
         self.end_headers()
         if self.command == "GET":
@@ -329,7 +332,7 @@ class Server(BaseHTTPRequestHandler):
 def server() -> Iterator[tuple[str, type[Server]]]:
     handler = type("Handler", (Server,), {"files": {}})
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{httpd.server_port}", handler
     httpd.shutdown()
@@ -337,6 +340,10 @@ def server() -> Iterator[tuple[str, type[Server]]]:
 
 
 class TestHuggingFaceHub:
+    @pytest.fixture(autouse=True)
+    def _online(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
     SPEC = replace(
         FULL,
         sources=(
@@ -369,20 +376,33 @@ class TestHuggingFaceHub:
         assert (out.out, out.err) == ("", "")
 
     @pytest.mark.parametrize(
-        ("code", "says"), [(404, "does not know"), (500, "can not be fetched")]
+        ("code", "reason", "says"),
+        [
+            (404, "RepoNotFound", "does not know"),
+            (404, "RevisionNotFound", "does not know"),
+            (403, "GatedRepo", "accepted its terms"),
+            (500, "", "can not be fetched"),
+        ],
     )
     def test_a_hub_that_refuses_is_a_machine_error(
-        self, code: int, says: str, server: tuple[str, type[Server]], models: Path
+        self, code: int, reason: str, says: str, server: tuple[str, type[Server]], models: Path
     ) -> None:
         address, handler = server
-        handler.fail_with = code
+        handler.fail_with = (code, reason)
         with pytest.raises(MachineError, match=says) as raised:
             pull(self.SPEC, models, accept_licence=True, hub=HuggingFaceHub(address))
         assert raised.value.hint
 
     def test_no_network_is_a_machine_error(self, models: Path) -> None:
+        hub = HuggingFaceHub("http://127.0.0.1:9")
         with pytest.raises(MachineError, match="one/model can not be fetched") as raised:
-            hub = HuggingFaceHub("http://127.0.0.1:9")
             pull(self.SPEC, models, accept_licence=True, hub=hub)
         assert "connection" in raised.value.hint
         assert not models.exists()
+
+    def test_offline_mode_is_a_machine_error(
+        self, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(MachineError, match="HF_HUB_OFFLINE is set"):
+            pull(self.SPEC, models, accept_licence=True, hub=HuggingFaceHub())

@@ -31,16 +31,17 @@ def placed(
     )
 
 
-def run(network: nn.Module, precision: Precision = "float32") -> Tensor:
+def run(network: nn.Module, precision: Precision = "float32", device: str = "cpu") -> Tensor:
     """A velocity of the tiny model."""
     dtype: torch.dtype = getattr(torch, precision)
     make = torch.Generator().manual_seed(5)
     config = network.config
-    latents = torch.randn(1, config.in_channels, 3, 6, 10, generator=make).to(dtype)
-    context = torch.randn(1, 20, config.text_dim, generator=make).to(dtype)
+    latents = torch.randn(1, config.in_channels, 3, 6, 10, generator=make).to(device, dtype)
+    context = torch.randn(1, 20, config.text_dim, generator=make).to(device, dtype)
+    timestep = torch.tensor([731.0], device=device)
     with torch.inference_mode():
-        out: Tensor = network(latents, torch.tensor([731.0]), context, return_dict=False)[0]
-    return out.float()
+        out: Tensor = network(latents, timestep, context, return_dict=False)[0]
+    return out.float().cpu()
 
 
 def distance(given: Tensor, wanted: Tensor) -> float:
@@ -105,6 +106,16 @@ class TestUse:
         networks.use("transformer")
         assert networks.loaded == ("transformer",)
         assert networks.use("text_encoder") is not first
+
+    def test_loading_inside_inference_mode_leaves_ordinary_weights(
+        self, tiny: Path, device: None
+    ) -> None:
+        networks = Networks(find_model(str(tiny)), placed("swap"))
+        with torch.inference_mode():
+            high = networks.use("transformer")
+            networks.use("transformer_2")
+        assert not any(parameter.is_inference() for parameter in high.parameters())
+        run(networks.use("transformer"))
 
     def test_release_forgets(self, tiny: Path) -> None:
         networks = Networks(find_model(str(tiny)), placed("resident"))
@@ -239,3 +250,17 @@ def write_pipeline(root: Path, transformer: nn.Module) -> None:
     write_tiny(root, shape=NetworkShape(layers=2, width=48, heads=2, ffn=96, text_width=64))
     for part in TRANSFORMERS:
         transformer.save_pretrained(root / part)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("strategy", ["resident", "swap", "fp8", "group"])
+def test_a_gpu_computes_what_the_cpu_computes(strategy: Strategy, tmp_path: Path) -> None:
+    write_pipeline(tmp_path, random_transformer(in_channels=16, out_channels=16))
+    located = find_model(str(tmp_path))
+    wanted = run(Networks(located, placed("resident")).use("transformer"))
+    networks = Networks(located, placed(strategy, "bfloat16", "cuda"))
+    for part in (*TRANSFORMERS, "transformer"):
+        given = run(networks.use(part), "bfloat16", "cuda")
+        assert distance(given, wanted) < 0.05
+    networks.evict_all()
+    assert torch.cuda.memory_allocated() < 2**20

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from holocine_core import film as film_room
 from holocine_core import render as rendering
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
@@ -143,6 +144,20 @@ def test_a_lost_clip_is_decoded_again_without_denoising(
     assert film_bytes(out) == before
 
 
+def test_a_kill_between_film_and_sidecar_is_healed(
+    whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "film.mp4"
+    fails_once(monkeypatch, film_room, "write_json", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        render_film(whole[0], out)
+    assert out.exists()
+    assert not sidecar_path(out).exists()
+    assert render_film(whole[0], out).up_to_date
+    assert sidecar_path(out).exists()
+    assert film_bytes(out) == film_bytes(whole[1])
+
+
 def test_another_film_is_never_overwritten(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "film.mp4"
     out.write_bytes(b"somebody's wedding")
@@ -185,7 +200,9 @@ def test_a_broken_ffmpeg_is_found_before_the_work(
     assert listener.of(StepDone) == []
 
 
-def fails_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception) -> None:
+def fails_once(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: BaseException
+) -> None:
     """The next call of a function raises; later ones work."""
     real: Callable[..., Any] = getattr(owner, name)
     waiting = [error]
