@@ -222,7 +222,7 @@ def _render(
 ) -> None:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
     from holocine_cli.produce import Extras, produce
-    from holocine_core.film import refuse_to_overwrite
+    from holocine_core.film import preflight, refuse_to_overwrite
     from holocine_core.production import plan_film
 
     batch = Batch(session, jobs)
@@ -232,6 +232,8 @@ def _render(
     def make_plan(job: Job) -> None:
         plans[job.screenplay] = plan_film(job.screenplay, job.film, settings)
         refuse_to_overwrite(plans[job.screenplay], force=force)
+        if len(jobs) > 1:  # A single film's render does so itself, a second later.
+            preflight(plans[job.screenplay])
 
     batch.each(make_plan)
     batch.each(lambda job: produce(session, plans[job.screenplay], extras, job.record))

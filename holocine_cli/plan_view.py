@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.contract import problem_record
@@ -29,12 +30,17 @@ class Target:
 
 def target(plan: Plan, *, force: bool) -> Target:
     """Look at ``plan.out``; nothing is changed."""
-    if not plan.out.exists():
-        return Target("new", "not there yet")
+    from holocine_core.edit.codecs import VideoCodec, check_video
     from holocine_core.errors import InputError
-    from holocine_core.film import finished_film, refuse_to_overwrite
 
+    delivery = plan.delivery
+    video = VideoCodec(codec=delivery.codec, crf=delivery.quality)
     try:
+        check_video(video, (delivery.width, delivery.height), plan.out)
+        if not plan.out.exists():
+            return Target("new", "not there yet")
+        from holocine_core.film import finished_film, refuse_to_overwrite
+
         refuse_to_overwrite(plan, force=force)
     except InputError as error:
         return Target("refused", f"render would refuse: {error.message}; {error.hint}")
@@ -51,6 +57,9 @@ def plan_text(plan: Plan, force: bool, paint: Paint) -> str:
     lines = [paint(plan.title, bold=True), ""]
     lines += columns([(paint(name, dim=True), text) for name, text in _facts(plan, force, paint)])
     lines += ["", *_takes_table(plan, paint), "", f"  {_summary(plan)}"]
+    for hint, obstacles in groupby(plan.obstacles, key=lambda obstacle: obstacle.hint):
+        lines += [f"  {paint('but', 'red', bold=True)}: {one.message}" for one in obstacles]
+        lines += [f"    hint: {hint}"] if hint else []
     return "\n".join(lines)
 
 
@@ -188,6 +197,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
         },
         "to_shoot": plan.to_shoot,
         "takes": [planned_take(take) for take in plan.takes],
+        "obstacles": [problem_record(problem) for problem in plan.obstacles],
         "warnings": [problem_record(problem) for problem in plan.warnings],
     }
 

@@ -13,7 +13,7 @@ from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
 from holocine_cli.layout import clock, counted
 from holocine_cli.session import begin
-from holocine_core.errors import InputError, MachineError, Problem
+from holocine_core.errors import InputError, Problem
 from holocine_core.vault import read_json
 
 SCHEMA_FILE = "holocine.schema.json"
@@ -90,10 +90,8 @@ def check(
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_core.production import Options, plan_film
 
-    # Whether the film fits this machine's memory is not the screenplay's fault; `plan` tells it.
-    settings = Options(model=model, models_dir=models_dir, device="cpu", memory="resident")
+    settings = Options(model=model, models_dir=models_dir, device="cpu")
     problems: list[Problem] = []
-    machine: list[MachineError] = []
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
     for path in screenplays:
@@ -104,9 +102,6 @@ def check(
         except InputError as error:
             problems += error.problems
             record["problems"] = [problem_record(problem) for problem in error.problems]
-            continue
-        except MachineError as error:
-            machine.append(error)
             continue
         frames = sum(take.timeline.frames for take in plan.takes)
         shots = sum(take.timeline.shots for take in plan.takes)
@@ -121,8 +116,6 @@ def check(
             session.console.warn(warning)
     if problems:
         raise InputError.of(problems)
-    if machine:
-        raise machine[0]
 
 
 def schema(

@@ -276,8 +276,8 @@ def film_key(plan: Plan) -> str:
 def finished_film(plan: Plan) -> Film | None:
     """The film, if this very plan made the file at ``plan.out``.
 
-    A film gets its name whole, with its key inside. Where its sidecar is missing (a render was
-    killed between the two) it is written again.
+    A film gets its name whole, with its key inside: it counts without its sidecar too, which a
+    render that was killed between the two has not written.
     """
     if not plan.out.is_file():
         return None
@@ -299,9 +299,14 @@ def finished_film(plan: Plan) -> Film | None:
             return None
     except InputError:
         return None  # No film at all, whatever it is: not ours.
-    found = probe(plan.out)
-    _write_sidecar(plan, found)
-    return _film(plan, found, up_to_date=True)
+    return _film(plan, probe(plan.out), up_to_date=True)
+
+
+def complete_sidecar(plan: Plan) -> None:
+    """Write a finished film's sidecar where a killed render left it without one."""
+    sidecar = read_json(sidecar_path(plan.out))
+    if sidecar is None or sidecar.get("key") != film_key(plan):
+        _write_sidecar(plan, probe(plan.out))
 
 
 def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:

@@ -19,7 +19,14 @@ from holocine_core.events import (
     TakeStarted,
     ignore,
 )
-from holocine_core.film import Film, cut_film, finished_film, preflight, refuse_to_overwrite
+from holocine_core.film import (
+    Film,
+    complete_sidecar,
+    cut_film,
+    finished_film,
+    preflight,
+    refuse_to_overwrite,
+)
 from holocine_core.journal import journal
 from holocine_core.plan.values import Plan, Take
 from holocine_core.vault import Vault
@@ -77,6 +84,8 @@ def render(
             studio = _Studio(plan, vault, emit, should_stop, open_generator or _open_generator)
             studio.shoot_all()
             film = cut_film(plan, vault, emit)
+        else:
+            complete_sidecar(plan)
         seconds = time.monotonic() - started
         emit(
             FilmDone(

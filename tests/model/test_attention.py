@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -166,11 +167,12 @@ def test_full_and_open_is_diffusers_own_network() -> None:
     torch.testing.assert_close(run(network), stock, atol=1e-6, rtol=1e-5)
 
 
-def test_checkpointing_gives_the_same_gradients() -> None:
+@pytest.mark.parametrize("layout", [LAYOUT, replace(LAYOUT, sparse=False)], ids=["sparse", "full"])
+def test_checkpointing_gives_the_same_gradients(layout: ShotLayout) -> None:
     network = tiny()
     context = ShotContext()
     install(network, context)
-    context.layout = LAYOUT
+    context.layout = layout
     grads = []
     for checkpointed in (False, True):
         network.train()
