@@ -189,7 +189,7 @@ MODELS: Mapping[str, ModelSpec] = {
                 "final": Quality(width=112, height=64, steps=30, guidance=3.0, shift=5.0),
             },
             licence="Apache-2.0",
-            weight_bytes={"text_encoder": 200_000, "transformer": 250_000, "vae": 60_000},
+            weight_bytes={"text_encoder": 109_440, "transformer": 174_752, "vae": 150_388},
             embedded="nano",
             note=(
                 "nano's weights are random for now: its films prove the pipeline, "

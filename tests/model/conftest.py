@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from checkpoints import write_release
 
 from holocine_core.model.tiny import write_tiny
+from tests.model.checkpoints import write_release
 
 
 @pytest.fixture(scope="session")

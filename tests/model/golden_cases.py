@@ -111,5 +111,3 @@ def error(key: str, output: str, network: Loaded) -> float:
         )[0]
     expected = TENSORS[f"{key}.{output}"]
     return float((got - expected).norm() / expected.norm())
-
-

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from checkpoints import WAN, write_experts
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
@@ -26,6 +25,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.lock import LOCK_NAME, read_lock
 from holocine_core.model.spec import MODELS, WAN_COMPONENTS
 from holocine_core.model.verify import FileCheck, verify
+from tests.model.checkpoints import WAN, write_experts
 
 FULL = MODELS["holocine-14b-full"]
 HOLOCINE = "hlwang06/HoloCine"

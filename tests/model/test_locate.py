@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import ORIGINAL_WAN, WAN, golden_state, write_experts
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError, MachineError
@@ -22,6 +21,7 @@ from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.locate import find_model, load_tokenizer, models_folder
 from holocine_core.model.parts import PARTS
 from holocine_core.model.spec import MODELS
+from tests.model.checkpoints import ORIGINAL_WAN, WAN, golden_state, write_experts
 
 FULL = MODELS["holocine-14b-full"]
 

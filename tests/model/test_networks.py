@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import original_transformer, random_transformer, write_gguf
 from torch import Tensor, nn
 
 from holocine_core.errors import MachineError
@@ -19,6 +18,7 @@ from holocine_core.model.networks import Networks
 from holocine_core.model.placement import Placement, Precision, Strategy
 from holocine_core.model.spec import NetworkShape
 from holocine_core.model.tiny import write_tiny
+from tests.model.checkpoints import original_transformer, random_transformer, write_gguf
 
 TRANSFORMERS = ("transformer", "transformer_2")
 

@@ -10,15 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import (
-    GOLDEN,
-    golden_config,
-    golden_state,
-    original_transformer,
-    original_vae,
-    random_transformer,
-    write_gguf,
-)
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -29,6 +20,15 @@ from holocine_core.errors import HolocineError, InputError, MachineError
 from holocine_core.model.locate import find_model
 from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import check_structure, load_part
+from tests.model.checkpoints import (
+    GOLDEN,
+    golden_config,
+    golden_state,
+    original_transformer,
+    original_vae,
+    random_transformer,
+    write_gguf,
+)
 
 
 def original(folder: Path, state: dict[str, Tensor], config: object = None) -> PartFiles:
