@@ -74,7 +74,7 @@ def root(
     session.debug = debug
     session.command = ctx.invoked_subcommand or ""
     if ctx.invoked_subcommand is None:
-        ctx.get_help()  # Typer's rich help prints itself.
+        typer.echo(ctx.get_help())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

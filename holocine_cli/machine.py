@@ -39,7 +39,7 @@ def models_root(ctx: typer.Context) -> None:
     holocine models pull holocine-14b-sparse --accept-licence
     """
     if ctx.invoked_subcommand is None:
-        ctx.get_help()
+        typer.echo(ctx.get_help())
 
 
 @models.command("list")

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from holocine_core.errors import RenderError
+from holocine_core.plan.values import Take
+from holocine_core.shoot.generator import Generator
 from tests.cli.conftest import Holocine, write_scene
+
+TWO_SCENES = """
+    size: 32x32
+    profiles: {standard: {steps: 2, guidance: 1}}
+    scenes:
+      - {id: good, shots: [A lamp.], frames: 5}
+      - {id: bad, shots: [A candle.], frames: 5}
+"""
 
 
 def test_0_a_film_and_its_path(holocine: Holocine, scene: Path) -> None:
     answer = holocine("render", scene, "-o", "film.mp4")
     assert (answer.exit_code, answer.stdout) == (0, "film.mp4\n")
     assert Path("film.mp4").stat().st_size > 0
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("[1/1] scene-1: ")]
+    assert len(lines) == 1, "a line per take away from terminals"
+    assert "2 shots, 13 frames" in lines[0]
+    assert "\x1b" not in answer.stderr
 
 
 def test_0_also_when_nothing_is_to_do(holocine: Holocine, in_made: Path) -> None:
@@ -83,26 +97,17 @@ def test_3_a_model_that_is_not_here(holocine: Holocine, scene: Path) -> None:
 
 
 def test_4_some_takes_failed_and_the_others_are_kept(
-    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+    holocine: Holocine, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = """
-        size: 32x32
-        profiles: {standard: {steps: 2, guidance: 1}}
-        scenes:
-          - {id: good, shots: [A lamp.], frames: 5}
-          - {id: bad, shots: [A candle.], frames: 5}
-    """
-    path = write_scene("two.yaml", text="\n".join(line[8:] for line in text.splitlines()))
+    path = write(TWO_SCENES, "two.yaml")
+    original = Generator.denoise
+
+    def denoise(self: Generator, take: Take, *more: Any) -> Any:
+        if take.scene == "bad":
+            raise RenderError("the latents stopped being finite", hint="try another seed")
+        return original(self, take, *more)
+
     with monkeypatch.context() as broken:
-        from holocine_core.shoot.generator import Generator
-
-        original = Generator.denoise
-
-        def denoise(self: Generator, take: object, *more: object) -> object:
-            if take.scene == "bad":  # type: ignore[attr-defined]
-                raise RenderError("the latents stopped being finite", hint="try another seed")
-            return original(self, take, *more)  # type: ignore[arg-type]
-
         broken.setattr(Generator, "denoise", denoise)
         answer = holocine("render", path, "--json")
     assert answer.exit_code == 4
@@ -161,7 +166,8 @@ def test_4_where_one_film_of_two_fails(holocine: Holocine, scene: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "code"), [(("input", "input"), 2), (("machine", "machine"), 3), (("input", "machine"), 4)]
+    ("kinds", "code"),
+    [(("input", "input"), 2), (("machine", "machine"), 3), (("input", "machine"), 4)],
 )
 def test_the_common_code_where_all_films_fail(
     holocine: Holocine, kinds: tuple[str, str], code: int
@@ -199,4 +205,4 @@ def test_one_films_options_do_not_fit_several(
     other = write_scene("other.yaml")
     answer = holocine("render", scene, other, *words)
     assert answer.exit_code == 2
-    assert json.dumps(words[0])[1:-1].lstrip("-o") in answer.stderr
+    assert words[0].removeprefix("-o") in answer.stderr

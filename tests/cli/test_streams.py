@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from holocine_cli.app import main
+from holocine_cli.console import Console
+from holocine_cli.progress import reporting
+from holocine_core.events import StepDone, TakeStarted
+from holocine_core.production import plan_film
 from tests.cli.conftest import Holocine, Terminal, write_scene
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,15 +70,6 @@ def test_json_is_one_document_on_failure(holocine: Holocine, words: list[str], k
     assert f"error: {error['message']}" in answer.stderr
 
 
-def test_progress_is_a_line_per_take_away_from_terminals(holocine: Holocine, scene: Path) -> None:
-    answer = holocine("render", scene)
-    assert answer.stdout == "room.mp4\n"
-    lines = [line for line in answer.stderr.splitlines() if line.startswith("[1/1] scene-1: ")]
-    assert len(lines) == 1
-    assert "2 shots, 13 frames" in lines[0]
-    assert "\x1b" not in answer.stderr
-
-
 def test_quiet_drops_information_and_twice_warnings(holocine: Holocine, in_made: Path) -> None:
     loud = holocine("render", "room.yaml")
     quiet = holocine("render", "room.yaml", "-q")
@@ -91,44 +87,51 @@ def test_verbose_tells_every_step(holocine: Holocine, scene: Path) -> None:
     assert "loaded transformer" in told
 
 
-@pytest.fixture
-def terminal(holocine: Holocine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs with stderr as a terminal; returns what it showed."""
-
-    def run(*words: object) -> str:
-        screen = Terminal()
-        with monkeypatch.context() as shown:
-            shown.setattr(sys, "stderr", screen)
-            main([str(word) for word in words])
-        return screen.getvalue()
-
-    return run
-
-
 def test_a_terminal_gets_bars_and_colours(
-    terminal: Callable[..., str], scene: Path, monkeypatch: pytest.MonkeyPatch
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR")
-    shown = terminal("render", scene)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(["render", str(scene)]) == 0
+    shown = sys.stderr.getvalue()
     assert COLOR.search(shown)
     assert "take 1/1" in shown
-    assert shown.rstrip().endswith("\x1b[2K") or "\x1b[?25h" in shown, "the cursor is back"
+    assert shown.count("\x1b[?25h") == shown.count("\x1b[?25l") > 0, "the cursor is back"
 
 
-def test_no_color_keeps_the_bars_and_drops_the_colours(
-    terminal: Callable[..., str], scene: Path
+@pytest.fixture
+def shown(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Console], str]:
+    """What a console shows of two steps on a terminal."""
+
+    def show(console: Console) -> str:
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with reporting(plan_film(scene), console) as reporter:
+            reporter(TakeStarted(scene="scene-1", state="new", step=0, steps=6))
+            for step in (1, 2):
+                reporter(StepDone(scene="scene-1", step=step, steps=6, seconds=1.5))
+            time.sleep(0.3)
+        return str(sys.stderr.getvalue())
+
+    return show
+
+
+def test_no_color_keeps_the_bars_and_drops_the_colours(shown: Callable[[Console], str]) -> None:
+    text = shown(Console())
+    assert "step 2/6" in text
+    assert "over 0:06 left" in text
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-8]|4[0-8]|9[0-7])[0-9;]*m", text)
+
+
+@pytest.mark.parametrize("console", [Console(quiet=1), Console(verbose=True)], ids=["q", "v"])
+def test_quiet_and_verbose_have_no_bars(shown: Callable[[Console], str], console: Console) -> None:
+    assert "step 2/6" not in shown(console)
+
+
+def test_dumb_terminals_have_no_bars(
+    shown: Callable[[Console], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = terminal("render", scene)
-    assert "take 1/1" in shown
-    colors = {code for code in COLOR.findall(shown) if re.search(r"3[0-7]|38|4[0-7]|48", code)}
-    assert not colors
-
-
-@pytest.mark.parametrize("flag", ["-q", "-v"])
-def test_quiet_and_verbose_have_no_bars(
-    terminal: Callable[..., str], scene: Path, flag: str
-) -> None:
-    assert "take 1/1" not in terminal("render", scene, flag)
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in shown(Console())
 
 
 def test_errors_are_three_lines(holocine: Holocine) -> None:

@@ -1,0 +1,81 @@
+"""The installed script and the process around it: what only a process of its own can show."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Holocine, write_scene
+
+SCRIPT = Path(sys.executable).with_name("holocine")
+HEAVY = ("torch", "diffusers", "transformers", "moviepy")
+
+
+def test_the_script_is_installed_and_runs(in_made: Path) -> None:
+    done = subprocess.run([SCRIPT, "check", "room.yaml"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "room.yaml: ok (1 scene, 2 shots, 0:01)\n")
+
+
+def test_a_reader_that_leaves_is_no_error(in_made: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    for words in (["plan", "room.yaml"], ["--help"], ["inspect", "room.mp4", "--extract", "-"]):
+        done = subprocess.run([SCRIPT, *words], stdout=writing, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "rror" not in done.stderr
+    os.close(writing)
+
+
+def test_torch_stays_asleep_until_something_is_shot(in_made: Path) -> None:
+    code = f"""
+import sys
+from holocine_cli.app import main
+for words in (["--help"], ["check", "room.yaml"], ["plan", "room.yaml", "--json"],
+              ["inspect", "room.mp4"], ["models", "list"], ["render", "room.yaml"]):
+    assert main(words) == 0, words
+    assert not set({HEAVY!r}) & set(sys.modules), words
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+SLOW = """
+import signal, time
+from holocine_cli.signals import stoppable
+told = lambda number: print("first", number, flush=True)
+last = lambda: print("last", flush=True)
+with stoppable(told, last) as should_stop:
+    print("ready", flush=True)
+    time.sleep(30) if {blocked} else None
+    while not should_stop():
+        time.sleep(0.01)
+    print("stopping", flush=True)
+    time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(number: int) -> None:
+    code = SLOW.format(blocked=False)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == f"first {int(number)}\n"
+        assert process.stdout.readline() == "stopping\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "last\n"
+        assert process.wait(5) == 128 + number
+
+
+def test_signals_outside_a_render_are_left_alone(holocine: Holocine) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    holocine("check", write_scene("room.yaml"))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
