@@ -140,7 +140,7 @@ def _usage_error(session: Session, error: typer.TyperException) -> InputError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
     session.command = path.removeprefix(PROGRAM).strip()
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     return InputError(message, hint=f"{path} --help")
 
 

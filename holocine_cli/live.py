@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from holocine_cli.console import discard
@@ -66,6 +67,7 @@ class _Display:
             transient=True,
             expand=True,
             refresh_per_second=8,
+            redirect_stdout=False,
         )
 
     def __enter__(self) -> Self:
@@ -114,7 +116,7 @@ class Live(_Display):
         super().__init__(
             TextColumn("  {task.description}", style="bold"),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
-            _Told(),
+            _Told(table_column=Column(no_wrap=True)),
         )
         self._take = self._progress.add_task("", total=None, told="")
         self._film = self._progress.add_task("film", total=None, told="")
@@ -135,7 +137,7 @@ class Live(_Display):
             told="  ".join(told),
         )
         whole = [f"take {min(now.done + 1, now.takes)}/{now.takes}"]
-        if now.left is not None:
+        if now.left is not None and (now.left_is_whole or now.left >= 1):
             least = "" if now.left_is_whole else "over "
             whole.append(f"{least}{clock(now.left)} left")
         if now.peak_bytes:

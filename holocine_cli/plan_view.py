@@ -105,18 +105,25 @@ def _picture(plan: Plan) -> str:
 
 
 def _takes_table(plan: Plan, paint: Paint) -> list[str]:
-    head = ("scene", "shots", "frames", "seconds", "cuts", "tokens", "seed", "work", "memory")
+    head = ("scene", "shots", "frames", "seconds", "cuts", "tokens", "seed")
     rows = [[paint(name, dim=True) for name in head]]
     rows += [_take_cells(take, paint) for take in plan.takes]
-    lines = columns(rows, right=frozenset({1, 2, 3, 5, 6, 7, 8}))
+    lines = columns(rows, right=frozenset({1, 2, 3, 5, 6}))
     page, at = lines[:1], 1
     for take, cells in zip(plan.takes, rows[1:], strict=True):
         height = max(cell.count("\n") + 1 for cell in cells)
         page += lines[at : at + height]
         at += height
         state = paint(take.state, STATE_COLORS[take.state], bold=True)
-        page.append(f"    {state}: {take.reason}")
+        page.append(f"    {state}: {take.reason}{_cost(take)}")
     return page
+
+
+def _cost(take: Take) -> str:
+    if take.state == "reuse":
+        return ""
+    beside = memory(max(take.cost.activation_bytes, take.cost.decode_bytes))
+    return f" ({scaled(take.cost.flops, 'FLOP')}, {beside} beside the weights)"
 
 
 def _take_cells(take: Take, paint: Paint) -> list[str]:
@@ -130,8 +137,6 @@ def _take_cells(take: Take, paint: Paint) -> list[str]:
         wrapped(cuts, CUTS_WIDTH) if cuts else "-",
         f"{'' if tokens.exact else '~'}{tokens.count}/{tokens.limit}",
         str(take.seed),
-        scaled(take.cost.flops, "FLOP"),
-        memory(max(take.cost.activation_bytes, take.cost.decode_bytes)),
     ]
 
 

@@ -52,7 +52,7 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
             with stoppable(lambda number: _asked(session, number), _last_words) as should_stop:
                 film = render(plan, reporter, force=extras.force, should_stop=should_stop)
         except Interrupted as stopped:
-            place = f", {reporter.place}" if reporter.place else ""
+            place = f": {reporter.place}" if reporter.place else ""
             raise Interrupted(
                 f"everything finished so far is kept{place}", hint=f"go on with: {session.line}"
             ) from stopped
@@ -120,5 +120,7 @@ def _asked(session: Session, number: int) -> None:
 
 
 def _last_words() -> None:
-    if moves(sys.stderr):
-        write(sys.stderr, SHOW_CURSOR + "\n")
+    """Leave the terminal usable; a live display holds ``sys.stderr`` itself."""
+    stream = sys.__stderr__
+    if stream is not None and moves(stream):
+        write(stream, f"\n{SHOW_CURSOR}")

@@ -14,8 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
@@ -31,6 +29,7 @@ from holocine_core.edit.stitch import (
 )
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, ignore
+from holocine_core.model.lock import read_lock
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
 from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
@@ -188,6 +187,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
             "files": dict(plan.model.identity()),
+            "revisions": _revisions(plan),
         },
         "lora": [
             {"file": lora.path.name, "weight": lora.weight, "expert": lora.expert}
@@ -197,6 +197,13 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }
+
+
+def _revisions(plan: Plan) -> dict[str, str]:
+    """Commit of every repository the model was fetched from, by the models folder's lock."""
+    lock = read_lock(plan.model.folder)
+    repos = sorted(source.repo for source in plan.model.spec.sources)
+    return {repo: lock[repo].revision for repo in repos if repo in lock}
 
 
 def take_record(take: Take) -> dict[str, Any]:
@@ -345,6 +352,8 @@ def preflight(plan: Plan) -> None:
 
 def _try_ffmpeg(plan: Plan) -> None:
     """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
+    import numpy as np
+
     trial = plan.work / f".trial.{os.getpid()}.mp4"
     black = np.zeros((1, 16, 16, 3), np.uint8)
     try:

@@ -7,25 +7,25 @@ print(film.path, film.seconds)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from holocine_core.edit.codecs import VideoCodec
-from holocine_core.edit.ffmpeg import read_frames
-from holocine_core.edit.stitch import cut_shots, scene_starts
-from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.events import Emit, ignore
-from holocine_core.film import Film, stitch_job
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.plan.make import make_plan
 from holocine_core.plan.values import Plan, Request
-from holocine_core.render import Stop, never, render
 from holocine_core.script.reader import read
 from holocine_core.script.timeline import Span
 from holocine_core.vault import Vault
+
+# Checking and planning need none of the cutting room; what does imports it when it is called.
+if TYPE_CHECKING:
+    from holocine_core.edit.ffmpeg import Frames
+    from holocine_core.edit.storyboard import StoryboardRow
+    from holocine_core.film import Film
+    from holocine_core.render import Stop
 
 WORK = ".holocine"
 """Name of the folder of work folders beside a film."""
@@ -83,60 +83,68 @@ def render_film(
     *,
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = never,
+    should_stop: Stop = lambda: False,
 ) -> Film:
     """Plan and render a film; arguments as :func:`plan_film` and ``render``."""
+    from holocine_core.render import render
+
     plan = plan_film(screenplay, out, options)
     return render(plan, emit, force=force, should_stop=should_stop)
 
 
 def draw_storyboard(plan: Plan, out: Path) -> Path:
     """A storyboard of a rendered plan: a row per shot with its first, middle and last frame."""
-    rows = [row for take_rows in _rows(plan) for row in take_rows]
-    storyboard(rows, out, plan.title)
+    from holocine_core.edit.storyboard import storyboard
+
+    storyboard(list(_rows(plan)), out, plan.title)
     return out
 
 
-def _rows(plan: Plan) -> Any:
+def _rows(plan: Plan) -> Iterator[StoryboardRow]:
+    from holocine_core.edit.stitch import scene_starts
+    from holocine_core.edit.storyboard import StoryboardRow
+    from holocine_core.film import stitch_job
+
     vault = Vault(plan.work)
     starts = scene_starts(stitch_job(plan, vault))
     for take, start in zip(plan.takes, starts, strict=True):
-        clip = vault.path("clips", take.clip_key)
         spans = take.timeline.shot_spans
         wanted = {at for span in spans for at in _looks(span)}
-        frames = _pick(clip, wanted)
-        yield [
-            StoryboardRow(
+        frames = _pick(vault.path("clips", take.clip_key), wanted)
+        for i, span in enumerate(spans):
+            first, middle, last = (frames[at] for at in _looks(span))
+            yield StoryboardRow(
                 scene=take.scene,
                 shot=i + 1,
                 prompt=take.prompt.shots[i],
                 span=Span(start + span.start, start + span.stop),
                 fps=plan.fps,
-                first=frames[span.start],
-                middle=frames[span.start + len(span) // 2],
-                last=frames[span.stop - 1],
+                first=first,
+                middle=middle,
+                last=last,
             )
-            for i, span in enumerate(spans)
-        ]
 
 
 def _looks(span: Span) -> tuple[int, int, int]:
     return span.start, span.start + len(span) // 2, span.stop - 1
 
 
-def _pick(clip: Path, wanted: set[int]) -> dict[int, np.ndarray[Any, np.dtype[np.uint8]]]:
-    found: dict[int, np.ndarray[Any, np.dtype[np.uint8]]] = {}
+def _pick(clip: Path, wanted: set[int]) -> dict[int, Frames]:
+    from holocine_core.edit.ffmpeg import read_frames
+
+    found: dict[int, Frames] = {}
     at = 0
     for chunk in read_frames(clip):
-        for frame in chunk:
-            if at in wanted:
-                found[at] = frame.copy()
-            at += 1
+        found |= {at + i: frame.copy() for i, frame in enumerate(chunk) if at + i in wanted}
+        at += len(chunk)
     return found
 
 
 def export_shots(plan: Plan, folder: Path) -> list[Path]:
     """Write every shot of a rendered plan as a clip of its own, frame-exact."""
+    from holocine_core.edit.codecs import VideoCodec
+    from holocine_core.edit.stitch import cut_shots
+
     vault = Vault(plan.work)
     video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
     written: list[Path] = []

@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "plan": {"errors", "script", "model", "vault"},
     "shoot": {"errors", "events", "script", "model", "plan"},
     "edit": {"errors", "events", "script"},
-    "film": {"errors", "events", "script", "plan", "edit", "vault"},
+    "film": {"errors", "events", "script", "model", "plan", "edit", "vault"},
     "render": {"errors", "events", "plan", "film", "journal", "vault", "edit", "shoot"},
     "production": {
         "events", "script", "model", "plan", "film", "render", "vault", "edit",

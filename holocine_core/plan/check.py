@@ -175,6 +175,12 @@ def warnings(
 ) -> Iterator[Problem]:
     if spec.note:
         yield Problem(spec.note)
+    if not all(take.tokens.exact for take in takes):
+        yield Problem(
+            f"the tokenizer of {spec.name} is not here: prompts are counted in words, "
+            "which are never more than its tokens",
+            hint=f"holocine models pull {spec.name}",
+        )
     for take in takes:
         if take.timeline.frames > spec.max_frames:
             yield manuscript.problem(
@@ -182,13 +188,6 @@ def warnings(
                 f"scene '{take.scene}' has {take.timeline.frames} frames; "
                 f"{spec.name} was trained on {spec.max_frames} at most",
                 "longer scenes may lose their look; split it to be safe",
-            )
-        if not take.tokens.exact:
-            yield manuscript.problem(
-                ("scenes", take.index),
-                f"scene '{take.scene}' has at least {take.tokens.count} tokens of "
-                f"{take.tokens.limit}; the model's tokenizer is not here to count them",
-                f"holocine models pull {spec.name}",
             )
         if take.sampling.attention != spec.attention:
             yield manuscript.problem(

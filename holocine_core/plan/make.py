@@ -126,6 +126,7 @@ def _placement(
     except MachineError as error:
         closest: Strategy = "resident" if device == "cpu" else "group"
         placement = choose_placement(spec, needs, free, device, closest)
+        placement = replace(placement, reason="does not fit, the least that could be tried")
         return placement, [Problem(error.message, error.where, error.hint)]
 
 

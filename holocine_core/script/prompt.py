@@ -223,8 +223,14 @@ def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> Scene
     )
 
 
+# What ftfy and unescaping leave alone: ASCII without entities and control characters.
+_PLAIN = re.compile(r"[\n\t !-%'-~]*")
+
+
 def clean(text: str) -> str:
     """The release's cleaning: ftfy, HTML unescaped twice, white space collapsed."""
+    if _PLAIN.fullmatch(text):
+        return " ".join(text.split())
     import ftfy
 
     return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()

@@ -139,11 +139,24 @@ def test_130_and_143_keep_everything(
     assert answer.exit_code == code
     assert answer.json["status"] == name
     assert answer.json["error"]["kind"] == "interrupted"
+    assert [take["state"] for take in answer.json["takes"]] == ["waiting"]
     assert "go on with: holocine render room.yaml" in answer.stderr
     assert signal.getsignal(number) is before, "the caller's handler is back"
     again = holocine("render", scene)
     assert again.exit_code == 0
     assert "goes on at step" in again.stderr
+
+
+def test_130_also_before_the_first_take(
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("holocine_core.production.plan_film", interrupted)
+    answer = holocine("render", scene, "--json")
+    assert answer.exit_code == 130
+    assert answer.json["error"]["kind"] == "interrupted"
 
 
 # --- several screenplays -------------------------------------------------------------------------

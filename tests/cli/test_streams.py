@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,7 +108,6 @@ def shown(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Console], s
             reporter(TakeStarted(scene="scene-1", state="new", step=0, steps=6))
             for step in (1, 2):
                 reporter(StepDone(scene="scene-1", step=step, steps=6, seconds=1.5))
-            time.sleep(0.3)
         return str(sys.stderr.getvalue())
 
     return show

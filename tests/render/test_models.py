@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import ModelLoaded
+from holocine_core.film import provenance
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.production import Options, plan_film, render_film
@@ -171,6 +173,15 @@ def test_a_lora_for_another_network_is_refused(release: Path, tmp_path: Path, wr
     )
     with pytest.raises(InputError, match=r"other|blocks\.99|place"):
         film_of(release, write, loras=(LoraFile(path=tmp_path / "other.safetensors"),))
+
+
+def test_the_provenance_names_the_commits_of_pulled_weights(tmp_path: Path, write: Write) -> None:
+    lock = {"hlwang06/HoloCine": {"revision": "abc123", "files": {}}}
+    (tmp_path / "holocine.lock.json").write_text(json.dumps(lock))
+    screenplay = write("model: holocine-14b-full\nframes: 81\nshots: [a]\n")
+    options = Options(models_dir=tmp_path, device="cpu")
+    document = provenance(plan_film(screenplay, tmp_path / "x.mp4", options))
+    assert document["model"]["revisions"] == {"hlwang06/HoloCine": "abc123"}
 
 
 def test_each_network_is_loaded_once(release: Path, tmp_path: Path, write: Write) -> None:

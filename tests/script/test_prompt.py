@@ -71,6 +71,16 @@ def test_cleaning_is_ftfy_then_html_twice_then_white_space() -> None:
     assert clean("caf\u00c3\u00a9 &amp;lt;b&amp;gt;\n\t now ") == "caf\u00e9 <b> now"
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_text_takes_the_short_way_to_the_same_end(text: str) -> None:
+    import html
+
+    import ftfy
+
+    long_way = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+    assert clean(text) == long_way
+
+
 def test_doubled_braces_stand_for_braces() -> None:
     assert substitute("a {{sign}} by {x}", {"x": "[character1]"}) == "a {sign} by [character1]"
 
