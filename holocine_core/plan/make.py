@@ -87,7 +87,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     takes = tuple(with_state(_take(film, i), vault) for i in range(len(screenplay.scenes)))
     placement, obstacles = _placement(spec, takes, device, request.memory)
     obstacles += [
-        Problem(f"{spec.name} lacks {file.path.name}", str(file.path), file.hint)
+        Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
         for file in located.missing
     ]
     return Plan(
