@@ -17,7 +17,7 @@ from typing import Any
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
-from holocine_core.edit.reel import ClipInput, Transition
+from holocine_core.edit.reel import ClipInput, Transition, check_reel
 from holocine_core.edit.sound import SoundCue, probe_sound
 from holocine_core.edit.stitch import (
     Delivery,
@@ -29,7 +29,6 @@ from holocine_core.edit.stitch import (
 )
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, ignore
-from holocine_core.model.lock import read_lock
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
 from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
@@ -56,8 +55,9 @@ class Film:
     """Whether it was there already, made by this very plan."""
 
 
-def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore) -> Film:
+def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
+    refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
@@ -80,11 +80,17 @@ def _write_sidecar(plan: Plan, found: Probe) -> None:
                 "fps": str(found.fps),
                 "seconds": found.seconds,
                 "work": str(plan.work),
-                "device": plan.device,
-                "placement": plan.placement.strategy,
+                "made": _made(plan),
                 **provenance(plan),
             },
         )
+
+
+def _made(plan: Plan) -> dict[str, Any]:
+    """How each take was computed, as its own sidecar tells."""
+    vault = Vault(plan.work)
+    entries = {take.scene: vault.find("negatives", take.negative_key) for take in plan.takes}
+    return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
 
 
 def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
@@ -186,8 +192,8 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "model": {
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
-            "files": dict(plan.model.identity()),
-            "revisions": _revisions(plan),
+            "files": dict(plan.identity),
+            "revisions": dict(plan.revisions),
         },
         "lora": [
             {"file": lora.path.name, "weight": lora.weight, "expert": lora.expert}
@@ -197,13 +203,6 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }
-
-
-def _revisions(plan: Plan) -> dict[str, str]:
-    """Commit of every repository the model was fetched from, by the models folder's lock."""
-    lock = read_lock(plan.model.folder)
-    repos = sorted(source.repo for source in plan.model.spec.sources)
-    return {repo: lock[repo].revision for repo in repos if repo in lock}
 
 
 def take_record(take: Take) -> dict[str, Any]:
@@ -253,17 +252,21 @@ def sidecar_path(film: Path) -> Path:
 
 
 def film_key(plan: Plan) -> str:
-    """Fingerprint of a whole film: its clips, how they are joined, and what is written into it."""
-    base = plan.screenplay_path.parent
+    """Fingerprint of a film: its clips, how they are joined, and the titles written into it.
+
+    Versions, comments and names are provenance: they don't make it another film.
+    """
     delivery = plan.delivery
     return fingerprint(
         {
+            "title": plan.title,
+            "shots": [[take.scene, take.prompt.shots] for take in plan.takes],
             "clips": [take.clip_key for take in plan.takes],
             "transitions": [take.transition for take in plan.takes],
             "sounds": [
                 None
                 if take.sound is None
-                else [file_hash(base / take.sound.file), take.sound.model_dump(exclude={"file"})]
+                else [take.sound_hash, take.sound.model_dump(exclude={"file"})]
                 for take in plan.takes
             ],
             "delivery": [
@@ -275,7 +278,6 @@ def film_key(plan: Plan) -> str:
                 delivery.codec,
                 delivery.quality,
             ],
-            "provenance": provenance(plan),
         }
     )
 
@@ -337,8 +339,9 @@ def preflight(plan: Plan) -> None:
     """
     if finished_film(plan) is not None:
         return
-    video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
-    check_video(video, (plan.delivery.width, plan.delivery.height), plan.out)
+    job = stitch_job(plan, Vault(plan.work))
+    check_reel(job.clips, job.transitions)
+    check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
     for take in plan.takes:
         if take.sound is not None:
             probe_sound(plan.screenplay_path.parent / take.sound.file)

@@ -19,7 +19,11 @@ NAME = "run.jsonl"
 def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
     """An emitter that also appends every event to the folder's log, with the time and its name."""
     path = folder / NAME
-    with disk_errors("write the log", path), path.open("a", encoding="utf-8", buffering=1) as log:
+    with disk_errors("write the log", path):
+        log = path.open("a", encoding="utf-8", buffering=1)
+        if _torn(path):
+            log.write("\n")
+    with log:
 
         def write(event: Event) -> None:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
@@ -29,3 +33,12 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
             emit(event)
 
         yield write
+
+
+def _torn(path: Path) -> bool:
+    """Whether a killed render left the log's last line without its end."""
+    with path.open("rb") as file:
+        if file.seek(0, 2) == 0:
+            return False
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"

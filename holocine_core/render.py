@@ -26,6 +26,7 @@ from holocine_core.film import (
     finished_film,
     preflight,
     refuse_to_overwrite,
+    versions,
 )
 from holocine_core.journal import journal
 from holocine_core.plan.values import Plan, Take
@@ -83,7 +84,8 @@ def render(
         if film is None:
             studio = _Studio(plan, vault, emit, should_stop, open_generator or _open_generator)
             studio.shoot_all()
-            film = cut_film(plan, vault, emit)
+            studio.stop_if_asked()
+            film = cut_film(plan, vault, emit, force=force)
         else:
             complete_sidecar(plan)
         seconds = time.monotonic() - started
@@ -145,6 +147,7 @@ class _Studio:
             ) from first
 
     def _shoot(self, take: Take) -> None:
+        self.stop_if_asked()
         started = time.monotonic()
         clip = self._vault.find("clips", take.clip_key)
         if clip is None:
@@ -164,7 +167,7 @@ class _Studio:
     def _denoise(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors
 
-        saved = self._vault.find("progress", take.negative_key)
+        saved = self._vault.find("progress", take.progress_key)
         start = tensors.read_progress(saved.path) if saved else None
         steps = take.sampling.steps
         self._emit(
@@ -185,9 +188,13 @@ class _Studio:
             if progress.step < steps and (stop or due):
                 self._vault.keep(
                     "progress",
-                    take.negative_key,
+                    take.progress_key,
                     tensors.progress_writer(progress),
-                    {"scene": take.scene, "step": progress.step},
+                    {
+                        "scene": take.scene,
+                        "step": progress.step,
+                        "negative": take.negative_key,
+                    },
                 )
                 last_saved = now
             self._emit(
@@ -202,9 +209,13 @@ class _Studio:
             "negatives",
             take.negative_key,
             tensors.negative_writer(latents),
-            {"scene": take.scene, "ingredients": take.ingredients},
+            {
+                "scene": take.scene,
+                "ingredients": take.ingredients,
+                "made": {"computing": self._plan.placement.computing, "versions": versions()},
+            },
         )
-        self._vault.drop("progress", take.negative_key)
+        self._vault.drop("progress", take.progress_key)
 
     def _decode(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors
@@ -217,8 +228,7 @@ class _Studio:
             done = 0
             with write_frames(path, *size, self._plan.fps, MASTER_ARGS) as writer:
                 for frames in self.generator.decode(take, latents):
-                    if self._should_stop():
-                        self._stop()
+                    self.stop_if_asked()
                     writer.write(frames)
                     done += len(frames)
                     self._emit(FramesDecoded(scene=take.scene, frames=done, of=of))
@@ -226,6 +236,11 @@ class _Studio:
                 raise RenderError(f"scene '{take.scene}' decoded to {done} frames, not {of}")
 
         self._vault.keep("clips", take.clip_key, write, {"scene": take.scene, "frames": of})
+
+    def stop_if_asked(self) -> None:
+        """Raise Interrupted where the caller asked to stop."""
+        if self._should_stop():
+            self._stop()
 
     def _stop(self) -> None:
         raise Interrupted(

@@ -67,14 +67,23 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file through a temporary name, so that it is there whole or not at all."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = _part(path)
     try:
         write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        _finish(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """Where a file is written before it gets its name."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
+def _finish(part: Path, path: Path) -> None:
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -131,15 +140,24 @@ class Vault:
     ) -> Entry:
         """Store a file and then its sidecar.
 
+        ``write`` answers for its own errors; what fails around it is told here.
+
         Raises:
             MachineError: Disk full, folder not writable.
         """
         path = self.path(kind, key)
-        with disk_errors(f"keep {kind[:-1] if kind != 'progress' else kind} {key}", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, write)
-            whole = {**sidecar, "bytes": path.stat().st_size}
-            write_json(path.with_suffix(".json"), whole)
+        part = _part(path)
+        doing = f"keep {kind.removesuffix('s')} {key}"
+        try:
+            with disk_errors(doing, path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write(part)
+            with disk_errors(doing, path):
+                _finish(part, path)
+                whole = {**sidecar, "bytes": path.stat().st_size}
+                write_json(path.with_suffix(".json"), whole)
+        finally:
+            part.unlink(missing_ok=True)
         return Entry(key, path, whole)
 
     def drop(self, kind: Kind, key: str) -> None:
@@ -170,26 +188,34 @@ class Vault:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _held(handle, self.folder) from None
+                with disk_errors("lock the work folder", self.folder):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except MachineError as error:
+                if isinstance(error.__cause__, BlockingIOError):
+                    raise _held(handle, self.folder) from None
+                raise
             holder = {
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "since": time.strftime("%Y-%m-%d %H:%M:%S"),
                 "command": command,
             }
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(holder).encode(), 0)
-            self._sweep()
+            with disk_errors("open the work folder", self.folder):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, json.dumps(holder).encode(), 0)
+                self._sweep()
             yield
         finally:
             os.close(handle)
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written."""
-        for part in self.folder.glob("*/.*.part*"):
+        for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".trial.*")]:
             part.unlink(missing_ok=True)
+        for progress in self.entries("progress"):
+            done = progress.sidecar.get("negative")
+            if isinstance(done, str) and self.find("negatives", done) is not None:
+                self.drop("progress", progress.key)
 
 
 def _held(handle: int, folder: Path) -> MachineError:

@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "journal": {"events", "vault"},
     "model": {"errors", "events", "script"},
     "plan": {"errors", "script", "model", "vault"},
-    "shoot": {"errors", "events", "script", "model", "plan"},
+    "shoot": {"errors", "events", "script", "model", "plan", "vault"},
     "edit": {"errors", "events", "script"},
     "film": {"errors", "events", "script", "model", "plan", "edit", "vault"},
     "render": {"errors", "events", "plan", "film", "journal", "vault", "edit", "shoot"},

@@ -195,11 +195,12 @@ def _offsets(lengths: Sequence[int], device: torch.device) -> Tensor:
     return torch.tensor([0, *accumulate(lengths)], device=device, dtype=torch.int32)
 
 
-def varlen_available(device: torch.device, dtype: torch.dtype) -> bool:
+def varlen_available(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
     """Whether torch's varlen attention runs there (flash attention: Ampere or newer, 16 bit)."""
     if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
         return False
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+    fits = head_width % 8 == 0 and head_width <= 256  # What the flash kernels take.
+    return fits and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def segment_attention(
@@ -207,7 +208,7 @@ def segment_attention(
 ) -> Tensor:
     """Segment attention by the named engine; ``auto`` takes varlen where it runs, else loop."""
     if engine == "auto":
-        engine = "varlen" if varlen_available(q.device, q.dtype) else "loop"
+        engine = "varlen" if varlen_available(q.device, q.dtype, q.shape[-1]) else "loop"
     return (varlen_attention if engine == "varlen" else loop_attention)(q, k, v, segments)
 
 

@@ -164,6 +164,7 @@ def activation_bytes(
     dtype_bytes: Literal[2, 4] = 2,
     attention: Attention | None = None,
     engine: Engine = "varlen",
+    lora: bool = False,
 ) -> int:
     """Bytes alive at the peak of one forward pass without gradients, batch 1, inputs included.
 
@@ -174,10 +175,15 @@ def activation_bytes(
         attention: As in :func:`forward_flops`.
         engine: How sparse attention gathers keys and values: one shot at a time, or all shots
             packed for one call.
+        lora: Whether LoRAs are laid over the network: every layer's output is then held four times
+            for a moment (its own, the adapter's, that scaled, and their sum).
     """
     shape = spec.shape
     tokens = latents.frames * _frame_tokens(spec, latents)
-    peak = max(_phases(spec, latents, dtype_bytes, attention, engine).values())
+    phases = _phases(spec, latents, dtype_bytes, attention, engine)
+    if lora:
+        phases["lora"] = 4 * dtype_bytes * (1 + shape.ffn / shape.width)
+    peak = max(phases.values())
     rotation = 2 * (shape.width // shape.heads) * FLOAT32
     latent = shape.latent_channels * shape.patch**2 * dtype_bytes
     text = spec.text_tokens * (shape.text_width + shape.width) * dtype_bytes

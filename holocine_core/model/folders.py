@@ -20,6 +20,7 @@ from holocine_core.model.parts import (
 )
 from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import MODELS, WAN_VAE, ModelSpec, NetworkShape, VaeShape
+from holocine_core.script.timeline import TEMPORAL_STRIDE
 
 INDEX_NAME = "model_index.json"
 _CLASSES: Mapping[str, str] = {
@@ -73,6 +74,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
     }
     shape = shape_of(configs["transformer"], folder / "transformer" / "config.json")
     _agree(folder, configs, shape)
+    _decodable(configs["vae"], folder / "vae" / "config.json")
     stock = next(spec for spec in MODELS.values() if spec.sources and spec.attention == "full")
     card = folder / CARD_NAME
     spec = replace(
@@ -86,7 +88,6 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         max_frames=81,
         licence="as the folder's owner says",
         vae=vae_shape(configs["vae"]),
-        temporal_stride=configs["vae"].get("scale_factor_temporal", 4),
         spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
         low_precision_timestep=False,
         sources=(),
@@ -96,6 +97,26 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         spec = apply_card(replace(spec, note=""), card)
     parts = locate_folder(folder, spec).parts
     return replace(spec, weight_bytes=loaded_bytes(parts))
+
+
+def _decodable(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse VAEs of another grid than Wan2.1's: 4 frames and 8 pixels a latent, no patches."""
+    odd = {
+        name: config[name]
+        for name, usual in (
+            ("patch_size", None),
+            ("is_residual", False),
+            ("scale_factor_temporal", TEMPORAL_STRIDE),
+        )
+        if config.get(name, usual) != usual
+    }
+    if odd:
+        said = ", ".join(f"{name} {value}" for name, value in odd.items())
+        raise InputError(
+            f"the VAE is not of Wan2.1's kind ({said})",
+            where=str(path),
+            hint="use a model with Wan2.1's VAE, such as Wan2.2-T2V-A14B",
+        )
 
 
 def vae_shape(config: Mapping[str, Any]) -> VaeShape:

@@ -40,7 +40,7 @@ def load_gguf_transformer(files: PartFiles, dtype: torch.dtype, network: Any, ch
     (path,) = files.paths
     check(network.state_dict(), convert_wan_transformer_to_diffusers(_shapes(path)), path)
     return WanTransformer3DModel.from_single_file(
-        convert_wan_transformer_to_diffusers(_weights(path, network._keep_in_fp32_modules)),
+        convert_wan_transformer_to_diffusers(_weights(path, network._keep_in_fp32_modules, dtype)),
         config=str(files.config),
         quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
         torch_dtype=dtype,
@@ -63,8 +63,8 @@ def _shapes(path: Path) -> dict[str, Tensor]:
     }
 
 
-def _weights(path: Path, keep: list[str]) -> dict[str, Tensor]:
-    """Packed weights, the ones of sensitive layers unpacked to float32."""
+def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Packed weights; those of sensitive layers unpacked to float32, the convolution's to ``dtype``."""
     from diffusers.models.model_loading_utils import load_gguf_checkpoint
     from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
 
@@ -76,10 +76,16 @@ def _weights(path: Path, keep: list[str]) -> dict[str, Tensor]:
             where=str(path),
             hint="use a file of another kind, such as Q8_0 or Q4_K",
         ) from unsupported
+
+    def unpacked(name: str, tensor: Tensor) -> Tensor:
+        if _sensitive(name, keep):
+            return dequantize_gguf_tensor(tensor).float()
+        # diffusers computes with packed weights in linear layers only.
+        convolution = name.startswith("patch_embedding")
+        return dequantize_gguf_tensor(tensor).to(dtype) if convolution else tensor
+
     return {
-        name: dequantize_gguf_tensor(tensor).float()
-        if isinstance(tensor, GGUFParameter) and _sensitive(name, keep)
-        else tensor
+        name: unpacked(name, tensor) if isinstance(tensor, GGUFParameter) else tensor
         for name, tensor in packed.items()
     }
 

@@ -8,6 +8,7 @@ its type). Weights may therefore be changed in the ``on_load`` hook and nowhere 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,6 +62,8 @@ class Networks:
         self._on_load = on_load
         self._networks: dict[str, nn.Module] = {}
         self._away: dict[str, _Away] = {}
+        # nvidia-smi, which free memory was read from, counts GPUs in this order.
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise MachineError(
                 f"torch {torch.__version__} sees no GPU",
@@ -134,7 +137,9 @@ class Networks:
         away = _Away(self._networks[part])
         try:
             away.send(self.device)
-        except torch.OutOfMemoryError as full:
+        except RuntimeError as full:
+            if not out_of_memory(full):
+                raise
             away.bring_home()
             self._free()
             raise MachineError(
@@ -155,6 +160,22 @@ class Networks:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+# How libraries below torch say that memory is full, in their plain RuntimeErrors.
+_FULL = (
+    "out of memory",
+    "can't allocate memory",
+    "ALLOC_FAILED",
+    "unable to find an engine to execute this computation",
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the device's or the main memory is full."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _FULL)
 
 
 class _Away:
@@ -190,7 +211,7 @@ def _copied(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def store_in_fp8(transformer: Any, dtype: torch.dtype) -> None:
-    """Keep a transformer's matrices as float8_e4m3fn and widen each to ``dtype`` as it computes.
+    """Keep a transformer's linear layers as float8_e4m3fn; each widens to ``dtype`` as it computes.
 
     Embeddings, norms, modulation, the last projection and LoRA layers keep their type.
     """

@@ -5,7 +5,7 @@ Tried in this order; the first whose estimated peak is within 90 % of the device
 ========  =====================================================  ===============================
 strategy  on the device                                          estimated peak
 ========  =====================================================  ===============================
-resident  every network, all the time                            all weights + activations
+resident  every network, once the text encoder has gone          experts + VAE + activations
 swap      one network at a time, the others in main memory       the largest + activations
 fp8       as swap, the transformers' weights in 8-bit floats     0.55 of a transformer, or the
                                                                  text encoder, + activations
@@ -56,6 +56,12 @@ class Placement:
     """Estimated peak on the device, activations included."""
     reason: str
 
+    @property
+    def computing(self) -> str:
+        """How numbers are computed: the same take, computed otherwise, differs in its last bits."""
+        stored = "fp8" if self.strategy == "fp8" else self.precision
+        return f"{self.device.partition(':')[0]}, {self.precision}, weights in {stored}"
+
 
 def choose_placement(
     spec: ModelSpec,
@@ -63,6 +69,8 @@ def choose_placement(
     free_bytes: int | None,
     device: str,
     override: Strategy | None = None,
+    *,
+    packed: bool = False,
 ) -> Placement:
     """The placement for one film (see the table above).
 
@@ -73,14 +81,20 @@ def choose_placement(
             the least that costs neither quality nor much speed.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         override: A strategy to take whatever the estimate says.
+        packed: Whether the transformers come packed (GGUF): they are not cast to fp8 then.
 
     Raises:
-        InputError: Where ``override`` is no strategy.
+        InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
         MachineError: Where no strategy fits, with the numbers and the remedies.
     """
     if override is not None and override not in STRATEGIES:
         raise InputError(
             f"there is no placement {override!r}", hint=f"choose one of {', '.join(STRATEGIES)}"
+        )
+    if packed and override == "fp8":
+        raise InputError(
+            "GGUF files are packed already and are not stored in fp8",
+            hint="choose another placement, or the safetensors files",
         )
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
@@ -97,6 +111,8 @@ def choose_placement(
     if override is not None:
         return placed(override, "as asked for")
     offered = ("resident",) if device == "cpu" else STRATEGIES
+    if packed:
+        offered = tuple(strategy for strategy in offered if strategy != "fp8")
     if free_bytes is None:
         choice: Strategy = "resident" if device == "cpu" else "swap"
         return placed(choice, f"free memory of {device} is not known")
@@ -116,7 +132,7 @@ def estimate_peaks(
     vae = spec.weight_bytes.get("vae", 0)
     blocks = transformer * _BLOCKS_AT_ONCE // spec.shape.layers
     weights: dict[Strategy, int] = {
-        "resident": encoder + spec.experts * transformer + vae,
+        "resident": max(encoder, spec.experts * transformer + vae),
         "swap": max(encoder, transformer, vae),
         "fp8": max(encoder, int(transformer * _FP8_SHARE), vae),
         "group": max(int(encoder * _ENCODER_GROUP_SHARE), min(transformer, blocks), vae),

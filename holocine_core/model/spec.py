@@ -95,7 +95,6 @@ class ModelSpec:
     profiles: Mapping[str, Quality]
     licence: str
     vae: VaeShape = WAN_VAE
-    temporal_stride: int = 4
     spatial_stride: int = 8
     weight_bytes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each network in its storage type: text_encoder, transformer, vae."""

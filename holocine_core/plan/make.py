@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, cast
 
 from holocine_core.errors import InputError, MachineError, Problem
@@ -20,6 +21,7 @@ from holocine_core.model.cost import (
     vae_decode_bytes,
 )
 from holocine_core.model.locate import find_model
+from holocine_core.model.lock import read_lock
 from holocine_core.model.lora_file import LoraFile, check_lora_files
 from holocine_core.model.lora_file import fingerprint as lora_fingerprint
 from holocine_core.model.parts import LocatedModel
@@ -45,11 +47,11 @@ from holocine_core.plan.check import (
 from holocine_core.plan.state import with_state
 from holocine_core.plan.values import Delivery, Plan, Request, Sampling, Take, TakeCost
 from holocine_core.script.manuscript import Manuscript
-from holocine_core.script.prompt import compose
+from holocine_core.script.prompt import clean, compose
 from holocine_core.script.screenplay import Adjusted, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
-from holocine_core.vault import Vault, fingerprint
+from holocine_core.vault import Vault, file_hash, fingerprint
 
 
 def make_plan(manuscript: Manuscript, request: Request) -> Plan:
@@ -83,13 +85,11 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         fps=fps,
         counter=counter,
         device=device,
+        folder=manuscript.source.path.parent,
     )
-    takes = tuple(with_state(_take(film, i), vault) for i in range(len(screenplay.scenes)))
-    placement, obstacles = _placement(spec, takes, device, request.memory)
-    obstacles += [
-        Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
-        for file in located.missing
-    ]
+    takes = tuple(_take(film, i) for i in range(len(screenplay.scenes)))
+    placement, obstacles = _placement(located, takes, device, request.memory)
+    takes = tuple(with_state(take, placement, vault) for take in takes)
     return Plan(
         screenplay_path=manuscript.source.path,
         screenplay_text=manuscript.source.text,
@@ -97,6 +97,8 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         title=screenplay.title or manuscript.source.path.stem,
         profile=screenplay.profile,
         model=located,
+        identity=film.identity,
+        revisions=_revisions(located),
         loras=loras,
         device=device,
         placement=placement,
@@ -110,10 +112,26 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     )
 
 
+def _revisions(located: LocatedModel) -> dict[str, str]:
+    """Commit of every repository the model was fetched from, by the models folder's lock."""
+    lock = read_lock(located.folder)
+    repos = sorted(source.repo for source in located.spec.sources)
+    return {repo: lock[repo].revision for repo in repos if repo in lock}
+
+
 def _placement(
-    spec: ModelSpec, takes: tuple[Take, ...], device: str, asked: str
+    located: LocatedModel, takes: tuple[Take, ...], device: str, asked: str
 ) -> tuple[Placement, list[Problem]]:
-    """Where the networks will lie; where they don't fit, the closest placement and the obstacle."""
+    """Where the networks will lie, and what is in the way: too little memory, missing files.
+
+    Where nothing fits it is the placement that needs least.
+    """
+    spec = located.spec
+    packed = any(part.form == "gguf" for part in located.parts.values())
+    missing = [
+        Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
+        for file in located.missing
+    ]
     if asked not in ("auto", *STRATEGIES):
         raise InputError(
             f"there is no placement '{asked}'", hint=f"one of auto, {', '.join(STRATEGIES)}"
@@ -122,12 +140,12 @@ def _placement(
     needs = max(max(take.cost.activation_bytes, take.cost.decode_bytes) for take in takes)
     free = free_memory(device)
     try:
-        return choose_placement(spec, needs, free, device, override), []
+        return choose_placement(spec, needs, free, device, override, packed=packed), missing
     except MachineError as error:
         closest: Strategy = "resident" if device == "cpu" else "group"
         placement = choose_placement(spec, needs, free, device, closest)
         placement = replace(placement, reason="does not fit, the least that could be tried")
-        return placement, [Problem(error.message, error.where, error.hint)]
+        return placement, [Problem(error.message, error.where, error.hint), *missing]
 
 
 def _spoken(manuscript: Manuscript, request: Request) -> dict[str, Any]:
@@ -224,6 +242,8 @@ class _Film:
     fps: Fraction
     counter: TokenCounter
     device: str
+    folder: Path
+    """Of the screenplay; sounds are relative to it."""
 
 
 def _take(film: _Film, index: int) -> Take:
@@ -236,12 +256,19 @@ def _take(film: _Film, index: int) -> Take:
     ingredients = {
         "caption": prompt.caption,
         "captions": prompt.captions,
-        "negative": screenplay.negative if sampling.guidance > 1 else "",
+        "prompt": prompt.windows if sampling.text == "per-shot" else prompt.text,
+        "negative": clean(screenplay.negative) if sampling.guidance > 1 else "",
         "frames": timing.timeline.frames,
         "cuts": timing.timeline.cuts,
         "seed": seed,
         "sampling": {name: getattr(sampling, name) for name in Sampling.__slots__},
         "model": {part: mark for part, mark in film.identity.items() if part != "vae"},
+        "settings": [
+            film.spec.experts,
+            film.spec.boundary,
+            film.spec.text_tokens,
+            film.spec.low_precision_timestep,
+        ],
         "lora": film.lora,
     }
     negative_key = fingerprint(ingredients)
@@ -256,15 +283,18 @@ def _take(film: _Film, index: int) -> Take:
         seed=seed,
         tokens=film.counter.longest(prompt, sampling.text),
         negative_key=negative_key,
+        progress_key="",
         clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
+        sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
-        cost=_cost(film.spec, timing.timeline, sampling, film.device),
+        cost=_cost(film, timing.timeline),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
     )
 
 
-def _cost(spec: ModelSpec, timeline: Timeline, sampling: Sampling, device: str) -> TakeCost:
+def _cost(film: _Film, timeline: Timeline) -> TakeCost:
+    spec, sampling, device = film.spec, film.sampling, film.device
     latents = geometry(spec, timeline, width=sampling.width, height=sampling.height)
     denoising = take_flops(
         spec,
@@ -280,6 +310,7 @@ def _cost(spec: ModelSpec, timeline: Timeline, sampling: Sampling, device: str) 
             latents,
             dtype_bytes=4 if precision_of(spec, device) == "float32" else 2,
             attention=sampling.attention,
+            lora=bool(film.lora),
             engine="loop" if device == "cpu" else "varlen",
         ),
         decode_bytes=vae_decode_bytes(

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from holocine_core.model.placement import Placement
 from holocine_core.plan.values import State, Take
-from holocine_core.vault import Vault
+from holocine_core.vault import Vault, fingerprint
 
 
-def with_state(take: Take, vault: Vault) -> Take:
+def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
+    """The take with what the work folder holds of it, and its key for a stopped denoising."""
+    progress_key = fingerprint([take.negative_key, placement.computing])
+    take = replace(take, progress_key=progress_key)
     if vault.find("clips", take.clip_key) is not None:
         return replace(take, state="reuse", reason="already shot", step=take.sampling.steps)
     if vault.find("negatives", take.negative_key) is not None:
         return replace(
             take, state="reuse", reason="denoised; still to decode", step=take.sampling.steps
         )
-    progress = vault.find("progress", take.negative_key)
+    progress = vault.find("progress", take.progress_key)
     earlier = [e for e in vault.entries("negatives") if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
@@ -61,6 +65,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for name, words in (
         ("negative", "the negative prompt changed"),
         ("model", "the model's weights changed"),
+        ("settings", "the model's settings changed"),
         ("lora", "the LoRAs changed"),
     ):
         if old.get(name) != new[name]:

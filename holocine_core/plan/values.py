@@ -68,7 +68,7 @@ class TakeCost:
     flops: int
     """Denoising all steps and decoding."""
     activation_bytes: int
-    """Most memory beside the weights while denoising, in 16 bit."""
+    """Most memory beside the weights while denoising."""
     decode_bytes: int
     """Most memory beside the weights while decoding."""
 
@@ -86,7 +86,12 @@ class Take:
     seed: int
     tokens: Tokens
     negative_key: str
+    progress_key: str
+    """``negative_key`` and how numbers are computed: a stopped take goes on as it began, or its
+    film would not be the one an uninterrupted render makes."""
     clip_key: str
+    sound_hash: str
+    """Content hash of the scene's sound; empty where it has none."""
     ingredients: Mapping[str, Any]
     """What the negative's fingerprint is made of."""
     state: State = "new"
@@ -126,6 +131,10 @@ class Plan:
     title: str
     profile: str
     model: LocatedModel
+    identity: Mapping[str, str]
+    """Content hash of every part of the model."""
+    revisions: Mapping[str, str]
+    """Commit of every repository the model was fetched from."""
     loras: tuple[LoraFile, ...]
     device: str
     placement: Placement

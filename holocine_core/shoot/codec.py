@@ -44,12 +44,16 @@ def decode(vae: Any, latents_BCFHW: Tensor) -> Iterator[Frames]:
         for i in range(latents.shape[2]):
             z = (latents[:, :, i : i + 1] * std + mean).to(parameter.dtype)
             vae._conv_idx = [0]
-            pixels = vae.decoder(
-                vae.post_quant_conv(z),
-                feat_cache=vae._feat_map,
-                feat_idx=vae._conv_idx,
-                first_chunk=i == 0,
-            )
+            # Exact float32 and one fixed algorithm: the same bits in every run on a GPU too.
+            with torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            ):
+                pixels = vae.decoder(
+                    vae.post_quant_conv(z),
+                    feat_cache=vae._feat_map,
+                    feat_idx=vae._conv_idx,
+                    first_chunk=i == 0,
+                )
             yield to_frames(pixels[0])
     finally:
         vae.clear_cache()

@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 TRAIN_TIMESTEPS = 1000
 
 
-def shifted(sigma: float, shift: float) -> float:
-    """Sigma under a timestep shift: shift * s / (1 + (shift - 1) * s)."""
-    return shift * sigma / (1 + (shift - 1) * sigma)
-
-
 def schedule(steps: int, shift: float) -> tuple[float, ...]:
-    """The release's sigmas: ``steps`` of them from 1 down, without the final 0."""
-    return tuple(shifted(1 - i / steps, shift) for i in range(steps))
+    """The release's sigmas: ``steps`` of them from 1 down, without the final 0.
+
+    Computed in float32 in the release's order, shift * s / (1 + (shift - 1) * s): a sigma that lies
+    on the switch between experts must fall on the release's side of it.
+    """
+    sigmas = torch.linspace(1, 0, steps + 1, dtype=torch.float32)[:-1]
+    return tuple((shift * sigmas / (1 + (shift - 1) * sigmas)).tolist())
 
 
 def timestep(sigma: float) -> float:

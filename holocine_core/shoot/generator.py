@@ -6,13 +6,13 @@ This is where text, attention layout, guidance, experts and the flow meet; each 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from diffusers import WanTransformer3DModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from holocine_core.errors import MachineError
@@ -20,7 +20,7 @@ from holocine_core.events import Emit, ignore
 from holocine_core.model.attention import Engine, ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora import Part, apply_loras
-from holocine_core.model.networks import Networks
+from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (
@@ -29,6 +29,7 @@ from holocine_core.shoot.conditioning import (
     scene_conditioning,
 )
 from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
+from holocine_core.vault import disk_errors
 
 Text = tuple[Conditioning, Conditioning | None]
 """A take's prompt and, where it is guided, its negative prompt."""
@@ -96,8 +97,8 @@ class Generator:
         """Most device memory held since the last call; None where the device doesn't count it."""
         if self._networks.device.type != "cuda":
             return None
-        peak = torch.cuda.max_memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
+        peak = torch.cuda.max_memory_allocated(self._networks.device)
+        torch.cuda.reset_peak_memory_stats(self._networks.device)
         return peak
 
     def _text(self, take: Take) -> Text:
@@ -106,14 +107,16 @@ class Generator:
         The text encoder is the first network needed and then never again: its memory is freed.
         """
         if take.scene not in self._encoded:
-            tokenizer, encoder = (
-                load_tokenizer(self._plan.model),
-                self._networks.use("text_encoder"),
-            )
             waiting = [t for t in self._plan.takes if t.state != "reuse" or t is take]
-            self._encoded = {t.scene: self._encode(t, tokenizer, encoder) for t in waiting}
+            self._encoded = self._encode_all(waiting)
+            # Only now does nothing refer to the encoder any more.
             self._networks.release("text_encoder")
         return self._encoded[take.scene]
+
+    def _encode_all(self, takes: list[Take]) -> dict[str, Text]:
+        tokenizer = load_tokenizer(self._plan.model)
+        encoder = self._networks.use("text_encoder")
+        return {take.scene: self._encode(take, tokenizer, encoder) for take in takes}
 
     def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
         length = self._spec.text_tokens
@@ -144,7 +147,8 @@ class Generator:
 
     def _expert(self, sigma: float) -> str:
         """High-noise steps (timestep >= boundary) use ``transformer``, the others the second."""
-        if self._spec.experts == 1 or sigma >= self._spec.boundary:
+        boundary = flow.TRAIN_TIMESTEPS * self._spec.boundary
+        if self._spec.experts == 1 or flow.timestep(sigma) >= boundary:
             return "transformer"
         return "transformer_2"
 
@@ -207,10 +211,8 @@ def memory_errors(doing: str, hint: str) -> Iterator[None]:
     """Turn running out of memory into a MachineError."""
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-        raise MachineError(f"memory ran out while {doing}", hint=hint) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
             raise
         raise MachineError(f"memory ran out while {doing}", hint=hint) from error
 
@@ -220,7 +222,7 @@ def memory_errors(doing: str, hint: str) -> Iterator[None]:
 
 def negative_writer(latents: Tensor) -> Callable[[Path], None]:
     """Writes a take's latents as they are."""
-    return lambda path: save_file({"latents": latents.contiguous()}, path)
+    return lambda path: _save({"latents": latents}, path)
 
 
 def read_negative(path: Path) -> Tensor:
@@ -233,9 +235,14 @@ def progress_writer(progress: Progress) -> Callable[[Path], None]:
     """Writes a stopped take's whole state into one file, so that step and latents agree."""
     tensors = {f"solver.{name}": value for name, value in progress.solver.items()}
     tensors |= {"x": progress.x, "step": torch.tensor(progress.step)}
-    return lambda path: save_file(
-        {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path
-    )
+    return lambda path: _save(tensors, path)
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Latents are small: they are written in one go, with the system's own words where it fails."""
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with disk_errors("keep latents", path):
+        path.write_bytes(save(whole))
 
 
 def read_progress(path: Path) -> Progress:

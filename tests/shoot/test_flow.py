@@ -18,6 +18,15 @@ def test_sigmas_are_the_releases(case: dict) -> None:
     assert flow.schedule(case["steps"], case["shift"]) == pytest.approx(case["sigmas"], abs=1e-6)
 
 
+def test_float32_decides_which_expert_a_borderline_step_goes_to() -> None:
+    """Both are 0.875 in exact arithmetic; the release's float32 parts them."""
+    on_the_switch = flow.schedule(12, 5.0)[5]
+    assert flow.timestep(on_the_switch) == 875.0
+    golden = next(c for c in SCHEDULES if (c["steps"], c["shift"]) == (10, 3.0))["sigmas"][3]
+    assert golden < 0.875
+    assert flow.timestep(flow.schedule(10, 3.0)[3]) < 875.0
+
+
 def test_euler_walks_back_what_noising_walked() -> None:
     clean, noise = torch.randn(2, 3), torch.randn(2, 3)
     x = flow.noisy(clean, noise, 0.8)
