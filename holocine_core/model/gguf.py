@@ -64,7 +64,7 @@ def _shapes(path: Path) -> dict[str, Tensor]:
 
 
 def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Packed weights; those of sensitive layers unpacked to float32, the convolution's to ``dtype``."""
+    """Packed weights; sensitive layers unpacked to float32, the convolution to ``dtype``."""
     from diffusers.models.model_loading_utils import load_gguf_checkpoint
     from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
 
@@ -78,11 +78,12 @@ def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tenso
         ) from unsupported
 
     def unpacked(name: str, tensor: Tensor) -> Tensor:
-        if _sensitive(name, keep):
-            return dequantize_gguf_tensor(tensor).float()
         # diffusers computes with packed weights in linear layers only.
         convolution = name.startswith("patch_embedding")
-        return dequantize_gguf_tensor(tensor).to(dtype) if convolution else tensor
+        if not convolution and not _sensitive(name, keep):
+            return tensor
+        plain: Tensor = dequantize_gguf_tensor(tensor)
+        return plain.to(dtype) if convolution else plain.float()
 
     return {
         name: unpacked(name, tensor) if isinstance(tensor, GGUFParameter) else tensor
