@@ -1,4 +1,7 @@
-"""The Typer app and its one door: ``main`` is the only place where errors become exit codes."""
+"""The one door: ``main`` is the only place where errors become exit codes.
+
+Little is imported before the signals have their handlers; the commands are when they are needed.
+"""
 
 from __future__ import annotations
 
@@ -6,75 +9,25 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from holocine_cli import film, look, machine, write
-from holocine_cli.console import Console, flush_all
+from holocine_cli.console import (
+    Console,
+    cannot_write_product,
+    flush_all,
+    is_of_stdout,
+    moves,
+    prepare_streams,
+    write,
+    write_now,
+)
 from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
-from holocine_core.errors import HolocineError, InputError, Interrupted
+from holocine_cli.signals import SHOW_CURSOR, StopRequest, handling
+from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
 
-app = typer.Typer(
-    name=PROGRAM,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-WRITE, FILM, LOOK, MACHINE = "Write", "Film", "Look", "Machine"
-for panel, command in (
-    (WRITE, write.new),
-    (WRITE, write.check),
-    (WRITE, film.plan),
-    (WRITE, write.schema),
-    (FILM, film.preview),
-    (FILM, film.render),
-    (LOOK, look.inspect),
-    (MACHINE, machine.doctor),
-):
-    app.command(rich_help_panel=panel)(command)
-app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # 30 ms that no other command needs
-
-        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    ctx: typer.Context,
-    show_version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            metavar="",
-            help="Show the version.",
-            callback=_show_version,
-            is_eager=True,
-            show_default=False,
-        ),
-    ] = False,
-    debug: Annotated[
-        bool,
-        typer.Option("--debug", metavar="", help="Show tracebacks of errors.", show_default=False),
-    ] = False,
-) -> None:
-    """A YAML screenplay in, a film out: every scene in one diffusion pass.
-
-    holocine new harbour            a starter screenplay that explains itself
-    holocine preview harbour.yaml   a quick draft and a storyboard
-    holocine render harbour.yaml    the film
-    """
-    session: Session = ctx.obj
-    session.debug = debug
-    session.command = ctx.invoked_subcommand or ""
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+if TYPE_CHECKING:
+    import typer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,22 +37,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; the process's own where None.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    stop = StopRequest()
     # Errors in the options themselves come before any option is read.
-    session = Session(argv=args, console=Console(as_json="--json" in args))
-    try:
-        code = _run(session, args)
-    finally:
-        flush_all()
+    session = Session(argv=args, console=Console(as_json="--json" in args), stop=stop)
+    stop.last_words = lambda number: _last_words(session, number)
+    with handling(stop):
+        try:
+            code = _run(session, args)
+        except KeyboardInterrupt:
+            code = _interrupted(session)
+        stop.ending = True
+        if not flush_all() and code == ExitCode.DONE:
+            code = _failed(session, cannot_write_product())
     return int(code)
 
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    prepare_streams()
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Leaving takes a moment, and all is said.
+    sys.exit(code)
 
 
 def _run(session: Session, args: list[str]) -> ExitCode | int:
+    import typer
+
+    from holocine_cli.commands import app
+
     try:
+        _refuse_a_shell(args)
         ended = typer.main.get_command(app)(
             args=args, prog_name=PROGRAM, standalone_mode=False, obj=session
         )
@@ -113,26 +80,78 @@ def _run(session: Session, args: list[str]) -> ExitCode | int:
             return ExitCode.DONE
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:
+        if isinstance(error, OSError) and is_of_stdout(error):
+            return _failed(session, cannot_write_product(error))
         return _bug(session, error)
     if ended == ExitCode.INTERRUPTED:  # Typer's word for Ctrl-C
-        return _failed(
-            session, Interrupted("nothing was left half done", hint=f"again: {session.line}")
-        )
-    if session.console.as_json and ended is None:
-        session.console.document(document(session.command, ExitCode.DONE, session.fields))
+        return _interrupted(session)
+    try:
+        if session.console.as_json and ended is None:
+            _tell_document(session, ExitCode.DONE)
+    except MachineError as error:
+        return _failed(session, error)
     return ExitCode.DONE
 
 
+def _refuse_a_shell(args: list[str]) -> None:
+    """Typer would ignore a word after these and answer for the shell that it finds itself in."""
+    if len(args) > 1 and args[0] in ("--show-completion", "--install-completion"):
+        raise InputError(
+            f"{args[0]} is for the shell it is called from and takes no other word",
+            hint=f"call it in that shell: {PROGRAM} {args[0]}",
+        )
+
+
+def _interrupted(session: Session) -> ExitCode:
+    return _failed(
+        session, Interrupted("nothing was left half done", hint=f"again: {session.line}")
+    )
+
+
 def _failed(session: Session, error: HolocineError) -> ExitCode:
+    session.stop.ending = True
     code = code_of(error)
-    if isinstance(error, Interrupted) and session.stopped_by == signal.SIGTERM:
+    if isinstance(error, Interrupted) and session.stop.number == signal.SIGTERM:
         code = ExitCode.TERMINATED
     session.console.fail(error)
     if session.debug:
-        traceback.print_exception(error)
-    if session.console.as_json:
-        session.console.document(document(session.command, code, session.fields, error))
+        _tell_trace(error)
+    return _with_document(session, code, error)
+
+
+def _with_document(session: Session, code: ExitCode, error: HolocineError) -> ExitCode:
+    """The document of a failure; where it cannot be written, that is told instead."""
+    if session.console.as_json and not session.documented:
+        try:
+            _tell_document(session, code, error)
+        except MachineError as unwritten:
+            session.console.fail(unwritten)
+            return code_of(unwritten)
     return code
+
+
+def _tell_document(session: Session, code: ExitCode, error: HolocineError | None = None) -> None:
+    session.documented = True
+    session.console.document(document(session.command, code, session.fields, error))
+
+
+def _tell_trace(error: BaseException) -> None:
+    write(sys.stderr, "".join(traceback.format_exception(error)))
+
+
+def _last_words(session: Session, number: int) -> None:
+    """Leave the terminal usable and the document said, from whatever thread heard the signal."""
+    stream = sys.__stderr__  # A live display holds ``sys.stderr`` itself.
+    if stream is not None and moves(stream):
+        write(stream, f"\n{SHOW_CURSOR}")
+    if session.console.as_json and not session.documented:
+        session.documented = True
+        code = ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED
+        error = Interrupted(
+            "ended at once; everything finished so far is kept",
+            hint=f"go on with: {session.line}",
+        )
+        write_now(document(session.command, code, session.fields, error))
 
 
 def _usage_error(session: Session, error: typer.TyperException) -> InputError:
@@ -150,9 +169,6 @@ def _bug(session: Session, error: Exception) -> ExitCode:
     told = HolocineError(f"unexpected {type(error).__name__}: {error}", hint=hint)
     told.kind = "bug"
     if session.debug:
-        traceback.print_exception(error)
+        _tell_trace(error)
     session.console.fail(told)
-    if session.console.as_json:
-        fields = session.fields
-        session.console.document(document(session.command, ExitCode.BUG, fields, told))
-    return ExitCode.BUG
+    return _with_document(session, ExitCode.BUG, told)

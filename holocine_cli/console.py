@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import errno
+import io
 import json
 import os
 import sys
@@ -9,17 +13,22 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from holocine_cli.contract import problems_of
-from holocine_core.errors import HolocineError, Interrupted, Problem
+from holocine_core.errors import HolocineError, Interrupted, MachineError, Problem
 
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 
 
-def moves(stream: IO[str]) -> bool:
+def moves(stream: IO[str] | None) -> bool:
     """Whether a stream is a terminal whose lines can be drawn over."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return (
+        stream is not None
+        and not stream.closed
+        and stream.isatty()
+        and os.environ.get("TERM") != "dumb"
+    )
 
 
-def paints(stream: IO[str]) -> bool:
+def paints(stream: IO[str] | None) -> bool:
     """Whether a stream shows colours."""
     return moves(stream) and not os.environ.get("NO_COLOR")
 
@@ -66,11 +75,13 @@ class Console:
     def product(self, text: str) -> None:
         """What the command was called for; with --json the document holds it instead."""
         if not self.as_json:
-            write(sys.stdout, f"{text}\n")
+            write_product(f"{text}\n")
 
     def document(self, value: Mapping[str, Any]) -> None:
         """The JSON document: the only thing on stdout."""
-        write(sys.stdout, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        plain = codecs.lookup(encoding).name != "utf-8"  # Then JSON's own escapes have to do.
+        write_product(json.dumps(value, indent=1, ensure_ascii=plain) + "\n")
 
     def note(self, text: str) -> None:
         """Information that a quiet call does without."""
@@ -116,22 +127,111 @@ class Console:
             write(sys.stderr, f"{text}\n")
 
 
-def write(stream: IO[str], text: str) -> None:
-    """Write and flush; a reader that has gone away is no error and ends no render."""
+def write(stream: IO[str] | None, text: str) -> None:
+    """Write and flush a message; one that cannot be written is dropped and ends no render."""
+    if stream is None or stream.closed:
+        return
     try:
-        stream.write(text)
+        stream.write(_holdable(stream, text))
         stream.flush()
     except BrokenPipeError:
         discard(stream)
+    except OSError:
+        return  # A full disk may have room again for the next one.
 
 
-def flush_all() -> None:
-    """Empty both streams before the interpreter does, which would complain of closed pipes."""
+def write_product(text: str) -> None:
+    """Write to stdout and flush; a reader that has gone away is no error.
+
+    Raises:
+        MachineError: Stdout cannot take it.
+    """
+    stream = sys.stdout
+    if stream is None or stream.closed:
+        raise cannot_write_product()
+    try:
+        stream.write(_holdable(stream, text))
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
+    except OSError as error:
+        discard(stream)
+        raise cannot_write_product(error) from error
+
+
+def cannot_write_product(error: OSError | None = None) -> MachineError:
+    """What is said where stdout takes nothing."""
+    why = "it cannot be written" if error is None else error.strerror or str(error)
+    return MachineError(f"stdout: {why}", hint="free some space, or send stdout to another place")
+
+
+def is_of_stdout(error: OSError) -> bool:
+    """Whether an error that nobody expected is one of Typer printing help: files are named in
+    theirs."""
+    kinds = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO)
+    if error.filename is not None or error.errno not in kinds:
+        return False
+    discard(sys.stdout)
+    return True
+
+
+def write_now(value: Mapping[str, Any]) -> None:
+    """The JSON document past all buffers, right before the process ends at once."""
+    stream = sys.__stdout__
+    if stream is None:
+        return
+    try:
+        text = json.dumps(value, indent=1)
+    except RuntimeError:  # The work goes on meanwhile and may have changed it.
+        text = json.dumps({**value, "takes": []}, indent=1)
+    rest = f"{text}\n".encode()
+    with contextlib.suppress(OSError):
+        while rest:
+            rest = rest[os.write(stream.fileno(), rest) :]
+
+
+def _holdable(stream: IO[str], text: str) -> str:
+    """The text with what the stream's encoding lacks written as escapes."""
+    encoding = getattr(stream, "encoding", None)
+    return text.encode(encoding, "backslashreplace").decode(encoding) if encoding else text
+
+
+def prepare_streams() -> None:
+    """Occupy the numbers of closed standard streams, so that no other file becomes one of them.
+
+    What is then written to stdout fails as it does on a full disk; on stderr it goes nowhere.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one.
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
+            os.set_inheritable(number, True)
+            mode = "r" if number == 0 else "w"
+            stream = os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
     for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # For help, which Typer writes.
+
+
+def flush_all() -> bool:
+    """Empty both streams before the interpreter does, which would complain; whether stdout could
+    be written."""
+    written = sys.stdout is not None
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None or stream.closed:
+            continue
         try:
             stream.flush()
         except BrokenPipeError:
             discard(stream)
+        except OSError:
+            discard(stream)
+            written = written and stream is not sys.stdout
+    return written
 
 
 def discard(stream: IO[str]) -> None:
@@ -139,3 +239,5 @@ def discard(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+    with contextlib.suppress(OSError):
+        stream.flush()

@@ -181,8 +181,8 @@ def _models(models_dir: Path | None) -> Iterator[Check]:
 
 def _film() -> str:
     """Make, read back and time a whole film."""
-    from holocine_core.film import inspect
     from holocine_core.production import Options, render_film
+    from holocine_core.provenance import inspect
 
     with tempfile.TemporaryDirectory(prefix="holocine-doctor-") as folder:
         screenplay = Path(folder) / "test.yaml"

@@ -10,13 +10,17 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
+from holocine_cli.extras import Extras, check_extras
 from holocine_cli.session import Session, begin
-from holocine_core.errors import InputError, Problem
+from holocine_core.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
     from holocine_core.model.lora_file import LoraFile
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
+
+LORA_LIMIT = 4
+"""A screenplay takes no heavier LoRA either, up or down."""
 
 
 def plan(
@@ -56,7 +60,7 @@ def plan(
         loras=_loras(lora or ()),
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
-    _show_plans(session, jobs, settings, force=force)
+    _show_plans(session, jobs, settings, Extras(force=force))
 
 
 def render(
@@ -100,10 +104,12 @@ def render(
         loras=_loras(lora or ()),
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
+    extras = Extras(force=force, shots=shots, storyboard=storyboard)
     if dry_run:
-        _show_plans(session, jobs, settings, force=force)
-        return
-    _render(session, jobs, settings, force=force, shots=shots, storyboard=storyboard)
+        session.command = "plan"
+        _show_plans(session, jobs, settings, extras)
+    else:
+        _render(session, jobs, settings, extras)
 
 
 def preview(
@@ -143,23 +149,13 @@ def preview(
         loras=_loras(lora or ()),
     )
     jobs = [Job(screenplay, (out_dir or Path()) / f"{screenplay.stem}.preview.mp4")]
-    again = force or _is_ours(jobs[0].film)
-    _render(session, jobs, settings, force=again, storyboard=True)
+    _render(session, jobs, settings, Extras(force=force, storyboard=True, preview=True))
 
 
 def _settings(**given: Any) -> Options:
     from holocine_core.production import Options
 
     return Options(**given)
-
-
-def _is_ours(film: Path) -> bool:
-    """Whether a file is a film that holocine made and nothing has touched since."""
-    from holocine_core.film import sidecar_path
-    from holocine_core.vault import read_json
-
-    sidecar = read_json(sidecar_path(film))
-    return sidecar is not None and film.is_file() and film.stat().st_size == sidecar.get("bytes")
 
 
 def _loras(texts: Sequence[str]) -> tuple[LoraFile, ...]:
@@ -172,7 +168,11 @@ def _loras(texts: Sequence[str]) -> tuple[LoraFile, ...]:
         try:
             weight = float(more[0]) if more else 1.0
         except ValueError:
-            more = [text] * 3
+            weight, more = 1.0, [text] * 3
+        if not -LORA_LIMIT <= weight <= LORA_LIMIT:
+            words = f"--lora {text}: a weight is a number from -{LORA_LIMIT} to {LORA_LIMIT}"
+            problems.append(Problem(words, "", "1 is the LoRA as it was trained"))
+            continue
         expert = next((one for one in EXPERTS if one == more[1]), None) if more[1:] else "both"
         if expert is None or len(more) > 2:
             problems.append(
@@ -190,7 +190,7 @@ def _loras(texts: Sequence[str]) -> tuple[LoraFile, ...]:
     return tuple(loras)
 
 
-def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, *, force: bool) -> None:
+def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> None:
     from holocine_cli.plan_view import plan_record, plan_text
     from holocine_core.production import plan_film
 
@@ -199,11 +199,12 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, *, for
 
     def show(job: Job) -> None:
         made = plan_film(job.screenplay, job.film, settings)
+        check_extras(made, extras, jobs)
         if console.as_json:
-            job.record.update(plan_record(made, force=force))
+            job.record.update(plan_record(made, force=extras.force))
         else:
             gap = "\n" if job is not jobs[0] else ""
-            console.product(gap + plan_text(made, force, console.out))
+            console.product(gap + plan_text(made, extras.force, console.out))
         for warning in made.warnings:
             console.warn(warning)
 
@@ -211,30 +212,33 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, *, for
     batch.finish()
 
 
-def _render(
-    session: Session,
-    jobs: Sequence[Job],
-    settings: Options,
-    *,
-    force: bool,
-    shots: Path | None = None,
-    storyboard: bool = False,
-) -> None:
+def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> None:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
-    from holocine_cli.produce import Extras, produce
+    from holocine_cli.produce import may_replace, produce
     from holocine_core.film import preflight, refuse_to_overwrite
     from holocine_core.production import plan_film
 
     batch = Batch(session, jobs)
     plans: dict[Path, Plan] = {}
-    extras = Extras(force=force, shots=shots, storyboard=storyboard)
 
     def make_plan(job: Job) -> None:
-        plans[job.screenplay] = plan_film(job.screenplay, job.film, settings)
-        refuse_to_overwrite(plans[job.screenplay], force=force)
+        made = plans[job.screenplay] = plan_film(job.screenplay, job.film, settings)
+        check_extras(made, extras, jobs)
+        refuse_to_overwrite(made, force=may_replace(made, extras))
         if len(jobs) > 1:  # A single film's render does so itself, a second later.
-            preflight(plans[job.screenplay])
+            preflight(made)
+
+    def make(job: Job) -> None:
+        _stop_if_asked(session)
+        produce(session, plans[job.screenplay], extras, job.record)
 
     batch.each(make_plan)
-    batch.each(lambda job: produce(session, plans[job.screenplay], extras, job.record))
+    with session.stop.awaited(session.tell_stop):
+        batch.each(make)
+    _stop_if_asked(session)
     batch.finish()
+
+
+def _stop_if_asked(session: Session) -> None:
+    if session.stop():
+        raise Interrupted("everything finished so far is kept", hint=f"go on with: {session.line}")

@@ -34,6 +34,12 @@ class _Terminal(RichConsole):
         self.quiet = True
         discard(self.file)
 
+    def _write_buffer(self) -> None:
+        try:
+            super()._write_buffer()
+        except OSError:  # Gone in another way: its window was closed, say.
+            self.on_broken_pipe()
+
 
 class _Told(ProgressColumn):
     """The words right of a bar."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.console import Paint, discard
+from holocine_cli.console import Paint, cannot_write_product, discard
 from holocine_cli.layout import columns, counted
 from holocine_cli.session import begin
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
-    from holocine_core.film import Inspection
+    from holocine_core.provenance import Inspection
 
 STDOUT = Path("-")
 
@@ -51,7 +51,7 @@ def inspect(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
     from holocine_cli.files import save
-    from holocine_core.film import inspect as read_back
+    from holocine_core.provenance import inspect as read_back
 
     found = read_back(film)
     session.fields = {"film": str(film), **_record(found)}
@@ -72,6 +72,9 @@ def _to_stdout(text: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)
+        raise cannot_write_product(error) from error
 
 
 def _record(found: Inspection) -> dict[str, Any]:

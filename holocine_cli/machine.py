@@ -97,6 +97,13 @@ def pull(
         known = ", ".join(MODELS)
         raise InputError(f"there is no model '{name}' to download", hint=f"known are {known}")
     spec = MODELS[name]
+    if spec.sources and not accept_licence:
+        licences = "; ".join(f"{source.repo}: {source.licence}" for source in spec.sources)
+        raise InputError(
+            f"{name} comes under licences that you have to accept: {licences}",
+            where=" ".join(f"https://huggingface.co/{source.repo}" for source in spec.sources),
+            hint=f"read them, then run: holocine models pull {name} --accept-licence",
+        )
     if accept_licence:
         for source in spec.sources:
             size = file_size(source.bytes)

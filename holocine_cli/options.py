@@ -101,7 +101,7 @@ Shots = Annotated[
     typer.Option(
         "--shots",
         metavar="DIR",
-        help="Also write every shot as a clip of its own.",
+        help="Also write every shot as a clip: DIR/FILM/SCENE-NN.mp4.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

@@ -39,12 +39,12 @@ def target(plan: Plan, *, force: bool) -> Target:
         check_video(video, (delivery.width, delivery.height), plan.out)
         if not plan.out.exists():
             return Target("new", "not there yet")
-        from holocine_core.film import finished_film, refuse_to_overwrite
+        from holocine_core.film import is_finished, refuse_to_overwrite
 
         refuse_to_overwrite(plan, force=force)
     except InputError as error:
         return Target("refused", f"render would refuse: {error.message}; {error.hint}")
-    if finished_film(plan) is not None:
+    if is_finished(plan):
         return Target("up-to-date", "up to date: this very plan made it")
     return Target("replaced", "another film is there and will be replaced")
 
@@ -209,7 +209,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
 
 def planned_take(take: Take) -> dict[str, Any]:
     """One take of the plan inside the document."""
-    from holocine_core.film import take_record
+    from holocine_core.provenance import take_record
 
     return {
         **take_record(take),

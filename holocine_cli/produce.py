@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from holocine_cli.console import moves, write
 from holocine_cli.contract import problem_record
+from holocine_cli.extras import Extras, board_path, is_ours, remember, shots_folder
 from holocine_cli.progress import Reporter, reporting
 from holocine_cli.session import Session
-from holocine_cli.signals import SHOW_CURSOR, stoppable
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.plan.values import Plan
 from holocine_core.production import draw_storyboard, export_shots
@@ -20,20 +16,9 @@ from holocine_core.render import render
 from holocine_core.vault import Vault, disk_errors
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extras:
-    """What may be said beside the plan."""
-
-    force: bool
-    shots: Path | None = None
-    """Folder for every shot as a clip of its own."""
-    storyboard: bool = False
-
-
-def board_path(film: Path) -> Path:
-    """``x.preview.mp4`` -> ``x.preview.png``; ``x.mp4`` -> ``x.storyboard.png``."""
-    preview = film.stem.endswith(".preview")
-    return film.with_suffix(".png" if preview else ".storyboard.png")
+def may_replace(plan: Plan, extras: Extras) -> bool:
+    """Whether another film at ``plan.out`` gives way: asked for, or an earlier preview."""
+    return extras.force or (extras.preview and is_ours(plan, plan.out))
 
 
 def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
@@ -49,8 +34,7 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
     record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
     with reporting(plan, console) as reporter:
         try:
-            with stoppable(lambda number: _asked(session, number), _last_words) as should_stop:
-                film = render(plan, reporter, force=extras.force, should_stop=should_stop)
+            film = render(plan, reporter, force=may_replace(plan, extras), should_stop=session.stop)
         except Interrupted as stopped:
             place = f": {reporter.place}" if reporter.place else ""
             raise Interrupted(
@@ -68,8 +52,11 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
         "seconds": film.seconds,
         "takes": _takes(plan, reporter, film_is_ready=True),
     }
+    if extras.preview:
+        remember(plan, plan.out)
     _make_extras(session, plan, extras, record)
     console.product(str(film.path))
+    _stop_if_asked(session, plan)
 
 
 def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
@@ -82,16 +69,29 @@ def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str,
             where=str(plan.work),
             hint="move the film away and render it again",
         )
+
+    def written(path: Path) -> None:
+        remember(plan, path)
+        _stop_if_asked(session, plan)
+
+    _stop_if_asked(session, plan)
     if extras.shots is not None:
-        with disk_errors("make the folder", extras.shots):
-            extras.shots.mkdir(parents=True, exist_ok=True)
-        clips = export_shots(plan, extras.shots)
+        folder = shots_folder(extras.shots, plan.out)
+        with disk_errors("make the folder", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        clips = export_shots(plan, folder, written)
         record["shots"] = [str(path) for path in clips]
-        session.console.note(f"{len(clips)} shots are in {extras.shots}")
+        session.console.note(f"{len(clips)} shots are in {folder}")
     if extras.storyboard:
         board = draw_storyboard(plan, board_path(plan.out))
+        remember(plan, board)
         record["storyboard"] = str(board)
         session.console.note(f"storyboard: {board}")
+
+
+def _stop_if_asked(session: Session, plan: Plan) -> None:
+    if session.stop():
+        raise Interrupted(f"{plan.out} is finished and kept", hint=f"go on with: {session.line}")
 
 
 def _takes(plan: Plan, reporter: Reporter, *, film_is_ready: bool) -> list[dict[str, Any]]:
@@ -111,16 +111,3 @@ def _takes(plan: Plan, reporter: Reporter, *, film_is_ready: bool) -> list[dict[
             }
         )
     return takes
-
-
-def _asked(session: Session, number: int) -> None:
-    session.stopped_by = number
-    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-    session.console.note(f"{name}: ending after this step; once more ends now")
-
-
-def _last_words() -> None:
-    """Leave the terminal usable; a live display holds ``sys.stderr`` itself."""
-    stream = sys.__stderr__
-    if stream is not None and moves(stream):
-        write(stream, f"\n{SHOW_CURSOR}")

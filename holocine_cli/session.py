@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
-
-import typer
+from typing import TYPE_CHECKING, Any, cast
 
 from holocine_cli.console import Console
+from holocine_cli.signals import StopRequest
+
+if TYPE_CHECKING:
+    import typer
 
 PROGRAM = "holocine"
 
@@ -24,13 +27,20 @@ class Session:
     fields: dict[str, Any] = field(default_factory=dict)
     """What the command adds to the JSON document."""
     debug: bool = False
-    stopped_by: int = 0
-    """The signal that asked to stop; 0 for none."""
+    documented: bool = False
+    """Whether the JSON document has been written."""
+    stop: StopRequest = field(default_factory=StopRequest)
+    """Ctrl-C and SIGTERM, for everything this call makes."""
 
     @property
     def line(self) -> str:
         """The command as typed."""
         return shlex.join([PROGRAM, *self.argv])
+
+    def tell_stop(self, number: int) -> None:
+        """Answer a first signal."""
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self.console.note(f"{name}: ending after this step; once more ends now")
 
 
 def begin(

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.reel import ClipInput, Transition, check_reel
-from holocine_core.edit.sound import SoundCue, probe_sound
+from holocine_core.edit.sound import SoundCue, check_sound
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
@@ -30,13 +28,9 @@ from holocine_core.edit.stitch import (
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.plan.values import Plan, Take
-from holocine_core.script.timeline import timecode
+from holocine_core.provenance import TAG, provenance
 from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
 
-SCHEMA = 1
-"""Version of the provenance document."""
-TAG = "holocine"
-"""Name of the tag that carries it inside the film."""
 KEY_TAG = "holocine_key"
 """Name of the tag that carries the film's fingerprint."""
 
@@ -179,68 +173,7 @@ def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
 def _chapter_title(take: Take, shot: int) -> str:
     text = " ".join(take.prompt.shots[shot].split())
     short = text if len(text) <= 60 else f"{text[:57].rstrip()}..."
-    return f"{take.scene} {shot + 1}: {short}".rstrip("\\")
-
-
-def provenance(plan: Plan) -> dict[str, Any]:
-    """Everything that made the film, and nothing that differs from run to run."""
-    return {
-        "schema": SCHEMA,
-        "title": plan.title,
-        "screenplay": plan.screenplay_text,
-        "profile": plan.profile,
-        "model": {
-            "name": plan.model.spec.name,
-            "licence": plan.model.spec.licence,
-            "files": dict(plan.identity),
-            "revisions": dict(plan.revisions),
-        },
-        "lora": [
-            {"file": lora.path.name, "weight": lora.weight, "expert": lora.expert}
-            for lora in plan.loras
-        ],
-        "fps": str(plan.fps),
-        "takes": [take_record(take) for take in plan.takes],
-        "versions": versions(),
-    }
-
-
-def take_record(take: Take) -> dict[str, Any]:
-    """A take as provenance and `plan --json` show it."""
-    timeline = take.timeline
-    return {
-        "scene": take.scene,
-        "frames": {"asked": float(take.timing.length.asked), "got": timeline.frames},
-        "cuts": [{"asked": float(cut.asked), "got": cut.got} for cut in take.timing.cuts],
-        "seed": take.seed,
-        "sampling": {name: getattr(take.sampling, name) for name in type(take.sampling).__slots__},
-        "prompt": take.prompt.text,
-        "negative": take.negative,
-        "transition": {"kind": take.transition[0], "frames": take.transition[1]},
-        "fingerprint": take.negative_key,
-        "shots": [
-            {
-                "prompt": prompt,
-                "in": timecode(span.start, timeline.fps),
-                "out": timecode(span.stop, timeline.fps),
-                "frames": [span.start, span.stop],
-            }
-            for prompt, span in zip(take.prompt.shots, timeline.shot_spans, strict=True)
-        ],
-    }
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what has a part in the picture."""
-    names = ("holocine", "torch", "diffusers", "transformers", "imageio-ffmpeg")
-    return {name: _version(name) for name in names}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    return f"{take.scene} {shot + 1}: {short}"
 
 
 # --- is it there already? ------------------------------------------------------------------------
@@ -282,47 +215,64 @@ def film_key(plan: Plan) -> str:
     )
 
 
-def finished_film(plan: Plan) -> Film | None:
+def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
     """The film, if this very plan made the file at ``plan.out``.
 
     A film gets its name whole, with its key inside: it counts without its sidecar too, which a
     render that was killed between the two has not written.
+
+    Args:
+        whole: Also compare the file's content with its sidecar; a damaged film is None then.
     """
-    if not plan.out.is_file():
+    if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
         return None
-    key, sidecar = film_key(plan), read_json(sidecar_path(plan.out))
-    if sidecar is not None and sidecar.get("key") == key:
-        if sidecar.get("bytes") != plan.out.stat().st_size:
+    if _sidecar_is_ours(plan):
+        sidecar = read_json(sidecar_path(plan.out)) or {}
+        if whole and file_hash(plan.out) != sidecar.get("sha256"):
             return None
-        return Film(
-            path=plan.out,
-            frames=sidecar["frames"],
-            width=sidecar["width"],
-            height=sidecar["height"],
-            fps=Fraction(sidecar["fps"]),
-            seconds=sidecar["seconds"],
-            up_to_date=True,
-        )
-    try:
-        if read_metadata(plan.out).tags.get(KEY_TAG) != key:
-            return None
-    except InputError:
-        return None  # No film at all, whatever it is: not ours.
+    elif not _film_is_ours(plan):
+        return None
     return _film(plan, probe(plan.out), up_to_date=True)
 
 
-def complete_sidecar(plan: Plan) -> None:
+def is_finished(plan: Plan) -> bool:
+    """Whether this very plan made the file at ``plan.out``; cheap, for showing a plan."""
+    return os.path.isfile(plan.out) and (_sidecar_is_ours(plan) or _film_is_ours(plan))  # noqa: PTH113
+
+
+def _sidecar_is_ours(plan: Plan) -> bool:
+    """Whether the sidecar tells of this plan and of a file of this length."""
+    sidecar = read_json(sidecar_path(plan.out)) or {}
+    return sidecar.get("key") == film_key(plan) and sidecar.get("bytes") == plan.out.stat().st_size
+
+
+def _film_is_ours(plan: Plan) -> bool:
+    try:
+        return read_metadata(plan.out).tags.get(KEY_TAG) == film_key(plan)
+    except InputError:
+        return False  # No film at all, whatever it is.
+
+
+def has_sidecar(plan: Plan) -> bool:
+    """Whether the film's sidecar is there and tells of it."""
+    return _sidecar_is_ours(plan)
+
+
+def write_sidecar(plan: Plan) -> None:
     """Write a finished film's sidecar where a killed render left it without one."""
-    sidecar = read_json(sidecar_path(plan.out))
-    if sidecar is None or sidecar.get("key") != film_key(plan):
-        _write_sidecar(plan, probe(plan.out))
+    _write_sidecar(plan, probe(plan.out))
 
 
 def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
-    """Raise InputError where another film lies at ``plan.out``, before any work is done."""
-    if plan.out.is_dir():
+    """Raise InputError where another film lies at ``plan.out``, before any work is done.
+
+    A film this plan made that was damaged since is not another one: it is made again.
+    """
+    if os.path.isdir(plan.out):  # noqa: PTH112
         raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
-    if plan.out.exists() and not force and finished_film(plan) is None:
+    if not os.path.exists(plan.out) or force:  # noqa: PTH110
+        return
+    if not _sidecar_is_ours(plan) and not _film_is_ours(plan):
         raise InputError(
             f"{plan.out} exists and is another film",
             where=str(plan.out),
@@ -337,19 +287,22 @@ def preflight(plan: Plan) -> None:
         InputError: The film's name doesn't go with its codec, a sound file holds no sound.
         MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
     """
-    if finished_film(plan) is not None:
-        return
     job = stitch_job(plan, Vault(plan.work))
     check_reel(job.clips, job.transitions)
     check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
     for take in plan.takes:
         if take.sound is not None:
-            probe_sound(plan.screenplay_path.parent / take.sound.file)
+            check_sound(plan.screenplay_path.parent / take.sound.file)
     if plan.obstacles:
         first = plan.obstacles[0]
         raise MachineError(first.message, where=first.where, hint=first.hint)
-    with disk_errors("open the work folder", plan.work):
-        plan.work.mkdir(parents=True, exist_ok=True)
+    for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
+        with disk_errors(doing, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            # As long as the longest name that will be written there.
+            trial = folder / f".{plan.out.name}.json.{os.getpid()}.part"
+            trial.touch()
+            trial.unlink()
     _try_ffmpeg(plan)
 
 
@@ -359,42 +312,7 @@ def _try_ffmpeg(plan: Plan) -> None:
 
     trial = plan.work / f".trial.{os.getpid()}.mp4"
     black = np.zeros((1, 16, 16, 3), np.uint8)
-    try:
-        with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
-            writer.write(black)
-    finally:
-        trial.unlink(missing_ok=True)
-
-
-# --- reading a film back -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What a film says about itself."""
-
-    path: Path
-    provenance: Mapping[str, Any]
-    chapters: tuple[Chapter, ...]
-
-    @property
-    def screenplay(self) -> str:
-        return str(self.provenance["screenplay"])
-
-
-def inspect(path: Path) -> Inspection:
-    """Read a film's provenance out of the file itself.
-
-    Raises:
-        InputError: No film, or not one of holocine's.
-    """
-    metadata = read_metadata(path)
-    try:
-        document = json.loads(metadata.tags[TAG])
-    except (KeyError, ValueError):
-        raise InputError(
-            f"{path.name} carries no holocine provenance",
-            where=str(path),
-            hint="it was made elsewhere, or re-encoded without its metadata",
-        ) from None
-    return Inspection(path=path, provenance=document, chapters=metadata.chapters)
+    with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
+        writer.write(black)
+    with disk_errors("clean up the work folder", trial):
+        trial.unlink()

@@ -21,15 +21,16 @@ from holocine_core.events import (
 )
 from holocine_core.film import (
     Film,
-    complete_sidecar,
     cut_film,
     finished_film,
+    has_sidecar,
     preflight,
     refuse_to_overwrite,
-    versions,
+    write_sidecar,
 )
 from holocine_core.journal import journal
 from holocine_core.plan.values import Plan, Take
+from holocine_core.provenance import versions
 from holocine_core.vault import Vault
 
 if TYPE_CHECKING:
@@ -75,19 +76,23 @@ def render(
         Interrupted: ``should_stop`` said so.
     """
     refuse_to_overwrite(plan, force=force)
-    preflight(plan)
+    film = finished_film(plan, whole=True)
+    if film is None:
+        preflight(plan)
+    elif has_sidecar(plan):
+        _tell(film, plan, emit)
+        return film
     vault = Vault(plan.work)
     with vault.locked(f"render {plan.screenplay_path.name}"), journal(plan.work, emit) as emit:
         started = time.monotonic()
         emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
-        film = finished_film(plan)
         if film is None:
             studio = _Studio(plan, vault, emit, should_stop, open_generator or _open_generator)
             studio.shoot_all()
             studio.stop_if_asked()
             film = cut_film(plan, vault, emit, force=force)
         else:
-            complete_sidecar(plan)
+            write_sidecar(plan)
         seconds = time.monotonic() - started
         emit(
             FilmDone(
@@ -95,6 +100,12 @@ def render(
             )
         )
     return film
+
+
+def _tell(film: Film, plan: Plan, emit: Emit) -> None:
+    """An up-to-date film needs no work folder: nothing is written, nothing is locked."""
+    emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=0))
+    emit(FilmDone(film=str(film.path), frames=film.frames, seconds=0.0, up_to_date=True))
 
 
 def _open_generator(plan: Plan, emit: Emit) -> Generator:
@@ -149,9 +160,9 @@ class _Studio:
     def _shoot(self, take: Take) -> None:
         self.stop_if_asked()
         started = time.monotonic()
-        clip = self._vault.find("clips", take.clip_key)
+        clip = self._vault.sound("clips", take.clip_key, self._emit)
         if clip is None:
-            if self._vault.find("negatives", take.negative_key) is None:
+            if self._vault.sound("negatives", take.negative_key, self._emit) is None:
                 self._denoise(take)
             self._decode(take)
         peak = self._generator.peak_bytes() if self._generator else None
@@ -167,8 +178,7 @@ class _Studio:
     def _denoise(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors
 
-        saved = self._vault.find("progress", take.progress_key)
-        start = tensors.read_progress(saved.path) if saved else None
+        start = self._stopped(take)
         steps = take.sampling.steps
         self._emit(
             TakeStarted(
@@ -185,17 +195,9 @@ class _Studio:
             now = time.monotonic()
             stop = self._should_stop()
             due = progress.step % SAVE_STEPS == 0 or now - last_saved > SAVE_SECONDS
-            if progress.step < steps and (stop or due):
-                self._vault.keep(
-                    "progress",
-                    take.progress_key,
-                    tensors.progress_writer(progress),
-                    {
-                        "scene": take.scene,
-                        "step": progress.step,
-                        "negative": take.negative_key,
-                    },
-                )
+            # The last step too: if its latents can't be kept, no step has to be made again.
+            if stop or due or progress.step == steps:
+                self._keep_progress(take, progress)
                 last_saved = now
             self._emit(
                 StepDone(scene=take.scene, step=progress.step, steps=steps, seconds=now - clock)
@@ -215,7 +217,36 @@ class _Studio:
                 "made": {"computing": self._plan.placement.computing, "versions": versions()},
             },
         )
-        self._vault.drop("progress", take.progress_key)
+        for entry in self._vault.stopped(take.progress_key):
+            self._vault.drop("progress", entry.key)
+
+    def _stopped(self, take: Take) -> Progress | None:
+        """Where the take's denoising stopped: the furthest kept progress that is whole."""
+        from holocine_core.shoot import generator as tensors
+
+        for entry in self._vault.stopped(take.progress_key):
+            if self._vault.sound("progress", entry.key, self._emit) is not None:
+                return tensors.read_progress(entry.path)
+        return None
+
+    def _keep_progress(self, take: Take, progress: Progress) -> None:
+        from holocine_core.shoot import generator as tensors
+
+        earlier = self._vault.stopped(take.progress_key)
+        self._vault.keep(
+            "progress",
+            f"{take.progress_key}-{progress.step}",
+            tensors.progress_writer(progress),
+            {
+                "scene": take.scene,
+                "take": take.progress_key,
+                "step": progress.step,
+                "negative": take.negative_key,
+            },
+        )
+        for entry in earlier:
+            if entry.sidecar["step"] != progress.step:
+                self._vault.drop("progress", entry.key)
 
     def _decode(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holocine_core.errors import MachineError
+from holocine_core.events import Emit, Warned, ignore
 
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
@@ -97,10 +98,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where the file is missing or not whole."""
+    """A JSON object; None where there is none that can be read whole."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -124,12 +125,35 @@ class Vault:
         return self.folder / kind / f"{key}{SUFFIX[kind]}"
 
     def find(self, kind: Kind, key: str) -> Entry | None:
-        """The entry, if its file is as long as its sidecar says."""
+        """The entry, if its file is as long as its sidecar says; cheap, for planning."""
         path = self.path(kind, key)
         sidecar = read_json(path.with_suffix(".json"))
         if sidecar is None or not path.is_file() or path.stat().st_size != sidecar.get("bytes"):
             return None
         return Entry(key, path, sidecar)
+
+    def sound(self, kind: Kind, key: str, emit: Emit = ignore) -> Entry | None:
+        """The entry, if its file is the very one that was kept; a damaged one is dropped, and told.
+
+        Raises:
+            MachineError: The file can't be read.
+        """
+        entry = self.find(kind, key)
+        if entry is None:
+            return None
+        with disk_errors("read", entry.path):
+            whole = file_hash(entry.path) == entry.sidecar.get("sha256")
+        if whole:
+            return entry
+        emit(
+            Warned(
+                message=f"a file of the work folder is damaged and will be made again: {key}",
+                where=str(entry.path),
+                hint="if it happens again, check the disk",
+            )
+        )
+        self.drop(kind, key)
+        return None
 
     def keep(
         self,
@@ -153,8 +177,8 @@ class Vault:
                 path.parent.mkdir(parents=True, exist_ok=True)
             write(part)
             with disk_errors(doing, path):
+                whole = {**sidecar, "bytes": part.stat().st_size, "sha256": file_hash(part)}
                 _finish(part, path)
-                whole = {**sidecar, "bytes": path.stat().st_size}
                 write_json(path.with_suffix(".json"), whole)
         finally:
             part.unlink(missing_ok=True)
@@ -174,6 +198,14 @@ class Vault:
         )
         found = (self.find(kind, path.stem) for path in sidecars)
         return [entry for entry in found if entry is not None]
+
+    def stopped(self, progress_key: str) -> list[Entry]:
+        """Kept progress of a take, the furthest first.
+
+        Every step has a file of its own, so that a kill while one is written leaves the one before.
+        """
+        mine = [e for e in self.entries("progress") if e.sidecar.get("take") == progress_key]
+        return sorted(mine, key=lambda entry: int(entry.sidecar.get("step", 0)), reverse=True)
 
     @contextlib.contextmanager
     def locked(self, command: str) -> Iterator[None]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from holocine_core.errors import InputError, MachineError
+
+_ROOM = re.compile(r"\.holocine-\d+-[a-z0-9_]{8}")
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -26,8 +32,9 @@ def replacing(out: Path) -> Iterator[Path]:
         raise InputError("it is a folder", where=str(out), hint="give the name of a file")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".holocine-", dir=out.parent) as room:
-            made = Path(room) / out.name
+        sweep(out.parent)
+        with _room(out.parent) as room:
+            made = room / out.name
             yield made
             _flush(made)
             made.replace(out)
@@ -35,6 +42,50 @@ def replacing(out: Path) -> Iterator[Path]:
                 _flush(out.parent)
     except OSError as failed:
         raise _cannot_write(out, failed) from failed
+
+
+def sweep(folder: Path) -> None:
+    """Remove the hidden folders that killed processes left in ``folder``; those at work stay."""
+    for room in folder.glob(".holocine-*"):
+        if not _ROOM.fullmatch(room.name):
+            continue
+        with suppress(OSError):  # another user's, or gone by now
+            with _held(room, 0) as free:
+                if free:
+                    shutil.rmtree(room)
+            room.rmdir()  # killed before it was locked
+
+
+@contextmanager
+def _room(parent: Path) -> Iterator[Path]:
+    """A new folder, held while the body works and removed in the end."""
+    while True:
+        with (
+            TemporaryDirectory(prefix=f".holocine-{os.getpid()}-", dir=parent) as name,
+            _held(Path(name), os.O_CREAT) as held,
+        ):
+            if held:  # else it was swept away before it was locked
+                yield Path(name)
+                return
+
+
+@contextmanager
+def _held(room: Path, flags: int) -> Iterator[bool]:
+    """Hold a folder's lock, which the system frees however a process ends; false if it can't."""
+    try:
+        handle = os.open(room / _LOCK, os.O_RDWR | flags, 0o600)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield (room / _LOCK).exists()
+    finally:
+        os.close(handle)
 
 
 def _flush(path: Path) -> None:

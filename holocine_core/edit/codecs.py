@@ -97,9 +97,7 @@ def check_video(video: VideoCodec, size: tuple[int, int], out: Path) -> None:
             where=str(out),
             hint=f"end the name in one of {names}",
         )
-    if video.crf is not None and not (row.crf is not None and 0 <= video.crf <= row.top_crf):
-        can = f"a crf of 0 to {row.top_crf}" if row.crf is not None else "no crf"
-        raise InputError(f"crf {video.crf}: {video.codec} takes {can}", hint="change or drop `crf`")
+    check_quality(video)
     if video.preset is not None and video.preset not in row.presets:
         can = ", ".join(row.presets) or "none"
         raise InputError(f"preset '{video.preset}': {video.codec} has {can}", hint="drop `preset`")
@@ -109,6 +107,17 @@ def check_video(video: VideoCodec, size: tuple[int, int], out: Path) -> None:
                 f"a film of {size[0]}x{size[1]}: {video.codec} needs a {name} divisible by {step}",
                 hint="deliver in an even size",
             )
+
+
+def check_quality(video: VideoCodec) -> None:
+    """Raise InputError where the codec has no such quality."""
+    row = _CODECS[video.codec]
+    if video.crf is None or (row.crf is not None and 0 <= video.crf <= row.top_crf):
+        return
+    can, remedy = "none", "drop `quality`"
+    if row.crf is not None:
+        can, remedy = f"0 to {row.top_crf}", f"write one of 0 to {row.top_crf}, or drop `quality`"
+    raise InputError(f"quality {video.crf}: {video.codec} takes {can}", hint=remedy)
 
 
 def video_args(video: VideoCodec, suffix: str) -> tuple[str, ...]:

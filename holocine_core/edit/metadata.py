@@ -40,7 +40,7 @@ class FilmMetadata:
         chapters: One after another without gaps from frame 0 (MP4 closes gaps).
 
     Raises:
-        InputError: Text that no file gives back as it was: a NUL, a backslash at the end.
+        InputError: Text that no file gives back as it was: one with a NUL.
         ValueError: Keys or chapters that a container would bend.
     """
 
@@ -61,23 +61,20 @@ class FilmMetadata:
 
 
 def _require_writable(what: str, text: str) -> None:
-    # ffmpeg's reader takes the newline after a final backslash for a part of the text.
-    if "\0" in text or text.endswith("\\"):
-        raise InputError(
-            f"{what} holds a NUL or ends with a backslash", hint="leave that character out"
-        )
+    if "\0" in text:
+        raise InputError(f"{what} holds a NUL", hint="leave that character out")
 
 
 def metadata_document(metadata: FilmMetadata, fps: Fraction) -> str:
     """The ffmetadata text of tags and chapters, for a film of ``fps`` frames per second."""
-    lines = [";FFMETADATA1", *(f"{key}={_escape(text)}" for key, text in metadata.tags.items())]
+    lines = [";FFMETADATA1", *(f"{key}={_line(text)}" for key, text in metadata.tags.items())]
     for chapter in metadata.chapters:
         lines += [
             "[CHAPTER]",
             f"TIMEBASE={fps.denominator}/{fps.numerator}",
             f"START={chapter.start_frame}",
             f"END={chapter.end_frame}",
-            f"title={_escape(chapter.title)}",
+            f"title={_line(chapter.title)}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -116,8 +113,11 @@ def read_metadata(path: Path) -> FilmMetadata:
     return FilmMetadata(tags=kept, chapters=tuple(chapters))
 
 
-def _escape(text: str) -> str:
-    return _ESCAPED.sub(lambda special: "\\" + special[0], text)
+def _line(text: str) -> str:
+    escaped = _ESCAPED.sub(lambda special: "\\" + special[0], text)
+    # ffmpeg's reader takes the newline after a final backslash for a part of the text, escaped or
+    # not; a NUL ends its line always, and the empty line that then follows is skipped.
+    return escaped + "\0" if text.endswith("\\") else escaped
 
 
 def _sections(document: str) -> Iterator[tuple[str, dict[str, str]]]:

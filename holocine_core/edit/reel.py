@@ -6,7 +6,7 @@ RGB ``[n, H, W, 3]``. A frame number of the reel is at the clips' rate unless sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, read_frames, write_frames
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.errors import InputError, RenderError
 from holocine_core.script.timeline import Span
 
@@ -55,6 +55,40 @@ class Transition:
     @property
     def overlap(self) -> int:
         return self.frames if self.kind == "crossfade" else 0
+
+
+class DamagedClip(RenderError):
+    """A clip cannot be read, or is not as announced: it has to be made again."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        hint = "remove this file and run the command again: it is made anew"
+        super().__init__(message, where=str(path), hint=hint)
+        self.path = path
+
+
+Facts = Mapping[str, tuple[object, object]]
+"""What is measured: its name -> what was got, what was wanted."""
+
+
+def difference(facts: Facts) -> str:
+    """The first fact that is not as it should be, in words; empty if all are."""
+    wrong = (f"{name}: {got}, not {wanted}" for name, (got, wanted) in facts.items())
+    return next((words for words, (a, b) in zip(wrong, facts.values(), strict=True) if a != b), "")
+
+
+def check_clip(clip: ClipInput, size: tuple[int, int], fps: Fraction) -> None:
+    """Raise DamagedClip where the file is not the clip that is announced."""
+    try:
+        held = probe(clip.path)
+    except InputError as error:
+        raise DamagedClip(error.message, clip.path) from error
+    facts: Facts = {
+        "frames": (held.frames, clip.frames),
+        "size": ((held.width, held.height), size),
+        "frames per second": (held.fps, fps),
+    }
+    if wrong := difference(facts):
+        raise DamagedClip(f"the clip has {wrong}", clip.path)
 
 
 _CUT = Transition()
@@ -108,14 +142,14 @@ def hard_cuts(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> 
 
 
 def roll(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> Iterator[Frames]:
-    """The reel's frames in order. Raises InputError where a clip cannot be read."""
+    """The reel's frames in order. Raises DamagedClip where a clip cannot be read."""
     waiting: list[Frames] = []
     for number, clip in enumerate(clips):
         before, after = _around(number, transitions)
         fading_in = np.concatenate(waiting) if waiting else None
         waiting = []
         body = Span(before.head, clip.frames - after.tail)
-        for at, chunk in _pieces(read_frames(clip.path), (body.start, body.stop)):
+        for at, chunk in _pieces(_clip_frames(clip.path), (body.start, body.stop)):
             if at < body.start:
                 if fading_in is None:
                     yield dim(chunk, at + 1, before.head + 1)
@@ -127,6 +161,13 @@ def roll(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> Itera
                 waiting.append(chunk)
             else:
                 yield dim(chunk, clip.frames - 1 - at, after.tail, step=-1)
+
+
+def _clip_frames(path: Path) -> Iterator[Frames]:
+    try:
+        yield from read_frames(path)
+    except InputError as error:
+        raise DamagedClip(error.message, path) from error
 
 
 def _pieces(stream: Iterator[Frames], borders: Sequence[int]) -> Iterator[tuple[int, Frames]]:

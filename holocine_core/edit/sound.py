@@ -57,6 +57,31 @@ def probe_sound(path: Path) -> float:
     return _track(path).seconds
 
 
+def check_sound(path: Path) -> None:
+    """Decode the whole of a sound, at many times real time, as :func:`lay_sound` would later.
+
+    Raises:
+        InputError: It is absent, holds no sound, or cannot be decoded to its end.
+    """
+    run = Run(["-xerror", *_decoder(path), "-f", "crc", "pipe:1"])
+    try:
+        checksum = run.stdout.read()
+        failed = run.wait()
+    finally:
+        run.kill()
+    # Some formats only tell of their damage and go on.
+    if failed or run.log:
+        raise _damaged(path, run.reason)
+    if checksum.strip() == b"CRC=0x00000001":  # of no bytes
+        raise _damaged(path, "nothing can be decoded")
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"the sound is damaged: {reason}", where=str(path), hint="make or fetch it again"
+    )
+
+
 def _track(path: Path) -> SoundTrack:
     track = probe_audio(path)
     if track is None or not track.seconds:
@@ -110,12 +135,8 @@ def _placed(cue: SoundCue, fps: Fraction, scratch: Path) -> AudioClip:
 
 def _decode(path: Path, samples: int, scratch: Path) -> None:
     """Decode at least ``samples`` (or all there are) to raw stereo float32 at 48 kHz."""
-    # ffmpeg's own way from one channel to two takes 3 dB away.
-    spread = "pan=stereo|c0=c0|c1=c0," if _track(path).mono else ""
-    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1"
-    source = ["-xerror", "-i", url(path), "-map", "0:a:0", "-af", stereo]
     target = ["-t", str(math.ceil(samples / SAMPLE_RATE)), "-f", "f32le", "-y", url(scratch)]
-    run = Run([*source, *target])
+    run = Run(["-xerror", *_decoder(path), *target])
     try:
         failed = run.wait()
     finally:
@@ -127,9 +148,15 @@ def _decode(path: Path, samples: int, scratch: Path) -> None:
             hint="free some space there and run the same command again",
         )
     if failed or not scratch.stat().st_size:
-        raise InputError(
-            f"the sound is damaged: {run.reason}", where=str(path), hint="make or fetch it again"
-        )
+        raise _damaged(path, run.reason)
+
+
+def _decoder(path: Path) -> list[str]:
+    """The input and the way from its first sound track to stereo at 48 kHz."""
+    # ffmpeg's own way from one channel to two takes 3 dB away.
+    spread = "pan=stereo|c0=c0|c1=c0," if _track(path).mono else ""
+    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1"
+    return ["-i", url(path), "-map", "0:a:0", "-af", stereo]
 
 
 def _write_wav(mix: AudioClip, total: int, out: Path) -> Mix:

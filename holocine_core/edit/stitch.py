@@ -26,10 +26,13 @@ from holocine_core.edit.metadata import FilmMetadata, metadata_args, metadata_do
 from holocine_core.edit.process import url
 from holocine_core.edit.reel import (
     ClipInput,
+    Facts,
     Transition,
+    check_clip,
     check_reel,
     clip_starts,
     delivered,
+    difference,
     hard_cuts,
     interpolated,
     repeated,
@@ -105,6 +108,7 @@ def stitch(job: StitchJob, out: Path, emit: Emit = ignore) -> Probe:
     Raises:
         InputError: Job, clips and file name do not go together; nothing was begun.
         MachineError: ffmpeg or the disk failed; ``out`` is as it was.
+        DamagedClip: A clip cannot be read, or is not as announced; ``out`` is as it was.
         RenderError: The film came out other than ordered; ``out`` is as it was.
     """
     _check(job, out)
@@ -122,16 +126,7 @@ def _check(job: StitchJob, out: Path) -> None:
     if delivered_frame(job, length) < 1:
         raise InputError(f"{length} frames at {job.out_fps} fps leave none", hint="raise `fps`")
     for clip in job.clips:
-        held = probe(clip.path)
-        _require(
-            "the clip",
-            clip.path,
-            {
-                "frames": (held.frames, clip.frames),
-                "size": ((held.width, held.height), job.size),
-                "frames per second": (held.fps, job.fps),
-            },
-        )
+        check_clip(clip, job.size, job.fps)
     for cue in job.sounds:
         if not 0 <= cue.start_frame < cue.start_frame + cue.frames <= length:
             raise ValueError(f"the cue {cue} lies outside of {length} frames")
@@ -145,8 +140,8 @@ def _write_film(job: StitchJob, made: Path, emit: Emit) -> None:
     room.mkdir()
     inputs = _tags_input(_delivered_metadata(job), job.out_fps, room)
     sound: tuple[str, ...] = ()
-    if job.sounds:
-        inputs += ["-i", url(_lay_sound(job, room / "sound.wav", emit))]
+    if cues := _delivered_cues(job):
+        inputs += ["-i", url(_lay_sound(job, cues, room / "sound.wav", emit))]
         sound = ("-map", "2:a", *sound_args(job.video))
     width, height = job.size
     with write_frames(
@@ -187,7 +182,8 @@ def _film_stream(job: StitchJob, room: Path) -> Iterator[Frames]:
 
 
 def _delivered_metadata(job: StitchJob) -> FilmMetadata:
-    chapters = tuple(
+    """Tags and chapters at the delivered rate; shots of which no frame is left have no chapter."""
+    chapters = (
         replace(
             chapter,
             start_frame=delivered_frame(job, chapter.start_frame),
@@ -195,17 +191,26 @@ def _delivered_metadata(job: StitchJob) -> FilmMetadata:
         )
         for chapter in job.metadata.chapters
     )
-    return FilmMetadata(tags=job.metadata.tags, chapters=chapters)
+    kept = tuple(chapter for chapter in chapters if chapter.end_frame > chapter.start_frame)
+    return FilmMetadata(tags=job.metadata.tags, chapters=kept)
 
 
-def _lay_sound(job: StitchJob, wav: Path, emit: Emit) -> Path:
-    """The cues at delivered time, so that each starts with its scene's first delivered frame."""
+def _delivered_cues(job: StitchJob) -> list[SoundCue]:
+    """The cues at delivered time, so that each starts with its scene's first delivered frame.
+
+    A scene of which no frame is left is not heard.
+    """
     cues = []
     for cue in job.sounds:
         start, stop = (
             delivered_frame(job, f) for f in (cue.start_frame, cue.start_frame + cue.frames)
         )
-        cues.append(replace(cue, start_frame=start, frames=stop - start))
+        if stop > start:
+            cues.append(replace(cue, start_frame=start, frames=stop - start))
+    return cues
+
+
+def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) -> Path:
     mix = lay_sound(cues, delivered_frame(job, film_frames(job)), job.out_fps, wav)
     if mix.clipped:
         emit(
@@ -221,17 +226,17 @@ def _verify_film(film: Probe, job: StitchJob, out: Path) -> None:
     frames = delivered_frame(job, film_frames(job))
     _verify(film, frames, job.out_fps, job.out_size, job.video, out)
     heard = film.seconds if film.audio_seconds is None else film.audio_seconds
-    facts: dict[str, tuple[object, object]] = {
-        "a sound track": (film.audio, bool(job.sounds)),
+    facts: Facts = {
+        "a sound track": (film.audio, bool(_delivered_cues(job))),
         "as much sound as picture": (abs(heard - film.seconds) <= _SOUND_TOLERANCE_S, True),
     }
-    _require("the film", out, facts)
+    _require(out, facts)
 
 
 def _verify(
     film: Probe, frames: int, fps: Fraction, size: tuple[int, int], video: VideoCodec, out: Path
 ) -> None:
-    facts: dict[str, tuple[object, object]] = {
+    facts: Facts = {
         "frames": (film.frames, frames),
         "size": ((film.width, film.height), size),
         "frames per second": (film.fps, fps),
@@ -239,18 +244,17 @@ def _verify(
         "seconds": (film.seconds, float(frames / fps)),
         "pixels": (film.pix_fmt, pixel_format(video)),
     }
-    _require("the film", out, facts)
+    _require(out, facts)
 
 
-def _require(what: str, path: Path, facts: dict[str, tuple[object, object]]) -> None:
+def _require(path: Path, facts: Facts) -> None:
     """Raise RenderError for the first fact that is not as it should be."""
-    for name, (got, wanted) in facts.items():
-        if got != wanted:
-            raise RenderError(
-                f"{what} has {name}: {got}, not {wanted}",
-                where=str(path),
-                hint="run the command again; if it repeats, please report it with this message",
-            )
+    if wrong := difference(facts):
+        raise RenderError(
+            f"the film has {wrong}",
+            where=str(path),
+            hint="run the command again; if it repeats, please report it with this message",
+        )
 
 
 def cut_shots(

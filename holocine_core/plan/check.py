@@ -9,14 +9,17 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from holocine_core.errors import Problem
+from pydantic import ValidationError
+
+from holocine_core.edit.codecs import VideoCodec, check_quality
+from holocine_core.errors import InputError, Problem
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose
-from holocine_core.script.screenplay import Scene, Screenplay
+from holocine_core.script.screenplay import SIDES, Scene, Screenplay, Video
 from holocine_core.script.timing import Timing, TimingProblem, resolve
 from holocine_core.script.yaml_source import Key
 
@@ -43,11 +46,20 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
             width, height = parse_size(size)
         except (AttributeError, ValueError):
             continue
+        if not all(SIDES[0] <= side <= SIDES[1] for side in (width, height)):
+            continue  # The reader has said so.
         if width % multiple or height % multiple:
             near = "x".join(str(max(1, round(n / multiple)) * multiple) for n in (width, height))
             yield manuscript.problem(
                 key, f"size {size} is not a multiple of {multiple} pixels", f"the nearest is {near}"
             )
+    try:
+        video = Video.model_validate(data.get("video", {}))
+        check_quality(VideoCodec(codec=video.codec, crf=video.quality))
+    except ValidationError:
+        return  # The reader has said so.
+    except InputError as error:
+        yield manuscript.problem(("video", "quality"), error.message, error.hint)
 
 
 def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]:
@@ -82,6 +94,27 @@ def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]
                 f"transitions take {taken} frames of a scene that has {timing.timeline.frames}",
                 "shorten the transitions or lengthen the scene",
             )
+    yield from _no_frame_left(manuscript, timings, fps)
+
+
+def _no_frame_left(
+    manuscript: Manuscript, timings: Mapping[int, Timing], fps: Fraction
+) -> Iterator[Problem]:
+    """The delivered rate of a whole and timed film that is too low to show one frame of it."""
+    screenplay = manuscript.screenplay
+    if screenplay is None or len(timings) < len(screenplay.scenes):
+        return
+    frames = sum(timing.timeline.frames for timing in timings.values())
+    for scene in screenplay.scenes[:-1]:
+        kind, taken = transition_of(scene, fps)
+        frames -= taken if kind == "crossfade" else 0
+    to = screenplay.deliver.fps
+    if to is not None and 2 * frames * to < fps:
+        yield manuscript.problem(
+            ("deliver", "fps"),
+            f"a film of {float(frames / fps):.2g} seconds has no frame at {to} fps",
+            "raise `fps` or lengthen the film",
+        )
 
 
 def transition_of(scene: Scene, fps: Fraction) -> Passing:

@@ -21,7 +21,7 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
         return replace(
             take, state="reuse", reason="denoised; still to decode", step=take.sampling.steps
         )
-    progress = vault.find("progress", take.progress_key)
+    stopped = vault.stopped(take.progress_key)
     earlier = [e for e in vault.entries("negatives") if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
@@ -29,7 +29,7 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
         if earlier
         else "never shot"
     )
-    step = int(progress.sidecar.get("step", 0)) if progress else 0
+    step = int(stopped[0].sidecar["step"]) if stopped else 0
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
     return replace(take, state=state, reason=reason, step=step)

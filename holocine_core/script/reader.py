@@ -179,15 +179,16 @@ def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]])
     ids: dict[str, int] = {}
     for i, scene in scenes:
         name = scene.id or f"scene-{i + 1}"
-        if name in ids:
+        # Their files would be one on a disk that does not tell capitals.
+        if (plain := name.casefold()) in ids:
             problems.append(
                 manuscript.problem(
                     ("scenes", i, "id"),
-                    f"scene id '{name}' stands twice; first for scene {ids[name]}",
-                    "give each scene its own id",
+                    f"scene id '{name}' stands twice; first for scene {ids[plain]}",
+                    "give each scene its own id; capitals make no difference",
                 )
             )
-        ids.setdefault(name, i + 1)
+        ids.setdefault(plain, i + 1)
         problems += _cast_problems(manuscript, i, scene, declared)
         problems += _raw_problems(manuscript, i, scene)
     return problems

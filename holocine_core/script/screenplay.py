@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Size = Literal[
     "extreme wide",
@@ -43,7 +43,22 @@ Movement = Literal[
     "handheld",
 ]
 ProfileName = Literal["draft", "standard", "final"]
-FrameSize = Annotated[str, Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", examples=["832x480"])]
+SIDES = (16, 8192)
+"""Shortest and longest side of a picture in pixels: what every codec can hold."""
+
+
+def _sides(size: str) -> str:
+    if not all(SIDES[0] <= int(side) <= SIDES[1] for side in size.split("x")):
+        raise ValueError(f"`size` is '{size}'; {SIDES_WORDS}")
+    return size
+
+
+SIDES_WORDS = f"each side has {SIDES[0]} to {SIDES[1]} pixels"
+FrameSize = Annotated[
+    str,
+    Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", examples=["832x480"]),
+    AfterValidator(_sides),
+]
 """Width x height in pixels."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]

@@ -14,6 +14,7 @@ from holocine_core.errors import Problem
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.screenplay import (
     SCENE_KEYS,
+    SIDES_WORDS,
     Adjusted,
     Deliver,
     Lora,
@@ -98,6 +99,8 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
 
 
 def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
+    if key[-1] == "size" and re.fullmatch(r"[1-9]\d*x[1-9]\d*", str(value)):
+        return f"`{name}` is {_shown(value)}", SIDES_WORDS
     if key[-1] == "size":
         return f"`{name}` is {_shown(value)}", "write width x height in pixels: 832x480"
     if key[-1] == "id":

@@ -53,6 +53,7 @@ class Source:
 
     path: Path
     text: str
+    """As it stands in the file, with its byte order mark if it has one."""
     data: Any
     places: Mapping[Key, tuple[int, int]]
     key_places: Mapping[Key, tuple[int, int]]
@@ -93,7 +94,7 @@ def read_source(path: Path) -> Source:
             hint="is this the right file?",
         )
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise InputError(
@@ -105,13 +106,15 @@ def read_source(path: Path) -> Source:
 def parse_source(text: str, path: Path) -> Source:
     """Parse YAML text; ``path`` only names it in errors."""
     try:
-        node = yaml.compose(text, Loader=_CoreLoader)
+        node = yaml.compose(text.removeprefix("\ufeff"), Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         problem = " ".join(f"{error.problem or error.context}".split())
         raise InputError(
-            f"not valid YAML: {problem}", where=where, hint=_yaml_hint(problem)
+            f"not valid YAML: {problem}",
+            where=where,
+            hint=_yaml_hint(f"{error.context}: {problem}"),
         ) from None
     except yaml.YAMLError as error:
         position = int(getattr(error, "position", 0))
@@ -136,6 +139,10 @@ def parse_source(text: str, path: Path) -> Source:
 
 
 def _yaml_hint(problem: str) -> str:
+    if "another document" in problem:
+        return "keep one document per file"
+    if "alias" in problem:
+        return "write the value out, or give it a name first: &name; a text with * needs quotes"
     if "tab" in problem or "'\\t'" in problem:
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:
@@ -187,6 +194,9 @@ class _Builder:
                 self._problem(name_node, "a key must be a plain word", _BRACE_HINT)
                 continue
             name = str(name_node.value)
+            if name == "<<" and not name_node.style:
+                self._problem(name_node, "merge keys (<<) are not supported", "write the keys out")
+                continue
             if name in first:
                 self._problem(
                     name_node,
@@ -214,6 +224,9 @@ class _Builder:
             return text
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._problem(node, "a text with a broken character (surrogate)", "retype it")
+            return ""
+        if "\0" in text:
+            self._problem(node, "a text with a NUL character", "leave that character out")
             return ""
         return text
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from holocine_cli.app import app
+from holocine_cli.commands import app
 
 LIST = Path(__file__).parent / "options.txt"
 

@@ -46,10 +46,11 @@ for words in (["--help"], ["check", "room.yaml"], ["plan", "room.yaml", "--json"
 
 LONG_STEP = """
 import hashlib
-from holocine_cli.signals import stoppable
+from holocine_cli.signals import StopRequest, handling
+stop = StopRequest()
 first = lambda number: print("first", number, flush=True)
-second = lambda: print("second", flush=True)
-with stoppable(first, second):
+stop.last_words = lambda number: print("second", flush=True)
+with handling(stop), stop.awaited(first):
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"step", b"", 10**9)
 """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from holocine_cli.app import app
+from holocine_cli.commands import app
 from holocine_core.model.spec import MODELS, PROFILE_NAMES
 from tests.cli.conftest import Holocine
 from tests.cli.option_names import LIST, option_names
@@ -102,3 +102,11 @@ def test_words_are_completed(
     monkeypatch.setenv("COMP_WORDS", typed)
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
     assert holocine().stdout.split() == offered
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+@pytest.mark.parametrize("word", ["zsh", "foo"])
+def test_completion_options_ignore_no_word(holocine: Holocine, option: str, word: str) -> None:
+    answer = holocine(option, word)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert option in answer.stderr

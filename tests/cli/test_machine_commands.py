@@ -23,7 +23,7 @@ def test_models_are_listed_with_licence_and_place(holocine: Holocine, tmp_path: 
 
 def test_pulling_states_the_licences_and_waits_for_a_yes(holocine: Holocine) -> None:
     answer = holocine("models", "pull", "holocine-14b-sparse")
-    assert answer.exit_code == 3
+    assert answer.exit_code == 2
     for source in MODELS["holocine-14b-sparse"].sources:
         assert f"{source.repo}: {source.licence}" in answer.stderr
     assert "--accept-licence" in answer.stderr

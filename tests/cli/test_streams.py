@@ -39,6 +39,7 @@ def test_json_is_one_document_on_success(
 ) -> None:
     document = holocine(*words, "--json").json
     command = " ".join(word for word in words if re.fullmatch("[a-z]+", word) and word != "nano")
+    command = "plan" if "--dry-run" in words else command
     assert document["command"] == command
     assert (document["schema"], document["status"], document["error"]) == (1, "done", None)
 
@@ -56,7 +57,7 @@ def test_json_is_one_document_on_success(
         (["bogus"], "input"),
         (["models", "pull", "no"], "input"),
         (["models", "verify", "holocine-14b-full"], "machine"),
-        (["models", "pull", "holocine-14b-full"], "machine"),
+        (["models", "pull", "holocine-14b-full"], "input"),
     ],
     ids=str,
 )

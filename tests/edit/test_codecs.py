@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holocine_core.edit.codecs import VideoCodec, check_video, picture_filter
+from holocine_core.edit.codecs import VideoCodec, check_quality, check_video, picture_filter
 from holocine_core.errors import InputError
 
 
@@ -27,6 +27,17 @@ def test_orders_no_codec_can_fill_are_refused(
     with pytest.raises(InputError) as told:
         check_video(video, size, Path(name))
     assert told.value.hint
+
+
+def test_qualities_are_told_in_the_screenplays_words() -> None:
+    for video in (VideoCodec(crf=52), VideoCodec(codec="prores", crf=3)):
+        with pytest.raises(InputError) as told:
+            check_quality(video)
+        assert "quality" in told.value.message
+        assert "`quality`" in told.value.hint
+        assert "crf" not in told.value.message + told.value.hint
+    for video in (VideoCodec(crf=51), VideoCodec(codec="av1", crf=63), VideoCodec(codec="prores")):
+        check_quality(video)
 
 
 def test_fitting_rounds_to_the_nearest_even_size() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import wave
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from holocine_core.edit.sound import SAMPLE_RATE, SoundCue, lay_sound, probe_sound
+from holocine_core.edit.process import ffmpeg_exe
+from holocine_core.edit.sound import SAMPLE_RATE, SoundCue, check_sound, lay_sound, probe_sound
 from holocine_core.errors import InputError
 
 Samples = npt.NDArray[np.float64]
@@ -132,6 +134,36 @@ def test_probing_a_sound(tmp_path: Path) -> None:
     note.write_text("la la la " * 100)
     with pytest.raises(InputError, match="cannot read"):
         lay_sound([cue(note, 0, 15)], 15, FPS, tmp_path / "mix.wav")
+
+
+def encoded(path: Path) -> bytes:
+    """Four seconds of noise in the format of the suffix."""
+    command = [ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", "anoisesrc=d=4:a=0.3:s=1"]
+    subprocess.run([*command, str(path)], check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".m4a", ".ogg", ".mka"])
+def test_damage_behind_a_good_header_is_found(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"sound{suffix}"
+    whole = encoded(path)
+    check_sound(path)
+    middle = len(whole) // 2
+    if suffix == ".wav":  # samples have no wrong values, only missing ones
+        path.write_bytes(whole[:middle])
+    else:
+        path.write_bytes(whole[:middle] + bytes(3000) + whole[middle + 3000 :])
+    with pytest.raises(InputError) as told:
+        check_sound(path)
+    assert told.value.where == str(path)
+    assert told.value.hint
+
+
+def test_what_is_no_sound_does_not_pass(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        check_sound(tmp_path / "gone.wav")
+    with pytest.raises(InputError, match="no sound"):
+        check_sound(tone(tmp_path / "empty.wav", 0))
 
 
 def test_only_the_mix_is_left(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import wave
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from holocine_core.edit.codecs import Codec, VideoCodec, video_args
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.process import ffmpeg_exe
-from holocine_core.edit.reel import ClipInput, Transition
+from holocine_core.edit.reel import ClipInput, DamagedClip, Transition
 from holocine_core.edit.sound import SoundCue
 from holocine_core.edit.stitch import (
     Delivery,
@@ -217,6 +218,60 @@ def test_provenance_and_chapters_are_in_the_film(make: Make, tmp_path: Path) -> 
     assert colours[start, 2] > 250
 
 
+@pytest.mark.parametrize("motion", ["plain", "interpolate"])
+@pytest.mark.parametrize("to", [1, 2, 3, 4, 5])
+def test_shots_that_no_delivered_frame_shows_have_no_chapter(
+    make: Make, tmp_path: Path, to: int, motion: str
+) -> None:
+    borders = [*range(0, 40, 2), 40, 41, 55]
+    chapters = tuple(
+        Chapter(start_frame=a, end_frame=b, title=f"from {a}") for a, b in pairwise(borders)
+    )
+    job = make(
+        counting(20, step=1),
+        counting(35, step=1),
+        metadata=FilmMetadata(tags={"title": "x"}, chapters=chapters),
+        delivery=Delivery(fps=Fraction(to), motion=motion),  # type: ignore[arg-type]
+    )
+    job = replace(job, clips=tuple(replace(c, cuts=(2, 4, 6)) for c in job.clips))
+    film = stitch(job, tmp_path / "film.mp4")
+    held = read_metadata(tmp_path / "film.mp4").chapters
+    assert [c.start_frame for c in held] == [0, *(c.end_frame for c in held[:-1])]
+    assert held[-1].end_frame == film.frames == delivered_frame(job, 55)
+    starts = {delivered_frame(job, a): f"from {a}" for a in borders[:-1]}  # later shots win
+    assert {c.start_frame: c.title for c in held} == {
+        at: title for at, title in starts.items() if at < film.frames
+    }
+
+
+def test_a_scene_no_delivered_frame_shows_is_not_heard(make: Make, tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 3)
+    first = SoundCue(path=source, start_frame=0, frames=3)
+    job = make(solid(RED, 3), solid(BLUE, 20), delivery=Delivery(fps=Fraction(1)), sounds=(first,))
+    assert not stitch(job, tmp_path / "silent.mp4").audio
+    both = (first, SoundCue(path=source, start_frame=3, frames=20))
+    assert stitch(replace(job, sounds=both), tmp_path / "heard.mp4").audio
+
+
+def test_a_damaged_clip_is_named(make: Make, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (12, 48, 64, 3), dtype=np.uint8)
+    good, bad = clip(tmp_path / "good.mp4", noise), clip(tmp_path / "bad.mp4", noise)
+    job = replace(make(noise, noise, transitions=(CUT,)), clips=(good, bad))
+    whole = bad.path.read_bytes()
+    inside = whole.index(b"mdat") + len(whole) // 3
+    scratched = whole[:inside] + bytes(4000) + whole[inside + 4000 :]
+    for damaged in (b"", whole[: len(whole) // 2], scratched):
+        bad.path.write_bytes(damaged)
+        with pytest.raises(DamagedClip) as told:
+            stitch(job, tmp_path / "film.mp4")
+        assert told.value.path == bad.path
+        assert told.value.where == str(bad.path)
+    bad.path.unlink()
+    with pytest.raises(DamagedClip, match="does not exist"):
+        stitch(job, tmp_path / "film.mp4")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["good.mp4"]
+
+
 def test_a_sound_lands_with_its_scene(make: Make, tmp_path: Path) -> None:
     source = tone(tmp_path / "a.wav", 3)
     sounds = (SoundCue(path=source, start_frame=15, frames=15, gain_db=12),)
@@ -307,7 +362,7 @@ def test_clips_that_are_not_as_announced_are_refused(
     job = make(solid(RED, 5))
     if "clips" in change:
         change = {"clips": (replace(job.clips[0], frames=6),)}
-    with pytest.raises(RenderError, match=words):
+    with pytest.raises(DamagedClip, match=words):
         stitch(replace(job, **change), tmp_path / "film.mp4")  # type: ignore[arg-type]
     assert not (tmp_path / "film.mp4").exists()
 

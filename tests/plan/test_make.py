@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from holocine_core.errors import InputError
-from holocine_core.film import take_record
+from holocine_core.film import expected_frames
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.plan.state import difference
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
+from holocine_core.provenance import take_record
 from tests.conftest import SMALL, Write
 
 
@@ -125,6 +126,43 @@ def test_all_problems_of_shape_timing_and_size_at_once(write: Write, tmp_path: P
     assert [any(word in line for line in said) for word in expected] == [True] * 5
     lines = [int(re.search(r"yaml:(\d+):", line)[1]) for line in said]  # type: ignore[index]
     assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("video", "words"),
+    [
+        ("codec: prores, quality: 3", "prores takes none"),
+        ("quality: 52", "h264 takes 0 to 51"),
+        ("codec: h265, quality: 60", "h265 takes 0 to 51"),
+    ],
+)
+def test_a_quality_the_codec_lacks_has_its_place(
+    video: str, words: str, write: Write, tmp_path: Path
+) -> None:
+    (said,) = refused(write(f"title: x\nvideo: {{{video}}}\nshots: [a]"), tmp_path)
+    column = len("video: {") + video.index("quality: ") + len("quality: ") + 1
+    assert f"film.yaml:2:{column}" in said
+    assert words in said
+    assert "`quality`" in said
+
+
+def test_a_rate_that_leaves_no_frame_is_refused_before_the_shooting(
+    write: Write, tmp_path: Path
+) -> None:
+    text = "deliver: {fps: 1}\nsize: 32x32\nfps: 16\nscenes: [{frames: 5, shots: [a]}"
+    (said,) = refused(write(f"{text}]"), tmp_path)
+    assert "film.yaml:1:16" in said
+    assert "no frame at 1 fps" in said
+    crossed = ", transition: {kind: crossfade, seconds: 0.2}}, {frames: 5, shots: [b]}]"
+    (said,) = refused(write(f"{text[:-1]}{crossed}"), tmp_path)
+    assert "no frame at 1 fps" in said
+    cut = write(f"{text}, {{frames: 5, shots: [b]}}]")
+    assert expected_frames(planned(cut, tmp_path)) == 1
+
+
+def test_a_size_out_of_range_is_told_once(write: Write, tmp_path: Path) -> None:
+    (said,) = refused(write("deliver: {size: 2x2}\nshots: [a]"), tmp_path)
+    assert "16 to 8192" in said
 
 
 LONG = "a lamp, " * 300

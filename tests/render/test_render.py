@@ -19,10 +19,11 @@ from holocine_core import film as film_room
 from holocine_core import render as rendering
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
-from holocine_core.events import Event, StepDone, TakeDone, TakeFailed
-from holocine_core.film import expected_frames, inspect, sidecar_path
+from holocine_core.events import Event, StepDone, TakeDone, TakeFailed, TakeStarted, Warned
+from holocine_core.film import expected_frames, sidecar_path
 from holocine_core.plan.values import Plan
-from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
+from holocine_core.production import Options, draw_storyboard, export_shots, plan_film, render_film
+from holocine_core.provenance import inspect
 from holocine_core.render import render
 from holocine_core.shoot import codec, generator
 from holocine_core.vault import Vault
@@ -291,6 +292,77 @@ def test_a_torn_clip_is_not_a_clip(small: Path, tmp_path: Path) -> None:
     clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
     clip.write_bytes(clip.read_bytes()[:-100])
     assert plan_film(small, out).takes[0].reason == "denoised; still to decode"
+
+
+def damage(path: Path) -> None:
+    """Other bytes, same length."""
+    raw = bytearray(path.read_bytes())
+    for i in range(len(raw) // 2, len(raw) // 2 + 40):
+        raw[i] ^= 0xFF
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("kind", ["clips", "negatives", "film"])
+def test_damaged_files_are_found_and_made_again(
+    kind: str, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    render_film(whole[0], out)
+    plan = plan_film(whole[0], out)
+    vault = Vault(plan.work)
+    if kind == "film":
+        damage(out)
+    else:
+        out.unlink()
+        key = plan.takes[0].clip_key if kind == "clips" else plan.takes[0].negative_key
+        damage(vault.path("clips" if kind == "clips" else "negatives", key))
+        if kind == "negatives":
+            vault.drop("clips", plan.takes[0].clip_key)
+    listener = Listener()
+    render_film(whole[0], out, emit=listener)
+    assert film_bytes(out) == film_bytes(whole[1])
+    assert len(listener.of(Warned)) == (0 if kind == "film" else 1)
+    assert bool(listener.of(StepDone)) == (kind == "negatives")
+
+
+def test_damaged_progress_falls_back_to_the_start(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "film.mp4"
+    listener = Listener(6)
+    with pytest.raises(Interrupted):
+        render_film(whole[0], out, emit=listener, should_stop=listener.should_stop)
+    (kept,) = Vault(plan_film(whole[0], out).work).entries("progress")
+    damage(kept.path)
+    again = Listener()
+    render_film(whole[0], out, emit=again)
+    assert next(event.step for event in again.of(TakeStarted)) == 0
+    assert len(again.of(Warned)) == 1
+    assert film_bytes(out) == film_bytes(whole[1])
+
+
+def test_a_folder_that_takes_no_film_is_found_before_the_work(small: Path, tmp_path: Path) -> None:
+    for out in (tmp_path / ("x" * 251 + ".mp4"), tmp_path / ("y" * 300 + ".mp4")):
+        listener = Listener()
+        with pytest.raises(MachineError):
+            render_film(small, out, Options(work=tmp_path / "work"), emit=listener)
+        assert listener.of(StepDone) == []
+
+
+def test_an_up_to_date_film_needs_no_work_folder(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    for file in (whole[1], sidecar_path(whole[1])):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert render_film(whole[0], tmp_path / "film.mp4").up_to_date
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "film.mp4.json"]
+
+
+@pytest.mark.parametrize("sidecar", ["[]", "{}", '{"key": 3}', "not json"])
+def test_an_odd_sidecar_is_no_sidecar(
+    sidecar: str, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    out.write_bytes(whole[1].read_bytes())
+    sidecar_path(out).write_text(sidecar)
+    assert render_film(whole[0], out).up_to_date
+    assert json.loads(sidecar_path(out).read_text())["frames"] == 23
 
 
 def test_the_film_explains_itself(whole: tuple[Path, Path]) -> None:

@@ -72,6 +72,13 @@ def at(problem: Problem) -> str:
         ("shots: [!!python/name:os.system a]\n", "1:9", "tag", "drop"),
         ("global: This scene contains 3 shots.\nshots: [a]\n", "1:9", "there are 1", "added"),
         ("shots: [~]\n", "1:9", "no value", "fill"),
+        ("scenes: [{id: one, shots: [a]}, {id: ONE, shots: [a]}]\n", "1:38", "twice", "capitals"),
+        ('title: "a\\0"\nshots: [a]\n', "1:8", "NUL", "leave"),
+        ("size: 2x2\nshots: [a]\n", "1:7", "2x2", "16 to 8192"),
+        ("deliver: {size: 99999x2}\nshots: [a]\n", "1:17", "99999x2", "16 to 8192"),
+        ("deliver: {size: 8194x64}\nshots: [a]\n", "1:17", "8194x64", "16 to 8192"),
+        ("deliver: {size: 64x14}\nshots: [a]\n", "1:17", "64x14", "16 to 8192"),
+        ("shots: [{<<: {size: wide}, prompt: a}]\n", "1:10", "merge keys", "write the keys out"),
     ],
 )
 def test_faults_have_a_place_and_a_remedy(source: str, place: str, message: str, hint: str) -> None:
@@ -108,6 +115,9 @@ def test_all_faults_at_once_in_file_order() -> None:
         ("shots:\n\t- a\n", "2:1", "tabs"),
         ("global: Night: rain\n", "1:14", "quotes"),
         ("shots: [a\n", "2:1", ""),
+        ("shots: [a]\n---\nshots: [b]\n", "2:1", "one document per file"),
+        ("shots: [*gone]\n", "1:9", "&name"),
+        ("shots: [a]\nglobal: *bold* light\n", "2:14", "quotes"),
     ],
 )
 def test_broken_yaml_names_the_spot(source: str, place: str, hint: str) -> None:
@@ -134,6 +144,17 @@ def test_files_that_are_no_screenplay(raw: bytes, words: str, tmp_path: Path) ->
     path.write_bytes(raw)
     with pytest.raises(InputError, match=words):
         read(path).accepted()
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_a_byte_order_mark_stays_in_the_text_and_moves_nothing(tmp_path: Path, ends: bytes) -> None:
+    raw = ends.join([b"\xef\xbb\xbftitel: x", b"shots: [a]", b""])
+    path = tmp_path / "film.yaml"
+    path.write_bytes(raw)
+    manuscript = read(path)
+    assert manuscript.source.text.encode() == raw
+    assert [problem.where for problem in manuscript.problems] == [f"{path}:1:1"]
+    assert manuscript.source.place(("titel",)) == (1, 8)
 
 
 def test_a_missing_file_says_how_to_begin(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""The Typer app: every command in its panel. What it raises becomes an exit code in ``app``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from holocine_cli import film, look, machine, write
+from holocine_cli.session import PROGRAM, Session
+
+app = typer.Typer(
+    name=PROGRAM,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WRITE, FILM, LOOK, MACHINE = "Write", "Film", "Look", "Machine"
+for panel, command in (
+    (WRITE, write.new),
+    (WRITE, write.check),
+    (WRITE, film.plan),
+    (WRITE, write.schema),
+    (FILM, film.preview),
+    (FILM, film.render),
+    (LOOK, look.inspect),
+    (MACHINE, machine.doctor),
+):
+    app.command(rich_help_panel=panel)(command)
+app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # 30 ms that no other command needs
+
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            help="Show the version.",
+            callback=_show_version,
+            is_eager=True,
+            show_default=False,
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", metavar="", help="Show tracebacks of errors.", show_default=False),
+    ] = False,
+) -> None:
+    """A YAML screenplay in, a film out: every scene in one diffusion pass.
+
+    holocine new harbour            a starter screenplay that explains itself
+    holocine preview harbour.yaml   a quick draft and a storyboard
+    holocine render harbour.yaml    the film
+    """
+    session: Session = ctx.obj
+    session.debug = debug
+    session.command = ctx.invoked_subcommand or ""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
