@@ -108,7 +108,7 @@ def _place(path: Path) -> str:
 
 
 def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
-    from holocine_core.film import sidecar_path
+    from holocine_core.standing import sidecar_path
 
     base = plan.screenplay_path.parent
     files = [base / take.sound.file for take in plan.takes if take.sound is not None]

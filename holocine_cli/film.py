@@ -215,8 +215,9 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras
 def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> None:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
     from holocine_cli.produce import may_replace, produce
-    from holocine_core.film import preflight, refuse_to_overwrite
+    from holocine_core.film import preflight
     from holocine_core.production import plan_film
+    from holocine_core.standing import refuse_to_overwrite
 
     batch = Batch(session, jobs)
     plans: dict[Path, Plan] = {}

@@ -39,7 +39,7 @@ def target(plan: Plan, *, force: bool) -> Target:
         check_video(video, (delivery.width, delivery.height), plan.out)
         if not plan.out.exists():
             return Target("new", "not there yet")
-        from holocine_core.film import is_finished, refuse_to_overwrite
+        from holocine_core.standing import is_finished, refuse_to_overwrite
 
         refuse_to_overwrite(plan, force=force)
     except InputError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
-from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
+from holocine_core.edit.metadata import Chapter, FilmMetadata
 from holocine_core.edit.reel import ClipInput, Transition, check_reel
 from holocine_core.edit.sound import SoundCue, check_sound
 from holocine_core.edit.stitch import (
@@ -25,14 +25,19 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import TAG, provenance
-from holocine_core.vault import Vault, disk_errors, file_hash, fingerprint, read_json, write_json
-
-KEY_TAG = "holocine_key"
-"""Name of the tag that carries the film's fingerprint."""
+from holocine_core.standing import (
+    KEY_TAG,
+    film_is_ours,
+    film_key,
+    refuse_to_overwrite,
+    sidecar_is_ours,
+    sidecar_path,
+)
+from holocine_core.vault import Vault, disk_errors, file_hash, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,42 +184,6 @@ def _chapter_title(take: Take, shot: int) -> str:
 # --- is it there already? ------------------------------------------------------------------------
 
 
-def sidecar_path(film: Path) -> Path:
-    """``scene.mp4`` -> ``scene.mp4.json``."""
-    return film.with_name(film.name + ".json")
-
-
-def film_key(plan: Plan) -> str:
-    """Fingerprint of a film: its clips, how they are joined, and the titles written into it.
-
-    Versions, comments and names are provenance: they don't make it another film.
-    """
-    delivery = plan.delivery
-    return fingerprint(
-        {
-            "title": plan.title,
-            "shots": [[take.scene, take.prompt.shots] for take in plan.takes],
-            "clips": [take.clip_key for take in plan.takes],
-            "transitions": [take.transition for take in plan.takes],
-            "sounds": [
-                None
-                if take.sound is None
-                else [take.sound_hash, take.sound.model_dump(exclude={"file"})]
-                for take in plan.takes
-            ],
-            "delivery": [
-                delivery.width,
-                delivery.height,
-                str(delivery.fps),
-                delivery.motion,
-                delivery.fit,
-                delivery.codec,
-                delivery.quality,
-            ],
-        }
-    )
-
-
 def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
     """The film, if this very plan made the file at ``plan.out``.
 
@@ -226,58 +195,18 @@ def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
     """
     if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
         return None
-    if _sidecar_is_ours(plan):
+    if sidecar_is_ours(plan):
         sidecar = read_json(sidecar_path(plan.out)) or {}
         if whole and file_hash(plan.out) != sidecar.get("sha256"):
             return None
-    elif not _film_is_ours(plan):
+    elif not film_is_ours(plan):
         return None
     return _film(plan, probe(plan.out), up_to_date=True)
-
-
-def is_finished(plan: Plan) -> bool:
-    """Whether this very plan made the file at ``plan.out``; cheap, for showing a plan."""
-    return os.path.isfile(plan.out) and (_sidecar_is_ours(plan) or _film_is_ours(plan))  # noqa: PTH113
-
-
-def _sidecar_is_ours(plan: Plan) -> bool:
-    """Whether the sidecar tells of this plan and of a file of this length."""
-    sidecar = read_json(sidecar_path(plan.out)) or {}
-    return sidecar.get("key") == film_key(plan) and sidecar.get("bytes") == plan.out.stat().st_size
-
-
-def _film_is_ours(plan: Plan) -> bool:
-    try:
-        return read_metadata(plan.out).tags.get(KEY_TAG) == film_key(plan)
-    except InputError:
-        return False  # No film at all, whatever it is.
-
-
-def has_sidecar(plan: Plan) -> bool:
-    """Whether the film's sidecar is there and tells of it."""
-    return _sidecar_is_ours(plan)
 
 
 def write_sidecar(plan: Plan) -> None:
     """Write a finished film's sidecar where a killed render left it without one."""
     _write_sidecar(plan, probe(plan.out))
-
-
-def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
-    """Raise InputError where another film lies at ``plan.out``, before any work is done.
-
-    A film this plan made that was damaged since is not another one: it is made again.
-    """
-    if os.path.isdir(plan.out):  # noqa: PTH112
-        raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
-    if not os.path.exists(plan.out) or force:  # noqa: PTH110
-        return
-    if not _sidecar_is_ours(plan) and not _film_is_ours(plan):
-        raise InputError(
-            f"{plan.out} exists and is another film",
-            where=str(plan.out),
-            hint="replace it with --force, or name another file with -o",
-        )
 
 
 def preflight(plan: Plan) -> None:

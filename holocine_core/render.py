@@ -23,14 +23,13 @@ from holocine_core.film import (
     Film,
     cut_film,
     finished_film,
-    has_sidecar,
     preflight,
-    refuse_to_overwrite,
     write_sidecar,
 )
 from holocine_core.journal import journal
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import versions
+from holocine_core.standing import refuse_to_overwrite, sidecar_is_ours
 from holocine_core.vault import Vault
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def render(
     film = finished_film(plan, whole=True)
     if film is None:
         preflight(plan)
-    elif has_sidecar(plan):
+    elif sidecar_is_ours(plan):
         _tell(film, plan, emit)
         return film
     vault = Vault(plan.work)

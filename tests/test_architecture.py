@@ -28,9 +28,11 @@ ROOMS: dict[str, set[str]] = {
     "shoot": {"errors", "events", "script", "model", "plan", "vault"},
     "edit": {"errors", "events", "script"},
     "provenance": {"errors", "script", "plan", "edit"},
-    "film": {"errors", "events", "script", "plan", "provenance", "edit", "vault"},
+    "standing": {"errors", "plan", "vault", "edit"},
+    "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {
-        "errors", "events", "plan", "provenance", "film", "journal", "vault", "edit", "shoot",
+        "errors", "events", "plan", "provenance", "standing", "film", "journal", "vault", "edit",
+        "shoot",
     },
     "production": {
         "events", "script", "model", "plan", "film", "render", "vault", "edit",

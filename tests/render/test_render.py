@@ -20,12 +20,13 @@ from holocine_core import render as rendering
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import Event, StepDone, TakeDone, TakeFailed, TakeStarted, Warned
-from holocine_core.film import expected_frames, sidecar_path
+from holocine_core.film import expected_frames
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, draw_storyboard, export_shots, plan_film, render_film
 from holocine_core.provenance import inspect
 from holocine_core.render import render
 from holocine_core.shoot import codec, generator
+from holocine_core.standing import sidecar_path
 from holocine_core.vault import Vault
 from tests.conftest import SMALL, Write
 
