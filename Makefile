@@ -7,7 +7,7 @@ TORCH  := 2.13.0
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup film test test-gpu check fix docs bench clean
+.PHONY: help setup film test test-gpu check fix bench clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.kill
 	$(BIN)/python -m benchmarks.broken
+	$(BIN)/python -m benchmarks.placements
 
 clean: ## Remove the environment and caches (films and work folders stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
