@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
         Interrupted: With the command that goes on.
         InputError, MachineError, RenderError: As ``render``.
     """
+    gc.enable()
     console = session.console
     for warning in plan.warnings:
         console.warn(warning)
