@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from typing import Any
 
+from holocine_core.script import screenplay
 from holocine_core.script.screenplay import SCENE_KEYS, Screenplay
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a screenplay file, for editors."""
     document = Screenplay.model_json_schema(by_alias=True)
+    _describe(document)
     shorthand = {"Shot": "prompt", "TransitionTo": "kind", "Sound": "file", "Lora": "file"}
     for name, key in shorthand.items():
         whole = document["$defs"][name]
@@ -29,3 +33,26 @@ def schema() -> dict[str, Any]:
         "title": "holocine screenplay",
         **{key: value for key, value in document.items() if key != "title"},
     }
+
+
+def _describe(document: dict[str, Any]) -> None:
+    """Put the text below each field into the schema.
+
+    pydantic can do so itself, but reads the source whenever the models are imported.
+    """
+    for node in ast.parse(inspect.getsource(screenplay)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        whole = document if node.name == Screenplay.__name__ else document["$defs"].get(node.name)
+        if whole is None:
+            continue
+        properties = whole["properties"]
+        for field, text in zip(node.body, node.body[1:], strict=False):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                key = field.target.id.removesuffix("_")
+                properties[key]["description"] = inspect.cleandoc(str(text.value.value))
