@@ -54,6 +54,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.golden
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.masters
 	$(BIN)/python -m benchmarks.kill
 	$(BIN)/python -m benchmarks.broken
 	$(BIN)/python -m benchmarks.placements

@@ -1,6 +1,6 @@
 """Peak memory of decoding against a film's length: streamed to the encoder, and all at once.
 
-    python -m benchmarks.memory [--frames 81 241 961] [--size 112x64]
+    python -m benchmarks.memory [--frames 81 241 961] [--size 224x128]
 
 Each figure is one process: the highest resident memory above what it held before decoding. The VAE
 is the embedded model's; the latents are random.
@@ -61,7 +61,7 @@ def measure(how: str, frames: int, size: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[81, 241, 961])
-    parser.add_argument("--size", default="112x64")
+    parser.add_argument("--size", default="224x128")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

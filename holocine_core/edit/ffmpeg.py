@@ -23,9 +23,9 @@ from holocine_core.script.timeline import Span
 
 Frames = npt.NDArray[np.uint8]
 
-# Measured on 81 moving 832x480 pictures: superfast 24 MB in 1.2 s, ultrafast 40 MB in 0.6 s, ffv1
-# 53 MB in 1.2 s, utvideo 56 MB in 0.3 s; veryfast gains 1 % more. The thread count is fixed because
-# x264 writes other bits for another count, and the default is the machine's.
+# A third of the size of ffv1 and utvideo, and smaller than ultrafast (benchmarks/masters.py prints
+# it). The thread count is fixed because x264 writes other bits for another count, and the default
+# is the machine's.
 MASTER_ARGS = ("-c:v", "libx264rgb", "-preset", "superfast", "-qp", "0", "-threads", "8")
 """Codec of lossless intermediates: exact RGB, the same bytes from run to run. For ``.mp4``."""
 
