@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from holocine_cli import film, look, machine, write
+from holocine_cli import evaluate, film, look, machine, stage, train, write
 from holocine_cli.session import PROGRAM, Session
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-WRITE, FILM, LOOK, MACHINE = "Write", "Film", "Look", "Machine"
+WRITE, FILM, LOOK, TEACH, MACHINE = "Write", "Film", "Look", "Teach", "Machine"
 for panel, command in (
     (WRITE, write.new),
     (WRITE, write.check),
@@ -24,6 +24,9 @@ for panel, command in (
     (FILM, film.preview),
     (FILM, film.render),
     (LOOK, look.inspect),
+    (LOOK, evaluate.evaluate),
+    (TEACH, stage.stage),
+    (TEACH, train.train),
     (MACHINE, machine.doctor),
 ):
     app.command(rich_help_panel=panel)(command)

@@ -16,7 +16,7 @@ from holocine_core.errors import (
 )
 
 SCHEMA = 1
-"""Version of the JSON document. 5 among the exit codes is kept for a missed quality gate."""
+"""Version of the JSON document."""
 
 
 class ExitCode(IntEnum):
@@ -32,6 +32,8 @@ class ExitCode(IntEnum):
     """Fix the machine: ffmpeg, weights, memory, disk."""
     PARTIAL = 4
     """Some of the work is done and kept, some failed; run the same command again."""
+    GATE_MISSED = 5
+    """The run was fine, the result is below what was asked for."""
     INTERRUPTED = 130
     """Ctrl-C; run the same command again to go on."""
     TERMINATED = 143
@@ -62,6 +64,21 @@ class SomeFailed(HolocineError):
         self.kind = kinds.pop() if len(kinds) == 1 else RenderError.kind
 
 
+class GateMissed(HolocineError):
+    """Measures did not reach what ``evaluate`` was asked for.
+
+    Args:
+        problems: One per gate that was missed.
+    """
+
+    kind = "gate"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.message, where=first.where, hint=first.hint)
+        self.problems = tuple(problems)
+
+
 def code_of(error: BaseException) -> ExitCode:
     """The exit code an error stands for."""
     match error:
@@ -75,6 +92,8 @@ def code_of(error: BaseException) -> ExitCode:
             return ExitCode.MACHINE
         case RenderError():
             return ExitCode.PARTIAL
+        case GateMissed():
+            return ExitCode.GATE_MISSED
         case Interrupted() | KeyboardInterrupt():
             return ExitCode.INTERRUPTED
     return ExitCode.BUG
@@ -87,7 +106,7 @@ def problem_record(problem: Problem) -> dict[str, str]:
 
 def problems_of(error: HolocineError) -> tuple[Problem, ...]:
     """Everything an error has to say; one problem for most."""
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | GateMissed):
         return error.problems
     return (Problem(error.message, error.where, error.hint),)
 

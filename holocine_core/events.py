@@ -79,6 +79,67 @@ class FilmDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStarted(Event):
+    out: str
+    step: int
+    """Steps already done (above 0 when a stopped run goes on)."""
+    steps: int
+    parameters: int
+    """Numbers that are trained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentsDrawn(Event):
+    size: str
+    scenes: int
+    of: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseStarted(Event):
+    phase: int
+    of: int
+    size: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStepDone(Event):
+    step: int
+    steps: int
+    loss: float
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutMeasured(Event):
+    step: int
+    loss: float
+    by_timestep: tuple[float, ...]
+    """Loss per bin, from low noise to high."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointKept(Event):
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelExported(Event):
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmShown(Event):
+    step: int
+    film: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Event):
     """Something a person should know; the work goes on as announced."""
 

@@ -27,6 +27,15 @@ ROOMS: dict[str, set[str]] = {
     "plan": {"errors", "script", "model", "vault", "edit"},
     "shoot": {"errors", "events", "script", "model", "plan", "vault"},
     "edit": {"errors", "events", "script"},
+    "stage": {"errors", "script"},
+    "train": {
+        "errors", "events", "script", "model", "plan", "shoot", "stage", "edit", "vault",
+        "journal", "render", "production",
+    },
+    "evaluate": {
+        "errors", "events", "script", "model", "plan", "shoot", "stage", "edit", "vault", "train",
+        "film", "render", "production", "provenance",
+    },
     "provenance": {"errors", "script", "plan", "edit"},
     "standing": {"errors", "plan", "vault", "edit"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},

@@ -16,6 +16,7 @@ Letters: B batch, N video token, L context row, H head, K head width.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -40,13 +41,23 @@ class ShotLayout:
         shots: Latent frames of every shot, end to end from 0.
         frame_tokens: Video tokens of one latent frame.
         windows: Per shot, the context rows its tokens attend to; None opens all rows to all.
+        item_windows: Instead of ``windows``, for batches whose items have texts of their own: per
+            item and shot, its rows.
+        item_padding: With ``item_windows``: per item, how many identical padding rows the last row
+            of each of its windows stands for (as one key with the logarithm of that number added
+            to its logit, which gives the same softmax).
         sparse: Sparse inter-shot self-attention; otherwise all tokens see all.
+        summaries: Whether sparse attention sees the other shots' summary tokens; without them
+            every shot is on its own.
     """
 
     shots: tuple[Span, ...]
     frame_tokens: int
     windows: tuple[tuple[int, ...], ...] | None = None
+    item_windows: tuple[tuple[tuple[int, ...], ...], ...] | None = None
+    item_padding: tuple[int, ...] | None = None
     sparse: bool = False
+    summaries: bool = True
 
     def __post_init__(self) -> None:
         edges = [0, *(span.stop for span in self.shots)]
@@ -54,6 +65,13 @@ class ShotLayout:
             raise ValueError("shots must follow each other from latent frame 0 and hold one each")
         if self.windows is not None and len(self.windows) != len(self.shots):
             raise ValueError(f"{len(self.windows)} text windows for {len(self.shots)} shots")
+        if self.windows is not None and self.item_windows is not None:
+            raise ValueError("a layout has windows for all items or for each, not both")
+        items = self.item_windows or ()
+        if any(len(windows) != len(self.shots) for windows in items):
+            raise ValueError(f"every item needs text windows for {len(self.shots)} shots")
+        if self.item_padding is not None and len(self.item_padding) != len(items):
+            raise ValueError(f"{len(self.item_padding)} paddings for {len(items)} items")
 
     @property
     def token_spans(self) -> tuple[Span, ...]:
@@ -73,7 +91,11 @@ class Segments:
 
     queries: tuple[Span, ...]
     keys: tuple[Tensor, ...]
-    """Per run, the positions of its keys [n], int64."""
+    """Per run, the positions of its keys, int64: [n], or [B, n] where items differ."""
+    bias: tuple[Tensor, ...] = ()
+    """Per run, what is added to its keys' logits [B, 1, 1, n], -inf for those an item lacks."""
+    packed: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    """Where items differ: per item and run, its keys, repeated rather than weighted."""
 
 
 class ShotContext:
@@ -122,7 +144,7 @@ class ShotContext:
 def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
     if not layout.sparse:
         return None
-    summary = torch.tensor(layout.summary, device=device)
+    summary = torch.tensor(layout.summary if layout.summaries else [], device=device).long()
     keys = tuple(
         torch.cat([torch.arange(span.start, span.stop, device=device), summary])
         for span in layout.token_spans
@@ -131,10 +153,35 @@ def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
 
 
 def _text_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
+    if layout.item_windows is not None:
+        return _item_segments(layout, layout.item_windows, device)
     if layout.windows is None:
         return None
     keys = tuple(torch.tensor(window, device=device) for window in layout.windows)
     return Segments(layout.token_spans, keys)
+
+
+def _item_segments(
+    layout: ShotLayout, items: tuple[tuple[tuple[int, ...], ...], ...], device: torch.device
+) -> Segments:
+    padding = layout.item_padding or (1,) * len(items)
+    keys, bias = [], []
+    for shot in range(len(layout.shots)):
+        windows = [windows[shot] for windows in items]
+        longest = max(map(len, windows))
+        rows = torch.zeros(len(items), longest, dtype=torch.long)
+        weight = torch.full((len(items), longest), -torch.inf)
+        for i, (window, count) in enumerate(zip(windows, padding, strict=True)):
+            rows[i, : len(window)] = torch.tensor(window)
+            weight[i, : len(window)] = 0
+            weight[i, len(window) - 1] = math.log(count)
+        keys.append(rows.to(device))
+        bias.append(weight[:, None, None].to(device))
+    packed = tuple(
+        tuple(window + window[-1:] * (count - 1) for window in windows)
+        for windows, count in zip(items, padding, strict=True)
+    )
+    return Segments(layout.token_spans, tuple(keys), tuple(bias), packed)
 
 
 def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
@@ -150,14 +197,32 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
         [B, N, H, K].
     """
     outputs = []
-    for span, keys in zip(segments.queries, segments.keys, strict=True):
-        one = F.scaled_dot_product_attention(
+    for i, (span, keys) in enumerate(zip(segments.queries, segments.keys, strict=True)):
+        one = _attend(
             q[:, span.start : span.stop].transpose(1, 2),
-            k.index_select(1, keys).transpose(1, 2),
-            v.index_select(1, keys).transpose(1, 2),
+            _rows(k, keys).transpose(1, 2),
+            _rows(v, keys).transpose(1, 2),
+            segments.bias[i].to(q.dtype) if segments.bias else None,
         )
         outputs.append(one.transpose(1, 2))
     return torch.cat(outputs, dim=1)
+
+
+def _rows(x: Tensor, keys: Tensor) -> Tensor:
+    """The rows of a run: the same of every item, or each item's own."""
+    if keys.ndim == 1:
+        return x.index_select(1, keys)
+    return x[torch.arange(len(keys), device=keys.device)[:, None], keys]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention of [B, H, n, K]."""
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled():
+        # For training on a CPU: at these lengths the fused kernel's backward is up to six times
+        # slower than two products and a softmax (benchmarks/step.py).
+        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+        return (scores if bias is None else scores + bias).softmax(-1) @ v
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
 
 VarlenKernel = Callable[..., Any]
@@ -175,13 +240,24 @@ def varlen_attention(
 
         kernel = varlen.varlen_attn
     batch = q.shape[0]
-    rows = torch.cat(segments.keys)
     q_lengths = [len(span) for span in segments.queries] * batch
-    k_lengths = [len(keys) for keys in segments.keys] * batch
+    if segments.packed:
+        runs = [
+            [row + i * k.shape[1] for row in run]
+            for i, item in enumerate(segments.packed)
+            for run in item
+        ]
+        k_lengths = [len(run) for run in runs]
+        rows = torch.tensor([row for run in runs for row in run], device=k.device)
+        flat_k, flat_v = (x.flatten(0, 1).index_select(0, rows) for x in (k, v))
+    else:
+        rows = torch.cat(segments.keys)
+        k_lengths = [len(keys) for keys in segments.keys] * batch
+        flat_k, flat_v = (x.index_select(1, rows).flatten(0, 1) for x in (k, v))
     packed: Any = kernel(
         q.flatten(0, 1),
-        k.index_select(1, rows).flatten(0, 1),
-        v.index_select(1, rows).flatten(0, 1),
+        flat_k,
+        flat_v,
         _offsets(q_lengths, q.device),
         _offsets(k_lengths, q.device),
         max(q_lengths),

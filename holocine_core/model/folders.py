@@ -19,15 +19,23 @@ from holocine_core.model.parts import (
     shape_of,
 )
 from holocine_core.model.release import find_release, locate_release
-from holocine_core.model.spec import MODELS, WAN_VAE, ModelSpec, NetworkShape, VaeShape
+from holocine_core.model.spec import (
+    FOLD_CLASS,
+    MODELS,
+    WAN_VAE,
+    FoldShape,
+    ModelSpec,
+    NetworkShape,
+    VaeShape,
+)
 from holocine_core.script.timeline import TEMPORAL_STRIDE
 
 INDEX_NAME = "model_index.json"
-_CLASSES: Mapping[str, str] = {
-    "text_encoder": "UMT5EncoderModel",
-    "transformer": "WanTransformer3DModel",
-    "transformer_2": "WanTransformer3DModel",
-    "vae": "AutoencoderKLWan",
+_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "text_encoder": ("UMT5EncoderModel",),
+    "transformer": ("WanTransformer3DModel",),
+    "transformer_2": ("WanTransformer3DModel",),
+    "vae": ("AutoencoderKLWan", FOLD_CLASS),
 }
 _INCOMPLETE = "the folder is incomplete: copy or save the model again"
 
@@ -74,7 +82,8 @@ def spec_from_folder(folder: Path) -> ModelSpec:
     }
     shape = shape_of(configs["transformer"], folder / "transformer" / "config.json")
     _agree(folder, configs, shape)
-    _decodable(configs["vae"], folder / "vae" / "config.json")
+    vae_config = folder / "vae" / "config.json"
+    _decodable(configs["vae"], vae_config)
     stock = next(spec for spec in MODELS.values() if spec.sources and spec.attention == "full")
     card = folder / CARD_NAME
     spec = replace(
@@ -87,7 +96,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         fps=16,
         max_frames=81,
         licence="as the folder's owner says",
-        vae=vae_shape(configs["vae"]),
+        vae=vae_shape(configs["vae"], vae_config),
         spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
         low_precision_timestep=False,
         sources=(),
@@ -119,8 +128,18 @@ def _decodable(config: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def vae_shape(config: Mapping[str, Any]) -> VaeShape:
-    """The decoder's dimensions by an AutoencoderKLWan's config; Wan2.1's where it is silent."""
+def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:
+    """The decoder's dimensions by its config; Wan2.1's where an AutoencoderKLWan's is silent.
+
+    Raises:
+        InputError: Where an AutoencoderFold's config at ``path`` does not give them.
+    """
+    if config.get("_class_name") == FOLD_CLASS:
+        return FoldShape(
+            latent_channels=config.get("z_dim", 0),
+            widths=_three(config, "decoder_widths", path),
+            blocks=_three(config, "decoder_blocks", path),
+        )
     wan = WAN_VAE
     return VaeShape(
         base=config.get("decoder_base_dim") or config.get("base_dim", wan.base),
@@ -128,6 +147,17 @@ def vae_shape(config: Mapping[str, Any]) -> VaeShape:
         multipliers=tuple(config.get("dim_mult", wan.multipliers)),
         res_blocks=config.get("num_res_blocks", wan.res_blocks),
         doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
+    )
+
+
+def _three(config: Mapping[str, Any], name: str, path: Path) -> tuple[int, int, int]:
+    match config.get(name):
+        case [int(low), int(middle), int(high)]:
+            return low, middle, high
+    raise InputError(
+        f"{name} must be three whole numbers, not {config.get(name)}",
+        where=str(path),
+        hint="give the config.json that was written with the weights",
     )
 
 
@@ -141,13 +171,20 @@ def _class_of(index: Mapping[str, Any], name: str) -> str:
 
 def _config(folder: Path, index: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = _class_of(index, name)
-    if found != _CLASSES[name]:
+    if found not in _CLASSES[name]:
         raise InputError(
-            f"{name} must be a {_CLASSES[name]}, not {found or 'nothing'}",
+            f"{name} must be a {' or '.join(_CLASSES[name])}, not {found or 'nothing'}",
             where=str(folder / INDEX_NAME),
             hint="give a text-to-video Wan pipeline",
         )
-    return read_json(folder / name / "config.json")
+    config = read_json(folder / name / "config.json")
+    if config.get("_class_name", found) != found:
+        raise InputError(
+            f"this is the config of a {config['_class_name']}, the index names a {found}",
+            where=str(folder / name / "config.json"),
+            hint=_INCOMPLETE,
+        )
+    return config
 
 
 def _boundary(folder: Path, index: Mapping[str, Any]) -> float:

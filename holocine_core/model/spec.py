@@ -58,6 +58,23 @@ WAN_VAE = VaeShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoldShape:
+    """Dimensions of the decoder of an AutoencoderFold, as its configuration names them."""
+
+    latent_channels: int
+    widths: tuple[int, int, int]
+    """Channels at 1/8, 1/4 and 1/2 of the resolution."""
+    blocks: tuple[int, int, int]
+    """Residual blocks there."""
+
+
+FOLD_CLASS = "AutoencoderFold"
+FOLD_MODULE = "holocine_core.model.autoencoder"
+FOLD_STRIDE = 8
+"""Rows and columns of pixels in one of its latents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Files of one hub repository that a model needs."""
 
@@ -94,7 +111,7 @@ class ModelSpec:
     """Longest scene the model was trained on; longer ones are allowed with a warning."""
     profiles: Mapping[str, Quality]
     licence: str
-    vae: VaeShape = WAN_VAE
+    vae: VaeShape | FoldShape = WAN_VAE
     spatial_stride: int = 8
     weight_bytes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each network in its storage type: text_encoder, transformer, vae."""

@@ -23,6 +23,7 @@ from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.parts import PartFiles
+from holocine_core.model.spec import FOLD_CLASS
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -59,7 +60,7 @@ def load_transformer(files: PartFiles, dtype: torch.dtype) -> Any:
 
 
 def load_vae(files: PartFiles, dtype: torch.dtype = torch.float32) -> Any:
-    """diffusers' AutoencoderKLWan in float32, whatever ``dtype`` is asked for elsewhere."""
+    """An AutoencoderKLWan or AutoencoderFold in float32, whatever ``dtype`` is asked for."""
     network = empty_network(files)
     _fill(network, _to_diffusers(files, _read_state(files)), files, torch.float32)
     return network
@@ -135,6 +136,8 @@ def empty_network(files: PartFiles) -> Any:
     from accelerate import init_empty_weights
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
+    from holocine_core.model.autoencoder import AutoencoderFold
+
     if files.config is None:
         raise ValueError(f"{files.name} comes without a config")
     config = read_json(files.config)
@@ -142,15 +145,19 @@ def empty_network(files: PartFiles) -> Any:
     with init_empty_weights(include_buffers=False):
         if files.name == "text_encoder":
             return _empty_text_encoder(config, files.config)
-        kind = AutoencoderKLWan if files.name == "vae" else WanTransformer3DModel
+        if files.name == "vae":
+            # A VAE's config may leave its class out: release trees bring none.
+            kind = AutoencoderFold if config.get("_class_name") == FOLD_CLASS else AutoencoderKLWan
+        else:
+            kind = WanTransformer3DModel
         known = inspect.signature(kind.__init__).parameters
         strange = [key for key in config if not key.startswith("_") and key not in known]
         if strange or config.get("_class_name", kind.__name__) != kind.__name__:
             raise InputError(
-                f"this is no config of diffusers' {kind.__name__}"
+                f"this is no config of {kind.__name__}"
                 + (f": unknown {', '.join(strange[:_SHOWN])}" if strange else ""),
                 where=str(files.config),
-                hint="take the config.json from the diffusers version of the model",
+                hint="take the config.json that belongs to the weights, in diffusers' layout",
             )
         return kind.from_config(config)
 

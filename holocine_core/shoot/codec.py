@@ -1,4 +1,4 @@
-"""Frames <-> latents through the video VAE. Normalisation lives only here.
+"""Frames <-> latents through the video VAE, whichever it is. Normalisation lives only here.
 
 Letters: B batch, C channel, F latent frame, T pixel frame, H W rows and columns.
 """
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from holocine_core.model.autoencoder import AutoencoderFold
 
 Frames = NDArray[np.uint8]
 """RGB frames [T, H, W, 3], 0 to 255."""
@@ -27,12 +29,12 @@ def _statistics(vae: Any, like: Tensor) -> tuple[Tensor, Tensor]:
 def decode(vae: Any, latents_BCFHW: Tensor) -> Iterator[Frames]:
     """Decode latent frame by latent frame: one pixel frame, then four at a time.
 
-    Bit-identical to ``vae.decode`` but for holding one latent frame's pixels at a time: the
-    causal convolutions' cache carries what later frames need. The caller may stop early; the cache
-    is cleared either way.
+    Bit-identical to ``vae.decode`` but for holding one latent frame's pixels at a time: where
+    convolutions look back, their cache carries what later frames need. The caller may stop early;
+    the cache is cleared either way.
 
     Args:
-        vae: An ``AutoencoderKLWan``.
+        vae: An ``AutoencoderKLWan`` or ``AutoencoderFold``.
         latents_BCFHW: Normalised latents of one scene, B = 1.
     """
     parameter = next(vae.parameters())
@@ -40,23 +42,31 @@ def decode(vae: Any, latents_BCFHW: Tensor) -> Iterator[Frames]:
     mean, std = _statistics(vae, latents)
     vae.clear_cache()
     try:
-        # post_quant_conv is pointwise in time: frame by frame gives the same bits, in less memory.
         for i in range(latents.shape[2]):
             z = (latents[:, :, i : i + 1] * std + mean).to(parameter.dtype)
-            vae._conv_idx = [0]
             # Exact float32 and one fixed algorithm: the same bits in every run on a GPU too.
             with torch.backends.cudnn.flags(
                 enabled=True, benchmark=False, deterministic=True, allow_tf32=False
             ):
-                pixels = vae.decoder(
-                    vae.post_quant_conv(z),
-                    feat_cache=vae._feat_map,
-                    feat_idx=vae._conv_idx,
-                    first_chunk=i == 0,
-                )
+                pixels = _decode_frame(vae, z, first=i == 0)
             yield to_frames(pixels[0])
     finally:
         vae.clear_cache()
+
+
+def _decode_frame(vae: Any, z: Tensor, *, first: bool) -> Tensor:
+    """Pixels of the next latent frame; what it leaves in the cache is for the one after."""
+    if isinstance(vae, AutoencoderFold):
+        return vae.decode_frame(z[:, :, 0], first=first)
+    vae._conv_idx = [0]
+    # post_quant_conv is pointwise in time: frame by frame gives the same bits, in less memory.
+    pixels: Tensor = vae.decoder(
+        vae.post_quant_conv(z),
+        feat_cache=vae._feat_map,
+        feat_idx=vae._conv_idx,
+        first_chunk=first,
+    )
+    return pixels
 
 
 @torch.no_grad()

@@ -5,11 +5,13 @@ Letters: B batch, L context row, D text width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from holocine_core.errors import InputError
 from holocine_core.script.prompt import ScenePrompt, clean, token_ranges
@@ -70,13 +72,94 @@ def encode(text: str, tokenizer: Any, encoder: Any, length: int) -> Tensor:
         InputError: The text has more than ``length`` tokens.
     """
     ids = tokenizer.encode(text).ids
-    if len(ids) > length:
-        raise InputError(
-            f"the prompt has {len(ids)} tokens, the model reads {length}",
-            hint="shorten it, or write `text: per-shot`",
-        )
+    _refuse_too_long(len(ids), length)
     device = next(encoder.parameters()).device
     hidden = encoder(input_ids=torch.tensor([ids], device=device)).last_hidden_state
     out = torch.zeros(1, length, hidden.shape[-1], dtype=hidden.dtype, device=device)
     out[:, : len(ids)] = hidden
     return out
+
+
+def _refuse_too_long(tokens: int, length: int) -> None:
+    if tokens > length:
+        raise InputError(
+            f"the prompt has {tokens} tokens, the model reads {length}",
+            hint="shorten it, or write `text: per-shot`",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchConditioning:
+    """Encoded text of several scenes with as many shots each, padding rows left out but one.
+
+    Attributes:
+        text_BLD: Context rows up to the longest text's, and one padding row.
+        windows: Per item and shot, its open rows; the last one is a padding row.
+        padding: Per item, how many padding rows that one stands for.
+    """
+
+    text_BLD: Tensor
+    windows: tuple[tuple[tuple[int, ...], ...], ...]
+    padding: tuple[int, ...]
+
+
+def batch_conditioning(
+    prompts: Sequence[ScenePrompt | None], shots: int, tokenizer: Any, encoder: Any, length: int
+) -> BatchConditioning:
+    """Encode several scenes' prompts in one pass, each as :func:`scene_conditioning` would.
+
+    Gradients flow back into the encoder where they are switched on.
+
+    Args:
+        prompts: One per item; None for an item without text, which is encoded as an empty
+            negative prompt and whose shots all read all of it.
+        shots: Shots of every item.
+        tokenizer: A ``tokenizers.Tokenizer``.
+        encoder: A T5-like encoder.
+        length: Context rows of one item; longer prompts are refused.
+    """
+    texts = [clean("") if prompt is None else prompt.text for prompt in prompts]
+    encodings = [tokenizer.encode(text) for text in texts]
+    windows, padding = [], []
+    for prompt, text, encoding in zip(prompts, texts, encodings, strict=True):
+        _refuse_too_long(len(encoding.ids), length)
+        rows = ((*range(length),),) * shots
+        if prompt is not None:
+            rows = token_ranges(text, encoding.offsets).windows(length)
+        folded, count = _fold_padding(rows, len(encoding.ids), length)
+        windows.append(folded)
+        padding.append(count)
+    text_BLD = _encode_batch([encoding.ids for encoding in encodings], encoder)
+    rows_needed = 1 + max(row for item in windows for window in item for row in window)
+    text_BLD = F.pad(text_BLD, (0, 0, 0, max(0, rows_needed - text_BLD.shape[1])))
+    return BatchConditioning(text_BLD=text_BLD, windows=tuple(windows), padding=tuple(padding))
+
+
+def _fold_padding(
+    windows: tuple[tuple[int, ...], ...], tokens: int, length: int
+) -> tuple[tuple[tuple[int, ...], ...], int]:
+    """Windows with the first of the rows that are zero and open to all shots in place of them all,
+    and how many it stands for."""
+    first = length
+    while first > tokens and all(
+        first - 1 in window[-(length - first + 1) :] for window in windows
+    ):
+        first -= 1
+    count = length - first
+    if count < 2:
+        return windows, 1
+    return tuple((*(row for row in window if row < first), first) for window in windows), count
+
+
+def _encode_batch(ids: Sequence[Sequence[int]], encoder: Any) -> Tensor:
+    """Encode token lists together to [B, L, D]; rows beyond a list's last token are zero."""
+    device = next(encoder.parameters()).device
+    longest = max(1, *map(len, ids))
+    padded = torch.zeros(len(ids), longest, dtype=torch.long)
+    mask = torch.zeros(len(ids), longest, dtype=torch.long)
+    for i, tokens in enumerate(ids):
+        padded[i, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+        mask[i, : len(tokens)] = 1
+    mask = mask.to(device)
+    hidden: Tensor = encoder(input_ids=padded.to(device), attention_mask=mask).last_hidden_state
+    return hidden * mask[..., None].to(hidden.dtype)

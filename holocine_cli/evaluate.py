@@ -1,0 +1,352 @@
+"""evaluate: films -> numbers, a table, and gates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.batch import jobs_for
+from holocine_cli.contract import GateMissed
+from holocine_cli.layout import columns, counted
+from holocine_cli.session import Session, begin
+from holocine_core.errors import InputError, Interrupted, Problem
+
+if TYPE_CHECKING:
+    from holocine_core.evaluate.judge import TrainedJudge
+    from holocine_core.evaluate.observe import Observed
+    from holocine_core.evaluate.report import Column, Gate, Report
+    from holocine_core.evaluate.suite import Filmed, Suite
+    from holocine_core.plan.values import Plan
+    from holocine_core.production import Options
+
+MEASURE, COMPARE = "What to measure", "What to compare by"
+WORK = Path(".holocine/evaluate")
+_SCREENPLAYS = (".yaml", ".yml")
+
+
+Films = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE", help="Films made by holocine, or screenplays.", show_default=False
+    ),
+]
+SuiteOption = Annotated[
+    str | None,
+    typer.Option(
+        "--suite",
+        metavar="stage:SEED:COUNT",
+        help="Film scenes of the drawn world that nano never saw, and have its judge read "
+        "them. SEED is 1000000000 or more.",
+        show_default=False,
+        rich_help_panel=MEASURE,
+    ),
+]
+Minima = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min",
+        metavar="NAME=VALUE",
+        help="Exit with 5 if a measure is below this. Shares are 0 to 1. Repeatable.",
+        show_default=False,
+        rich_help_panel=MEASURE,
+    ),
+]
+Maxima = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--max",
+        metavar="NAME=VALUE",
+        help="Exit with 5 if a measure is above this. Repeatable.",
+        show_default=False,
+        rich_help_panel=MEASURE,
+    ),
+]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Films per screenplay, each of other noise.",
+        rich_help_panel=MEASURE,
+    ),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Also write the report as JSON.",
+        show_default=False,
+        rich_help_panel=MEASURE,
+    ),
+]
+Clip = Annotated[
+    Path | None,
+    typer.Option(
+        "--clip",
+        metavar="DIR",
+        help="A CLIP model's folder: consistency by CLIP too.",
+        show_default=False,
+        rich_help_panel=COMPARE,
+    ),
+]
+Dino = Annotated[
+    Path | None,
+    typer.Option(
+        "--dino",
+        metavar="DIR",
+        help="A DINO model's folder: consistency by DINO too.",
+        show_default=False,
+        rich_help_panel=COMPARE,
+    ),
+]
+JudgeFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--judge",
+        metavar="DIR",
+        help="Another judge of the drawn world than the one that comes with holocine.",
+        show_default=False,
+        rich_help_panel=COMPARE,
+    ),
+]
+Where = Annotated[
+    Path,
+    typer.Option(
+        "--work",
+        metavar="DIR",
+        help="Where films are made that have to be rendered first.",
+        rich_help_panel=opt.WHERE,
+    ),
+]
+
+
+def evaluate(
+    ctx: typer.Context,
+    films: Films = None,
+    suite: SuiteOption = None,
+    minima: Minima = None,
+    maxima: Maxima = None,
+    seeds: Seeds = 1,
+    out: ReportFile = None,
+    clip: Clip = None,
+    dino: Dino = None,
+    judge: JudgeFolder = None,
+    profile: opt.ProfileOption = None,
+    model: opt.Model = None,
+    force: opt.Force = False,
+    device: opt.Device = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: Where = WORK,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Measure films: cuts, consistency, motion, and what the drawn world's judge sees.
+
+    holocine evaluate harbour.mp4 --min cut-accuracy=0.9
+    holocine evaluate --suite stage:1000000000:20 --min said=0.8 -o report.json
+
+    Screenplays are rendered first. Exit code 5: all went well, but a gate was
+    missed. Cuts are found by TransNetV2, which comes with the extra `eval`.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    _check(films, suite, out, force=force)
+    from holocine_core.evaluate.cuts import require_detector
+    from holocine_core.evaluate.features import extractors
+    from holocine_core.evaluate.report import parse_gates
+    from holocine_core.production import Options
+
+    gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
+    require_detector()
+    settings = Options(profile=profile, model=model, device=device, models_dir=models_dir)
+    house = _House(session, settings, work, seeds, extractors(clip, dino))
+    if suite is not None:
+        report, record = house.screen_suite(suite, judge, gates)
+    else:
+        report, record = house.screen_films(films or (), gates)
+    record |= report.record()
+    session.fields = record
+    if out is not None:
+        _save(out, record, force=force)
+    session.console.product(_table(report))
+    if report.missed:
+        raise GateMissed([Problem(str(one), "", "") for one in report.missed])
+
+
+def _check(
+    films: Sequence[Path] | None, suite: str | None, out: Path | None, *, force: bool
+) -> None:
+    if bool(films) == (suite is not None):
+        raise InputError(
+            "there is nothing to evaluate" if suite is None else "give films or a suite, not both",
+            hint="holocine evaluate FILM.mp4, or --suite stage:1000000000:20",
+        )
+    if out is not None and out.exists() and not force:
+        raise InputError(
+            f"{out} is there already",
+            where=str(out),
+            hint="choose another name, or replace it with --force",
+        )
+
+
+def _save(path: Path, record: dict[str, Any], *, force: bool) -> None:
+    from holocine_cli.files import save
+
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    save(path, text.encode(), replace=force)
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """Where films are rendered for one evaluation, and looked at."""
+
+    session: Session
+    settings: Options
+    work: Path
+    seeds: int
+    extracts: dict[str, Any]
+
+    def screen_films(
+        self, paths: Sequence[Path], gates: Sequence[Gate]
+    ) -> tuple[Report, dict[str, Any]]:
+        """Films on disk and screenplays."""
+        from holocine_core.evaluate.observe import observe
+        from holocine_core.evaluate.report import Report
+        from holocine_core.evaluate.screening import screen
+
+        observed: list[Observed] = []
+        for film in self._films(paths):
+            observed += [observe(scene, self.extracts) for scene in screen(film)]
+        column, record = self._column(counted(len(observed), "scene"), observed)
+        return Report(columns=(column,), gates=tuple(gates)), record
+
+    def screen_suite(
+        self, text: str, judge: Path | None, gates: Sequence[Gate]
+    ) -> tuple[Report, dict[str, Any]]:
+        """A suite as the model films it, as it is drawn, and as the codec gives that back."""
+        from holocine_core.evaluate.filming import codec_films, drawn_films, size_of
+        from holocine_core.evaluate.judge import SHIPPED, load_judge
+        from holocine_core.evaluate.report import Report
+        from holocine_core.evaluate.suite import parse_suite
+
+        suite = parse_suite(text)
+        reader = load_judge(judge or SHIPPED)
+        films, plan = self._film_suite(suite)
+        drawn = drawn_films(suite.cases, size_of(plan))
+        own, record = self._judged(plan.model.spec.name, films, reader)
+        truth, _ = self._judged("drawn", drawn, reader)
+        through, _ = self._judged("codec", list(codec_films(drawn, plan)), reader)
+        record |= {"suite": suite.name, "judge": reader.identity, "model": dict(plan.identity)}
+        return Report(columns=(own, through, truth), gates=tuple(gates)), record
+
+    def _films(self, paths: Sequence[Path]) -> Iterator[Path]:
+        """Every film; screenplays are planned at once and rendered first."""
+        from dataclasses import replace
+
+        from holocine_core.production import plan_film
+
+        plans: dict[Path, list[Plan]] = {}
+        screenplays = [path for path in paths if path.suffix.lower() in _SCREENPLAYS]
+        for job in jobs_for(screenplays, None, self.work, None):
+            path = job.screenplay
+            first = plan_film(path, job.film, self.settings).screenplay.seed
+            plans[path] = [
+                plan_film(
+                    path,
+                    self.work / f"{path.stem}.seed-{seed}.mp4",
+                    replace(self.settings, seed=seed),
+                )
+                for seed in range(first, first + self.seeds)
+            ]
+        for path in paths:
+            for plan in plans.get(path, ()):
+                self._render(plan)
+                yield plan.out
+            if path not in plans:
+                yield path
+
+    def _film_suite(self, suite: Suite) -> tuple[list[Filmed], Plan]:
+        from holocine_core.evaluate.filming import frames_of, plan_case
+        from holocine_core.evaluate.suite import Filmed
+
+        folder = self.work / suite.name.replace(":", "-")
+        planned = [
+            (case, plan_case(case, folder, self.settings, take))
+            for case in suite.cases
+            for take in range(self.seeds)
+        ]
+        films = []
+        for number, (case, plan) in enumerate(planned, 1):
+            self.session.console.note(f"{number} of {len(planned)}: {plan.out}")
+            self._render(plan)
+            films.append(Filmed(case, frames_of(plan)))
+        return films, planned[0][1]
+
+    def _render(self, plan: Plan) -> None:
+        from holocine_cli.progress import reporting
+        from holocine_core.render import render
+
+        session = self.session
+        again = f"go on with: {session.line}"
+        with session.stop.awaited(session.tell_stop), reporting(plan, session.console) as reporter:
+            # The folder is evaluate's own: an older film in it gives way.
+            render(plan, reporter, force=True, should_stop=session.stop)
+        if session.stop():
+            raise Interrupted("everything finished so far is kept", hint=again)
+
+    def _judged(
+        self, title: str, films: Sequence[Filmed], reader: TrainedJudge
+    ) -> tuple[Column, dict[str, Any]]:
+        from dataclasses import replace
+
+        from holocine_core.evaluate.filming import screened
+        from holocine_core.evaluate.observe import observe
+        from holocine_core.evaluate.scores import score
+
+        observed = [observe(screened(film), self.extracts) for film in films]
+        column, record = self._column(title, observed)
+        scores = score(films, reader, reader.trust.reads)
+        return replace(column, measures={**column.measures, **scores}), record
+
+    def _column(self, title: str, observed: Sequence[Observed]) -> tuple[Column, dict[str, Any]]:
+        from holocine_core.evaluate.observe import measure_observed
+        from holocine_core.evaluate.report import Column
+
+        measures, found = measure_observed(observed)
+        scenes = [
+            {
+                "name": one.name,
+                "frames": len(one.small),
+                "cuts": list(one.cuts),
+                "found": list(cuts),
+            }
+            for one, cuts in zip(observed, found, strict=True)
+        ]
+        return Column(title=title, measures=measures), {"scenes": scenes}
+
+
+def _table(report: Report) -> str:
+    from holocine_core.evaluate.report import METRICS, shown_value
+
+    rows = [["", *(column.title for column in report.columns)]]
+    for name in report.names:
+        cells = [
+            shown_value(METRICS[name], column.measures[name]) if name in column.measures else "-"
+            for column in report.columns
+        ]
+        rows.append([name, *cells])
+    lines = columns(rows, indent="")
+    lines += [
+        f"gate {one.gate.name}: {'passed' if one.passed else 'missed'}" for one in report.checked
+    ]
+    return "\n".join(lines)

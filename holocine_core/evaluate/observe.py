@@ -1,0 +1,78 @@
+"""What can be measured of any film: cuts, consistency, motion, flicker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.evaluate.consistency import Extract, among, inside, shot_features
+from holocine_core.evaluate.cuts import compare_cuts, find_cuts, shrunk
+from holocine_core.evaluate.motion import after_cuts, motion
+from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
+from holocine_core.evaluate.screening import Screened
+
+Detect = Callable[[Sequence[Frames]], list[tuple[int, ...]]]
+"""Finds the cuts of scenes in TransNetV2's size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What is kept of a scene once its frames are gone.
+
+    Attributes:
+        name: Of the scene.
+        cuts: Those it was asked for.
+        small: Its frames in the cut detector's size.
+        values: Observations by measure.
+    """
+
+    name: str
+    cuts: tuple[int, ...]
+    small: Frames
+    values: Mapping[str, Tally] = field(default_factory=dict)
+
+
+def observe(scene: Screened, extracts: Mapping[str, Extract]) -> Observed:
+    """Measure one scene; cuts are looked for later, in all scenes at once.
+
+    Args:
+        scene: Its frames, shots and characters.
+        extracts: What frames are compared by; see ``features.extractors``.
+    """
+    shots = [scene.frames[span.start : span.stop] for span in scene.shots]
+    values = {
+        "motion": tally(found for shot in shots if (found := motion(shot)) is not None),
+        "flicker": tally(after_cuts(scene.frames, scene.shots)),
+    }
+    for name, extract in extracts.items():
+        suffix = "" if name == "colour" else f"-{name}"
+        features = shot_features(scene.frames, scene.shots, extract)
+        likeness = (inside(shot) for shot in features)
+        values[f"intra-shot{suffix}"] = tally(one for one in likeness if one is not None)
+        values[f"inter-shot{suffix}"] = tally(among(features, scene.casts))
+    return Observed(name=scene.name, cuts=scene.cuts, small=shrunk(scene.frames), values=values)
+
+
+def measure_observed(
+    scenes: Sequence[Observed], detect: Detect = find_cuts
+) -> tuple[dict[str, Measure], list[tuple[int, ...]]]:
+    """All measures of some scenes, and the cuts found in each.
+
+    Raises:
+        MachineError: The cut detector isn't installed, or failed.
+    """
+    found = detect([scene.small for scene in scenes])
+    compared = [
+        compare_cuts(scene.cuts, cuts, len(scene.small))
+        for scene, cuts in zip(scenes, found, strict=True)
+    ]
+    measures = {
+        "cut-accuracy": share([Tally(one.exact, one.wanted) for one in compared]),
+        "sca": mean([Tally(one.sca, 1) for one in compared]),
+        "cut-error": mean([tally(map(abs, one.errors)) for one in compared]),
+        "extra-cuts": mean([Tally(one.extra, 1) for one in compared]),
+    }
+    for name in dict.fromkeys(name for scene in scenes for name in scene.values):
+        measures[name] = mean([scene.values.get(name, Tally()) for scene in scenes])
+    return {name: one for name, one in measures.items() if one is not None}, found

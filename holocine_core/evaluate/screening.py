@@ -1,0 +1,111 @@
+"""A finished film, read back scene by scene: frames, shots, and whom each shot's prompt names."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from holocine_core.edit.ffmpeg import Frames, probe, read_frames
+from holocine_core.edit.metadata import Chapter
+from holocine_core.edit.reel import Transition
+from holocine_core.errors import InputError
+from holocine_core.provenance import inspect
+from holocine_core.script.prompt import parse_raw
+from holocine_core.script.timeline import Span
+
+_CHARACTER = re.compile(r"\[character\s*(\d+)\]", re.I)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """One scene of a film.
+
+    Attributes:
+        name: Of film and scene.
+        frames: RGB [T, H, W, 3].
+        shots: Frames of every shot, one after the other, from 0 to T.
+        casts: The characters each shot's prompt names.
+    """
+
+    name: str
+    frames: Frames
+    shots: tuple[Span, ...]
+    casts: tuple[frozenset[str], ...]
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """First frame of every shot but the first."""
+        return tuple(span.start for span in self.shots[1:])
+
+
+def screen(film: Path) -> Iterator[Screened]:
+    """The scenes of a film made by holocine, one at a time.
+
+    Frames that a fade or crossfade blends are left out.
+
+    Raises:
+        InputError: No film, or one that says nothing about itself.
+    """
+    found = inspect(film)
+    takes = found.provenance["takes"]
+    rate = probe(film).fps / Fraction(found.provenance["fps"])
+    for i, (take, chapters) in enumerate(zip(takes, _by_take(takes, found.chapters), strict=True)):
+        if not chapters:
+            continue  # A crossfade covers all of it.
+        start, stop = chapters[0][1].start_frame, chapters[-1][1].end_frame
+        if i:
+            start += math.ceil(_blended(takes[i - 1]).head * rate)
+        after = _blended(take)
+        # A crossfade's frames count as the later scene's already.
+        stop -= math.ceil((after.tail - after.overlap) * rate) if i + 1 < len(takes) else 0
+        spans = [
+            (shot, Span(max(start, one.start_frame) - start, min(stop, one.end_frame) - start))
+            for shot, one in chapters
+            if max(start, one.start_frame) < min(stop, one.end_frame)
+        ]
+        if not spans:
+            continue
+        casts = named(take["prompt"])
+        yield Screened(
+            name=f"{film.stem}/{take['scene']}",
+            frames=np.concatenate(list(read_frames(film, span=Span(start, stop)))),
+            shots=tuple(span for _, span in spans),
+            casts=tuple(casts[shot] for shot, _ in spans),
+        )
+
+
+def _blended(take: Mapping[str, Any]) -> Transition:
+    """How a take passes into the next one."""
+    return Transition(kind=take["transition"]["kind"], frames=take["transition"]["frames"])
+
+
+def _by_take(
+    takes: Sequence[Mapping[str, Any]], chapters: Sequence[Chapter]
+) -> list[list[tuple[int, Chapter]]]:
+    """Every take's chapters with their shot's number; a crossfade may have swallowed some."""
+    waiting = list(chapters)
+    found: list[list[tuple[int, Chapter]]] = []
+    for take in takes:
+        mine = []
+        for shot in range(len(take["shots"])):
+            if waiting and waiting[0].title.startswith(f"{take['scene']} {shot + 1}:"):
+                mine.append((shot, waiting.pop(0)))
+        found.append(mine)
+    if waiting:
+        raise InputError(
+            f"the film's chapter '{waiting[0].title}' is none of its shots",
+            hint="its chapters were changed; evaluate the film as it was rendered",
+        )
+    return found
+
+
+def named(prompt: str) -> tuple[frozenset[str], ...]:
+    """The numbers of the characters that each shot of a prompt names."""
+    return tuple(frozenset(_CHARACTER.findall(shot)) for shot in parse_raw(prompt).shots)

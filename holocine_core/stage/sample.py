@@ -1,0 +1,268 @@
+"""Random scenes: who plays where, and how the camera tells it. No torch here.
+
+Some combinations never occur in training scenes and only in held-out ones, so that an evaluation
+can ask for what was never shown together.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from holocine_core.script.timeline import Span
+from holocine_core.stage import world
+from holocine_core.stage.world import Animal, Framing, Person, Place, Role, Scene, Shot
+
+HELD_OUT_SEEDS = 10**9
+"""Seeds from here on are never trained on."""
+SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
+"""How often a scene has 1, 2, ... 8 shots."""
+MOST_LATENT_FRAMES = 46
+"""12 seconds of 15 frames each, on the 4t+1 grid."""
+_CLOSE_ACTIONS = ("stand", "talk", "laugh", "nod")
+_MEDIUM_ACTIONS = (*_CLOSE_ACTIONS, "wave", "point", "bow", "dance", "walk")
+
+
+def sample_layout(
+    rng: random.Random, most: int = MOST_LATENT_FRAMES, least: int = 8
+) -> tuple[int, ...]:
+    """Lengths of a scene's shots in latent frames, 1 to 8 shots of 3 to 10, within the limits."""
+    while True:
+        shots = rng.choices(range(1, 9), SHOT_WEIGHTS)[0]
+        lengths = tuple(rng.choice((3, 3, 4, 4, 5, 5, 6, 7, 8, 10)) for _ in range(shots))
+        if least <= sum(lengths) <= most:
+            return lengths
+
+
+def spans(layout: Sequence[int]) -> tuple[Span, ...]:
+    """Frames of every shot: the first latent frame is one frame, all others are four."""
+    edges = [0]
+    for length in layout:
+        edges.append((edges[-1] or -3) + 4 * length)
+    return tuple(Span(a, b) for a, b in pairwise(edges))
+
+
+def sample_scene(
+    seed: int, layout: tuple[int, ...] | None = None, *, novel: bool | None = None
+) -> Scene:
+    """The scene of a seed.
+
+    Args:
+        seed: Below HELD_OUT_SEEDS for training.
+        layout: Shot lengths in latent frames; drawn from the seed if not given.
+        novel: Whether its combinations (see :func:`is_novel`) are those kept out of training;
+            None: as they come for held-out seeds, never for others.
+    """
+    rng = random.Random(f"scene {seed}")
+    drawn = sample_layout(rng)
+    if novel is None and seed < HELD_OUT_SEEDS:
+        novel = False
+    while True:
+        place = _place(rng)
+        cast = _cast(rng)
+        if novel is None or novel == is_novel(place, cast):
+            break
+    return Scene(seed=seed, place=place, cast=cast, shots=_shots(rng, cast, spans(layout or drawn)))
+
+
+def is_novel(place: Place, cast: Sequence[Person | Animal]) -> bool:
+    """Whether a scene shows a combination that training never does.
+
+    These are one time of day for every set, and one pattern and one hair colour for every colour of
+    tops.
+    """
+    if (world.SETS.index(place.set) + world.TIMES.index(place.time)) % 12 == 5:
+        return True
+    people = [member for member in cast if isinstance(member, Person)]
+    return any(
+        (world.COLOURS.index(p.top_colour) * 5 + world.PATTERNS.index(p.pattern)) % 16 == 6
+        or (world.COLOURS.index(p.top_colour) + 3 * world.HAIR_COLOURS.index(p.hair_colour)) % 20
+        == 7
+        for p in people
+    )
+
+
+def _place(rng: random.Random) -> Place:
+    return Place(
+        set=rng.choice(world.SETS),
+        time=rng.choice(world.TIMES),
+        weather=rng.choices(world.WEATHERS, (4, 2, 2, 2))[0],
+        accent=rng.choice(world.COLOURS),
+        landmark=rng.randrange(2),
+        side=rng.choice((-1, 1)),
+        seed=rng.randrange(2**31),
+    )
+
+
+def sample_person(rng: random.Random) -> Person:
+    """A random look."""
+    top = rng.choice(world.COLOURS)
+
+    def other(colour: str) -> str:
+        return rng.choice([c for c in world.COLOURS if c != colour])
+
+    return Person(
+        build=rng.choice(world.BUILDS),
+        skin=rng.choice(world.SKINS),
+        hair_colour=rng.choice(world.HAIR_COLOURS),
+        hair_style=rng.choices(world.HAIR_STYLES, (5, 5, 5, 4, 4, 2))[0],
+        headwear=rng.choices(world.HEADWEAR, (6, 2, 2, 2, 2))[0],
+        headwear_colour=rng.choice(world.COLOURS),
+        top=rng.choice(world.TOPS),
+        top_colour=top,
+        pattern=rng.choices(world.PATTERNS, (4, 2, 2, 2))[0],
+        pattern_colour=other(top),
+        bottom=rng.choice(world.BOTTOMS),
+        bottom_colour=other(top),
+        accessory=rng.choices(world.ACCESSORIES, (4, 2, 2, 2, 2))[0],
+        accessory_colour=other(top),
+        prop=rng.choices(world.PROPS, (8, 1, 1, 1, 1, 1))[0],
+        prop_colour=rng.choice(world.COLOURS),
+    )
+
+
+def _animal(rng: random.Random) -> Animal:
+    return Animal(kind=rng.choice(world.ANIMALS), coat=rng.choice(world.COATS))
+
+
+def _cast(rng: random.Random) -> tuple[Person | Animal, ...]:
+    kind = rng.choices(("one", "two", "pet", "three", "animal"), (36, 40, 14, 5, 5))[0]
+    first = sample_person(rng)
+    if kind == "one":
+        return (first,)
+    if kind == "animal":
+        return (_animal(rng),)
+    if kind == "pet":
+        return (first, _animal(rng))
+    second = sample_person(rng)
+    while _alike(first, second) > 6:
+        second = sample_person(rng)
+    # Two people are told apart by their tops' colours; where these agree, much else differs.
+    if first.top_colour == second.top_colour and rng.random() < 0.8:
+        colours = [c for c in world.COLOURS if c != first.top_colour]
+        second = replace(second, top_colour=rng.choice(colours))
+        if second.pattern_colour == second.top_colour:
+            second = replace(second, pattern_colour=first.top_colour)
+    return (first, second) if kind == "two" else (first, second, _animal(rng))
+
+
+def _alike(a: Person, b: Person) -> int:
+    return sum(getattr(a, name) == getattr(b, name) for name in Person.__slots__)
+
+
+# --- how the camera tells it ---------------------------------------------------------------------
+
+
+def _shots(
+    rng: random.Random, cast: tuple[Person | Animal, ...], frames: tuple[Span, ...]
+) -> tuple[Shot, ...]:
+    home = _homes(rng, len(cast))
+    return tuple(
+        _shot(rng, cast, home, who, span)
+        for who, span in zip(_order(rng, len(cast), len(frames)), frames, strict=True)
+    )
+
+
+def _homes(rng: random.Random, members: int) -> tuple[float, ...]:
+    """Where each member stands in every shot that doesn't move it, about 0.75 apart."""
+    middle = rng.uniform(-0.25, 0.25)
+    homes = [middle + 0.75 * (i - (members - 1) / 2) + rng.uniform(-0.06, 0.06)
+             for i in range(members)]  # fmt: skip
+    rng.shuffle(homes)
+    return tuple(homes)
+
+
+def _order(rng: random.Random, members: int, shots: int) -> list[tuple[int, ...]]:
+    """Whom each shot is about: indices into the cast, none for an establishing shot.
+
+    Half of the longer scenes send a member away and bring it back (A-B-A, A-B-A-B...).
+    """
+    everyone = tuple(range(members))
+    pairs = [tuple(rng.sample(everyone, 2))] if members > 1 else []
+    if shots >= 3 and rng.random() < 0.5:
+        a = rng.randrange(members)
+        others: list[tuple[int, ...]] = [(b,) for b in everyone if b != a] or [()]
+        if members == 1 and rng.random() < 0.5:
+            return [(a,)] * shots
+        other = rng.choice(others)
+        order = [(a,) if i % 2 == 0 else other for i in range(shots)]
+        if shots > 3 and pairs and rng.random() < 0.4:
+            order[-1] = pairs[0]
+        return order
+    choices: list[tuple[int, ...]] = [(i,) for i in everyone for _ in range(3)]
+    choices += pairs * 4
+    order = [rng.choice(choices) for _ in range(shots)]
+    if rng.random() < 0.12:
+        order[0] = ()
+    return order
+
+
+def _shot(
+    rng: random.Random,
+    cast: tuple[Person | Animal, ...],
+    home: tuple[float, ...],
+    who: tuple[int, ...],
+    span: Span,
+) -> Shot:
+    people = [isinstance(cast[i], Person) for i in who]
+    framing: Framing = "empty" if not who else "single" if len(who) == 1 else "two-shot"
+    if framing == "two-shot" and all(people) and rng.random() < 0.4:
+        framing = "over-the-shoulder"
+    size = _size(rng, framing, all(people))
+    actions = [_action(rng, size, framing, person) for person in people]
+    movement = _movement(rng, framing, size, actions)
+    seconds = len(span) / world.FPS
+    roles = []
+    for i, action in zip(who, actions, strict=True):
+        facing = rng.choice((-1, 1))
+        x = home[i]
+        if len(who) == 2:
+            other = home[who[1] if i == who[0] else who[0]]
+            facing = 1 if other > x else -1
+        if action in ("walk", "run"):
+            # Half of the way lies before home, so that it is passed in the middle of the shot.
+            x -= facing * (0.35 if action == "walk" else 0.8) * seconds / 2
+        roles.append(Role(who=i, action=action, x=x, facing=facing, phase=rng.random()))
+    return Shot(
+        frames=span,
+        size=size,
+        framing=framing,
+        angle=rng.choices(world.ANGLES, (7, 2, 2))[0],
+        movement=movement,
+        roles=tuple(roles),
+    )
+
+
+def _size(rng: random.Random, framing: Framing, people: bool) -> str:
+    if framing == "empty":
+        return "wide"
+    if framing == "two-shot":
+        return rng.choices(("wide", "medium"), (5, 5 if people else 0))[0]
+    if framing == "over-the-shoulder":
+        return rng.choice(("medium", "close-up"))
+    weights = (28, 36, 26, 10) if people else (40, 35, 25, 0)
+    return rng.choices(world.SIZES, weights)[0]
+
+
+def _action(rng: random.Random, size: str, framing: Framing, person: bool) -> str:
+    if not person:
+        return rng.choice(world.ANIMAL_ACTIONS if size == "wide" else ("stand", "sit", "jump"))
+    if size in ("close-up", "extreme close-up"):
+        return rng.choice(_CLOSE_ACTIONS)
+    if framing != "single":
+        still = tuple(a for a in world.ACTIONS if a not in ("walk", "run"))
+        allowed = still if size == "wide" else _CLOSE_ACTIONS
+        return rng.choice(allowed)
+    return rng.choice(world.ACTIONS if size == "wide" else _MEDIUM_ACTIONS)
+
+
+def _movement(rng: random.Random, framing: Framing, size: str, actions: Sequence[str]) -> str:
+    if framing == "single" and actions[0] in ("walk", "run") and rng.random() < 0.55:
+        return "tracking"
+    if rng.random() < 0.45 or framing == "over-the-shoulder":
+        return "static"
+    if size == "extreme close-up":
+        return rng.choice(("static", "push in", "pull out"))
+    return rng.choice([m for m in world.MOVEMENTS if m not in ("static", "tracking")])

@@ -1,0 +1,1 @@
+"""The sets of the paper theatre: what stands behind, under and before the figures."""

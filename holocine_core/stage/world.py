@@ -1,0 +1,155 @@
+"""What can be seen on the stage: the vocabulary of its truth, as frozen values. No torch here.
+
+Everything a scene shows follows from these values and its seed; captions tell a part of them, the
+judge network reads them back from frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from holocine_core.script.timeline import Span
+
+FPS = 15
+
+EXTERIORS = (
+    "harbour", "forest", "mountains", "street", "desert", "meadow", "market", "station",
+)  # fmt: skip
+INTERIORS = ("kitchen", "library", "bedroom", "workshop")
+SETS = EXTERIORS + INTERIORS
+TIMES = ("dawn", "day", "dusk", "night")
+WEATHERS = ("clear", "rain", "snow", "fog")
+PALETTE: Mapping[str, tuple[float, float, float]] = {
+    "red": (0.82, 0.20, 0.18),
+    "orange": (0.95, 0.55, 0.16),
+    "yellow": (0.97, 0.83, 0.25),
+    "green": (0.25, 0.60, 0.32),
+    "blue": (0.20, 0.42, 0.80),
+    "purple": (0.53, 0.28, 0.66),
+    "white": (0.95, 0.94, 0.90),
+    "black": (0.15, 0.15, 0.18),
+}
+"""Paper colours of clothes, props and a set's accent, RGB 0..1."""
+COLOURS = tuple(PALETTE)
+
+BUILDS = ("small", "slim", "broad")
+SKINS = ("pale", "tan", "brown", "dark")
+HAIR_COLOURS = ("black", "brown", "ginger", "blond", "grey")
+HAIR_STYLES = ("short", "long", "curly", "braids", "bun", "bald")
+HEADWEAR = ("none", "straw hat", "cap", "woolly hat", "top hat")
+TOPS = ("shirt", "coat")
+PATTERNS = ("plain", "striped", "dotted", "checked")
+BOTTOMS = ("trousers", "skirt")
+ACCESSORIES = ("none", "scarf", "glasses", "beard", "satchel")
+PROPS = ("none", "lantern", "umbrella", "balloon", "book", "basket")
+ANIMALS = ("dog", "cat", "fox", "rabbit", "hen")
+COATS = ("white", "black", "brown", "ginger", "grey")
+"""Colours of animals."""
+ACTIONS = (
+    "stand", "walk", "run", "wave", "jump", "dance", "sit", "point", "bow", "talk", "laugh", "nod",
+)  # fmt: skip
+ANIMAL_ACTIONS = ("stand", "walk", "run", "sit", "jump")
+
+SIZES = ("wide", "medium", "close-up", "extreme close-up")
+ANGLES = ("eye-level", "low", "high")
+MOVEMENTS = (
+    "static", "pan left", "pan right", "tilt up", "tilt down", "push in", "pull out", "tracking",
+)  # fmt: skip
+Framing = Literal["empty", "single", "two-shot", "over-the-shoulder"]
+FRAMINGS: tuple[Framing, ...] = ("empty", "single", "two-shot", "over-the-shoulder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A character's look; every field is one of this module's tuples of the same name."""
+
+    build: str
+    skin: str
+    hair_colour: str
+    hair_style: str
+    headwear: str
+    headwear_colour: str
+    top: str
+    top_colour: str
+    pattern: str
+    pattern_colour: str
+    """Colour of stripes, dots or checks; never the top's own."""
+    bottom: str
+    bottom_colour: str
+    accessory: str
+    accessory_colour: str
+    """Of scarf and satchel; glasses are dark, a beard has the hair's colour."""
+    prop: str
+    prop_colour: str
+    """Of umbrella, balloon and book; a lantern's light and a basket's fruit take it too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Animal:
+    """An animal of the cast."""
+
+    kind: str
+    coat: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a scene plays; the same in all of its shots."""
+
+    set: str
+    time: str
+    weather: str
+    accent: str
+    """Colour (of PALETTE) of the set's accent: door, sail, lamp, curtain, awning…"""
+    landmark: int
+    """0 or 1: which of the set's two landmarks stands there (say, lighthouse or moored boat)."""
+    side: int
+    """-1 or 1: whether the landmark stands left or right."""
+    seed: int
+    """Small things that no caption names: jitter of trees, books, stones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """One member of the cast in one shot."""
+
+    who: int
+    """Index into the scene's cast."""
+    action: str
+    x: float
+    """Where the feet are when the shot begins; 0 is the middle of the stage, figures are 1 high."""
+    facing: int
+    """-1 left, 1 right."""
+    phase: float
+    """Where in its cycle the action begins, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One shot's truth."""
+
+    frames: Span
+    size: str
+    framing: Framing
+    angle: str
+    movement: str
+    roles: tuple[Role, ...]
+    """Whom the camera can see; the first is the subject. Over the shoulder, the second stands with
+    its back to us near the frame's edge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A whole scene's truth: draw it, and every frame follows."""
+
+    seed: int
+    place: Place
+    cast: tuple[Person | Animal, ...]
+    shots: tuple[Shot, ...]
+
+    @property
+    def frames(self) -> int:
+        """Length in frames, 4t+1."""
+        return self.shots[-1].frames.stop

@@ -1,0 +1,85 @@
+"""What a phase trains on: groups of samples with one layout of shots, latents and told text.
+
+Letters: B sample, C channel, F latent frame, H W latent rows and columns.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from holocine_core.script.prompt import ScenePrompt, compose
+from holocine_core.script.timeline import Span
+from holocine_core.stage.caption import tell
+from holocine_core.stage.sample import sample_scene
+from holocine_core.train.cache import LatentCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Samples that share one layout of shots.
+
+    Attributes:
+        latents_BCFHW: Normalised clips, float32.
+        shots: Latent frames of every shot, the same in all samples.
+        prompts: One per sample.
+    """
+
+    latents_BCFHW: Tensor
+    shots: tuple[Span, ...]
+    prompts: tuple[ScenePrompt, ...]
+
+
+class Clips(Protocol):
+    """A set of samples in groups."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Samples of every group."""
+        ...
+
+    def batch(self, group: int, members: Sequence[int], epoch: int) -> Batch:
+        """Some samples of a group, told as they are in ``epoch``."""
+        ...
+
+
+class StageClips:
+    """Scenes of the drawn world: latents from a cache, captions told afresh in every epoch."""
+
+    def __init__(self, cache: LatentCache, groups: Sequence[int]) -> None:
+        self._cache = cache
+        self._groups = groups
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        return [self._cache.group_size] * len(self._groups)
+
+    def batch(self, group: int, members: Sequence[int], epoch: int) -> Batch:
+        number = self._groups[group]
+        layout = self._cache.layout(number)
+        seeds = [self._cache.group_size * number + member for member in members]
+        latents = self._cache.read(number)[torch.tensor(list(members))]
+        return Batch(
+            latents_BCFHW=latents.float(),
+            shots=latent_spans(layout),
+            prompts=tuple(_told(seed, layout, epoch) for seed in seeds),
+        )
+
+
+def latent_spans(layout: Sequence[int]) -> tuple[Span, ...]:
+    """Shot lengths in latent frames -> each shot's latent frames."""
+    edges = [0]
+    for length in layout:
+        edges.append(edges[-1] + length)
+    return tuple(map(Span, edges[:-1], edges[1:]))
+
+
+def _told(seed: int, layout: tuple[int, ...], epoch: int) -> ScenePrompt:
+    scene = sample_scene(seed, layout)
+    told = tell(scene, random.Random(f"telling {seed} {epoch}")).screenplay
+    return compose(told, told.scenes[0])

@@ -1,0 +1,203 @@
+"""Train a codec on drawn scenes: ``python -m holocine_core.train.codec RECIPE``.
+
+It begins as the best linear codec and learns what that one can't: edges and motion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holocine_core.model.autoencoder import AutoencoderFold, fold
+from holocine_core.model.spec import FOLD_STRIDE
+from holocine_core.shoot import codec
+from holocine_core.stage.sample import HELD_OUT_SEEDS
+from holocine_core.train.codec_blocks import Blocks, Crops, Draw, draw_short, gather, vectors
+from holocine_core.train.codec_recipe import CodecLoss, CodecRecipe
+from holocine_core.train.codec_start import begin
+from holocine_core.train.optim import Average, learning_rate
+from holocine_core.train.recipe import Schedule
+from holocine_core.train.recipe_file import read_recipe
+from holocine_core.vault import disk_errors, write_json
+
+Tell = Callable[[str], None]
+MEASURED = "measured.json"
+_VECTORS = 60_000
+"""Blocks whose statistics the beginning is made from."""
+_CLIP = 1.0
+_TOLD_EVERY = 20.0
+
+
+def train_codec(
+    recipe: CodecRecipe, tell: Tell, *, source: Draw = draw_short, workers: int | None = None
+) -> AutoencoderFold:
+    """Train a codec and write it to ``recipe.out``.
+
+    Args:
+        recipe: The run.
+        tell: Receives a line now and then.
+        source: What draws; see :func:`gather`.
+        workers: Processes that draw; see :func:`gather`.
+    """
+    tell("drawing")
+    blocks = [gather(p, recipe.first_seed, source=source, workers=workers) for p in recipe.pictures]
+    tell(f"{sum(len(b.pixels) for b in blocks)} latent frames to learn from")
+    network = start(recipe, blocks)
+    fit(network, recipe, blocks, tell)
+    normalise(network, blocks)
+    measured = {
+        p.size: measure(network, p.height, p.width, recipe.held_out, source=source)
+        for p in recipe.pictures
+    }
+    save(network, recipe, measured)
+    tell(json.dumps(measured))
+    return network
+
+
+def start(recipe: CodecRecipe, blocks: Sequence[Blocks]) -> AutoencoderFold:
+    """An untrained codec, as good as a linear one can be."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = AutoencoderFold(**recipe.shape.model_dump())
+    begin(network, vectors(blocks, FOLD_STRIDE, _VECTORS, recipe.seed), recipe.seed)
+    return network
+
+
+def fit(
+    network: AutoencoderFold, recipe: CodecRecipe, blocks: Sequence[Blocks], tell: Tell
+) -> None:
+    """Train for the recipe's steps; the averaged weights are in place afterwards."""
+    network.train().to(memory_format=torch.channels_last)
+    parameters = dict(network.named_parameters())
+    optimizer = torch.optim.AdamW(
+        parameters.values(), lr=recipe.lr, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    schedule = Schedule(warm_up=recipe.warm_up, decay=recipe.decay)
+    average = Average(parameters, recipe.ema)
+    width, height = map(int, recipe.crop.split("x"))
+    crops = Crops(blocks, (height, width), recipe.seed)
+    noise = torch.Generator().manual_seed(recipe.seed)
+    told = time.monotonic()
+    for step in range(recipe.steps):
+        frames = fold(crops.batch(recipe.batch)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+            decoded = through(network, frames, recipe.loss.noise, noise)
+        loss = loss_of(decoded.float(), frames, recipe.loss)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, recipe.steps, recipe.lr, schedule)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.follow(step + 1)
+        if time.monotonic() - told > _TOLD_EVERY:
+            told = time.monotonic()
+            tell(f"step {step + 1} of {recipe.steps}, loss {float(loss):.5f}")
+    average.swap()
+    network.eval()
+
+
+def through(
+    network: AutoencoderFold, frames_BCHW: Tensor, spread: float, generator: torch.Generator
+) -> Tensor:
+    """Folded frames through both ways, with noise on the latents in between."""
+    latents = network.encoder(frames_BCHW)
+    if spread:
+        # Noise grows with its channel, so that nothing is gained by louder latents.
+        unit = latents.detach().float().std(dim=(0, 2, 3), keepdim=True)
+        noise = torch.randn(latents.shape, generator=generator)
+        latents = latents + spread * unit * noise
+    decoded: Tensor = network.decoder(latents)
+    return decoded
+
+
+def loss_of(decoded: Tensor, frames: Tensor, weights: CodecLoss) -> Tensor:
+    """The recipe's mixture over all pixels."""
+    off = decoded - frames
+    steps = (off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()) / 2
+    squared, absolute = off.square().mean(), off.abs().mean()
+    return weights.squared * squared + weights.absolute * absolute + weights.edges * steps
+
+
+@torch.no_grad()
+def normalise(network: AutoencoderFold, blocks: Sequence[Blocks]) -> None:
+    """Write every latent channel's mean and spread over ``blocks`` into the config."""
+    count, total, squares = 0, 0.0, 0.0
+    for block in blocks:
+        for part in block.pixels.split(16):
+            latents = network.encoder(fold(part.float() / 127.5 - 1)).double()
+            count += latents.numel() // latents.shape[1]
+            total = total + latents.sum(dim=(0, 2, 3))
+            squares = squares + latents.square().sum(dim=(0, 2, 3))
+    mean = torch.as_tensor(total) / count
+    std = (torch.as_tensor(squares) / count - mean.square()).sqrt()
+    network.register_to_config(
+        latents_mean=[round(v, 5) for v in mean.tolist()],
+        latents_std=[round(v, 5) for v in std.tolist()],
+    )
+
+
+def measure(
+    network: Any,
+    height: int,
+    width: int,
+    scenes: int,
+    *,
+    source: Draw = draw_short,
+    noise: float = 0.0,
+) -> float:
+    """Mean PSNR in dB over held-out scenes, frames rounded to bytes, through ``shoot.codec``.
+
+    Args:
+        network: The codec.
+        height: Of the frames.
+        width: Of the frames.
+        scenes: How many.
+        source: What draws.
+        noise: Spread of noise on the normalised latents.
+    """
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for seed in range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + scenes):
+        clip = source(seed, height, width)
+        latents = codec.encode(network, clip.numpy())
+        latents = latents + noise * torch.randn(latents.shape, generator=generator)
+        decoded = [torch.from_numpy(part) for part in codec.decode(network, latents)]
+        found.append(psnr(torch.cat(decoded), clip))
+    return round(sum(found) / len(found), 3)
+
+
+def psnr(decoded: Tensor, clip: Tensor) -> float:
+    """Peak signal-to-noise ratio of bytes, in dB."""
+    error = (decoded.float() - clip.float()).square().mean()
+    return 10 * math.log10(255**2 / max(float(error), 1e-9))
+
+
+def save(network: AutoencoderFold, recipe: CodecRecipe, measured: dict[str, float]) -> None:
+    """Write config.json, weights and what was measured to ``recipe.out``."""
+    folder = Path(recipe.out)
+    with disk_errors("write the codec", folder):
+        network.to(memory_format=torch.contiguous_format).save_pretrained(folder)
+    write_json(folder / MEASURED, {"psnr": measured, "recipe": recipe.model_dump(mode="json")})
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train the codec of a recipe."""
+    parser = argparse.ArgumentParser(prog="python -m holocine_core.train.codec")
+    parser.add_argument("recipe", type=Path, help="YAML file")
+    given = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train_codec(read_recipe(given.recipe, CodecRecipe), logging.getLogger("codec").info)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Films of a model in training, rendered as anyone would render them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from holocine_core.errors import InputError
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.production import Options, draw_storyboard, plan_film
+from holocine_core.render import render
+from holocine_core.train.recipe import Films, Recipe
+
+STORYBOARD = ".storyboard.png"
+
+
+def check_films(recipe: Recipe, model: Path) -> None:
+    """Plan every film with the model a run starts from, so that a fault is told before training.
+
+    Raises:
+        InputError: A screenplay is wrong, or two have one name.
+    """
+    if recipe.films is None:
+        return
+    names = [Path(name).stem for name in recipe.films.screenplays]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "two of the screenplays under `films` have one name",
+            where=", ".join(recipe.films.screenplays),
+            hint="rename one: films are named after their screenplays",
+        )
+    for name in recipe.films.screenplays:
+        plan_film(name, Path(recipe.out) / "films" / "unused.mp4", _options(recipe.films, model))
+
+
+def show_films(
+    films: Films,
+    model: Path,
+    folder: Path,
+    *,
+    device: str,
+    should_stop: Callable[[], bool],
+    lora: LoraFile | None = None,
+) -> Iterator[Path]:
+    """Render every screenplay with its storyboard; yields each film.
+
+    Args:
+        films: The screenplays and their profile.
+        model: A pipeline folder.
+        folder: Where the films go.
+        device: Where to render.
+        should_stop: Asked after every denoising step.
+        lora: Laid over the model.
+
+    Raises:
+        RenderError, MachineError: A film failed.
+        Interrupted: ``should_stop`` said so.
+    """
+    work = folder / ".work"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in films.screenplays:
+        out = folder / f"{Path(name).stem}.mp4"
+        options = _options(films, model, device=device, work=work / out.stem, lora=lora)
+        plan = plan_film(name, out, options)
+        render(plan, force=True, should_stop=should_stop)
+        draw_storyboard(plan, out.with_suffix(STORYBOARD))
+        yield out
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _options(
+    films: Films,
+    model: Path,
+    *,
+    device: str = "cpu",
+    work: Path | None = None,
+    lora: LoraFile | None = None,
+) -> Options:
+    return Options(
+        profile=films.profile,
+        model=str(model),
+        device=device,
+        work=work,
+        loras=(lora,) if lora is not None else (),
+    )

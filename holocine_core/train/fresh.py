@@ -1,0 +1,155 @@
+"""A new model as a pipeline folder: finished codec and text encoder, transformer from nothing.
+
+Training always starts from a folder, so that a run from nothing and a fine-tune are one path.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from holocine_core.errors import InputError
+from holocine_core.model.card import read_json, write_card
+from holocine_core.model.parts import MissingFile, part_in_folder
+from holocine_core.model.spec import FOLD_CLASS, FOLD_MODULE, MODELS, ModelSpec, Quality
+from holocine_core.train.recipe import Card, New
+
+_HINT = "give the folder that was written when it was trained"
+
+
+def write_start(new: New, folder: Path, seed: int) -> None:
+    """Write a complete pipeline folder whose transformer has learned nothing yet.
+
+    The same seed draws the same weights; the random state of the caller is left alone.
+
+    Raises:
+        InputError: The codec or the text encoder is not there, or they do not fit.
+    """
+    codec, text = Path(new.codec), Path(new.text)
+    for home, name in (
+        (codec, "vae"),
+        (text / "text_encoder", "text_encoder"),
+        (text / "tokenizer", "tokenizer"),
+    ):
+        part = part_in_folder(home, name, hint=_HINT)
+        if isinstance(part, MissingFile):
+            raise InputError(f"there is no {name} at {home}", where=str(part.path), hint=_HINT)
+    vae = read_json(codec / "config.json")
+    encoder = read_json(text / "text_encoder" / "config.json")
+    folder.mkdir(parents=True)
+    shutil.copytree(codec, folder / "vae")
+    for name in ("tokenizer", "text_encoder"):
+        shutil.copytree(text / name, folder / name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        transformer = new_transformer(new, channels=vae["z_dim"], text_width=encoder["d_model"])
+        transformer.save_pretrained(folder / "transformer")
+    _write_scheduler(folder / "scheduler", new.card)
+    index = json.dumps(_index(vae), indent=2) + "\n"
+    (folder / "model_index.json").write_text(index, encoding="utf-8")
+    write_card(folder, _spec(new.card))
+
+
+def new_transformer(new: New, channels: int, text_width: int) -> Any:
+    """A WanTransformer3DModel with the weights that training from nothing starts from."""
+    network = empty_transformer(new, channels, text_width)
+    begin(network)
+    return network
+
+
+def empty_transformer(new: New, channels: int, text_width: int) -> Any:
+    """A WanTransformer3DModel of the recipe's dimensions, as diffusers makes it."""
+    from diffusers import WanTransformer3DModel
+
+    return WanTransformer3DModel(
+        patch_size=(1, new.patch, new.patch),
+        num_attention_heads=new.heads,
+        attention_head_dim=new.head_width,
+        in_channels=channels,
+        out_channels=channels,
+        text_dim=text_width,
+        freq_dim=new.frequencies,
+        ffn_dim=new.ffn,
+        num_layers=new.layers,
+        rope_max_seq_len=1024,
+    )
+
+
+@torch.no_grad()
+def begin(network: Any) -> None:
+    """Set a transformer to predict nothing at first, every block passing its input on.
+
+    diffusers draws layers as torch does, for weights that are loaded over them at once. Here all
+    ways back into the residual stream start at zero and the gates open, so that every matrix gets
+    a gradient from the second step on.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+    patches = network.patch_embedding
+    nn.init.xavier_uniform_(patches.weight.view(patches.weight.shape[0], -1))
+    nn.init.zeros_(patches.bias)
+    embedder = network.condition_embedder
+    for linear in (embedder.time_embedder.linear_1, embedder.time_embedder.linear_2):
+        nn.init.normal_(linear.weight, std=0.02)
+    nn.init.zeros_(embedder.time_proj.weight)
+    network.scale_shift_table.zero_()
+    for block in network.blocks:
+        block.scale_shift_table.zero_()
+        block.scale_shift_table[:, [2, 5]] = 1.0
+        for last in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
+            nn.init.zeros_(last.weight)
+    nn.init.zeros_(network.proj_out.weight)
+
+
+def _write_scheduler(folder: Path, card: Card) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    shifts = [profile.shift for profile in card.profiles.values()]
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shifts[0] if shifts else 5.0)
+    scheduler.save_pretrained(folder)
+
+
+def _index(vae: dict[str, Any]) -> dict[str, object]:
+    from diffusers import __version__
+
+    kind = vae.get("_class_name", "AutoencoderKLWan")
+    home = FOLD_MODULE if kind == FOLD_CLASS else "diffusers"
+    return {
+        "_class_name": "WanPipeline",
+        "_diffusers_version": __version__,
+        "boundary_ratio": None,
+        "expand_timesteps": False,
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "text_encoder": ["transformers", "UMT5EncoderModel"],
+        "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+        "transformer": ["diffusers", "WanTransformer3DModel"],
+        "transformer_2": [None, None],
+        "vae": [home, kind],
+    }
+
+
+def _spec(card: Card) -> ModelSpec:
+    """The card as the table describes models; dimensions are read from the configs instead."""
+    given: dict[str, Quality] = {
+        name: Quality(**profile.model_dump()) for name, profile in card.profiles.items()
+    }
+    return replace(
+        MODELS["nano"],
+        name=card.name,
+        summary=card.summary,
+        licence=card.licence,
+        note=card.note,
+        attention="sparse",
+        fps=card.fps,
+        max_frames=card.max_frames,
+        text_tokens=card.text_tokens,
+        profiles={**MODELS["nano"].profiles, **given},
+    )

@@ -1,0 +1,66 @@
+"""The loss on samples that are never trained on: same clips, captions and noise every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from holocine_core.train.clips import Batch, Clips
+from holocine_core.train.networks import Company
+from holocine_core.train.order import generator
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.step import Draw, loss_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutLoss:
+    """The mean over all samples.
+
+    Attributes:
+        by_timestep: Per bin, from low noise to high.
+    """
+
+    by_timestep: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return sum(self.by_timestep) / len(self.by_timestep)
+
+
+@torch.no_grad()
+def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) -> HeldOutLoss:
+    """Measure the weights that the networks hold now.
+
+    Args:
+        recipe: For the mechanism, the precision and the bins.
+        company: The networks.
+        clips: Held-out samples.
+        batch: Most samples of a pass.
+    """
+    bins = recipe.held_out.bins
+    sums, samples = [0.0] * bins, 0
+    for number, one in enumerate(_batches(clips, batch)):
+        count = len(one.prompts)
+        noise = torch.randn(
+            one.latents_BCFHW.shape, generator=generator("held out", recipe.seed, number)
+        )
+        for i in range(bins):
+            drawn = Draw(
+                sigma_B=torch.full((count,), (i + 0.5) / bins),
+                weight_B=torch.ones(count),
+                noise_BCFHW=noise,
+                dropped=(False,) * count,
+                clean_BF=None,
+                full=False,
+            )
+            sums[i] += float(loss_of(recipe, company, one, drawn)) * count
+        samples += count
+    return HeldOutLoss(by_timestep=tuple(total / samples for total in sums))
+
+
+def _batches(clips: Clips, batch: int) -> Iterator[Batch]:
+    for group, size in enumerate(clips.sizes):
+        for at in range(0, size, batch):
+            yield clips.batch(group, range(at, min(at + batch, size)), epoch=0)

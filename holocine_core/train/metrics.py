@@ -1,0 +1,94 @@
+"""A run's numbers: metrics.jsonl, one line per step, and TensorBoard where it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from holocine_core.errors import MachineError
+from holocine_core.vault import disk_errors, write_whole
+
+NAME = "metrics.jsonl"
+
+
+class Metrics:
+    """Writes what is measured; a context manager.
+
+    Args:
+        folder: The run's.
+        step: Steps already done; lines of later steps, which a killed run left, are dropped.
+        tensorboard: Whether to write for TensorBoard too.
+
+    Raises:
+        MachineError: TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, folder: Path, step: int, *, tensorboard: bool) -> None:
+        self._path = folder / NAME
+        self._board = _board(folder, step) if tensorboard else None
+        with disk_errors("write metrics", self._path):
+            _drop_after(self._path, step)
+            self._file = self._path.open("a", encoding="utf-8", buffering=1)
+
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a line."""
+        line = json.dumps({"step": step, **{name: _rounded(v) for name, v in values.items()}})
+        with disk_errors("write metrics", self._path):
+            self._file.write(line + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _drop_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if _step(line) <= step]
+    if len(kept) < len(lines):
+        text = "".join(f"{line}\n" for line in kept)
+        write_whole(path, lambda part: _write_text(part, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _step(line: str) -> float:
+    """A line's step; endless for one that was cut short."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def _board(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as missing:
+        raise MachineError(
+            "the recipe asks for TensorBoard, which is not installed",
+            hint="pip install 'holocine[train]', or drop `tensorboard` from the recipe; "
+            f"{NAME} holds the same numbers",
+        ) from missing
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

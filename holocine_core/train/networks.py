@@ -1,0 +1,154 @@
+"""The networks of a run: opened from a model folder, their trained part in float32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.attention import ShotContext, install
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.weights import load_part
+from holocine_core.train.recipe import Recipe
+
+EXPERTS = {"high": "transformer", "low": "transformer_2"}
+EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """What a training step needs of a model.
+
+    Attributes:
+        located: The model's files.
+        part: The transformer that is trained, ``transformer`` or ``transformer_2``.
+        transformer: With shot-aware attention that follows ``context``.
+        text_encoder: A T5-like encoder.
+        tokenizer: A ``tokenizers.Tokenizer``.
+        context: Set to a batch's layout before the transformer runs.
+        trained: Name -> parameter, for all that moves.
+        device: Where the networks are.
+    """
+
+    located: LocatedModel
+    part: str
+    transformer: Any
+    text_encoder: Any
+    tokenizer: Any
+    context: ShotContext
+    trained: dict[str, nn.Parameter]
+    device: torch.device
+
+
+def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
+    """Open a recipe's networks from a pipeline folder.
+
+    Raises:
+        InputError: The folder holds no such model, or the recipe does not fit it.
+        MachineError: Files are missing or damaged.
+    """
+    located = locate_folder(folder)
+    located.require()
+    part = expert_part(recipe, located, folder)
+    # What only stands still may be as short as it computes.
+    short = recipe.train == "lora" and recipe.precision == "bf16"
+    dtype = torch.bfloat16 if short else torch.float32
+    transformer = _opened(located, part, device, dtype)
+    text_encoder = _opened(located, "text_encoder", device, dtype)
+    if recipe.checkpoint_activations:
+        transformer.enable_gradient_checkpointing()
+    context = ShotContext()
+    install(transformer, context)
+    trained = _trained(recipe, transformer, text_encoder)
+    return Company(
+        located=located,
+        part=part,
+        transformer=transformer,
+        text_encoder=text_encoder,
+        tokenizer=load_tokenizer(located),
+        context=context,
+        trained=trained,
+        device=device,
+    )
+
+
+def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:
+    """Name of the transformer that the recipe trains."""
+    if located.spec.experts == 2 and recipe.expert is None:
+        raise InputError(
+            "the model has two experts and the recipe does not say which one to train",
+            where=str(folder),
+            hint="add `expert: high` or `expert: low`; one recipe trains one of them",
+        )
+    if located.spec.experts == 1 and recipe.expert is not None:
+        raise InputError(
+            f"the model has one transformer, not an expert for {recipe.expert} noise",
+            where=str(folder),
+            hint="drop `expert`",
+        )
+    return EXPERTS[recipe.expert] if recipe.expert else "transformer"
+
+
+def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch.dtype) -> Any:
+    network = load_part(located.part(part), dtype)
+    for parameter in network.parameters():
+        # What was loaded still lies in its file.
+        parameter.data = parameter.data.to(device, copy=True)
+    return network.to(device)
+
+
+def _trained(recipe: Recipe, transformer: Any, text_encoder: Any) -> dict[str, nn.Parameter]:
+    if recipe.train == "lora":
+        from holocine_core.train.lora import add_matrices
+
+        add_matrices(transformer, recipe.lora, recipe.seed)
+        return {
+            f"transformer.{name}": parameter
+            for name, parameter in transformer.named_parameters()
+            if parameter.requires_grad
+        }
+    networks = {"transformer": transformer, "text_encoder": text_encoder}
+    trained = {}
+    for part in recipe.parts:
+        for name, parameter in networks[part].named_parameters():
+            if part == "text_encoder" and name in EMBEDDINGS and not recipe.words:
+                continue
+            parameter.requires_grad_(True)
+            trained[f"{part}.{name}"] = parameter
+    return trained
+
+
+def open_device(name: str) -> torch.device:
+    """The device a run is on; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        MachineError: A GPU is asked for and torch sees none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise MachineError(
+            f"torch {torch.__version__} sees no GPU",
+            where=name,
+            hint="--device cpu works everywhere",
+        )
+    try:
+        return torch.device(name)
+    except RuntimeError as unknown:
+        raise InputError(f"--device {name} is no device", hint="auto, cpu, cuda, ...") from unknown
+
+
+def count(trained: dict[str, nn.Parameter]) -> int:
+    """Numbers that are trained."""
+    return sum(parameter.numel() for parameter in trained.values())
+
+
+def state_of(network: nn.Module) -> dict[str, Tensor]:
+    """A network's weights by their names in files."""
+    return {name: value.detach() for name, value in network.state_dict().items()}

@@ -1,0 +1,165 @@
+"""How weights move: Muon for the matrices of blocks, AdamW for the rest, and an average of both.
+
+Letters: M matrix of a stack, R rows, C columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from holocine_core.train.recipe import Optimizer, Schedule
+
+BLOCKS = ("transformer.blocks.", "text_encoder.encoder.block.")
+_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of Jordan's quintic iteration: five rounds bring singular values near 1."""
+_ROUNDS = 5
+
+
+class Optimization:
+    """The optimizer of a run: both rules, the gradient's clip and the learning rate.
+
+    Args:
+        parameters: Name -> what is trained.
+        settings: Of the recipe.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Optimizer) -> None:
+        self.parameters = dict(parameters)
+        self._settings = settings
+        hidden = [n for n, p in parameters.items() if _is_hidden(n, p)]
+        self._muon = hidden if settings.kind == "muon" else []
+        rest = [name for name in parameters if name not in set(self._muon)]
+        decayed = [name for name in rest if parameters[name].ndim > 1]
+        plain = [name for name in rest if parameters[name].ndim <= 1]
+        self._adamw_names = [*decayed, *plain]
+        self._adamw = torch.optim.AdamW(
+            [
+                {"params": [parameters[n] for n in decayed], "weight_decay": settings.weight_decay},
+                {"params": [parameters[n] for n in plain], "weight_decay": 0.0},
+            ],
+            lr=settings.lr,
+            betas=settings.betas,
+        )
+        self._momentum = {name: torch.zeros_like(parameters[name]) for name in self._muon}
+
+    def step(self, lr: float) -> float:
+        """Move every weight by its gradient and forget the gradients.
+
+        Returns:
+            The gradient's norm before it was clipped.
+        """
+        trained = self.parameters.values()
+        norm = torch.nn.utils.clip_grad_norm_(list(trained), self._settings.clip)
+        for group in self._adamw.param_groups:
+            group["lr"] = lr
+        self._adamw.step()
+        self._step_muon(lr)
+        for parameter in trained:
+            parameter.grad = None
+        return float(norm)
+
+    @torch.no_grad()
+    def _step_muon(self, lr: float) -> None:
+        for names in self._stacks():
+            moved = [self._momentum[name] for name in names]
+            gradients = [_gradient(self.parameters[name]) for name in names]
+            torch._foreach_lerp_(moved, gradients, 1 - self._settings.momentum)
+            ahead = torch._foreach_lerp(gradients, moved, self._settings.momentum)
+            updates = orthogonal(torch.stack(list(ahead)))
+            rows, columns = updates.shape[1:]
+            # The size of AdamW's usual update, so that one learning rate serves both.
+            scale = 0.2 * math.sqrt(max(rows, columns))
+            weights = [self.parameters[name] for name in names]
+            torch._foreach_mul_(weights, 1 - lr * self._settings.weight_decay)
+            torch._foreach_add_(weights, list(updates.unbind()), alpha=-lr * scale)
+
+    def _stacks(self) -> Iterator[list[str]]:
+        """Muon's matrices by shape: one batched product is faster than many small ones."""
+        shapes: dict[tuple[int, ...], list[str]] = {}
+        for name in self._muon:
+            shapes.setdefault(tuple(self.parameters[name].shape), []).append(name)
+        yield from shapes.values()
+
+    def state(self) -> dict[str, Tensor]:
+        """All that steps remember, by name."""
+        state = {f"muon.{name}": value for name, value in self._momentum.items()}
+        for name in self._adamw_names:
+            for field, value in self._adamw.state.get(self.parameters[name], {}).items():
+                state[f"adamw.{field}.{name}"] = value
+        return state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a state that :meth:`state` gave."""
+        for name, momentum in self._momentum.items():
+            momentum.copy_(state[f"muon.{name}"])
+        for name in self._adamw_names:
+            parameter = self.parameters[name]
+            fields = {
+                field: state[f"adamw.{field}.{name}"].clone()
+                for field in ("step", "exp_avg", "exp_avg_sq")
+                if f"adamw.{field}.{name}" in state
+            }
+            if fields:
+                device = parameter.device
+                moments = {f: v.to(device) for f, v in fields.items() if f != "step"}
+                self._adamw.state[parameter] = {"step": fields["step"], **moments}
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def _is_hidden(name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is a matrix from activations to activations."""
+    table = name.endswith("relative_attention_bias.weight")
+    return parameter.ndim == 2 and name.startswith(BLOCKS) and "lora_" not in name and not table
+
+
+def orthogonal(stack_MRC: Tensor) -> Tensor:
+    """Every matrix of a stack with its singular values moved to about 1."""
+    a, b, c = _NEWTON_SCHULZ
+    tall = stack_MRC.shape[1] > stack_MRC.shape[2]
+    x = (stack_MRC.mT if tall else stack_MRC).bfloat16()
+    x = x / x.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-7).to(x.dtype)
+    for _ in range(_ROUNDS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    moved: Tensor = (x.mT if tall else x).to(stack_MRC.dtype)
+    return moved
+
+
+def learning_rate(step: int, steps: int, highest: float, schedule: Schedule) -> float:
+    """The learning rate of step ``step``, counted from 0."""
+    rise = min(1.0, (step + 1) / (schedule.warm_up + 1))
+    falling = schedule.decay * steps
+    fall = min(1.0, (steps - step) / falling) if falling else 1.0
+    return highest * min(rise, fall)
+
+
+class Average:
+    """The exponential moving average of the trained weights, in float32."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], decay: float) -> None:
+        self._parameters = dict(parameters)
+        self._decay = decay
+        self.weights = {n: p.detach().clone().float() for n, p in parameters.items()}
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Take in the weights after step ``step`` (counted from 1); the average is shorter at
+        first, or it would remember the random start."""
+        decay = min(self._decay, step / (step + 10))
+        mine = list(self.weights.values())
+        torch._foreach_lerp_(mine, list(self._parameters.values()), 1 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the average and the weights; a second call undoes it."""
+        for name, parameter in self._parameters.items():
+            held = parameter.detach().clone()
+            parameter.copy_(self.weights[name])
+            self.weights[name].copy_(held)

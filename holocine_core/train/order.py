@@ -1,0 +1,58 @@
+"""Which samples a step trains on, and the random numbers it uses: both follow from seed and step.
+
+Nothing here has a state, so a run that goes on has nothing to restore but its weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """Samples of one pass."""
+
+    group: int
+    members: tuple[int, ...]
+    epoch: int
+    """How often each sample was seen before."""
+
+
+def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
+    """The samples of pass ``index``: every epoch each sample once, in a new order.
+
+    Args:
+        sizes: Samples of every group; those of a group can stand in one batch.
+        batch: Most samples of a pass.
+        seed: Of the order.
+        index: Passes before this one.
+    """
+    passes = sum(-(-size // batch) for size in sizes)
+    epoch, position = divmod(index, passes)
+    group, members = _epoch(tuple(sizes), batch, seed, epoch)[position]
+    return Pick(group=group, members=members, epoch=epoch)
+
+
+@lru_cache(maxsize=4)
+def _epoch(
+    sizes: tuple[int, ...], batch: int, seed: int, epoch: int
+) -> list[tuple[int, tuple[int, ...]]]:
+    rng = random.Random(f"order {seed} {epoch}")
+    passes = []
+    for group, size in enumerate(sizes):
+        members = rng.sample(range(size), size)
+        passes += [(group, tuple(members[i : i + batch])) for i in range(0, size, batch)]
+    rng.shuffle(passes)
+    return passes
+
+
+def generator(*key: object) -> torch.Generator:
+    """A generator on the CPU that a few words and numbers decide."""
+    digest = hashlib.sha256(" ".join(map(str, key)).encode()).digest()
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,317 @@
+"""The training recipe: one frozen tree, unknown keys refused, everything that shapes a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
+from holocine_core.script.timeline import latent_frames, on_grid
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Part = Literal["transformer", "text_encoder"]
+
+GROUP = 8
+"""Scenes of the stage that share one layout of shots, so that they can stand in one batch."""
+
+
+class Profile(Frozen):
+    """What one quality profile of a new model stands for."""
+
+    width: Count
+    """In pixels."""
+    height: Count
+    """In pixels."""
+    steps: Annotated[int, Field(ge=1, le=200)]
+    """Denoising steps."""
+    guidance: Annotated[float, Field(ge=1, le=30)]
+    """Pull of the prompt; 1 switches guidance off."""
+    shift: Annotated[float, Field(gt=0, le=50)]
+    """Timestep shift of the sampler."""
+
+
+class Card(Frozen):
+    """What a new model says about itself (holocine.json)."""
+
+    name: Text
+    """Short, as `holocine models list` shows it."""
+    summary: Text
+    """One sentence."""
+    licence: Text
+    """Of the weights."""
+    note: str = ""
+    """What users must know before trusting a film of this model."""
+    fps: Annotated[int, Field(ge=1, le=60)] = 15
+    """Frames per second of its films."""
+    max_frames: Count = 181
+    """Longest scene it was trained on, in frames."""
+    text_tokens: Annotated[int, Field(ge=16, le=512)] = 512
+    """Longest prompt in tokens."""
+    profiles: dict[ProfileName, Profile]
+    """draft, standard and final."""
+
+
+class New(Frozen):
+    """A transformer drawn at random, beside a finished codec and text encoder."""
+
+    codec: Text
+    """Folder of the codec: config.json and its weights."""
+    text: Text
+    """Folder that holds tokenizer/ and text_encoder/."""
+    heads: Count
+    """Attention heads; the transformer is as wide as all of them."""
+    head_width: Count = 64
+    """Width of one head."""
+    layers: Count
+    """Blocks."""
+    ffn: Count
+    """Inner width of the feed-forward layers."""
+    frequencies: Count = 128
+    """Width of the sinusoidal time embedding."""
+    patch: Count = 2
+    """Rows and columns of latents in one token."""
+    card: Card
+
+
+class Start(Frozen):
+    """Where the weights come from: `folder` or `new`."""
+
+    folder: Text | None = None
+    """A model in diffusers' pipeline layout."""
+    new: New | None = None
+    """A transformer from nothing."""
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Start:
+        if (self.folder is None) == (self.new is None):
+            raise ValueError("a model starts from `folder` or from `new`; give one of them")
+        return self
+
+
+class Lora(Frozen):
+    """Low-rank matrices that are trained instead of the weights."""
+
+    rank: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Rows of the matrices: more can learn more."""
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    """Scale of the change is alpha / rank; the rank where absent."""
+    targets: Annotated[tuple[Text, ...], Field(min_length=1)] = (
+        "to_q",
+        "to_k",
+        "to_v",
+        "to_out.0",
+        "ffn.net.0.proj",
+        "ffn.net.2",
+    )
+    """Ends of the names of the linear layers that get matrices."""
+
+
+class Mechanism(Frozen):
+    """Switches of the two attentions, for comparisons."""
+
+    summaries: bool = True
+    """Whether shots see each other's first latent frames in sparse attention."""
+    windows: bool = True
+    """Whether each shot reads only the global caption and its own text."""
+
+
+class Optimizer(Frozen):
+    """How the weights move."""
+
+    kind: Literal["muon", "adamw"] = "muon"
+    """muon: Muon for the matrices inside blocks, AdamW for the rest; adamw: AdamW for all."""
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Highest learning rate; the same for both kinds (Muon's update is scaled to AdamW's)."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Decoupled; matrices only."""
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    """AdamW's."""
+    momentum: Share = 0.95
+    """Muon's."""
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient."""
+
+
+class Schedule(Frozen):
+    """The learning rate over all phases: it rises, holds, and falls to zero."""
+
+    warm_up: Annotated[int, Field(ge=0)] = 200
+    """Steps of the rise."""
+    decay: Share = 0.2
+    """Share of all steps in which it falls, at the end."""
+
+
+def _grid(frames: tuple[int, int]) -> tuple[int, int]:
+    if not all(map(on_grid, frames)) or frames[0] > frames[1]:
+        raise ValueError(
+            f"`frames` is {frames[0]} to {frames[1]}; both are of the form 4t+1, the smaller first"
+        )
+    return frames
+
+
+class Phase(Frozen):
+    """A stretch of training on one size of picture."""
+
+    size: FrameSize
+    """Width x height of the clips."""
+    steps: Count
+    """Optimizer steps."""
+    batch: Count = GROUP
+    """Samples in one pass; all have the same layout of shots."""
+    accumulate: Count = 1
+    """Passes, each with a layout of its own, that one step sums up."""
+    scenes: Annotated[int, Field(ge=GROUP)] | None = None
+    """Scenes of the stage to draw."""
+    first_seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the first of them."""
+    frames: tuple[int, int] = (29, 181)
+    """Shortest and longest scene of the stage to draw, in frames."""
+    data: Text | None = None
+    """Instead of `scenes`: a folder of samples, each a screenplay beside its clip."""
+
+    @field_validator("frames")
+    @classmethod
+    def _on_grid(cls, frames: tuple[int, int]) -> tuple[int, int]:
+        return _grid(frames)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Phase:
+        if (self.scenes is None) == (self.data is None):
+            raise ValueError("a phase takes `scenes` or `data`; give one of them")
+        if self.scenes is not None:
+            if self.scenes % GROUP or self.first_seed % GROUP:
+                raise ValueError(
+                    f"`scenes` and `first_seed` must be multiples of {GROUP}; that many scenes "
+                    "share a layout of shots"
+                )
+            if GROUP % self.batch:
+                raise ValueError(
+                    f"`batch` is {self.batch} and must divide {GROUP}, the scenes of the stage that "
+                    "share a layout; for more samples a step, use `accumulate`"
+                )
+        return self
+
+    @property
+    def width(self) -> int:
+        return int(self.size.split("x")[0])
+
+    @property
+    def height(self) -> int:
+        return int(self.size.split("x")[1])
+
+    @property
+    def latent_frames(self) -> tuple[int, int]:
+        """Shortest and longest scene in latent frames."""
+        return latent_frames(self.frames[0]), latent_frames(self.frames[1])
+
+
+class HeldOut(Frozen):
+    """The loss on samples that are never trained on, with fixed noise."""
+
+    every: Annotated[int, Field(ge=1)] = 500
+    """Steps from one measurement to the next."""
+    scenes: Annotated[int, Field(ge=GROUP)] = 16
+    """Held-out scenes of the stage, for phases with `scenes`."""
+    data: Text | None = None
+    """A folder of samples, for phases with `data`; without it those phases measure nothing."""
+    bins: Annotated[int, Field(ge=1, le=50)] = 5
+    """Timesteps at which each sample is measured, evenly spread over 0 to 1000."""
+
+    @field_validator("scenes")
+    @classmethod
+    def _whole_groups(cls, scenes: int) -> int:
+        if scenes % GROUP:
+            raise ValueError(f"`scenes` is {scenes}; it is a multiple of {GROUP}")
+        return scenes
+
+
+class Films(Frozen):
+    """Films rendered by the averaged weights while training goes on."""
+
+    every: Count = 2000
+    """Steps from one showing to the next; the end is always shown."""
+    screenplays: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """YAML files."""
+    profile: ProfileName = "standard"
+    """Quality of the films."""
+
+
+class Checkpoints(Frozen):
+    """What is kept to go on from."""
+
+    every: Count = 500
+    """Steps from one to the next."""
+    keep: Annotated[int, Field(ge=1)] = 2
+    """How many of the latest stay."""
+    export: bool = False
+    """Whether each also writes the complete model, not only the end."""
+
+
+class Recipe(Frozen):
+    """A whole training run. Paths are relative to the folder that the command is called in."""
+
+    out: Text
+    """Folder of the run: checkpoints, metrics, films and, in the end, the model."""
+    seed: Seed = 0
+    """Decides order, noise and captions."""
+    model: Start
+    train: Literal["full", "lora"] = "full"
+    """Whether the weights themselves move or low-rank matrices beside them."""
+    lora: Lora = Lora()
+    """With `train: lora`."""
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)] = ("transformer",)
+    """What is trained."""
+    words: bool = False
+    """Whether the text encoder's word vectors move too."""
+    expert: Literal["high", "low"] | None = None
+    """Which expert is trained, for models that have two."""
+    attention: Literal["sparse", "full"] | None = None
+    """Self-attention between shots; the model's own where absent."""
+    full_share: Share = 0.0
+    """Share of passes that see full self-attention although the model is sparse."""
+    mechanism: Mechanism = Mechanism()
+    shift: Annotated[float, Field(gt=0, le=50)] = 5.0
+    """Timestep shift of training: higher trains more at high noise."""
+    loss_weight: Literal["flat", "bell"] = "flat"
+    """Weight of a timestep's loss: flat, or Wan's bell around the middle."""
+    drop_caption: Share = 0.1
+    """Share of samples that are trained without their text, for guidance."""
+    clean_shots: Share = 0.0
+    """Share of passes in which shots, or a shot's first latent frame, are given without noise."""
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the averaged weights, which are the ones exported; shorter at first."""
+    precision: Literal["bf16", "float32"] = "bf16"
+    """Of the passes; weights and optimizer are float32."""
+    checkpoint_activations: bool = False
+    """Whether blocks run twice instead of keeping what the backward pass needs: much less memory,
+    a third more time."""
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    """One after another."""
+    held_out: HeldOut = HeldOut()
+    films: Films | None = None
+    checkpoints: Checkpoints = Checkpoints()
+    tensorboard: bool = False
+    """Whether metrics are also written for TensorBoard (extra `train`)."""
+    cache: Text | None = None
+    """Folder of the encoded clips; several runs may share one. Inside `out` where absent."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        if self.train == "lora" and self.parts != ("transformer",):
+            raise ValueError("`train: lora` trains the transformer only; drop `parts`")
+        if self.train == "lora" and self.model.new is not None:
+            raise ValueError("a new model has nothing to adapt; use `train: full`")
+        if self.schedule.warm_up > self.steps:
+            raise ValueError(
+                f"`warm_up` is {self.schedule.warm_up} of {self.steps} steps; make it shorter"
+            )
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return sum(phase.steps for phase in self.phases)

@@ -1,0 +1,193 @@
+"""One pass of training: encode the text, add noise, predict the velocity, compare.
+
+Letters: B sample, C channel, F latent frame, H W latent rows and columns, N video token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holocine_core.model.attention import ShotLayout
+from holocine_core.script.prompt import ScenePrompt
+from holocine_core.script.timeline import Span
+from holocine_core.shoot import flow
+from holocine_core.shoot.conditioning import BatchConditioning, batch_conditioning
+from holocine_core.train.clips import Batch
+from holocine_core.train.networks import Company
+from holocine_core.train.order import generator
+from holocine_core.train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """The random part of a pass.
+
+    Attributes:
+        sigma_B: Noise level of every sample, 0..1.
+        weight_B: Weight of every sample's loss.
+        noise_BCFHW: Of the clips' shape.
+        dropped: Which samples lose their text.
+        clean_BF: Latent frames that are given without noise; None where none are.
+        full: Whether all tokens see all.
+    """
+
+    sigma_B: Tensor
+    weight_B: Tensor
+    noise_BCFHW: Tensor
+    dropped: tuple[bool, ...]
+    clean_BF: Tensor | None
+    full: bool
+
+
+def draw(recipe: Recipe, span: tuple[float, float], batch: Batch, *key: object) -> Draw:
+    """The random part of a pass, decided by the recipe's seed and ``key``.
+
+    Args:
+        recipe: The shares and the shift.
+        span: Sigmas that the trained expert answers for; low is in, high is in.
+        batch: Its clips and shots.
+        key: What tells this pass from others.
+    """
+    rng = generator("pass", recipe.seed, *key)
+    count, _, frames = batch.latents_BCFHW.shape[:3]
+    # One level in each of B equal parts of the schedule: the same spread in every batch.
+    parts = torch.randperm(count, generator=rng) + torch.rand(count, generator=rng)
+    sigma = _shifted(parts / count, recipe.shift, span)
+    weight = torch.ones_like(sigma)
+    if recipe.loss_weight == "bell":
+        table = torch.tensor(flow.loss_weights(recipe.shift))
+        at = ((1 - _unshifted(sigma, recipe.shift)) * len(table)).long()
+        weight = table[at.clamp(0, len(table) - 1)]
+    dropped = (torch.rand(count, generator=rng) < recipe.drop_caption).tolist()
+    shares = torch.rand(2, generator=rng)
+    clean = None
+    if bool(shares[0] < recipe.clean_shots):
+        clean = torch.stack([_clean_frames(batch.shots, frames, rng) for _ in range(count)])
+        clean = clean if bool(clean.any()) else None
+    noise = torch.randn(batch.latents_BCFHW.shape, generator=rng)
+    return Draw(
+        sigma_B=sigma,
+        weight_B=weight,
+        noise_BCFHW=noise,
+        dropped=tuple(dropped),
+        clean_BF=clean,
+        full=bool(shares[1] < recipe.full_share),
+    )
+
+
+def _shifted(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
+    """Sigmas of even parts 0..1 of the shifted schedule, between two sigmas."""
+    low, high = (_unshifted(torch.tensor(edge), shift) for edge in span)
+    even = low + part * (high - low)
+    return shift * even / (1 + (shift - 1) * even)
+
+
+def _unshifted(sigma: Tensor, shift: float) -> Tensor:
+    return sigma / (shift - (shift - 1) * sigma)
+
+
+def _clean_frames(shots: Sequence[Span], frames: int, rng: torch.Generator) -> Tensor:
+    """Latent frames of one sample that are given: some shots, or the first frame of one.
+
+    What is left to make is at least one latent frame.
+    """
+    given = torch.zeros(frames, dtype=torch.bool)
+    whole = bool(torch.rand((), generator=rng) < 0.7) and len(shots) > 1
+    order = torch.randperm(len(shots), generator=rng).tolist()
+    if whole:
+        how_many = int(torch.randint(1, len(shots), (), generator=rng))
+        for i in order[:how_many]:
+            given[shots[i].start : shots[i].stop] = True
+    else:
+        given[shots[order[0]].start] = True
+    return given & ~given.all()
+
+
+def layout_of(
+    recipe: Recipe, company: Company, batch: Batch, text: BatchConditioning, *, full: bool
+) -> ShotLayout:
+    """Where a batch's shots lie among its tokens, and which text each sees."""
+    patch = company.located.spec.shape.patch
+    rows, columns = batch.latents_BCFHW.shape[3:]
+    attention = recipe.attention or company.located.spec.attention
+    return ShotLayout(
+        shots=batch.shots,
+        frame_tokens=(rows // patch) * (columns // patch),
+        item_windows=text.windows if recipe.mechanism.windows else _all_rows(text),
+        item_padding=text.padding,
+        sparse=attention == "sparse" and not full,
+        summaries=recipe.mechanism.summaries,
+    )
+
+
+def _all_rows(text: BatchConditioning) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Windows that open all of an item's text to all of its shots."""
+    return tuple(
+        (tuple(range(max(map(max, windows)) + 1)),) * len(windows) for windows in text.windows
+    )
+
+
+def encode_text(
+    company: Company,
+    prompts: Sequence[ScenePrompt | None],
+    shots: int,
+    *,
+    learning: bool = False,
+) -> BatchConditioning:
+    """A batch's context; None stands for a sample that lost its text."""
+    with torch.set_grad_enabled(learning):
+        return batch_conditioning(
+            prompts,
+            shots,
+            company.tokenizer,
+            company.text_encoder,
+            company.located.spec.text_tokens,
+        )
+
+
+def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:
+    """The pass's loss: the mean squared error of the velocity where there is noise."""
+    learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
+    prompts = [
+        None if lost else prompt for prompt, lost in zip(batch.prompts, drawn.dropped, strict=True)
+    ]
+    with precision(recipe, company.device):
+        text = encode_text(company, prompts, len(batch.shots), learning=learning)
+        company.context.layout = layout_of(recipe, company, batch, text, full=drawn.full)
+        clean = batch.latents_BCFHW.to(company.device)
+        noise = drawn.noise_BCFHW.to(company.device)
+        sigma_BF = drawn.sigma_B[:, None].expand(-1, clean.shape[2])
+        if drawn.clean_BF is not None:
+            sigma_BF = sigma_BF * ~drawn.clean_BF
+        sigma_BF = sigma_BF.to(company.device)
+        predicted = company.transformer(
+            hidden_states=flow.noisy(clean, noise, sigma_BF[:, None, :, None, None]),
+            timestep=_timestep(company, sigma_BF, drawn),
+            encoder_hidden_states=text.text_BLD.to(company.device),
+            return_dict=False,
+        )[0]
+    error = (predicted.float() - flow.target(clean, noise)).square().mean(dim=(1, 3, 4))
+    weight = drawn.weight_B.to(company.device)[:, None] * (sigma_BF > 0)
+    loss: Tensor = (error * weight).sum() / (sigma_BF > 0).sum().clamp_min(1)
+    return loss
+
+
+def _timestep(company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:
+    """The network's times: one per sample, or one per token where some are clean."""
+    time_BF = sigma_BF * flow.TRAIN_TIMESTEPS
+    if drawn.clean_BF is None:
+        return time_BF[:, 0]
+    return time_BF.repeat_interleave(company.context.layout.frame_tokens, dim=1)
+
+
+@contextlib.contextmanager
+def precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """The precision of passes."""
+    enabled = recipe.precision == "bf16"
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
+        yield

@@ -1,0 +1,311 @@
+"""Recipe -> model: the loop, what it keeps, and how it goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from holocine_core.errors import Interrupted, MachineError, RenderError
+from holocine_core.events import (
+    CheckpointKept,
+    Emit,
+    FilmShown,
+    HeldOutMeasured,
+    ModelExported,
+    PhaseStarted,
+    TrainingStarted,
+    TrainStepDone,
+    Warned,
+    ignore,
+)
+from holocine_core.journal import journal
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.train.clips import Batch, Clips
+from holocine_core.train.export import export, export_lora
+from holocine_core.train.films import check_films, show_films
+from holocine_core.train.fresh import write_start
+from holocine_core.train.held_out import held_out_loss
+from holocine_core.train.metrics import Metrics
+from holocine_core.train.networks import Company, assemble, count, open_device
+from holocine_core.train.optim import Average, Optimization, learning_rate
+from holocine_core.train.order import pick
+from holocine_core.train.recipe import Phase, Recipe
+from holocine_core.train.sources import Ahead, open_clips
+from holocine_core.train.state import Checkpoint, Checkpoints, locked
+from holocine_core.train.step import draw, loss_of
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """How a call of :func:`train` ended.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps of the recipe.
+        model: The finished model's folder, or the LoRA's file; None before the end.
+    """
+
+    step: int
+    steps: int
+    model: Path | None
+
+
+def train(
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    emit: Emit = ignore,
+    should_stop: Stop = never,
+    seconds: float = math.inf,
+) -> Trained:
+    """Train what a recipe says; calling it again goes on where it stopped.
+
+    Args:
+        recipe: The run.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+        emit: Told of everything that happens.
+        should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
+        seconds: After this long a checkpoint is kept and the call returns.
+
+    Raises:
+        InputError: The recipe does not fit its model or its data, or the run's folder holds
+            another recipe's run.
+        MachineError: Weights, memory or disk failed; the last checkpoint is whole.
+        RenderError: The loss is no longer finite.
+        Interrupted: ``should_stop`` said so.
+    """
+    out = Path(recipe.out)
+    with locked(out), journal(out, emit) as emit:
+        start = start_folder(recipe)
+        check_films(recipe, start)
+        company = assemble(recipe, start, open_device(device))
+        run = Run(recipe, company, emit, should_stop, time.monotonic() + seconds)
+        return run.go()
+
+
+def start_folder(recipe: Recipe) -> Path:
+    """The pipeline folder a run starts from; a new model is written when it is first needed."""
+    if recipe.model.folder is not None:
+        return Path(recipe.model.folder).expanduser()
+    assert recipe.model.new is not None
+    folder = Path(recipe.out) / "start"
+    if not folder.is_dir():
+        part = folder.with_name(".start.part")
+        write_start(recipe.model.new, part, recipe.seed)
+        part.rename(folder)
+    return folder
+
+
+class Run:
+    """One recipe's training, from its last checkpoint on.
+
+    Args:
+        recipe: What to do.
+        company: The networks, as they were at the start.
+        emit: Told of everything.
+        should_stop: Asked after every step.
+        until: ``time.monotonic()`` at which to stop.
+    """
+
+    def __init__(
+        self, recipe: Recipe, company: Company, emit: Emit, should_stop: Stop, until: float
+    ) -> None:
+        self._recipe = recipe
+        self._company = company
+        self._emit = emit
+        self._should_stop = should_stop
+        self._until = until
+        self._out = Path(recipe.out)
+        self._optimization = Optimization(company.trained, recipe.optimizer)
+        self._average = Average(company.trained, recipe.ema)
+        self._checkpoints = Checkpoints(self._out, recipe)
+        self._held_out: Clips | None = None
+        self._step = self._restore()
+        self._kept = self._step
+
+    def _restore(self) -> int:
+        """Take up the latest checkpoint; its step."""
+        checkpoint = self._checkpoints.latest(self._emit)
+        if checkpoint is None:
+            return 0
+        tensors = checkpoint.tensors
+        with torch.no_grad():
+            for name, parameter in self._company.trained.items():
+                parameter.copy_(tensors[f"weights.{name}"])
+                self._average.weights[name].copy_(tensors[f"average.{name}"])
+        prefix = "optimizer."
+        self._optimization.restore(
+            {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        )
+        return checkpoint.step
+
+    def go(self) -> Trained:
+        """Train to the end or until told to stop."""
+        recipe = self._recipe
+        self._emit(
+            TrainingStarted(
+                out=recipe.out,
+                step=self._step,
+                steps=recipe.steps,
+                parameters=count(self._company.trained),
+            )
+        )
+        with Metrics(self._out, self._step, tensorboard=recipe.tensorboard) as metrics:
+            begins = 0
+            for number, phase in enumerate(recipe.phases):
+                ends = begins + phase.steps
+                if self._step < ends:
+                    self._phase(number, phase, begins, metrics)
+                if self._step < ends:
+                    return Trained(step=self._step, steps=recipe.steps, model=None)
+                begins = ends
+        return Trained(step=self._step, steps=recipe.steps, model=self._finish())
+
+    def _finish(self) -> Path:
+        model = self._export("")
+        self._emit(ModelExported(step=self._step, path=str(model)))
+        return model
+
+    def _phase(self, number: int, phase: Phase, begins: int, metrics: Metrics) -> None:
+        clips, self._held_out = open_clips(
+            self._recipe, phase, self._company, self._emit, self._should_stop
+        )
+        samples = sum(clips.sizes)
+        of = len(self._recipe.phases)
+        self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
+        ends = begins + phase.steps
+        passes = range((self._step - begins) * phase.accumulate, phase.steps * phase.accumulate)
+        with Ahead(lambda i: self._batch(clips, number, phase, i), passes) as batches:
+            while self._step < ends:
+                self._train_step(number, phase, batches, metrics)
+                if self._pause(phase, metrics):
+                    return
+
+    def _batch(self, clips: Clips, number: int, phase: Phase, index: int) -> Batch:
+        chosen = pick(clips.sizes, phase.batch, self._recipe.seed + number, index)
+        return clips.batch(chosen.group, chosen.members, chosen.epoch)
+
+    def _train_step(self, number: int, phase: Phase, batches: Ahead, metrics: Metrics) -> None:
+        started = time.perf_counter()
+        recipe, samples, total = self._recipe, 0, 0.0
+        for i in range(phase.accumulate):
+            batch = batches.next()
+            drawn = draw(recipe, self._sigmas(), batch, number, self._step, i)
+            loss = loss_of(recipe, self._company, batch, drawn) / phase.accumulate
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            samples += len(batch.prompts)
+        lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
+        norm = self._optimization.step(lr)
+        self._step += 1
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            raise RenderError(
+                f"the loss is no longer finite at step {self._step}",
+                where=str(self._out),
+                hint=f"lower `optimizer.lr`; the checkpoint of step {self._kept} is kept",
+            )
+        self._average.follow(self._step)
+        seconds = time.perf_counter() - started
+        metrics.write(
+            self._step,
+            {
+                "loss": total,
+                "lr": lr,
+                "grad_norm": norm,
+                "samples_per_s": samples / seconds,
+                "seconds": seconds,
+            },
+        )
+        self._emit(
+            TrainStepDone(
+                step=self._step, steps=recipe.steps, loss=total, samples=samples, seconds=seconds
+            )
+        )
+
+    def _sigmas(self) -> tuple[float, float]:
+        """The noise levels that the trained expert answers for."""
+        spec = self._company.located.spec
+        if spec.experts == 1:
+            return 0.0, 1.0
+        return (spec.boundary, 1.0) if self._company.part == "transformer" else (0.0, spec.boundary)
+
+    def _pause(self, phase: Phase, metrics: Metrics) -> bool:
+        """Do what is due after a step; whether the call's time is over."""
+        recipe, step = self._recipe, self._step
+        last = step == recipe.steps
+        if self._held_out is not None and (last or step % recipe.held_out.every == 0):
+            self._measure(phase, metrics)
+        stop = self._should_stop()
+        over = time.monotonic() >= self._until
+        if stop or over or last or step % recipe.checkpoints.every == 0:
+            self._keep()
+            if recipe.checkpoints.export and not last:
+                path = self._export(f"-{step:07d}")
+                self._emit(ModelExported(step=step, path=str(path)))
+        films = recipe.films
+        if films is not None and not stop and (last or step % films.every == 0):
+            self._show()
+        if stop and not last:
+            raise Interrupted(f"stopped after step {step} of {recipe.steps}; it is kept")
+        return over and not last
+
+    def _measure(self, phase: Phase, metrics: Metrics) -> None:
+        assert self._held_out is not None
+        self._average.swap()
+        measured = held_out_loss(self._recipe, self._company, self._held_out, phase.batch)
+        self._average.swap()
+        bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
+        metrics.write(self._step, {"held_out": measured.mean, **bins})
+        self._emit(
+            HeldOutMeasured(step=self._step, loss=measured.mean, by_timestep=measured.by_timestep)
+        )
+
+    def _keep(self) -> None:
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._company.trained.items():
+            tensors[f"weights.{name}"] = parameter
+            tensors[f"average.{name}"] = self._average.weights[name]
+        tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
+        path = self._checkpoints.keep(Checkpoint(step=self._step, tensors=tensors))
+        self._kept = self._step
+        self._emit(CheckpointKept(step=self._step, path=str(path)))
+
+    def _export(self, suffix: str) -> Path:
+        """Write the averaged weights as others load them; the folder or file."""
+        lora = self._recipe.train == "lora"
+        path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
+        self._average.swap()
+        (export_lora if lora else export)(self._recipe, self._company, self._step, path)
+        self._average.swap()
+        return path
+
+    def _show(self) -> None:
+        """Render the recipe's films; one that fails is told and ends no training."""
+        films = self._recipe.films
+        assert films is not None
+        path, model, lora = self._export("-shown"), self._company.located.folder, None
+        if self._recipe.train == "lora":
+            lora = LoraFile(path=path, expert=self._recipe.expert or "both")
+        else:
+            model = path
+        folder = self._out / "films" / f"step-{self._step:07d}"
+        device = self._company.device.type
+        try:
+            for film in show_films(
+                films, model, folder, device=device, should_stop=self._should_stop, lora=lora
+            ):
+                self._emit(FilmShown(step=self._step, film=str(film)))
+        except (RenderError, MachineError) as failed:
+            self._emit(Warned(message=failed.message, where=failed.where, hint=failed.hint))

@@ -1,0 +1,129 @@
+"""holocine train as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holocine_cli.train_view import TrainReporter
+from holocine_core.events import Event, TrainStepDone
+from holocine_core.model.tiny import write_tiny
+from tests.cli.conftest import Holocine
+from tests.train.conftest import write_one
+
+RECIPE = """
+out: run
+model: {folder: tiny}
+precision: float32
+schedule: {warm_up: 1}
+phases:
+  - {size: 32x32, steps: 4, batch: 2, data: samples}
+checkpoints: {every: 2}
+"""
+
+
+@pytest.fixture
+def desk(holocine: Holocine, tmp_path: Path) -> Path:
+    """A folder with a model, two samples and a recipe; the current one."""
+    write_tiny(tmp_path / "tiny", experts=1)
+    for number in range(2):
+        write_one(tmp_path / "samples", f"one-{number}", (5, 4), number)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.lstrip())
+    return tmp_path
+
+
+def test_a_run_ends_with_a_model_that_renders(holocine: Holocine, desk: Path) -> None:
+    done = holocine("train", "recipe.yaml", "--device", "cpu")
+    assert (done.exit_code, done.stdout) == (0, "run/model\n")
+    assert "step 4 of 4" in done.stderr
+    film = "frames: 9\nshots: [A red room.]\nprofiles: {standard: {size: 32x32, steps: 1}}\n"
+    (desk / "film.yaml").write_text(film)
+    made = holocine("render", "film.yaml", "--model", "run/model", "--device", "cpu")
+    assert (made.exit_code, made.stdout) == (0, "film.mp4\n")
+
+
+def test_json_tells_the_run_in_one_document(holocine: Holocine, desk: Path) -> None:
+    told = holocine("train", "recipe.yaml", "--json", "--device", "cpu").json
+    assert (told["step"], told["steps"], told["model"]) == (4, 4, "run/model")
+
+
+def test_the_dry_run_writes_nothing(holocine: Holocine, desk: Path) -> None:
+    before = sorted(desk.rglob("*"))
+    shown = holocine("train", "recipe.yaml", "--dry-run")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "32x32" in shown.stdout
+    assert "2 by 2" in shown.stdout
+    told = holocine("train", "recipe.yaml", "--dry-run", "--json").json
+    assert sorted(desk.rglob("*")) == before
+    (phase,) = told["phases"]
+    # 3 latent frames of 2 x 2 patches.
+    assert (phase["samples"], phase["tokens"], phase["epochs"]) == (2, 12, 4.0)
+    assert 0 < told["trained"] < told["parameters"]
+    assert phase["peak_bytes"] > 16 * told["trained"]
+
+
+def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
+    holocine: Holocine, desk: Path
+) -> None:
+    stopped = holocine("train", "recipe.yaml", "--stop-after", "0", "--device", "cpu")
+    assert (stopped.exit_code, stopped.stdout) == (0, "run\n")
+    assert "step 1 of 4 is kept; go on with: holocine train recipe.yaml" in stopped.stderr
+    going_on = holocine("train", "recipe.yaml", "--device", "cpu")
+    assert "goes on at step 1 of 4" in going_on.stderr
+    assert going_on.stdout == "run/model\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_after_the_step(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    original = TrainReporter.__call__
+
+    def listen(self: TrainReporter, event: Event) -> None:
+        original(self, event)
+        if isinstance(event, TrainStepDone) and event.step == 2:
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 0.2)
+
+    monkeypatch.setattr(TrainReporter, "__call__", listen)
+    stopped = holocine("train", "recipe.yaml", "--json", "--device", "cpu")
+    assert stopped.exit_code == code
+    told: dict[str, Any] = stopped.json
+    assert told["step"] == 2
+    assert told["error"]["message"] == "stopped after step 2 of 4; it is kept"
+    assert told["error"]["hint"].startswith("go on with: holocine train recipe.yaml")
+    assert json.loads((desk / "run/checkpoints/latest.json").read_text())["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "code"),
+    [
+        ("steps: 4", "stesp: 4", "unknown key `stesp`", 2),
+        ("data: samples", "data: nowhere", "there is no training sample", 2),
+        ("folder: tiny", "folder: nowhere", "nowhere", 2),
+        ("32x32", "48x32", "the phase trains 48x32", 2),
+    ],
+)
+def test_faults_have_their_exit_codes(
+    holocine: Holocine, desk: Path, old: str, new: str, words: str, code: int
+) -> None:
+    (desk / "recipe.yaml").write_text(RECIPE.replace(old, new))
+    failed = holocine("train", "recipe.yaml", "--device", "cpu")
+    assert (failed.exit_code, failed.stdout) == (code, "")
+    assert words in failed.stderr
+
+
+def test_tensorboard_is_asked_for_in_vain_where_it_is_not_installed(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    (desk / "recipe.yaml").write_text(f"tensorboard: true\n{RECIPE}")
+    failed = holocine("train", "recipe.yaml", "--device", "cpu")
+    assert failed.exit_code == 3
+    assert "pip install 'holocine[train]'" in failed.stderr

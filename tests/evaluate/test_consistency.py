@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from holocine_core.errors import InputError
+from holocine_core.evaluate.consistency import among, inside, shot_features, spread
+from holocine_core.evaluate.features import Vision, colours, extractors
+from holocine_core.script.timeline import Span
+
+
+def plain(colour: tuple[int, int, int], frames: int = 3) -> np.ndarray:
+    return np.tile(np.array(colour, np.uint8), (frames, 24, 40, 1))
+
+
+def test_a_few_frames_stand_for_a_shot() -> None:
+    assert spread(Span(10, 13)) == [10, 11, 12]
+    many = spread(Span(10, 110), 5)
+    assert (len(many), many[0], many[-1]) == (5, 10, 109)
+
+
+def test_colours_compare_where_and_what() -> None:
+    red, blue = colours(plain((200, 30, 30))), colours(plain((30, 30, 200)))
+    assert red[0] @ red[0] == pytest.approx(1)
+    assert red[0] @ blue[0] == pytest.approx(0)
+    left = plain((200, 30, 30))
+    left[:, :, 20:] = (30, 30, 200)
+    mirrored = left[:, :, ::-1]
+    a, b = colours(left)[0], colours(mirrored)[0]
+    assert a @ b < 0.7 < red[0] @ a + blue[0] @ a, "the same colours elsewhere are less alike"
+
+
+def test_likeness_inside_a_shot_looks_at_neighbours_and_the_first() -> None:
+    a, b = np.eye(2, dtype=np.float32)
+    assert inside(np.stack([a, a, a])) == 1
+    assert inside(np.stack([a, b, b])) == pytest.approx(0.25)
+    assert inside(a[None]) is None
+
+
+def test_shots_are_compared_where_they_share_a_character() -> None:
+    a, b = np.eye(2, dtype=np.float32)
+    shots = [np.stack([a, a]), np.stack([b, b]), np.stack([a, b])]
+    casts = [frozenset("1"), frozenset("2"), frozenset("12")]
+    assert list(among(shots, casts)) == pytest.approx([0.5**0.5, 0.5**0.5])
+    assert list(among(shots[:2], casts[:2])) == []
+
+
+def test_features_come_from_inside_each_shot() -> None:
+    scene = np.concatenate([plain((200, 30, 30), 4), plain((30, 30, 200), 4)])
+    one, two = shot_features(scene, [Span(0, 4), Span(4, 8)], colours)
+    assert (inside(one), inside(two)) == pytest.approx((1, 1))
+    assert float(one[0] @ two[0]) == pytest.approx(0)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders clip/ and dino/ of tiny random networks."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp("vision")
+    small = {
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    clip = transformers.CLIPVisionConfig(**small, projection_dim=12)
+    transformers.CLIPVisionModelWithProjection(clip).save_pretrained(folder / "clip")
+    dino = transformers.ViTConfig(**small)
+    transformers.ViTModel(dino).save_pretrained(folder / "dino")
+    look = {
+        "size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32},
+        "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4],
+    }  # fmt: skip
+    for name in ("clip", "dino"):
+        (folder / name / "preprocessor_config.json").write_text(json.dumps(look))
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "width"), [("clip", 12), ("dino", 16)])
+def test_given_networks_look_at_frames(networks: Path, kind: str, width: int) -> None:
+    extract = extractors(networks / "clip", networks / "dino")[kind]
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (19, 48, 80, 3)).astype(np.uint8)
+    found = extract(frames)
+    assert found.shape == (19, width)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(19), abs=1e-5)
+    assert extract(frames[17:]) == pytest.approx(found[17:], abs=1e-5)
+
+
+def test_pictures_are_cropped_from_the_middle_and_normalised(networks: Path) -> None:
+    vision = Vision(networks / "clip", "clip")
+    frames = torch.full((1, 36, 72, 3), 255, dtype=torch.uint8)
+    frames[:, :, 36 - 16 : 36 + 16] = 0
+    seen = vision._look(frames)
+    assert seen.shape == (1, 3, 32, 32)
+    black = [-0.5 / 0.2, -0.4 / 0.3, -0.3 / 0.4]
+    assert seen[0, :, 16, 16].tolist() == pytest.approx(black)
+    assert seen[0, :, :, 4:28].std() < 1.3, "the bright sides are cropped"
+
+
+def test_a_folder_without_a_network_is_refused(tmp_path: Path, networks: Path) -> None:
+    with pytest.raises(InputError, match=r"preprocessor_config\.json is missing"):
+        Vision(tmp_path, "clip")
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    with pytest.raises(InputError, match="no DINO network"):
+        Vision(tmp_path, "dino")

@@ -1,0 +1,95 @@
+"""Several scenes' text in one pass: the same as one by one, with gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from holocine_core.errors import InputError
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.tiny import write_tiny
+from holocine_core.model.weights import load_part
+from holocine_core.shoot.conditioning import (
+    BatchConditioning,
+    batch_conditioning,
+    negative_conditioning,
+    scene_conditioning,
+)
+from tests.train.texts import prompt
+
+LENGTH = 96
+
+
+@pytest.fixture(scope="module")
+def text_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    folder = tmp_path_factory.mktemp("text") / "tiny"
+    write_tiny(folder, experts=1)
+    located = locate_folder(folder)
+    return load_tokenizer(located), load_part(located.part("text_encoder"), torch.float32)
+
+
+def unfolded(batch: BatchConditioning, i: int) -> tuple[torch.Tensor, list[tuple[int, ...]]]:
+    """An item's rows and windows with all of its padding."""
+    text = torch.zeros(LENGTH, batch.text_BLD.shape[2])
+    rows = batch.text_BLD[i].detach()
+    text[: len(rows)] = rows
+    first = LENGTH - batch.padding[i]
+    return text, [(*window[:-1], *range(first, LENGTH)) for window in batch.windows[i]]
+
+
+def test_a_batch_is_encoded_as_one_by_one(text_side: tuple[Any, Any]) -> None:
+    prompts = [prompt(i, 3) for i in range(5)]
+    batch = batch_conditioning(prompts, 3, *text_side, LENGTH)
+    lengths = [len(text_side[0].encode(one.text).ids) for one in prompts]
+    assert len(set(lengths)) > 1, "prompts of one length prove nothing about padding"
+    assert batch.text_BLD.shape[1] == max(lengths) + 1
+    for i, one in enumerate(prompts):
+        alone = scene_conditioning(one, *text_side, LENGTH)
+        text, windows = unfolded(batch, i)
+        assert torch.allclose(text, alone.text_BLD[0], atol=1e-5)
+        assert tuple(windows) == alone.windows
+        assert batch.padding[i] == LENGTH - lengths[i]
+
+
+def test_an_item_without_text_is_encoded_as_the_empty_negative(text_side: tuple[Any, Any]) -> None:
+    batch = batch_conditioning([prompt(1, 2), None], 2, *text_side, LENGTH)
+    empty = negative_conditioning("", *text_side, LENGTH)
+    text, windows = unfolded(batch, 1)
+    assert torch.allclose(text, empty.text_BLD[0], atol=1e-5)
+    assert windows == [tuple(range(LENGTH))] * 2
+
+
+def test_a_prompt_that_fills_all_rows_has_no_padding(text_side: tuple[Any, Any]) -> None:
+    one = prompt(3, 2)
+    length = len(text_side[0].encode(one.text).ids)
+    for room in (length, length + 1):
+        batch = batch_conditioning([one], 2, *text_side, room)
+        alone = scene_conditioning(one, *text_side, room)
+        assert (batch.windows[0], batch.padding) == (alone.windows, (1,))
+        assert batch.text_BLD.shape[1] == room
+
+
+def test_gradients_reach_the_encoder_as_one_by_one(text_side: tuple[Any, Any]) -> None:
+    tokenizer, encoder = text_side
+    weight = encoder.encoder.block[0].layer[0].SelfAttention.q.weight
+    weight.requires_grad_(True)
+    prompts = [prompt(0, 2), prompt(4, 2)]
+    gradients = []
+    for sets in ([prompts], [[one] for one in prompts]):
+        weight.grad = None
+        for some in sets:
+            text = batch_conditioning(some, 2, tokenizer, encoder, LENGTH).text_BLD
+            text.square().sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append(weight.grad.clone())
+    weight.requires_grad_(False)
+    assert gradients[0].abs().max() > 0
+    assert torch.allclose(*gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_a_prompt_that_is_too_long_is_refused(text_side: tuple[Any, Any]) -> None:
+    with pytest.raises(InputError, match="the model reads 16"):
+        batch_conditioning([prompt(4, 3)], 3, *text_side, 16)

@@ -1,0 +1,124 @@
+"""Scenes of the stage, drawn once: the same latents from every process, every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from holocine_core.errors import Interrupted
+from holocine_core.events import Event, LatentsDrawn, ignore
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.weights import load_part
+from holocine_core.shoot import codec
+from holocine_core.stage.paint import draw
+from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.train import cache as caches
+from holocine_core.train.cache import Drawing, LatentCache, layout_of
+from holocine_core.train.clips import StageClips
+from holocine_core.train.recipe import GROUP
+
+SHORT = (8, 9)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def drawing(model: Path) -> Drawing:
+    return Drawing(
+        vae=locate_folder(model).part("vae"),
+        identity="codec",
+        height=32,
+        width=32,
+        latent_frames=SHORT,
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(drawing: Drawing, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
+    cache = LatentCache(tmp_path_factory.mktemp("latents"), drawing)
+    cache.fill([3], device=CPU, emit=ignore, should_stop=lambda: False)
+    return cache
+
+
+def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: Drawing) -> None:
+    layout = layout_of(3, SHORT)
+    assert SHORT[0] <= sum(layout) <= SHORT[1]
+    latents = filled.read(3)
+    vae = load_part(drawing.vae, torch.float32)
+    assert latents.shape[0] == GROUP
+    for member in (0, GROUP - 1):
+        frames = draw(sample_scene(3 * GROUP + member, layout), 32, 32).numpy()
+        assert torch.equal(latents[member], codec.encode(vae, frames)[0].half())
+
+
+def test_drawn_groups_are_found_again_and_only_the_rest_is_drawn(
+    filled: LatentCache, drawing: Drawing
+) -> None:
+    again = LatentCache(filled.folder.parent, drawing)
+    assert again.missing([3, 4]) == [4]
+    other = Drawing(
+        vae=drawing.vae, identity="other", height=32, width=32, latent_frames=SHORT
+    )
+    assert LatentCache(filled.folder.parent, other).missing([3]) == [3]
+
+
+def test_a_stop_keeps_what_is_drawn(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "draw_group", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    cache = LatentCache(tmp_path, drawing)
+    told: list[Event] = []
+    with pytest.raises(Interrupted):
+        cache.fill([0, 1], device=CPU, emit=told.append, should_stop=lambda: len(told) == 1)
+    assert cache.missing([0, 1]) == [1]
+    cache.fill([0, 1], device=CPU, emit=told.append, should_stop=lambda: False)
+    assert [e.scenes for e in told if isinstance(e, LatentsDrawn)] == [GROUP, GROUP]
+    assert not cache.missing([0, 1])
+
+
+def test_processes_draw_the_same(drawing: Drawing, tmp_path: Path) -> None:
+    cache = LatentCache(tmp_path, drawing)
+    cache.fill([3, 5, 6], device=CPU, emit=ignore, should_stop=lambda: False)
+    vae: Any = load_part(drawing.vae, torch.float32)
+    for group in (3, 6):
+        alone = torch.from_numpy(caches.draw_group(drawing, group, vae, CPU))
+        assert torch.equal(cache.read(group), alone)
+    assert sorted(p.stem for p in cache.folder.glob("*.safetensors")) == [
+        "0000003-0000003",
+        "0000005-0000006",
+    ]
+
+
+def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
+    clips = StageClips(filled, [3])
+    assert clips.sizes == [GROUP]
+    batches = [clips.batch(0, [1, 5], epoch) for epoch in (0, 0, 1)]
+    texts = [tuple(prompt.text for prompt in batch.prompts) for batch in batches]
+    assert texts[0] == texts[1]
+    assert all(a != b for a, b in zip(texts[0], texts[2], strict=True))
+    shots = {len(batch.shots) for batch in batches}
+    assert shots == {len(layout_of(3, SHORT))}
+    assert {len(prompt.captions) for batch in batches for prompt in batch.prompts} == shots
+    assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5].float())
+
+
+def test_held_out_scenes_are_whole_groups() -> None:
+    assert HELD_OUT_SEEDS % GROUP == 0
+
+
+def test_comments_of_the_stage_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "__init__.py").write_text("")
+    source = tmp_path / "paint.py"
+
+    def identity(text: str) -> str:
+        source.write_text(text)
+        monkeypatch.setattr(caches.holocine_core.stage, "__file__", str(tmp_path / "__init__.py"))
+        return caches.stage_identity()
+
+    before = identity('"""Draws."""\nx = 1\n')
+    assert identity('"""Paints."""\n\n# One.\nx = 1\n') == before
+    assert identity('"""Draws."""\nx = 2\n') != before

@@ -1,0 +1,190 @@
+"""What a run leaves: models and LoRAs that others load unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import WanPipeline
+from safetensors import safe_open
+from torch import Tensor
+
+from holocine_core.errors import InputError
+from holocine_core.events import Event, FilmShown, ModelExported, Warned
+from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.headers import read_header
+from holocine_core.model.lora import apply_loras
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.tiny import write_tiny
+from holocine_core.model.weights import load_part
+from holocine_core.production import Options, render_film
+from holocine_core.script.timeline import Span
+from holocine_core.train.networks import assemble
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.state import Checkpoints
+from holocine_core.train.trainer import train
+from tests.conftest import Write
+from tests.train.conftest import MakeRecipe
+
+FILM = """
+profiles: {standard: {size: 32x32, steps: 2, guidance: 1.5}}
+frames: 9
+cuts: [5]
+global: A red room.
+shots: [A door opens., It closes.]
+"""
+
+
+def average(recipe: Recipe) -> dict[str, Tensor]:
+    found = Checkpoints(Path(recipe.out), recipe).latest(lambda event: None)
+    assert found is not None
+    prefix = "average.transformer."
+    return {n.removeprefix(prefix): t for n, t in found.tensors.items() if n.startswith(prefix)}
+
+
+def answer(transformer: Any) -> Tensor:
+    """What a transformer says to fixed inputs."""
+    context = ShotContext()
+    install(transformer, context)
+    context.layout = ShotLayout(shots=(Span(0, 2), Span(2, 3)), frame_tokens=4, sparse=True)
+    rng = torch.Generator().manual_seed(1)
+    channels, text = transformer.config.in_channels, transformer.config.text_dim
+    with torch.no_grad():
+        out: Tensor = transformer(
+            hidden_states=torch.randn(1, channels, 3, 4, 4, generator=rng),
+            timestep=torch.tensor([400.0]),
+            encoder_hidden_states=torch.randn(1, 16, text, generator=rng),
+            return_dict=False,
+        )[0]
+    return out
+
+
+def test_the_exported_model_is_the_average_in_bf16_and_films(
+    recipe: MakeRecipe, write: Write, tmp_path: Path
+) -> None:
+    made = recipe(parts=["transformer", "text_encoder"])
+    done = train(made, device="cpu")
+    assert done.model is not None
+    located = locate_folder(done.model)
+    loaded = load_part(located.part("transformer"), torch.float32).state_dict()
+    expected = average(made)
+    assert loaded.keys() == expected.keys()
+    types = read_header(located.part("transformer").paths[0])
+    for name, value in loaded.items():
+        short = types[name].dtype == "BF16"
+        stored = expected[name].bfloat16().float() if short else expected[name]
+        assert torch.equal(value, stored), name
+    assert types["blocks.0.scale_shift_table"].dtype == "F32"
+    assert types["blocks.0.attn1.to_q.weight"].dtype == "BF16"
+    film = render_film(
+        write(FILM), tmp_path / "film.mp4", Options(model=str(done.model), device="cpu")
+    )
+    assert film.frames == 9
+
+
+def test_only_trained_parts_change_and_word_vectors_stay(recipe: MakeRecipe, model: Path) -> None:
+    done = train(recipe(parts=["text_encoder"]), device="cpu")
+    assert done.model is not None
+    before, after = (locate_folder(folder).identity() for folder in (model, done.model))
+    assert {name for name in before if before[name] != after[name]} == {"text_encoder"}
+    weights = [
+        load_part(locate_folder(folder).part("text_encoder"), torch.float32).state_dict()
+        for folder in (model, done.model)
+    ]
+    # The model's own file is float32, the exported one bfloat16.
+    changed = {n for n in weights[0] if not torch.equal(weights[0][n].bfloat16(), weights[1][n])}
+    assert "shared.weight" not in changed
+    assert any(name.endswith("SelfAttention.q.weight") for name in changed)
+
+
+@pytest.fixture(scope="module")
+def two_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two") / "experts"
+    write_tiny(folder, experts=2)
+    return folder
+
+
+LORA = {"train": "lora", "lora": {"rank": 3, "alpha": 6}, "ema": 0.0, "precision": "bf16"}
+
+
+def test_a_lora_loads_in_the_renderer_and_in_diffusers_alike(
+    recipe: MakeRecipe, model: Path
+) -> None:
+    done = train(recipe(**LORA, optimizer={"lr": 0.05}), device="cpu")
+    path = done.model
+    assert path is not None
+    assert path.name == "lora.safetensors"
+    part = locate_folder(model).part("transformer")
+
+    bare = answer(load_part(part, torch.float32))
+    ours = load_part(part, torch.float32)
+    apply_loras(ours, "transformer", [LoraFile(path=path)])
+    pipeline = WanPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    pipeline.load_lora_weights(str(path.parent), weight_name=path.name)
+    assert (answer(ours) - bare).abs().max() > 1e-3
+    assert torch.allclose(answer(ours), answer(pipeline.transformer), atol=1e-5)
+    with safe_open(path, "pt") as opened:
+        assert Recipe.model_validate_json(opened.metadata()["holocine_recipe"]).lora.rank == 3
+
+
+def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> None:
+    made = recipe(**LORA | {"precision": "float32"}, optimizer={"lr": 0.05})
+    done = train(made, device="cpu")
+    assert done.model is not None
+    networks = assemble(made, model, torch.device("cpu"))
+    trained = average(made)
+    with torch.no_grad():
+        for name, parameter in networks.transformer.named_parameters():
+            if name in trained:
+                parameter.copy_(trained[name].bfloat16())
+    part = locate_folder(model).part("transformer")
+    loaded = load_part(part, torch.float32)
+    apply_loras(loaded, "transformer", [LoraFile(path=done.model)])
+    assert torch.allclose(answer(networks.transformer), answer(loaded), atol=1e-5)
+
+
+def test_one_expert_of_two_is_trained(recipe: MakeRecipe, two_experts: Path) -> None:
+    start = {"folder": str(two_experts)}
+    with pytest.raises(InputError, match="two experts") as refused:
+        train(recipe(model=start), device="cpu")
+    assert "expert: high" in refused.value.hint
+    done = train(recipe(model=start, expert="low"), device="cpu")
+    assert done.model is not None
+    before, after = (locate_folder(folder).identity() for folder in (two_experts, done.model))
+    assert {name for name in before if before[name] != after[name]} == {"transformer_2"}
+
+
+def test_films_are_shown_while_training_goes_on(recipe: MakeRecipe, write: Write) -> None:
+    path = write(FILM, "room.yaml")
+    events: list[Event] = []
+    made = recipe(films={"every": 4, "screenplays": [str(path)]})
+    train(made, device="cpu", emit=events.append)
+    shown = [e for e in events if isinstance(e, FilmShown)]
+    assert [e.step for e in shown] == [4, 6]
+    for event in shown:
+        assert Path(event.film).stat().st_size > 0
+        assert Path(event.film).with_suffix(".storyboard.png").is_file()
+    assert not [e for e in events if isinstance(e, Warned)]
+    assert [e.step for e in events if isinstance(e, ModelExported)] == [6]
+
+
+def test_a_faulty_screenplay_is_told_before_training(recipe: MakeRecipe, write: Write) -> None:
+    path = write("shots: [A door.]\nframse: 9\n", "bad.yaml")
+    events: list[Event] = []
+    with pytest.raises(InputError, match="framse"):
+        train(
+            recipe(films={"every": 4, "screenplays": [str(path)]}),
+            device="cpu",
+            emit=events.append,
+        )
+    assert not events
+
+
+def test_every_checkpoint_can_be_exported(recipe: MakeRecipe) -> None:
+    made = recipe(checkpoints={"every": 4, "export": True})
+    train(made, device="cpu")
+    for name in ("model-0000004", "model"):
+        locate_folder(Path(made.out) / name).require()

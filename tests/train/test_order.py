@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+
+from holocine_core.train.order import generator, pick
+
+SIZES = (8, 3, 8)
+
+
+def test_every_sample_is_seen_once_per_epoch_in_batches_of_one_group() -> None:
+    passes = 2 + 1 + 2
+    for epoch in range(3):
+        chosen = [pick(SIZES, 4, 1, epoch * passes + i) for i in range(passes)]
+        seen = Counter((p.group, member) for p in chosen for member in p.members)
+        assert seen == Counter((g, m) for g, size in enumerate(SIZES) for m in range(size))
+        assert {p.epoch for p in chosen} == {epoch}
+        assert max(len(p.members) for p in chosen) <= 4
+
+
+def test_the_order_follows_from_seed_and_epoch() -> None:
+    def order(seed: int, first: int) -> list[object]:
+        return [pick(SIZES, 4, seed, i) for i in range(first, first + 5)]
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(2, 0)
+    assert [(p.group, p.members) for p in order(1, 0)] != [  # type: ignore[attr-defined]
+        (p.group, p.members)  # type: ignore[attr-defined]
+        for p in order(1, 5)
+    ]
+
+
+def test_generators_differ_by_every_word_of_their_key() -> None:
+    def numbers(*key: object) -> list[float]:
+        return torch.rand(3, generator=generator(*key)).tolist()
+
+    assert numbers("pass", 1, 2) == numbers("pass", 1, 2)
+    drawn = [numbers("pass", 1, 2), numbers("pass", 2, 1), numbers("pass", 12), numbers("x", 1, 2)]
+    assert len({tuple(one) for one in drawn}) == len(drawn)

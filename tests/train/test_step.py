@@ -1,0 +1,174 @@
+"""One pass: what is noised, what is given, what each sample reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from holocine_core.script.timeline import Span
+from holocine_core.train.clips import Batch
+from holocine_core.train.networks import Company, assemble
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.step import Draw, draw, loss_of
+from tests.train.conftest import MakeRecipe
+from tests.train.texts import prompt
+
+SHOTS = (Span(0, 2), Span(2, 3), Span(3, 5))
+
+
+def batch(count: int, seed: int = 0) -> Batch:
+    rng = torch.Generator().manual_seed(seed)
+    return Batch(
+        latents_BCFHW=torch.randn(count, 16, 5, 4, 4, generator=rng),
+        shots=SHOTS,
+        prompts=tuple(prompt(i, len(SHOTS)) for i in range(count)),
+    )
+
+
+def company(recipe: Recipe, model: Path) -> Company:
+    return assemble(recipe, model, torch.device("cpu"))
+
+
+def plain(one: Batch, *, dropped: Sequence[bool] = (), clean: torch.Tensor | None = None) -> Draw:
+    count = len(one.prompts)
+    rng = torch.Generator().manual_seed(9)
+    return Draw(
+        sigma_B=torch.linspace(0.3, 0.8, count),
+        weight_B=torch.linspace(1, 2, count),
+        noise_BCFHW=torch.randn(one.latents_BCFHW.shape, generator=rng),
+        dropped=tuple(dropped) or (False,) * count,
+        clean_BF=clean,
+        full=False,
+    )
+
+
+def item(drawn: Draw, i: int) -> Draw:
+    return replace(
+        drawn,
+        sigma_B=drawn.sigma_B[i : i + 1],
+        weight_B=drawn.weight_B[i : i + 1],
+        noise_BCFHW=drawn.noise_BCFHW[i : i + 1],
+        dropped=drawn.dropped[i : i + 1],
+        clean_BF=None if drawn.clean_BF is None else drawn.clean_BF[i : i + 1],
+    )
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_a_batch_is_its_samples_one_by_one(recipe: MakeRecipe, model: Path, clean: bool) -> None:
+    made = recipe(parts=["transformer", "text_encoder"])
+    networks, whole = company(made, model), batch(3)
+    # As many clean frames everywhere, so that the mean of the means is the mean.
+    given = torch.tensor([[True, True, False, False, False]] * 3) if clean else None
+    drawn = plain(whole, dropped=(False, True, False), clean=given)
+    together = loss_of(made, networks, whole, drawn)
+    alone = [
+        loss_of(
+            made,
+            networks,
+            Batch(
+                latents_BCFHW=whole.latents_BCFHW[i : i + 1],
+                shots=SHOTS,
+                prompts=whole.prompts[i : i + 1],
+            ),
+            item(drawn, i),
+        )
+        for i in range(3)
+    ]
+    assert float(together.detach()) == pytest.approx(
+        float(torch.stack(alone).mean().detach()), rel=1e-5
+    )
+    assert together.requires_grad
+
+
+def test_clean_frames_are_given_and_not_learned(recipe: MakeRecipe, model: Path) -> None:
+    networks, one = company(recipe(), model), batch(2)
+    given = torch.tensor([[False, False, True, False, False]] * 2)
+    seen: list[torch.Tensor] = []
+    hook = networks.transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append((kwargs["hidden_states"], kwargs["timestep"])),
+        with_kwargs=True,
+    )
+    drawn = plain(one, clean=given)
+    before = loss_of(recipe(), networks, one, drawn)
+    inputs, times = seen[0]
+    assert torch.equal(inputs[:, :, 2], one.latents_BCFHW[:, :, 2])
+    assert not torch.equal(inputs[:, :, 1], one.latents_BCFHW[:, :, 1])
+    tokens = networks.context.layout.frame_tokens
+    assert times.shape == (2, 5 * tokens)
+    assert (times.view(2, 5, tokens)[:, 2] == 0).all()
+    assert torch.equal(times.view(2, 5, tokens)[:, 3, 0], drawn.sigma_B * 1000)
+    # Noise that lies in a given frame changes neither the input nor the loss.
+    noise = drawn.noise_BCFHW.clone()
+    noise[:, :, 2] += 5
+    assert torch.equal(before, loss_of(recipe(), networks, one, replace(drawn, noise_BCFHW=noise)))
+    hook.remove()
+
+
+def test_text_counts_unless_it_is_dropped(recipe: MakeRecipe, model: Path) -> None:
+    networks, one = company(recipe(), model), batch(2)
+    other = replace(one, prompts=(prompt(5, 3), prompt(6, 3)))
+    told = [float(loss_of(recipe(), networks, b, plain(b)).detach()) for b in (one, other)]
+    assert told[0] != told[1]
+    untold = [
+        float(loss_of(recipe(), networks, b, plain(b, dropped=(True, True))).detach())
+        for b in (one, other)
+    ]
+    assert untold[0] == untold[1]
+
+
+@pytest.mark.parametrize("switch", ["summaries", "windows"])
+def test_the_mechanism_can_be_switched_off(recipe: MakeRecipe, model: Path, switch: str) -> None:
+    networks, one = company(recipe(), model), batch(2)
+    on = loss_of(recipe(), networks, one, plain(one))
+    off = loss_of(recipe(mechanism={switch: False}), networks, one, plain(one))
+    assert not torch.equal(on, off)
+
+
+def test_without_summaries_a_shot_knows_nothing_of_the_others(
+    recipe: MakeRecipe, model: Path
+) -> None:
+    made = recipe(mechanism={"summaries": False})
+    networks, one = company(made, model), batch(1)
+    outputs: list[torch.Tensor] = []
+    hook = networks.transformer.register_forward_hook(lambda m, a, out: outputs.append(out[0]))
+    changed = one.latents_BCFHW.clone()
+    changed[:, :, 2:3] += 1.0
+    for latents in (one.latents_BCFHW, changed):
+        loss_of(made, networks, replace(one, latents_BCFHW=latents), plain(one))
+    hook.remove()
+    assert torch.equal(outputs[0][:, :, :2], outputs[1][:, :, :2])
+    assert torch.equal(outputs[0][:, :, 3:], outputs[1][:, :, 3:])
+    assert not torch.equal(outputs[0][:, :, 2], outputs[1][:, :, 2])
+
+
+def test_noise_levels_are_spread_and_stay_with_the_expert(recipe: MakeRecipe) -> None:
+    made, one = recipe(shift=5.0), batch(8)
+    sigmas = torch.stack([draw(made, (0.0, 1.0), one, i).sigma_B.sort()[0] for i in range(50)])
+    assert ((sigmas > 0) & (sigmas <= 1)).all()
+    # Shift 5 puts half of all levels above 5/6; each batch has one in every eighth.
+    assert sigmas.median() == pytest.approx(5 / 6, abs=0.03)
+    even = sigmas / (5 - 4 * sigmas)
+    assert ((even * 8).floor() == torch.arange(8)).all()
+    high = torch.cat([draw(made, (0.875, 1.0), one, i).sigma_B for i in range(50)])
+    low = torch.cat([draw(made, (0.0, 0.875), one, i).sigma_B for i in range(50)])
+    assert high.min() >= 0.875
+    assert low.max() <= 0.8751
+    assert low.min() < 0.2
+
+
+def test_shares_are_kept(recipe: MakeRecipe) -> None:
+    made = recipe(clean_shots=0.5, full_share=0.25, drop_caption=0.1)
+    drawn = [draw(made, (0.0, 1.0), batch(4), i) for i in range(400)]
+    assert sum(d.clean_BF is not None for d in drawn) == pytest.approx(200, abs=40)
+    assert sum(d.full for d in drawn) == pytest.approx(100, abs=35)
+    assert sum(sum(d.dropped) for d in drawn) == pytest.approx(160, abs=45)
+    for one in drawn:
+        if one.clean_BF is not None:
+            assert not one.clean_BF.all(dim=1).any()
+            assert one.clean_BF.any()
+    twin = draw(made, (0.0, 1.0), batch(4), 3)
+    assert torch.equal(twin.noise_BCFHW, drawn[3].noise_BCFHW)

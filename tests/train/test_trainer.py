@@ -1,0 +1,162 @@
+"""Runs that stop, are killed, and go on: the same bits as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
+from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.state import Checkpoints, locked
+from holocine_core.train.trainer import train
+from tests.train.conftest import MakeRecipe
+
+HARD = {
+    "clean_shots": 0.5,
+    "full_share": 0.5,
+    "parts": ["transformer", "text_encoder"],
+    "phases": [{"steps": 4}, {"steps": 2, "accumulate": 2}],
+}
+"""Everything that draws random numbers, and two phases."""
+
+
+def state(recipe: Recipe) -> dict[str, Tensor]:
+    pointer = json.loads((Path(recipe.out) / "checkpoints" / "latest.json").read_text())
+    return load_file(Path(recipe.out) / "checkpoints" / pointer["file"])
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.fixture
+def straight(recipe: MakeRecipe, tmp_path: Path) -> Recipe:
+    """A run without a stop."""
+    made = recipe(out=str(tmp_path / "straight"), **HARD)
+    train(made, device="cpu")
+    return made
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(recipe: MakeRecipe, straight: Recipe) -> None:
+    killed = recipe(**HARD)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, TrainStepDone) and event.step == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        train(killed, device="cpu", emit=kill)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+    steps: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, TrainStepDone):
+            steps.append(event.step)
+
+    done = train(killed, device="cpu", emit=note)
+    assert steps == [3, 4, 5, 6]
+    assert done.model is not None
+    assert_same(state(killed), state(straight))
+    lines = [json.loads(x) for x in (Path(killed.out) / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines if "held_out" in line] == [3, 6]
+
+
+def test_a_stop_keeps_the_step_and_the_same_call_goes_on(
+    recipe: MakeRecipe, straight: Recipe
+) -> None:
+    stopped = recipe(**HARD)
+    asked: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, TrainStepDone):
+            asked.append(event.step)
+
+    with pytest.raises(Interrupted, match="step 1 of 6"):
+        train(stopped, device="cpu", emit=note, should_stop=lambda: bool(asked))
+    assert train(stopped, device="cpu", seconds=0).step == 2
+    assert train(stopped, device="cpu").model == Path(stopped.out) / "model"
+    assert_same(state(stopped), state(straight))
+
+
+def test_a_changed_recipe_is_refused_by_name_unless_it_moves_no_weight(
+    recipe: MakeRecipe,
+) -> None:
+    train(recipe(), device="cpu", seconds=0)
+    with pytest.raises(InputError, match=r"optimizer\.lr \(0\.01 -> 0\.02\)") as refused:
+        train(recipe(optimizer={"lr": 0.02}), device="cpu")
+    assert "phases" not in refused.value.message
+    assert train(recipe(checkpoints={"every": 3}, held_out={"every": 1}), device="cpu").step == 6
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(recipe: MakeRecipe) -> None:
+    made = recipe()
+    train(made, device="cpu")
+    folder = Path(made.out) / "checkpoints"
+    assert sorted(p.stem for p in folder.glob("step-*")) == ["step-0000004", "step-0000006"]
+    newest = folder / "step-0000006.safetensors"
+    raw = bytearray(newest.read_bytes())
+    raw[-100] ^= 0xFF
+    newest.write_bytes(raw)
+    warned: list[Warned] = []
+    found = Checkpoints(Path(made.out), made).latest(lambda e: warned.append(e))  # type: ignore[arg-type]
+    assert found is not None
+    assert found.step == 4
+    assert "step-0000006" in warned[0].message
+
+
+def test_a_run_has_one_trainer(recipe: MakeRecipe) -> None:
+    made = recipe()
+    with locked(Path(made.out)), pytest.raises(MachineError, match=f"process {os.getpid()}"):
+        train(made, device="cpu")
+
+
+def test_training_learns_and_reports(recipe: MakeRecipe) -> None:
+    events: list[Event] = []
+    made = recipe(
+        phases=[{"steps": 40}], optimizer={"lr": 0.02}, held_out={"every": 20, "bins": 2}, ema=0.8
+    )
+    # Held-out samples are the trained ones here: what counts is that the loss falls.
+    train(made.model_copy(update={"held_out": recipe().held_out}), device="cpu", emit=events.append)
+    measured = [e for e in events if isinstance(e, HeldOutMeasured)]
+    assert measured[-1].loss < 0.9 * measured[0].loss
+    assert len(measured[0].by_timestep) == 2
+    assert [e.step for e in events if isinstance(e, CheckpointKept)] == list(range(2, 41, 2))
+
+
+def test_a_loss_that_explodes_ends_the_run(recipe: MakeRecipe) -> None:
+    made = recipe(optimizer={"lr": 1.0, "kind": "adamw"}, schedule={"warm_up": 0})
+    broken = made.model_copy(
+        update={"optimizer": made.optimizer.model_copy(update={"lr": 1e30})}
+    )
+    with pytest.raises(RenderError, match="no longer finite at step") as stopped:
+        train(broken, device="cpu")
+    assert "lr" in stopped.value.hint
+
+
+def test_the_model_says_how_it_was_made(recipe: MakeRecipe) -> None:
+    made = recipe(attention="full")
+    done = train(made, device="cpu")
+    assert done.model is not None
+    with safe_open(
+        done.model / "transformer" / "diffusion_pytorch_model.safetensors", "pt"
+    ) as opened:
+        told = opened.metadata()
+    assert Recipe.model_validate_json(told["holocine_recipe"]) == made
+    assert (told["holocine_step"], told["holocine_seed"]) == ("6", "7")
+    card: dict[str, Any] = json.loads((done.model / "holocine.json").read_text())
+    assert card["attention"] == "full"
