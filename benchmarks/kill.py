@@ -1,6 +1,10 @@
 """SIGKILL a render at random moments, run the same command again, compare the films byte by byte.
 
 python -m benchmarks.kill [--kills 20] [--screenplay screenplays/lighthouse.yaml] [--seed 1]
+                          [--model nano]
+
+Films with a tiny random model unless told of another: what is tried is the work folder, and forty
+renders are to end today.
 """
 
 from __future__ import annotations
@@ -15,22 +19,30 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import machine
+from holocine_core.model.tiny import write_tiny
 
 
-def command(screenplay: Path, out: Path) -> list[str]:
-    """The final profile: most steps, so most moments fall into the denoising."""
-    start = [sys.executable, "-m", "holocine_cli", "render", str(screenplay)]
-    return [*start, "-o", str(out), "--profile", "final", "-qq"]
+@dataclass(frozen=True, slots=True)
+class Render:
+    """A screenplay and the model that films it."""
 
+    screenplay: Path
+    model: str
 
-def finish(screenplay: Path, out: Path) -> float:
-    """Render to the end; seconds."""
-    started = time.perf_counter()
-    subprocess.run(command(screenplay, out), check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    def command(self, out: Path) -> list[str]:
+        """The final profile: most steps, so most moments fall into the denoising."""
+        start = [sys.executable, "-m", "holocine_cli", "render", str(self.screenplay)]
+        return [*start, "--model", self.model, "-o", str(out), "--profile", "final", "-qq"]
+
+    def finish(self, out: Path) -> float:
+        """Render to the end; seconds."""
+        started = time.perf_counter()
+        subprocess.run(self.command(out), check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - started
 
 
 def digest(path: Path) -> str:
@@ -65,12 +77,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--screenplay", type=Path, default=Path("screenplays/lighthouse.yaml"))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", help="a name or a folder instead of the tiny model")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as scratch:
+        if options.model is None:
+            write_tiny(Path(scratch) / "tiny")
+        render = Render(options.screenplay, options.model or f"{scratch}/tiny")
         whole = Path(scratch) / "whole" / "film.mp4"
         whole.parent.mkdir()
-        seconds = finish(options.screenplay, whole)
+        seconds = render.finish(whole)
         expected = digest(whole)
         steps = events(whole.parent, "StepDone")
         print(f"# {machine()}")
@@ -83,12 +99,12 @@ def main() -> None:
             folder.mkdir()
             out = folder / "film.mp4"
             moment = chance.uniform(0.3, seconds)
-            render = subprocess.Popen(command(options.screenplay, out), stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(render.command(out), stdout=subprocess.DEVNULL)
             time.sleep(moment)
-            render.send_signal(signal.SIGKILL)
-            render.wait()
+            process.send_signal(signal.SIGKILL)
+            process.wait()
             at, before = doing(folder), events(folder, "StepDone")
-            finish(options.screenplay, out)
+            render.finish(out)
             after = events(folder, "StepDone") - before
             identical = digest(out) == expected
             same += identical

@@ -3,7 +3,7 @@
     python -m benchmarks.memory [--frames 81 241 961] [--size 224x128]
 
 Each figure is one process: the highest resident memory above what it held before decoding. The VAE
-is the embedded model's; the latents are random.
+is a tiny random model's, an AutoencoderKLWan like the 14B models'; the latents are random.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.machine import machine
+from holocine_core.model.tiny import write_tiny
 
 
 def resident() -> int:
@@ -31,8 +32,8 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure(how: str, frames: int, size: str) -> None:
-    """Decode once and print peak bytes above the start, and seconds."""
+def measure(model: str, how: str, frames: int, size: str) -> None:
+    """Decode once with a folder's VAE; print peak bytes above the start, and seconds."""
     import torch
 
     from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
@@ -41,9 +42,9 @@ def measure(how: str, frames: int, size: str) -> None:
     from holocine_core.shoot import codec
 
     width, height = map(int, size.split("x"))
-    vae = load_part(find_model("nano").part("vae"), torch.float32)
+    vae = load_part(find_model(model).part("vae"), torch.float32)
     torch.manual_seed(0)
-    latents = torch.randn(1, 16, (frames - 1) // 4 + 1, height // 8, width // 8)
+    latents = torch.randn(1, vae.config.z_dim, (frames - 1) // 4 + 1, height // 8, width // 8)
     list(codec.decode(vae, latents[:, :, :3]))  # Allocators and kernels settle.
     before, started = resident(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -62,20 +63,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[81, 241, 961])
     parser.add_argument("--size", default="224x128")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        measure(options.one[0], int(options.one[1]), options.size)
+        model, how, frames = options.one
+        measure(model, how, int(frames), options.size)
         return
-    print(f"# {machine()}; decoding at {options.size}, float32\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / "tiny"
+        write_tiny(model)
+        compare(model, options.frames, options.size)
+
+
+def compare(model: Path, lengths: list[int], size: str) -> None:
+    """Print a row per length."""
+    print(f"# {machine()}; decoding at {size}, float32\n")
     print("| frames | streamed: peak MiB | s | vae.decode at once: peak MiB | s |")
     print("|---|---|---|---|---|")
-    for frames in options.frames:
+    for frames in lengths:
         row = []
         for how in ("streamed", "whole"):
-            call = [sys.executable, "-m", "benchmarks.memory", "--size", options.size]
+            call = [sys.executable, "-m", "benchmarks.memory", "--size", size, "--one"]
             done = subprocess.run(
-                [*call, "--one", how, str(frames)], capture_output=True, text=True, check=True
+                [*call, str(model), how, str(frames)], capture_output=True, text=True, check=True
             )
             held, seconds = done.stdout.split()
             row.append(f"{int(held) / 2**20:.0f} | {float(seconds):.1f}")

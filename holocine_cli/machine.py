@@ -33,7 +33,7 @@ Name = Annotated[
 
 @models.callback(invoke_without_command=True)
 def models_root(ctx: typer.Context) -> None:
-    """List, download and verify models.
+    """List, explain, download and verify models.
 
     holocine models list
     holocine models pull holocine-14b-sparse --accept-licence
@@ -61,6 +61,38 @@ def list_models(
     session.fields["models"] = [model_record(located) for located in found]
     paint = session.console.out
     session.console.product("\n\n".join(_model_block(located, paint) for located in found))
+
+
+@models.command()
+def info(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model of `holocine models list`, or a folder.",
+            autocompletion=opt.model_names,
+            show_default=False,
+        ),
+    ],
+    models_dir: opt.ModelsDir = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Show all about a model: sizes, licence, profiles and the words it knows.
+
+    holocine models info nano
+    holocine models info holocine-14b-sparse --json
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_cli.model_info import info_page, info_record, read_page
+    from holocine_core.model.locate import find_model
+    from holocine_core.model.vocabulary import read_vocabulary
+
+    located = find_model(name, models_dir)
+    vocabulary, page = read_vocabulary(located), read_page(located)
+    session.fields["models"] = [info_record(located, vocabulary, page)]
+    session.console.product(info_page(located, vocabulary, page, session.console.out))
 
 
 @models.command()

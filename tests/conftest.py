@@ -1,18 +1,59 @@
-"""What all tests share: no network, one torch thread, small films."""
+"""What all tests share: no network, one torch thread, small films of a tiny model."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.spec import MODELS
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
 
 Write = Callable[..., Path]
+NANO = MODELS["nano"]
+FILMING = {"cli", "evaluate", "plan", "render"}
+"""Rooms whose tests plan and make films."""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random pipeline folder. Read only: copy it to change it."""
+    from holocine_core.model.tiny import write_tiny
+
+    folder = tmp_path_factory.mktemp("tiny") / "pipeline"
+    write_tiny(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def default_model(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In this process ``nano`` is the tiny model where films are made: none waits for the real one.
+
+    Processes of a test's own film with the real one unless they are told of the tiny one's folder,
+    and so do films of fixtures that outlive a module.
+    """
+    if request.path.parent.name not in FILMING:
+        yield
+        return
+    folder = request.getfixturevalue("tiny")
+    row = replace(locate_folder(folder).spec, name=NANO.name, embedded=str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, NANO.name, row)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nano_itself(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives tests marked ``nano`` the embedded model back."""
+    if request.node.get_closest_marker("nano"):
+        monkeypatch.setitem(MODELS, NANO.name, NANO)
 
 
 @pytest.fixture

@@ -134,7 +134,8 @@ def find_cuts(scenes: Sequence[Frames]) -> list[tuple[int, ...]]:
     lengths = np.array([len(scene) for scene in scenes], np.int64)
     question = lengths.tobytes() + b"".join(frames.tobytes() for frames in scenes)
     command = [sys.executable, "-m", "holocine_core.evaluate.transnet", str(len(scenes))]
-    done = subprocess.run(command, input=question, capture_output=True)
+    # A session of its own, so that a Ctrl-C reaches only the caller, who decides.
+    done = subprocess.run(command, input=question, capture_output=True, start_new_session=True)
     answer = np.frombuffer(done.stdout[: lengths.sum() * 4], np.float32)
     if done.returncode or len(answer) != lengths.sum():
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no answer"]

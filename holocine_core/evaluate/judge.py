@@ -179,10 +179,13 @@ def save_judge(folder: Path, network: Network, config: Mapping[str, Any]) -> Non
     """Write weights in bfloat16 and what is known about them."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {
-        name: value.detach().cpu().to(torch.bfloat16 if value.is_floating_point() else value.dtype)
-        for name, value in network.state_dict().items()
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    save_file(state, folder / WEIGHTS)
+    halves = {
+        name: value.bfloat16() if value.is_floating_point() else value
+        for name, value in state.items()
+    }
+    save_file(halves, folder / WEIGHTS)
     whole = {"format": FORMAT, "fields": dict(FIELDS), **config}
     (folder / CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.edit.ffmpeg import Frames
+from holocine_core.errors import InputError
 from holocine_core.evaluate.judge import LOOKS, SIZE, looks
 from holocine_core.evaluate.reading import FIELDS
 from holocine_core.evaluate.view import in_view
@@ -113,7 +114,9 @@ def load_codec(folder: Path) -> Any:
 
         files = part_in_folder(folder, "vae", hint="give a codec's folder, with config.json")
         if not isinstance(files, PartFiles):
-            raise FileNotFoundError(files.path)
+            raise InputError(
+                "there is no codec", where=str(files.path), hint="give a folder with config.json"
+            )
         _CODECS[folder] = load_part(files, torch.float32)
     return _CODECS[folder]
 

@@ -48,6 +48,7 @@ class Settings:
     """How a judge is trained."""
 
     minutes: float
+    """For drawing and training; the check's shots are drawn before."""
     drawing: float = 0.4
     """Part of the time in which shots are drawn."""
     most_shots: int = 60_000
@@ -63,13 +64,13 @@ class Settings:
 
 def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
     """A trained network and its accuracy per ``size/field``, in eval mode on the CPU."""
-    start = time.monotonic()
     tell("drawing")
     check = gather(settings, CHECK_SEEDS, settings.check_shots, math.inf)
-    until = start + 60 * settings.minutes * settings.drawing
+    seconds = 60 * settings.minutes
+    until = time.monotonic() + seconds * settings.drawing
     shots = gather(settings, TRAIN_SEEDS, settings.most_shots, until)
     tell(f"{len(shots)} shots to learn from, {len(check)} to check with")
-    network = fit(shots, settings, by_clock(start + 60 * settings.minutes), tell)
+    network = fit(shots, settings, by_clock(seconds * (1 - settings.drawing)), tell)
     accuracy = measure(network, check, settings.device)
     return network.cpu(), accuracy
 
@@ -87,10 +88,10 @@ def gather(settings: Settings, first: int, most: int, until: float) -> Shots:
     raise AssertionError("drawing has no end")
 
 
-def by_clock(until: float) -> Done:
-    """Done when a time has come."""
+def by_clock(seconds: float) -> Done:
+    """Done after so many seconds."""
     began = time.monotonic()
-    return lambda step: (time.monotonic() - began) / max(1e-9, until - began)
+    return lambda step: (time.monotonic() - began) / seconds
 
 
 def fit(shots: Shots, settings: Settings, done: Done, tell: Tell) -> Network:
@@ -206,7 +207,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train, measure and write a judge."""
     parser = argparse.ArgumentParser(prog="python -m holocine_core.evaluate.judge_train")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--minutes", type=float, default=12, help="time for drawing and training")
+    parser.add_argument(
+        "--minutes", type=float, default=12, help="drawing and training take so long"
+    )
     parser.add_argument("--codec", type=Path, help="folder of a video codec to look through")
     parser.add_argument("--device", default="cpu", help="where to train; drawing is on the CPU")
     parser.add_argument("--workers", type=int, help="processes that draw; one per core otherwise")

@@ -11,18 +11,23 @@ from collections.abc import Mapping
 from holocine_core.evaluate.reading import ACTION, PEOPLE, PERSON, look_of
 from holocine_core.stage.world import Animal, Person, Scene, Shot
 
-_BELOW = frozenset({"build", "top", "bottom", "bottom_colour", "prop", "prop_colour"})
-_TOP = frozenset({"top_colour", "pattern", "pattern_colour"})
+_BELOW = frozenset({"top", "bottom", "bottom_colour", "prop", "prop_colour"})
+_CHEST = frozenset({"top_colour", "pattern", "pattern_colour"})
 # What a picture of a size leaves outside.
 _OUTSIDE: Mapping[str, frozenset[str]] = {
     "wide": frozenset(),
     "medium": frozenset(),
     "close-up": _BELOW,
-    "extreme close-up": _BELOW | _TOP | {"headwear", "headwear_colour", "hair_style"},
+    "extreme close-up": _BELOW | {"pattern", "pattern_colour", "accessory_colour"},
 }
 _BEHIND = frozenset({"skin", "accessory", "accessory_colour", ACTION})
 """What the back of a figure hides."""
-_NEAR_SHOWS = frozenset({"hair_colour", "hair_style", "headwear", "headwear_colour", "top_colour"})
+_NEAR_SHOWS = frozenset(
+    {
+        "hair_colour", "hair_style", "headwear", "headwear_colour", "top_colour", "pattern",
+        "pattern_colour",
+    }
+)  # fmt: skip
 """What is surely seen of the figure whose shoulder the camera looks over."""
 _WIDE_ONLY = ("accent", "landmark", "side")
 
@@ -57,9 +62,6 @@ def place_in_view(scene: Scene, shot: Shot) -> dict[str, str]:
     found = {"set": place.set, "time": place.time, "weather": place.weather}
     if shot.size == "wide":
         found |= {name: str(getattr(place, name)) for name in _WIDE_ONLY}
-    if shot.size == "extreme close-up":
-        # A face fills the frame: the light may tell the time, nothing tells the rest.
-        found = {"time": place.time}
     return found
 
 
@@ -92,6 +94,10 @@ def _hidden(person: Person, shot: Shot, index: int) -> frozenset[str]:
     outside = _OUTSIDE[shot.size]
     if is_near(shot, index):
         return (frozenset(PERSON) - _NEAR_SHOWS) | _BEHIND | outside
+    if shot.size == "medium" and person.top == "coat":
+        outside = outside | {"bottom", "bottom_colour"}  # It ends below the picture.
+    if shot.size.endswith("close-up") and (shot.angle == "low" or shot.movement == "tilt up"):
+        outside = outside | _CHEST  # The picture begins at the chin.
     if person.headwear != "none" and person.hair_style not in ("long", "braids"):
         # Under a hat short hair, curls and a bun look nearly alike.
         return outside | {"hair_style"}

@@ -16,9 +16,9 @@ Letters: B batch, N video token, L context row, H head, K head width.
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -33,6 +33,10 @@ from holocine_core.script.timeline import Span
 Engine = Literal["auto", "loop", "varlen"]
 
 
+Windows = tuple[tuple[int, ...], ...]
+"""Per shot, context rows; a row that is listed n times counts as n rows that are alike."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotLayout:
     """Where the shots of a scene lie among its tokens; the same for every item of a batch.
@@ -41,11 +45,8 @@ class ShotLayout:
         shots: Latent frames of every shot, end to end from 0.
         frame_tokens: Video tokens of one latent frame.
         windows: Per shot, the context rows its tokens attend to; None opens all rows to all.
-        item_windows: Instead of ``windows``, for batches whose items have texts of their own: per
-            item and shot, its rows.
-        item_padding: With ``item_windows``: per item, how many identical padding rows the last row
-            of each of its windows stands for (as one key with the logarithm of that number added
-            to its logit, which gives the same softmax).
+        item_windows: Instead of ``windows``, for batches whose items have texts of their own: the
+            windows of every item.
         sparse: Sparse inter-shot self-attention; otherwise all tokens see all.
         summaries: Whether sparse attention sees the other shots' summary tokens; without them
             every shot is on its own.
@@ -53,9 +54,8 @@ class ShotLayout:
 
     shots: tuple[Span, ...]
     frame_tokens: int
-    windows: tuple[tuple[int, ...], ...] | None = None
-    item_windows: tuple[tuple[tuple[int, ...], ...], ...] | None = None
-    item_padding: tuple[int, ...] | None = None
+    windows: Windows | None = None
+    item_windows: tuple[Windows, ...] | None = None
     sparse: bool = False
     summaries: bool = True
 
@@ -63,15 +63,14 @@ class ShotLayout:
         edges = [0, *(span.stop for span in self.shots)]
         if [span.start for span in self.shots] != edges[:-1] or not all(map(len, self.shots)):
             raise ValueError("shots must follow each other from latent frame 0 and hold one each")
-        if self.windows is not None and len(self.windows) != len(self.shots):
-            raise ValueError(f"{len(self.windows)} text windows for {len(self.shots)} shots")
         if self.windows is not None and self.item_windows is not None:
             raise ValueError("a layout has windows for all items or for each, not both")
-        items = self.item_windows or ()
-        if any(len(windows) != len(self.shots) for windows in items):
-            raise ValueError(f"every item needs text windows for {len(self.shots)} shots")
-        if self.item_padding is not None and len(self.item_padding) != len(items):
-            raise ValueError(f"{len(self.item_padding)} paddings for {len(items)} items")
+        shared = () if self.windows is None else (self.windows,)
+        for windows in self.item_windows or shared:
+            if len(windows) != len(self.shots):
+                raise ValueError(f"{len(windows)} text windows for {len(self.shots)} shots")
+            if not all(windows):
+                raise ValueError("a text window without rows")
 
     @property
     def token_spans(self) -> tuple[Span, ...]:
@@ -85,17 +84,71 @@ class ShotLayout:
         return [t for shot in self.shots for t in range(shot.start * n, (shot.start + 1) * n)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
-    """Queries in contiguous runs, each with its own list of keys."""
+    """Queries in contiguous runs, each with its own list of keys.
+
+    Args:
+        queries: The runs.
+        keys: Per run, the positions of its keys, int64: [n], or [B, n] where items differ.
+        bias: Per run, what is added to its keys' logits, float32 [B or 1, 1, 1, n]: the logarithm
+            of how often a key counts, -inf where an item's list is shorter than n; None for zeros.
+        listed: Every item's windows, or one for all, where ``keys`` alone does not tell them.
+    """
 
     queries: tuple[Span, ...]
     keys: tuple[Tensor, ...]
-    """Per run, the positions of its keys, int64: [n], or [B, n] where items differ."""
-    bias: tuple[Tensor, ...] = ()
-    """Per run, what is added to its keys' logits [B, 1, 1, n], -inf for those an item lacks."""
-    packed: tuple[tuple[tuple[int, ...], ...], ...] = ()
-    """Where items differ: per item and run, its keys, repeated rather than weighted."""
+    bias: tuple[Tensor | None, ...]
+    listed: tuple[Windows, ...] = ()
+    _packings: dict[tuple[int, int], Packing] = field(default_factory=dict, repr=False)
+
+    def packing(self, batch: int, rows: int) -> Packing:
+        """Where the packed kernel finds the keys of a batch that has ``rows`` keys an item."""
+        if (batch, rows) not in self._packings:
+            self._packings[batch, rows] = _pack(self, batch, rows)
+        return self._packings[batch, rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """Keys of all runs of all items, end to end.
+
+    Args:
+        rows: Their positions among the keys of the batch laid end to end, int64.
+        q_offsets: Where each run's queries begin and the last ends, int32.
+        k_offsets: The same of keys.
+        longest: Most queries and most keys of a run.
+    """
+
+    rows: Tensor
+    q_offsets: Tensor
+    k_offsets: Tensor
+    longest: tuple[int, int]
+
+
+def _pack(segments: Segments, batch: int, rows: int) -> Packing:
+    device = segments.keys[0].device
+    if segments.listed:
+        items = segments.listed * (batch // len(segments.listed))
+        k_lengths = [len(window) for windows in items for window in windows]
+        flat = [
+            row + item * rows
+            for item, windows in enumerate(items)
+            for window in windows
+            for row in window
+        ]
+        positions = torch.tensor(flat, device=device)
+    else:
+        k_lengths = [len(keys) for keys in segments.keys] * batch
+        first = torch.arange(batch, device=device)[:, None] * rows
+        positions = (first + torch.cat(segments.keys)).flatten()
+    q_lengths = [len(span) for span in segments.queries] * batch
+    return Packing(
+        rows=positions,
+        q_offsets=_offsets(q_lengths, device),
+        k_offsets=_offsets(k_lengths, device),
+        longest=(max(q_lengths), max(k_lengths)),
+    )
 
 
 class ShotContext:
@@ -149,39 +202,38 @@ def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
         torch.cat([torch.arange(span.start, span.stop, device=device), summary])
         for span in layout.token_spans
     )
-    return Segments(layout.token_spans, keys)
+    return Segments(queries=layout.token_spans, keys=keys, bias=(None,) * len(keys))
 
 
 def _text_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
-    if layout.item_windows is not None:
-        return _item_segments(layout, layout.item_windows, device)
-    if layout.windows is None:
-        return None
-    keys = tuple(torch.tensor(window, device=device) for window in layout.windows)
-    return Segments(layout.token_spans, keys)
+    items = layout.item_windows
+    if items is None:
+        if layout.windows is None:
+            return None
+        items = (layout.windows,)
+    tables = [_key_table(windows, device) for windows in zip(*items, strict=True)]
+    alike = len(items) == 1 or all(windows == items[0] for windows in items)
+    keys = tuple(table[0] if alike else table for table, _ in tables)
+    bias = tuple(None if one is None else one[:1] if alike else one for _, one in tables)
+    listed = () if alike and not any(one is not None for one in bias) else items
+    return Segments(queries=layout.token_spans, keys=keys, bias=bias, listed=listed)
 
 
-def _item_segments(
-    layout: ShotLayout, items: tuple[tuple[tuple[int, ...], ...], ...], device: torch.device
-) -> Segments:
-    padding = layout.item_padding or (1,) * len(items)
-    keys, bias = [], []
-    for shot in range(len(layout.shots)):
-        windows = [windows[shot] for windows in items]
-        longest = max(map(len, windows))
-        rows = torch.zeros(len(items), longest, dtype=torch.long)
-        weight = torch.full((len(items), longest), -torch.inf)
-        for i, (window, count) in enumerate(zip(windows, padding, strict=True)):
-            rows[i, : len(window)] = torch.tensor(window)
-            weight[i, : len(window)] = 0
-            weight[i, len(window) - 1] = math.log(count)
-        keys.append(rows.to(device))
-        bias.append(weight[:, None, None].to(device))
-    packed = tuple(
-        tuple(window + window[-1:] * (count - 1) for window in windows)
-        for windows, count in zip(items, padding, strict=True)
-    )
-    return Segments(layout.token_spans, tuple(keys), tuple(bias), packed)
+def _key_table(
+    windows: Sequence[tuple[int, ...]], device: torch.device
+) -> tuple[Tensor, Tensor | None]:
+    """Keys [B, n] and bias of one run: n keys that are alike weigh as one and log(n) in its logit.
+
+    Items with fewer keys repeat one of theirs, at weight zero.
+    """
+    counts = [Counter(window) for window in windows]
+    longest = max(map(len, counts))
+    keys = [[*count, *[next(iter(count))] * (longest - len(count))] for count in counts]
+    table = torch.tensor(keys, device=device)
+    if all(len(windows[i]) == len(count) == longest for i, count in enumerate(counts)):
+        return table, None
+    times = [[*count.values(), *[0] * (longest - len(count))] for count in counts]
+    return table, torch.tensor(times, device=device).float().log()[:, None, None]
 
 
 def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
@@ -196,33 +248,53 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
     Returns:
         [B, N, H, K].
     """
-    outputs = []
-    for i, (span, keys) in enumerate(zip(segments.queries, segments.keys, strict=True)):
-        one = _attend(
+    runs = zip(
+        segments.queries,
+        _gather(k, segments.keys),
+        _gather(v, segments.keys),
+        segments.bias,
+        strict=True,
+    )
+    outputs = [
+        _attend(
             q[:, span.start : span.stop].transpose(1, 2),
-            _rows(k, keys).transpose(1, 2),
-            _rows(v, keys).transpose(1, 2),
-            segments.bias[i].to(q.dtype) if segments.bias else None,
-        )
-        outputs.append(one.transpose(1, 2))
+            run_k.transpose(1, 2),
+            run_v.transpose(1, 2),
+            bias,
+        ).transpose(1, 2)
+        for span, run_k, run_v, bias in runs
+    ]
     return torch.cat(outputs, dim=1)
 
 
-def _rows(x: Tensor, keys: Tensor) -> Tensor:
-    """The rows of a run: the same of every item, or each item's own."""
-    if keys.ndim == 1:
-        return x.index_select(1, keys)
-    return x[torch.arange(len(keys), device=keys.device)[:, None], keys]
+def _gather(x: Tensor, keys: Sequence[Tensor]) -> list[Tensor]:
+    """The rows of every run [B, n, H, K]: the same of all items, or each item's own."""
+    if keys[0].ndim == 1:
+        return [x.index_select(1, run) for run in keys]
+    first = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    flat = x.flatten(0, 1)
+    # Not x[items, keys]: the backward of that kind of indexing runs on one core.
+    shapes = [(*run.shape, *x.shape[2:]) for run in keys]
+    return [
+        flat.index_select(0, (first + run).flatten()).view(shape)
+        for run, shape in zip(keys, shapes, strict=True)
+    ]
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention of [B, H, n, K]."""
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled():
-        # For training on a CPU: at these lengths the fused kernel's backward is up to six times
-        # slower than two products and a softmax (benchmarks/step.py).
+    short = q.dtype in (torch.bfloat16, torch.float16)
+    training = q.device.type == "cpu" and torch.is_grad_enabled()
+    if short and (training or bias is not None):
+        # At these lengths the fused CPU kernel's backward is up to six times slower than two
+        # products and a softmax (benchmarks/step.py); and 16 bits are too few for a logarithm.
         scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
-        return (scores if bias is None else scores + bias).softmax(-1) @ v
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        weights = (scores if bias is None else scores + bias).softmax(-1)
+        attended: Tensor = weights.type_as(v) @ v
+        return attended
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=None if bias is None else bias.to(q.dtype)
+    )
 
 
 VarlenKernel = Callable[..., Any]
@@ -239,31 +311,18 @@ def varlen_attention(
         from torch.nn.attention import varlen
 
         kernel = varlen.varlen_attn
-    batch = q.shape[0]
-    q_lengths = [len(span) for span in segments.queries] * batch
-    if segments.packed:
-        runs = [
-            [row + i * k.shape[1] for row in run]
-            for i, item in enumerate(segments.packed)
-            for run in item
-        ]
-        k_lengths = [len(run) for run in runs]
-        rows = torch.tensor([row for run in runs for row in run], device=k.device)
-        flat_k, flat_v = (x.flatten(0, 1).index_select(0, rows) for x in (k, v))
-    else:
-        rows = torch.cat(segments.keys)
-        k_lengths = [len(keys) for keys in segments.keys] * batch
-        flat_k, flat_v = (x.index_select(1, rows).flatten(0, 1) for x in (k, v))
+    packing = segments.packing(len(k), k.shape[1])
+    # The gradient of a row that is listed hundreds of times is summed in float32.
+    wide = torch.float32 if segments.listed else k.dtype
     packed: Any = kernel(
         q.flatten(0, 1),
-        flat_k,
-        flat_v,
-        _offsets(q_lengths, q.device),
-        _offsets(k_lengths, q.device),
-        max(q_lengths),
-        max(k_lengths),
+        k.flatten(0, 1).to(wide).index_select(0, packing.rows).type_as(k),
+        v.flatten(0, 1).to(wide).index_select(0, packing.rows).type_as(v),
+        packing.q_offsets,
+        packing.k_offsets,
+        *packing.longest,
     )
-    attended: Tensor = packed.view(batch, -1, *packed.shape[1:])
+    attended: Tensor = packed.view(len(q), -1, *packed.shape[1:])
     return attended
 
 
@@ -318,6 +377,8 @@ class ShotAttnProcessor:
         v = attn.to_v(source).unflatten(2, (attn.heads, -1))
         if rotary_emb is not None:
             q, k = rotate(q, *rotary_emb), rotate(k, *rotary_emb)
+        # On a GPU, autocast norms in float32, which the fast kernels do not take.
+        q, k = q.type_as(v), k.type_as(v)
         device = hidden_states.device
         segments = (
             self.context.text_segments(device) if crossing else self.context.self_segments(device)

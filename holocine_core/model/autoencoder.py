@@ -29,6 +29,12 @@ BLOCK = RGB * FOLDED * STRIDE**2
 """Numbers that one latent stands for."""
 
 
+def _silence(layer: nn.Conv2d) -> None:
+    """Let a layer that adds to a way around it add nothing at first."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class Residual(nn.Module):
     """Two convolutions whose result is added to what entered."""
 
@@ -36,9 +42,7 @@ class Residual(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        # Each block passes its input on at first.
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _silence(self.conv2)
 
     def forward(self, x: Tensor) -> Tensor:
         inner: Tensor = self.conv2(F.relu(self.conv1(x)))
@@ -56,8 +60,7 @@ class Encoder(nn.Module):
         self.inner = nn.Conv2d(BLOCK, first, 1)
         self.around = nn.Conv2d(first, second, 3, padding=1)
         self.out = nn.Conv2d(second, channels, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _silence(self.out)
 
     def forward(self, folded: Tensor) -> Tensor:
         blocks = F.pixel_unshuffle(folded, STRIDE)
@@ -82,8 +85,7 @@ class Decoder(nn.Module):
         self.expansion = nn.Conv2d(4 * RGB * FOLDED, high, 1)
         self.high = nn.Sequential(*(Residual(high) for _ in range(blocks[2])))
         self.head = nn.Conv2d(high, 4 * RGB * FOLDED, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        _silence(self.head)
 
     def forward(self, latents: Tensor) -> Tensor:
         # Where the next two steps up lie, the expansion is an image of its own to correct.
@@ -95,7 +97,7 @@ class Decoder(nn.Module):
         return F.pixel_shuffle(plain + hidden, 2)
 
 
-class AutoencoderFold(ModelMixin, ConfigMixin):
+class AutoencoderFold(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """A video autoencoder with the face of diffusers' AutoencoderKLWan.
 
     Args:
@@ -109,7 +111,7 @@ class AutoencoderFold(ModelMixin, ConfigMixin):
         scale_factor_spatial: Rows and columns of pixels in a latent; always 8.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         z_dim: int = 24,
@@ -166,9 +168,11 @@ def fold(frames_B3THW: Tensor) -> Tensor:
 
 def unfold(folded_BCHW: Tensor) -> Tensor:
     """Channels as four frames [B, 3, 4, H, W]; the inverse of :func:`fold`."""
-    return folded_BCHW.unflatten(1, (RGB, FOLDED))
+    count, _, height, width = folded_BCHW.shape
+    return folded_BCHW.view(count, RGB, FOLDED, height, width)
 
 
 def _parts(x: Tensor) -> Sequence[Tensor]:
     """The frames of every latent frame."""
-    return [x[:, :, :1], *x[:, :, 1:].split(FOLDED, dim=2)] if x.shape[2] > 1 else [x]
+    following = range(1, x.shape[2], FOLDED)
+    return [x[:, :, :1], *(x[:, :, start : start + FOLDED] for start in following)]

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from holocine_core.model.spec import WAN_VAE, Attention, ModelSpec, VaeShape
+from holocine_core.model.fold_cost import fold_decode_bytes, fold_decode_flops
+from holocine_core.model.spec import WAN_VAE, Attention, FoldShape, ModelSpec, VaeShape
 from holocine_core.script.timeline import Span, Timeline
 
 FREQUENCY_WIDTH = 256
@@ -284,7 +285,9 @@ def _stages(vae: VaeShape, rows: int, columns: int) -> Iterator[_Stage]:
         rows, columns = (2 * rows, 2 * columns) if upsamples else (rows, columns)
 
 
-def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE, *, cpu: bool = False) -> int:
+def vae_decode_bytes(
+    width: int, height: int, vae: VaeShape | FoldShape = WAN_VAE, *, cpu: bool = False
+) -> int:
     """Bytes alive at the peak of a streamed float32 decode, one latent frame at a time.
 
     Every causal convolution keeps the last two frames of its input, for the next latent frame;
@@ -298,6 +301,8 @@ def vae_decode_bytes(width: int, height: int, vae: VaeShape = WAN_VAE, *, cpu: b
         cpu: Whether it runs on the CPU, where torch's 3-D convolution spreads its input out 27
             times (3x3x3) while it works.
     """
+    if isinstance(vae, FoldShape):
+        return fold_decode_bytes(width, height, vae)
     stride = 1 << (len(vae.multipliers) - 1)
     rows, columns = height // stride, width // stride
     kept = vae.latent_channels * rows * columns * 2
@@ -335,8 +340,12 @@ def _upsample_peak(stage: _Stage) -> int:
     return stage.blocks[0][0] * stage.frames * stage.pixels + before + doubled * (1 + 4 + 2)
 
 
-def decode_flops(width: int, height: int, latent_frames: int, vae: VaeShape = WAN_VAE) -> int:
+def decode_flops(
+    width: int, height: int, latent_frames: int, vae: VaeShape | FoldShape = WAN_VAE
+) -> int:
     """FLOPs of decoding a clip of ``latent_frames`` latent frames."""
+    if isinstance(vae, FoldShape):
+        return fold_decode_flops(width, height, latent_frames, vae)
     stride = 1 << (len(vae.multipliers) - 1)
     rows, columns = height // stride, width // stride
     first = _chunk_flops(vae, rows, columns, first=True)

@@ -16,7 +16,9 @@ from holocine_core.errors import InputError, Problem
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import ModelSpec
+from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.values import Passing, Take, Tokens
+from holocine_core.plan.words import unknown_words
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.screenplay import SIDES, Scene, Screenplay, Video
@@ -204,8 +206,9 @@ def _too_long(
 
 
 def warnings(
-    manuscript: Manuscript, screenplay: Screenplay, spec: ModelSpec, takes: tuple[Take, ...]
+    manuscript: Manuscript, screenplay: Screenplay, located: LocatedModel, takes: tuple[Take, ...]
 ) -> Iterator[Problem]:
+    spec = located.spec
     if spec.note:
         yield Problem(spec.note)
     if not all(take.tokens.exact for take in takes):
@@ -228,3 +231,6 @@ def warnings(
                 f"{spec.name} was trained with {spec.attention} attention",
                 "leave `attention` out for its best films",
             )
+    vocabulary = read_vocabulary(located)
+    if vocabulary is not None:
+        yield from unknown_words(manuscript, screenplay, vocabulary, spec.name)

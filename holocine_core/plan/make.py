@@ -108,7 +108,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         out=request.out,
         work=request.work,
         obstacles=tuple(obstacles),
-        warnings=tuple(warnings(manuscript, screenplay, spec, takes)),
+        warnings=tuple(warnings(manuscript, screenplay, located, takes)),
     )
 
 

@@ -57,7 +57,8 @@ def decode(vae: Any, latents_BCFHW: Tensor) -> Iterator[Frames]:
 def _decode_frame(vae: Any, z: Tensor, *, first: bool) -> Tensor:
     """Pixels of the next latent frame; what it leaves in the cache is for the one after."""
     if isinstance(vae, AutoencoderFold):
-        return vae.decode_frame(z[:, :, 0], first=first)
+        frames: Tensor = vae.decode_frame(z[:, :, 0], first=first)
+        return frames
     vae._conv_idx = [0]
     # post_quant_conv is pointwise in time: frame by frame gives the same bits, in less memory.
     pixels: Tensor = vae.decoder(

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
+from holocine_core.model.attention import Windows
 from holocine_core.script.prompt import ScenePrompt, clean, token_ranges
 
 
@@ -94,13 +95,12 @@ class BatchConditioning:
 
     Attributes:
         text_BLD: Context rows up to the longest text's, and one padding row.
-        windows: Per item and shot, its open rows; the last one is a padding row.
-        padding: Per item, how many padding rows that one stands for.
+        windows: Per item and shot, its open rows; the padding row is listed as often as there are
+            such rows.
     """
 
     text_BLD: Tensor
-    windows: tuple[tuple[tuple[int, ...], ...], ...]
-    padding: tuple[int, ...]
+    windows: tuple[Windows, ...]
 
 
 def batch_conditioning(
@@ -120,35 +120,26 @@ def batch_conditioning(
     """
     texts = [clean("") if prompt is None else prompt.text for prompt in prompts]
     encodings = [tokenizer.encode(text) for text in texts]
-    windows, padding = [], []
+    windows = []
     for prompt, text, encoding in zip(prompts, texts, encodings, strict=True):
         _refuse_too_long(len(encoding.ids), length)
         rows = ((*range(length),),) * shots
         if prompt is not None:
             rows = token_ranges(text, encoding.offsets).windows(length)
-        folded, count = _fold_padding(rows, len(encoding.ids), length)
-        windows.append(folded)
-        padding.append(count)
+        windows.append(_fold_padding(rows, len(encoding.ids), length))
     text_BLD = _encode_batch([encoding.ids for encoding in encodings], encoder)
     rows_needed = 1 + max(row for item in windows for window in item for row in window)
     text_BLD = F.pad(text_BLD, (0, 0, 0, max(0, rows_needed - text_BLD.shape[1])))
-    return BatchConditioning(text_BLD=text_BLD, windows=tuple(windows), padding=tuple(padding))
+    return BatchConditioning(text_BLD=text_BLD, windows=tuple(windows))
 
 
-def _fold_padding(
-    windows: tuple[tuple[int, ...], ...], tokens: int, length: int
-) -> tuple[tuple[tuple[int, ...], ...], int]:
-    """Windows with the first of the rows that are zero and open to all shots in place of them all,
-    and how many it stands for."""
+def _fold_padding(windows: Windows, tokens: int, length: int) -> Windows:
+    """Windows that list the first of the rows that are zero and open to all shots in place of each
+    of them."""
     first = length
-    while first > tokens and all(
-        first - 1 in window[-(length - first + 1) :] for window in windows
-    ):
+    while first > tokens and all(first - 1 in window[first - 1 - length :] for window in windows):
         first -= 1
-    count = length - first
-    if count < 2:
-        return windows, 1
-    return tuple((*(row for row in window if row < first), first) for window in windows), count
+    return tuple(tuple(min(row, first) for row in window) for window in windows)
 
 
 def _encode_batch(ids: Sequence[Sequence[int]], encoder: Any) -> Tensor:

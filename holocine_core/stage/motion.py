@@ -63,16 +63,33 @@ def pose(action: str, seconds: Tensor, carries: bool) -> Pose:
         seconds: Time [T, 1, 1].
         carries: Whether the hand on the far side holds something and stays up.
     """
-    none = torch.zeros_like(seconds)
-    beat = 2 * math.pi * seconds
-    breath = torch.sin(beat / 2.4)
-    at: dict[str, Tensor] = {
+    at = _at_rest(seconds) | _doing(action, seconds)
+    if carries:
+        at["left_arm"], at["left_bend"] = 0.55 + 0.03 * _breath(seconds), at["bow"] * 0 - 0.9
+    return Pose(**at)
+
+
+def _breath(seconds: Tensor) -> Tensor:
+    return torch.sin(2 * math.pi * seconds / 2.4)
+
+
+def _at_rest(seconds: Tensor) -> dict[str, Tensor]:
+    """Standing and breathing."""
+    none, breath = torch.zeros_like(seconds), _breath(seconds)
+    return {
         "rise": 0.004 * breath, "lean": none, "bow": none, "fold": none, "nod": none,
         "left_leg": none - 0.07, "right_leg": none + 0.07,
         "left_arm": none + 0.22 + 0.03 * breath, "right_arm": none + 0.22 + 0.03 * breath,
         "left_bend": none + 0.15, "right_bend": none + 0.15,
         "mouth": none, "merry": none,
     }  # fmt: skip
+
+
+def _doing(action: str, seconds: Tensor) -> dict[str, Tensor]:
+    """What an action changes of standing."""
+    none, breath = torch.zeros_like(seconds), _breath(seconds)
+    beat = 2 * math.pi * seconds
+    at: dict[str, Tensor] = {}
     match action:
         case "walk" | "run":
             period, reach = (1.0, 0.42) if action == "walk" else (0.8, 0.62)
@@ -118,6 +135,4 @@ def pose(action: str, seconds: Tensor, carries: bool) -> Pose:
             at["nod"] = 0.022 * (1 - torch.cos(beat / 0.9))
         case _:
             pass
-    if carries:
-        at["left_arm"], at["left_bend"] = none + 0.55 + 0.03 * breath, none - 0.9
-    return Pose(**at)
+    return at

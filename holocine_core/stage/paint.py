@@ -96,9 +96,8 @@ def _seen(layer: Layer, camera: Track, size: tuple[int, int], since: Tensor) -> 
     x, y = look(camera, *size, depth=layer.depth)
     x = x - layer.drift * since - layer.sway * torch.sin(2.2 * since)
     x0, y0, x1, y1 = EXTENT
-    grid = torch.stack(
-        torch.broadcast_tensors((x - x0) / (x1 - x0) * 2 - 1, 1 - (y - y0) / (y1 - y0) * 2), -1
-    )
+    down = (1 - (y - y0) / (y1 - y0) * 2).expand_as(x)
+    grid = torch.stack(((x - x0) / (x1 - x0) * 2 - 1, down), -1)
     if not moving and all(_constant(part) for part in (camera.x, camera.y, camera.height)):
         still = F.grid_sample(
             layer.rgba[None], grid[:1], padding_mode="border", align_corners=False

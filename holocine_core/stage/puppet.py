@@ -26,11 +26,11 @@ _NECK, _WAIST, _HIPS = 0.615, 0.37, 0.33
 def person_box(person: Person, action: str) -> tuple[float, float, float, float]:
     """What holds all that is drawn: x0, y0, x1, y1."""
     s = STATURE[person.build]
-    reach = 0.36 if action in ("stand", "talk", "laugh", "nod") else 0.47
+    reach = 0.40 if action in ("stand", "talk", "laugh", "nod") else 0.56
     top = 1.2 + (0.2 if action == "jump" else 0.0)
     if person.prop in ("umbrella", "balloon"):
-        reach, top = max(reach, 0.47), top + 0.28
-    return -reach * s, -0.03 * s, reach * s, top * s
+        reach, top = max(reach, 0.50), top + 0.28
+    return -reach * s, -0.08 * s, reach * s, top * s
 
 
 def draw_person(

@@ -31,8 +31,10 @@ from holocine_core.vault import disk_errors, write_json
 
 Tell = Callable[[str], None]
 MEASURED = "measured.json"
-_VECTORS = 60_000
+_VECTORS = 30_000
 """Blocks whose statistics the beginning is made from."""
+_AT_ONCE = 16
+"""Latent frames in one pass where nothing is learned."""
 _CLIP = 1.0
 _TOLD_EVERY = 20.0
 
@@ -49,7 +51,7 @@ def train_codec(
         workers: Processes that draw; see :func:`gather`.
     """
     tell("drawing")
-    blocks = [gather(p, recipe.first_seed, source=source, workers=workers) for p in recipe.pictures]
+    blocks = [gather(p, source=source, workers=workers) for p in recipe.pictures]
     tell(f"{sum(len(b.pixels) for b in blocks)} latent frames to learn from")
     network = start(recipe, blocks)
     fit(network, recipe, blocks, tell)
@@ -67,7 +69,7 @@ def start(recipe: CodecRecipe, blocks: Sequence[Blocks]) -> AutoencoderFold:
     """An untrained codec, as good as a linear one can be."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = AutoencoderFold(**recipe.shape.model_dump())
+        network: AutoencoderFold = AutoencoderFold(**recipe.shape.model_dump())
     begin(network, vectors(blocks, FOLD_STRIDE, _VECTORS, recipe.seed), recipe.seed)
     return network
 
@@ -78,8 +80,12 @@ def fit(
     """Train for the recipe's steps; the averaged weights are in place afterwards."""
     network.train().to(memory_format=torch.channels_last)
     parameters = dict(network.named_parameters())
-    optimizer = torch.optim.AdamW(
-        parameters.values(), lr=recipe.lr, betas=(0.9, 0.99), weight_decay=0.0
+    slow = [p for name, p in parameters.items() if ".linear." in name]
+    fast = [p for name, p in parameters.items() if ".linear." not in name]
+    optimizer = torch.optim.Adam(
+        [{"params": fast, "share": 1.0}, {"params": slow, "share": recipe.linear}],
+        lr=recipe.lr,
+        betas=(0.9, 0.99),
     )
     schedule = Schedule(warm_up=recipe.warm_up, decay=recipe.decay)
     average = Average(parameters, recipe.ema)
@@ -95,13 +101,14 @@ def fit(
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe.steps, recipe.lr, schedule)
+            rate = learning_rate(step, recipe.steps, recipe.lr, schedule)
+            group["lr"] = rate * group["share"]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.follow(step + 1)
         if time.monotonic() - told > _TOLD_EVERY:
             told = time.monotonic()
-            tell(f"step {step + 1} of {recipe.steps}, loss {float(loss):.5f}")
+            tell(f"step {step + 1} of {recipe.steps}, loss {loss.item():.5f}")
     average.swap()
     network.eval()
 
@@ -133,7 +140,8 @@ def normalise(network: AutoencoderFold, blocks: Sequence[Blocks]) -> None:
     """Write every latent channel's mean and spread over ``blocks`` into the config."""
     count, total, squares = 0, 0.0, 0.0
     for block in blocks:
-        for part in block.pixels.split(16):
+        for first in range(0, len(block.pixels), _AT_ONCE):
+            part = block.pixels[first : first + _AT_ONCE]
             latents = network.encoder(fold(part.float() / 127.5 - 1)).double()
             count += latents.numel() // latents.shape[1]
             total = total + latents.sum(dim=(0, 2, 3))

@@ -53,18 +53,15 @@ class Blocks:
         return self.pixels.shape[4]
 
 
-def gather(
-    pictures: Pictures, first_seed: int, *, source: Draw = draw_short, workers: int | None = None
-) -> Blocks:
+def gather(pictures: Pictures, *, source: Draw = draw_short, workers: int | None = None) -> Blocks:
     """Draw scenes and keep a few latent frames of each.
 
     Args:
         pictures: How many, and how large.
-        first_seed: Seed of the first scene.
         source: What draws; it has to be a module's own function unless ``workers`` is 0.
         workers: Processes that draw; one per core where absent, 0 draws here.
     """
-    seeds = range(first_seed, first_seed + pictures.scenes)
+    seeds = range(pictures.first_seed, pictures.first_seed + pictures.scenes)
     drawn = functools.partial(
         _kept, source=source, size=(pictures.height, pictures.width), keep=pictures.keep
     )
@@ -95,9 +92,9 @@ def _as_array(work: Callable[[int], Tensor], seed: int) -> object:
 
 def _kept(seed: int, *, source: Draw, size: tuple[int, int], keep: int) -> Tensor:
     clip = source(seed, *size)
-    following = clip[1:].unflatten(0, (-1, FOLDED))
-    chosen = sorted(random.Random(f"kept {seed}").sample(range(len(following)), keep))
-    return following[chosen].permute(0, 4, 1, 2, 3).contiguous()
+    starts = random.Random(f"kept {seed}").sample(range(1, len(clip), FOLDED), keep)
+    blocks = [clip[start : start + FOLDED].permute(3, 0, 1, 2) for start in sorted(starts)]
+    return torch.stack(blocks)
 
 
 class Crops:
@@ -147,8 +144,8 @@ def _liveliness(part_CTHW: Tensor) -> float:
 
 
 def vectors(blocks: Sequence[Blocks], stride: int, count: int, seed: int) -> Tensor:
-    """``count`` folded blocks of ``stride`` x ``stride`` pixels from anywhere [count, 12 * stride ** 2],
-    -1..1, ordered as ``pixel_unshuffle`` orders."""
+    """About ``count`` folded blocks of ``stride`` x ``stride`` pixels from anywhere, -1..1, ordered
+    as ``pixel_unshuffle`` orders [count, 12 * stride ** 2]."""
     generator = torch.Generator().manual_seed(seed)
     total = sum(len(b.pixels) for b in blocks)
     found = []

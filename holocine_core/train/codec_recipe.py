@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from holocine_core.model.autoencoder import STRIDE
+from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.script.screenplay import FrameSize, Frozen, Seed, Text
 
 Count = Annotated[int, Field(ge=1)]
@@ -34,6 +34,8 @@ class Pictures(Frozen):
     """Scenes of two short shots each."""
     keep: Count = 4
     """Latent frames that are kept of every scene."""
+    first_seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the first scene."""
 
     @property
     def width(self) -> int:
@@ -65,8 +67,7 @@ class CodecRecipe(Frozen):
     """Decides the weights' beginning, order, crops and noise."""
     shape: CodecShape = CodecShape()
     pictures: Annotated[tuple[Pictures, ...], Field(min_length=1)]
-    first_seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the first scene."""
+    """What is drawn to learn from; a size is chosen as often as it has latent frames."""
     crop: FrameSize = "80x64"
     """Part of the picture that one pass sees, or the whole of smaller ones."""
     steps: Count
@@ -75,6 +76,8 @@ class CodecRecipe(Frozen):
     """Latent frames in one step."""
     lr: Annotated[float, Field(gt=0, le=1)] = 2e-3
     """Highest learning rate."""
+    linear: Share = 0.1
+    """Part of it that the two linear ways take: they begin as good as they can be alone."""
     warm_up: Annotated[int, Field(ge=0)] = 50
     """Steps in which it rises."""
     decay: Share = 0.4
@@ -90,6 +93,6 @@ class CodecRecipe(Frozen):
     @model_validator(mode="after")
     def _fits(self) -> CodecRecipe:
         for size in (self.crop, *(pictures.size for pictures in self.pictures)):
-            if any(int(side) % STRIDE for side in size.split("x")):
-                raise ValueError(f"{size} is no multiple of {STRIDE}; change the size")
+            if any(int(side) % FOLD_STRIDE for side in size.split("x")):
+                raise ValueError(f"{size} is no multiple of {FOLD_STRIDE}; change the size")
         return self

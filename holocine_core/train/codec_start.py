@@ -6,7 +6,7 @@ Letters: N block, P number of a block (4 frames of 8x8 pixels, 3 colours), C lat
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from holocine_core.model.autoencoder import FOLDED, RGB, STRIDE, AutoencoderFold
@@ -26,8 +26,8 @@ def begin(network: AutoencoderFold, vectors_NP: Tensor, seed: int) -> None:
     """
     channels = network.config["z_dim"]
     mean = vectors_NP.mean(0)
-    around = (vectors_NP - mean).double()
-    spreads, components = torch.linalg.eigh(around.T @ around / len(around))
+    around = vectors_NP - mean
+    spreads, components = torch.linalg.eigh((around.T @ around).double() / len(around))
     basis = components[:, -channels:]
     variance = spreads[-channels:].clamp_min(1e-9)
     carried = variance**_EVENNESS
@@ -36,11 +36,15 @@ def begin(network: AutoencoderFold, vectors_NP: Tensor, seed: int) -> None:
     rotation = torch.linalg.qr(torch.randn(channels, channels, generator=generator).double())[0]
     into = rotation @ (scale[:, None] * basis.T)
     out_of = (basis / scale) @ rotation.T
-    encoder, decoder = network.encoder.linear, network.decoder.linear
-    encoder.weight.copy_(into.float()[:, :, None, None])
-    encoder.bias.copy_(-(into.float() @ mean))
-    decoder.weight.copy_(_for_two_steps(out_of.float())[:, :, None, None])
-    decoder.bias.copy_(_for_two_steps(mean[:, None])[:, 0])
+    _set(network.encoder.linear, into.float(), -(into.float() @ mean))
+    ordered, middle = _for_two_steps(out_of.float()), _for_two_steps(mean[:, None])
+    _set(network.decoder.linear, ordered, middle[:, 0])
+
+
+def _set(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
+    assert layer.bias is not None
+    layer.weight.copy_(weight[:, :, None, None])
+    layer.bias.copy_(bias)
 
 
 def _for_two_steps(columns_PC: Tensor) -> Tensor:

@@ -85,9 +85,8 @@ def empty_transformer(new: New, channels: int, text_width: int) -> Any:
 def begin(network: Any) -> None:
     """Set a transformer to predict nothing at first, every block passing its input on.
 
-    diffusers draws layers as torch does, for weights that are loaded over them at once. Here all
-    ways back into the residual stream start at zero and the gates open, so that every matrix gets
-    a gradient from the second step on.
+    diffusers draws layers as torch does, for weights that are loaded over them at once. Here gates
+    start closed, as does all that has no gate: cross-attention's way out and the last projection.
     """
     for module in network.modules():
         if isinstance(module, nn.Linear):
@@ -103,9 +102,7 @@ def begin(network: Any) -> None:
     network.scale_shift_table.zero_()
     for block in network.blocks:
         block.scale_shift_table.zero_()
-        block.scale_shift_table[:, [2, 5]] = 1.0
-        for last in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
-            nn.init.zeros_(last.weight)
+        nn.init.zeros_(block.attn2.to_out[0].weight)
     nn.init.zeros_(network.proj_out.weight)
 
 

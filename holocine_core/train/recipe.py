@@ -188,8 +188,8 @@ class Phase(Frozen):
                 )
             if GROUP % self.batch:
                 raise ValueError(
-                    f"`batch` is {self.batch} and must divide {GROUP}, the scenes of the stage that "
-                    "share a layout; for more samples a step, use `accumulate`"
+                    f"`batch` is {self.batch} and must divide {GROUP}, the scenes of the stage "
+                    "that share a layout; for more samples a step, use `accumulate`"
                 )
         return self
 

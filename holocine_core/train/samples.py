@@ -49,7 +49,8 @@ def write_sample(folder: Path, name: str, screenplay: Screenplay, frames: Frames
 def screenplay_yaml(screenplay: Screenplay) -> str:
     """A screenplay as a person would write it: defaults left out, a lone scene written flat."""
     data: dict[str, Any] = screenplay.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    if len(data["scenes"]) == 1:
+    # `characters` at the top is the film's, so a scene that lists its own keeps `scenes:`.
+    if len(data["scenes"]) == 1 and "characters" not in data["scenes"][0]:
         data |= data.pop("scenes")[0]
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 

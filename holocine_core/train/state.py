@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -111,14 +112,15 @@ class Checkpoints:
         try:
             with safe_open(path, framework="pt") as opened:
                 metadata = opened.metadata() or {}
-                self._refuse_other(json.loads(metadata.get("recipe", "{}")), path)
+                self._refuse_other(metadata.get("recipe", "{}"), path)
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         except (SafetensorError, ValueError):
             return None
         return Checkpoint(step=int(metadata["step"]), tensors=tensors)
 
-    def _refuse_other(self, made_by: Mapping[str, Any], path: Path) -> None:
+    def _refuse_other(self, text: str, path: Path) -> None:
         mine = json.loads(self._recipe.model_dump_json())
+        made_by = _filled(text)
         differing = [
             name
             for key in mine.keys() | made_by.keys()
@@ -131,6 +133,15 @@ class Checkpoints:
                 where=str(path),
                 hint="put them back to go on, or give the changed recipe its own `out:`",
             )
+
+
+def _filled(text: str) -> dict[str, Any]:
+    """A recipe as an earlier version may have written it, with the defaults of later keys."""
+    # Keys that are no more are left as they are, and so count as differing.
+    with contextlib.suppress(ValidationError):
+        text = Recipe.model_validate_json(text).model_dump_json()
+    filled: dict[str, Any] = json.loads(text)
+    return filled
 
 
 def _differences(key: str, old: Any, new: Any) -> Iterator[str]:

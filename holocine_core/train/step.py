@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holocine_core.model.attention import ShotLayout
+from holocine_core.model.attention import ShotLayout, Windows
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
@@ -119,17 +119,19 @@ def layout_of(
         shots=batch.shots,
         frame_tokens=(rows // patch) * (columns // patch),
         item_windows=text.windows if recipe.mechanism.windows else _all_rows(text),
-        item_padding=text.padding,
         sparse=attention == "sparse" and not full,
         summaries=recipe.mechanism.summaries,
     )
 
 
-def _all_rows(text: BatchConditioning) -> tuple[tuple[tuple[int, ...], ...], ...]:
+def _all_rows(text: BatchConditioning) -> tuple[Windows, ...]:
     """Windows that open all of an item's text to all of its shots."""
-    return tuple(
-        (tuple(range(max(map(max, windows)) + 1)),) * len(windows) for windows in text.windows
-    )
+    opened = []
+    for windows in text.windows:
+        padding = max(map(max, windows))
+        rows = (*range(padding), *[padding] * windows[0].count(padding))
+        opened.append((rows,) * len(windows))
+    return tuple(opened)
 
 
 def encode_text(

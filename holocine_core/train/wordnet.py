@@ -17,6 +17,8 @@ _ENDINGS = (
     ("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ied", "y"), ("ing", ""),
     ("ing", "e"), ("er", ""), ("er", "e"), ("ier", "y"), ("est", ""), ("est", "e"),
 )  # fmt: skip
+MAIN_USE = 0.15
+"""A meaning counts as a word's own from this share of its uses on."""
 _DOUBLED = frozenset({"ed", "ing", "er", "est"})
 
 
@@ -53,6 +55,14 @@ class WordNet:
             if ending in _DOUBLED and base[-1] == base[-2] and single in self.uses:
                 found.append(single)
         return found
+
+    def inflections(self, word: str) -> tuple[str, ...]:
+        """The regular forms of a word that is a noun or verb in its base form: -s, -ing, -ed."""
+        kinds = {name[:4] for name, share in self.uses.get(word, ()) if share > MAIN_USE}
+        if not kinds & {"noun", "verb"} or self.base_forms(word):
+            return ()
+        plural, *verbal = _forms(word)
+        return (plural, *verbal) if "verb" in kinds else (plural,)
 
     def links(self, words: Iterable[str]) -> Iterator[tuple[str, str, float]]:
         """Every (word, neighbour, nearness) that starts at one of ``words``."""
@@ -131,8 +141,7 @@ def _shares(counts: Mapping[str, tuple[int, int]]) -> tuple[tuple[str, float], .
     return tuple((name, weight / total) for name, weight in weights.items())
 
 
-def inflections(word: str) -> tuple[str, ...]:
-    """The regular forms of a word as noun and verb: -s, -ing, -ed."""
+def _forms(word: str) -> tuple[str, str, str]:
     vowels = "aeiou"
     if word.endswith("y") and word[-2:-1] not in vowels:
         return word[:-1] + "ies", word + "ing", word[:-1] + "ied"

@@ -85,11 +85,14 @@ def write_scene(name: str, text: str = SCENE, **settings: object) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with room.yaml, its film room.mp4 and its work folder; not to be changed."""
+def made(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A folder with room.yaml, its film room.mp4 and its work folder; not to be changed.
+
+    The screenplay names its model, so that other processes find the film up to date.
+    """
     folder = tmp_path_factory.mktemp("made")
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        write_scene("room.yaml")
+        write_scene("room.yaml", model=str(tiny))
         assert main(["render", "room.yaml", "-qq"]) == 0
     return folder
 

@@ -28,8 +28,8 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_full
-def test_a_render_needs_no_stderr(scene: Path) -> None:
-    done = shell(f"render {scene} -v 2>/dev/full")
+def test_a_render_needs_no_stderr(scene: Path, tiny: Path) -> None:
+    done = shell(f"render {scene} --model {tiny} -v 2>/dev/full")
     assert (done.returncode, done.stdout) == (0, "room.mp4\n")
     assert Path("room.mp4").is_file()
 

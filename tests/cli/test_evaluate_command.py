@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from holocine_core.evaluate import cuts
+from holocine_core.evaluate.judge import Network, save_judge
+from holocine_core.evaluate.reading import FIELDS
 from tests.cli.conftest import Holocine, write_scene
 
 
@@ -87,6 +89,25 @@ def test_a_report_replaces_nothing_unasked(holocine: Holocine, in_made: Path) ->
     assert Path("report.json").read_text() == "a letter"
     assert holocine("evaluate", "room.mp4", "-o", "report.json", "--force").exit_code == 0
     assert "columns" in json.loads(Path("report.json").read_text())
+
+
+def test_a_suite_is_filmed_judged_and_set_beside_the_truth(holocine: Holocine) -> None:
+    fields = {f"{size}/{name}": 1.0 for size in FIELDS["size"] for name in FIELDS}
+    save_judge(Path("judge"), Network(), {"least": 0.8, "accuracy": fields})
+    suite = ("--suite", "stage:1000000002:1", "--judge", "judge", "--profile", "draft")
+    answer = holocine("evaluate", *suite, "--min", "said=0", "--json")
+    assert answer.exit_code == 0, answer.stderr
+    assert [column["title"] for column in answer.json["columns"]] == ["nano", "codec", "drawn"]
+    first, through, drawn = (column["measures"] for column in answer.json["columns"])
+    assert first["said"]["n"] == through["said"]["n"] == drawn["said"]["n"] > 5
+    assert through["said-held-out-words"]["n"] > 0
+    assert first["motion"]["value"] != drawn["motion"]["value"]
+    assert answer.json["suite"] == "stage:1000000002:1"
+    names = [scene["name"] for scene in answer.json["scenes"]]
+    assert names == ["stage-1000000002", "stage-1000000002-held-out"]
+    unread = holocine("evaluate", *suite[:2], "--judge", "elsewhere")
+    assert unread.exit_code == 2
+    assert "no judge" in unread.stderr
 
 
 def test_films_or_a_suite(holocine: Holocine, in_made: Path) -> None:

@@ -134,7 +134,7 @@ def test_seeds_out_of_range_are_refused(holocine: Holocine, scene: Path, seed: s
 
 def test_inspect_tells_how_a_film_was_made(holocine: Holocine, in_made: Path) -> None:
     page = holocine("inspect", "room.mp4").stdout
-    assert "nano" in page
+    assert "tiny" in page
     assert "13 frames of 32x32, seed 0, 6 steps" in page
     assert "00:00:00.000 - 00:00:00.333  A lamp is lit." in page
     document = holocine("inspect", "room.mp4", "--json").json

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_pulling_states_the_licences_and_waits_for_a_yes(holocine: Holocine) -> 
     assert "--accept-licence" in answer.stderr
 
 
+@pytest.mark.nano
 def test_verify_reads_the_embedded_models_files(holocine: Holocine) -> None:
     answer = holocine("models", "verify", "nano", "--json")
     assert answer.exit_code == 0
@@ -36,13 +38,8 @@ def test_verify_reads_the_embedded_models_files(holocine: Holocine) -> None:
     assert any(file["path"].endswith(".safetensors") for file in answer.json["files"])
 
 
-def test_verify_finds_a_damaged_file(holocine: Holocine, tmp_path: Path) -> None:
-    import shutil
-
-    import holocine_core.model
-
-    nano = Path(str(holocine_core.model.__file__)).parent / "nano"
-    shutil.copytree(nano, tmp_path / "copy")
+def test_verify_finds_a_damaged_file(holocine: Holocine, tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "copy")
     weights = tmp_path / "copy/vae/diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     answer = holocine("models", "verify", tmp_path / "copy")
@@ -50,6 +47,7 @@ def test_verify_finds_a_damaged_file(holocine: Holocine, tmp_path: Path) -> None
     assert "vae" in answer.stderr
 
 
+@pytest.mark.nano
 def test_a_healthy_machine_films_for_the_doctor(holocine: Holocine) -> None:
     answer = holocine("doctor", "--json")
     checks = {check["name"]: check for check in answer.json["checks"]}

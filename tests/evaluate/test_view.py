@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
-from holocine_core.evaluate.reading import FIELDS, look_of
+from holocine_core.evaluate.judge import SIZE
+from holocine_core.evaluate.reading import FIELDS, PERSON, look_of
 from holocine_core.evaluate.view import in_view, slots
 from holocine_core.script.timeline import Span
+from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import sample_person, sample_scene
 from holocine_core.stage.world import Person, Place, Role, Scene, Shot
 
@@ -35,7 +38,7 @@ def scene_of(size: str, framing: str = "single", facing: int = 1, **look: str) -
     if framing != "single":
         roles.append(Role(who=1, action="stand", x=0.5, facing=-facing, phase=0.0))
     shot = Shot(
-        frames=Span(0, 21), size=size, framing=framing, angle="low", movement="static",
+        frames=Span(0, 21), size=size, framing=framing, angle="eye-level", movement="static",
         roles=tuple(roles),
     )  # type: ignore[arg-type]  # fmt: skip
     return Scene(seed=1, place=place, cast=cast, shots=(shot,))
@@ -47,12 +50,45 @@ def seen(scene: Scene) -> dict[str, str]:
 
 def test_a_closer_picture_shows_less_and_nothing_else() -> None:
     shown = [
-        {name for name in seen(scene_of(size)) if name.startswith("left.")}
+        {name for name in seen(scene_of(size, top="shirt")) if name.startswith("left.")}
         for size in ("wide", "medium", "close-up", "extreme close-up")
     ]
     assert shown[0] == shown[1] > shown[2] > shown[3]
     assert {"left.skin", "left.hair_colour", "left.action"} <= shown[3]
     assert "left.bottom" not in shown[2]
+    assert "left.bottom" not in seen(scene_of("medium", top="coat"))
+    assert "left.bottom" in seen(scene_of("wide", top="coat"))
+
+
+def changed(scene: Scene) -> Iterator[tuple[str, str, float]]:
+    """For every look in view of the scene's first shot: size, field, and the share of pixels that
+    are others with another value of it."""
+    shot = scene.shots[0]
+    at = frozenset([shot.frames.start + len(shot.frames) // 2])
+    before = draw(scene, *SIZE, only=at).int()
+    truth = in_view(scene, shot)
+    for slot, index in slots(scene, shot).items():
+        who = shot.roles[index].who
+        for name, values in PERSON.items():
+            if f"{slot}.{name}" not in truth:
+                continue
+            other = next(one for one in values if one != truth[f"{slot}.{name}"])
+            cast = list(scene.cast)
+            cast[who] = replace(cast[who], **{name: other})  # type: ignore[arg-type]
+            after = draw(replace(scene, cast=tuple(cast)), *SIZE, only=at).int()
+            yield shot.size, name, float(((after - before).abs() > 12).any(-1).float().mean())
+
+
+def test_looks_in_view_are_in_the_picture() -> None:
+    scenes = [
+        replace(scene, shots=scene.shots[:1])
+        for scene in SCENES
+        if all(isinstance(member, Person) for member in scene.cast) and scene.shots[0].roles
+    ]
+    looks = [one for scene in scenes[:5] for one in changed(scene)]
+    assert len(looks) > 30
+    unseen = [(size, name) for size, name, share in looks if share < 3e-4]  # 4 pixels
+    assert len(unseen) <= len(looks) // 15, unseen
 
 
 def test_what_is_not_there_has_no_colour() -> None:

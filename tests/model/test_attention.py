@@ -14,6 +14,7 @@ from holocine_core.model.attention import (
     Segments,
     ShotContext,
     ShotLayout,
+    Windows,
     install,
     loop_attention,
     rotate,
@@ -190,6 +191,99 @@ def test_a_network_without_a_layout_refuses_to_run() -> None:
     install(network, ShotContext())
     with pytest.raises(RuntimeError, match="layout"), torch.no_grad():
         run(network)
+
+
+ITEM_WINDOWS = (
+    ((0, 1, 2, *[9] * 4), (0, 3, 9, 9), (0, 4, 5, 9)),
+    ((0, 1, *[8] * 7), (2, *[8] * 7), (0, 3, 8, 8, 8)),
+    ((0, 1, 2, 3, 4), (5, 6), (0,)),
+)
+"""Ragged, with rows that count several times."""
+
+
+def item_segments(windows: tuple[Windows, ...]) -> Segments:
+    context = ShotContext()
+    context.layout = replace(LAYOUT, windows=None, item_windows=windows)
+    found = context.text_segments(torch.device("cpu"))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("engine", ["loop", "varlen"])
+def test_items_with_windows_of_their_own_are_the_definition(engine: str) -> None:
+    q, k, v = tensors(24, 10, batch=3)
+    counts = torch.zeros(3, 1, 24, 10, dtype=torch.float64)
+    for i, windows in enumerate(ITEM_WINDOWS):
+        for shot, window in zip(LAYOUT.token_spans, windows, strict=True):
+            for row in window:
+                counts[i, 0, shot.start : shot.stop, row] += 1
+    found = item_segments(ITEM_WINDOWS)
+    if engine == "loop":
+        got = loop_attention(q, k, v, found)
+    else:
+        got = varlen_attention(q, k, v, found, kernel=python_varlen)
+    torch.testing.assert_close(got, masked(q, k, v, counts), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_batch_of_texts_is_its_items_one_by_one(repeats: bool) -> None:
+    """Outputs and gradients; each item alone with shared windows."""
+    lists = tuple(
+        tuple(w if repeats else tuple(dict.fromkeys(w)) for w in windows)
+        for windows in ITEM_WINDOWS
+    )
+    q, k, v = inputs = [x.requires_grad_() for x in tensors(24, 10, batch=3)]
+    together = loop_attention(q, k, v, item_segments(lists))
+    alone = []
+    for i, windows in enumerate(lists):
+        context = ShotContext()
+        context.layout = replace(LAYOUT, windows=windows)
+        found = context.text_segments(torch.device("cpu"))
+        assert found is not None
+        one = slice(i, i + 1)
+        alone.append(loop_attention(q[one], k[one], v[one], found))
+    results = [
+        [out, *torch.autograd.grad(out.square().sum(), inputs)]
+        for out in (together, torch.cat(alone))
+    ]
+    torch.testing.assert_close(*results)
+
+
+def test_rows_that_count_several_times_are_fewer_keys() -> None:
+    """The point of listing them: 500 padding rows cost what one costs."""
+    context = ShotContext()
+    context.layout = replace(LAYOUT, windows=((0, *[1] * 500), (0, 1), (1, 1)))
+    found = context.text_segments(torch.device("cpu"))
+    assert found is not None
+    assert [len(keys) for keys in found.keys] == [2, 2, 1]
+    plain = replace(LAYOUT, windows=((0, *range(1, 501)), (0, 1), (1, 2)))
+    q, k, v = tensors(24, 2)
+    rows = torch.tensor([0, *[1] * 500])
+    context.layout = plain
+    unfolded = context.text_segments(torch.device("cpu"))
+    assert unfolded is not None
+    folded = loop_attention(q, k, v, found)
+    torch.testing.assert_close(
+        folded, loop_attention(q, k[:, rows], v[:, rows], unfolded), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_windows_that_do_not_fit_the_shots_are_refused() -> None:
+    for windows in (((0,), (1,)), ((0,), (1,), ())):
+        with pytest.raises(ValueError, match="window"):
+            replace(LAYOUT, windows=windows)
+        with pytest.raises(ValueError, match="window"):
+            replace(LAYOUT, windows=None, item_windows=(ITEM_WINDOWS[0], windows))
+    with pytest.raises(ValueError, match="both"):
+        replace(LAYOUT, item_windows=ITEM_WINDOWS)
+
+
+def test_without_summaries_shots_are_on_their_own() -> None:
+    context = ShotContext()
+    context.layout = replace(LAYOUT, summaries=False)
+    found = context.self_segments(torch.device("cpu"))
+    assert found is not None
+    assert [keys.tolist() for keys in found.keys] == [list(s) for s in LAYOUT.token_spans]
 
 
 def test_one_shot_scene_in_sparse_mode_is_not_full_attention() -> None:

@@ -271,6 +271,7 @@ class TestVerify:
             "proj_out.bias is missing",
         )
 
+    @pytest.mark.nano
     def test_the_embedded_model_is_sound(self) -> None:
         checks = verify(find_model("nano"))
         assert {check.state for check in checks} == {"ok"}

@@ -21,6 +21,7 @@ from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.locate import find_model, load_tokenizer, models_folder
 from holocine_core.model.parts import PARTS
 from holocine_core.model.spec import MODELS
+from holocine_core.model.tiny import TINY
 from tests.model.checkpoints import ORIGINAL_WAN, WAN, golden_state, write_experts
 
 FULL = MODELS["holocine-14b-full"]
@@ -42,6 +43,7 @@ def tree(release: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(release, tmp_path / "tree"))
 
 
+@pytest.mark.nano
 class TestEmbedded:
     def test_nano_is_whole_and_fits_its_table(self) -> None:
         located = find_model("nano")
@@ -192,8 +194,11 @@ class TestReleaseTree:
 
 
 class TestPipelineFolder:
+    def test_the_tiny_model_is_what_it_says(self, tiny: Path) -> None:
+        assert find_model(str(tiny)).spec == TINY
+
     def test_the_card_speaks(self, pipeline: Path) -> None:
-        card = replace(MODELS["nano"], name="mine", fps=24, attention="full", note="by hand")
+        card = replace(TINY, name="mine", fps=24, attention="full", note="by hand")
         write_card(pipeline, card)
         spec = find_model(str(pipeline)).spec
         assert (spec.name, spec.fps, spec.attention, spec.note) == ("mine", 24, "full", "by hand")
@@ -204,7 +209,7 @@ class TestPipelineFolder:
         (pipeline / CARD_NAME).unlink()
         spec = find_model(str(pipeline)).spec
         assert (spec.name, spec.attention, spec.fps) == ("pipeline", "full", 16)
-        assert spec.shape == MODELS["nano"].shape
+        assert spec.shape == TINY.shape
         assert CARD_NAME in spec.note
 
     def test_one_expert(self, pipeline: Path) -> None:
@@ -284,15 +289,15 @@ class TestTokenizer:
         " Wide shot. [shot cut] Close-up of extraordinary Zo\u00eb \u6620\u753b \U0001f3ac."
     )
 
-    def test_no_text_is_lost(self) -> None:
-        tokenizer = load_tokenizer(find_model("nano"))
+    def test_no_text_is_lost(self, tiny: Path) -> None:
+        tokenizer = load_tokenizer(find_model(str(tiny)))
         encoded = tokenizer.encode(self.TEXT)
         assert tokenizer.decode(encoded.ids) == self.TEXT
         assert encoded.tokens[-1] == "</s>"
         assert "<unk>" not in encoded.tokens
 
-    def test_offsets_are_the_characters_of_each_word(self) -> None:
-        encoded = load_tokenizer(find_model("nano")).encode(self.TEXT)
+    def test_offsets_are_the_characters_of_each_word(self, tiny: Path) -> None:
+        encoded = load_tokenizer(find_model(str(tiny))).encode(self.TEXT)
         covered = set()
         for start, stop in encoded.offsets[:-1]:
             covered |= set(range(start, stop))

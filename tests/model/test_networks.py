@@ -67,8 +67,8 @@ class TestUse:
         networks.use("vae")
         assert [type(event) for event in heard] == [ModelLoaded, ModelLoaded]
         assert [(e.model, e.part, e.placement) for e in heard if isinstance(e, ModelLoaded)] == [
-            ("nano", "transformer", "resident"),
-            ("nano", "vae", "resident"),
+            ("tiny", "transformer", "resident"),
+            ("tiny", "vae", "resident"),
         ]
 
     def test_resident_keeps_everything_on_the_device(self, tiny: Path, device: None) -> None:

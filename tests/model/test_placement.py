@@ -19,9 +19,9 @@ from holocine_core.model.placement import (
     visible_gpus,
 )
 from holocine_core.model.spec import MODELS
+from holocine_core.model.tiny import TINY
 
 BIG = MODELS["holocine-14b-full"]
-NANO = MODELS["nano"]
 GB = 10**9
 ACTIVATIONS = 6 * GB
 
@@ -82,15 +82,15 @@ class TestChoosePlacement:
         assert "draft" in error.hint
 
     def test_the_cpu_has_no_choice(self) -> None:
-        assert choose_placement(NANO, GB, 4 * GB, "cpu").strategy == "resident"
+        assert choose_placement(TINY, GB, 4 * GB, "cpu").strategy == "resident"
         with pytest.raises(MachineError, match="resident") as raised:
             choose_placement(BIG, GB, 32 * GB, "cpu")
         assert "fp8" not in raised.value.message
 
     def test_small_models_are_exact_on_the_cpu(self) -> None:
-        assert choose_placement(NANO, 0, GB, "cpu").precision == "float32"
+        assert choose_placement(TINY, 0, GB, "cpu").precision == "float32"
         assert choose_placement(BIG, 0, 500 * GB, "cpu").precision == "bfloat16"
-        assert choose_placement(NANO, 0, GB, "cuda").precision == "bfloat16"
+        assert choose_placement(TINY, 0, GB, "cuda").precision == "bfloat16"
 
     def test_unknown_memory_is_said(self) -> None:
         chosen = choose_placement(BIG, ACTIVATIONS, None, "cuda")

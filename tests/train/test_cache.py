@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -58,9 +57,7 @@ def test_drawn_groups_are_found_again_and_only_the_rest_is_drawn(
 ) -> None:
     again = LatentCache(filled.folder.parent, drawing)
     assert again.missing([3, 4]) == [4]
-    other = Drawing(
-        vae=drawing.vae, identity="other", height=32, width=32, latent_frames=SHORT
-    )
+    other = Drawing(vae=drawing.vae, identity="other", height=32, width=32, latent_frames=SHORT)
     assert LatentCache(filled.folder.parent, other).missing([3]) == [3]
 
 
@@ -78,17 +75,31 @@ def test_a_stop_keeps_what_is_drawn(
     assert not cache.missing([0, 1])
 
 
-def test_processes_draw_the_same(drawing: Drawing, tmp_path: Path) -> None:
+def test_a_process_draws_the_same(
+    filled: LatentCache, drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
     cache = LatentCache(tmp_path, drawing)
-    cache.fill([3, 5, 6], device=CPU, emit=ignore, should_stop=lambda: False)
-    vae: Any = load_part(drawing.vae, torch.float32)
-    for group in (3, 6):
-        alone = torch.from_numpy(caches.draw_group(drawing, group, vae, CPU))
-        assert torch.equal(cache.read(group), alone)
+    cache.fill([3], device=CPU, emit=ignore, should_stop=lambda: False)
+    assert torch.equal(cache.read(3), filled.read(3))
+
+
+def test_shards_hold_neighbours(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        caches, "draw_group", lambda d, group, *a: torch.full((8, 1), group).half().numpy()
+    )
+    monkeypatch.setattr(caches, "FEW", 9)
+    monkeypatch.setattr(caches, "SHARD", 2)
+    cache = LatentCache(tmp_path, drawing)
+    cache.fill([3, 5, 6, 7], device=CPU, emit=ignore, should_stop=lambda: False)
     assert sorted(p.stem for p in cache.folder.glob("*.safetensors")) == [
         "0000003-0000003",
         "0000005-0000006",
+        "0000007-0000007",
     ]
+    assert [float(cache.read(group)[0, 0]) for group in (3, 5, 6, 7)] == [3, 5, 6, 7]
 
 
 def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:

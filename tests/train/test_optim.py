@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -46,7 +48,7 @@ def test_steps_go_downhill_and_go_on_from_a_state(kind: str) -> None:
     losses = []
     for _ in range(20):
         loss = loss_of(trained)
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         loss.backward()  # type: ignore[no-untyped-call]
         optimization.step(settings.lr)
     assert losses[-1] < 0.7 * losses[0]
@@ -75,7 +77,7 @@ def test_the_learning_rate_rises_holds_and_falls() -> None:
     rates = [learning_rate(step, 100, 2.0, schedule) for step in range(100)]
     assert rates[0] == pytest.approx(0.2)
     assert rates[9:76] == pytest.approx([2.0] * 67)
-    assert all(a > b for a, b in zip(rates[75:], rates[76:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[75:]))
     assert 0 < rates[-1] < 0.1
 
 

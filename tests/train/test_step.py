@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from holocine_core.model.attention import ShotLayout
 from holocine_core.script.timeline import Span
+from holocine_core.shoot import flow
+from holocine_core.shoot.conditioning import scene_conditioning
 from holocine_core.train.clips import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
@@ -118,6 +121,28 @@ def test_text_counts_unless_it_is_dropped(recipe: MakeRecipe, model: Path) -> No
         for b in (one, other)
     ]
     assert untold[0] == untold[1]
+
+
+def test_training_sees_what_the_renderer_sees(recipe: MakeRecipe, model: Path) -> None:
+    networks, one = company(recipe(), model), batch(3)
+    outputs: list[torch.Tensor] = []
+    hook = networks.transformer.register_forward_hook(lambda m, a, out: outputs.append(out[0]))
+    drawn = plain(one)
+    loss_of(recipe(), networks, one, drawn)
+    hook.remove()
+    for i, text in enumerate(one.prompts):
+        conditioning = scene_conditioning(text, networks.tokenizer, networks.text_encoder, 512)
+        networks.context.layout = ShotLayout(
+            shots=SHOTS, frame_tokens=4, windows=conditioning.windows, sparse=True
+        )
+        clip, noise, sigma = one.latents_BCFHW[i], drawn.noise_BCFHW[i], float(drawn.sigma_B[i])
+        rendered = networks.transformer(
+            hidden_states=flow.noisy(clip, noise, sigma)[None],
+            timestep=torch.tensor([flow.timestep(sigma)]),
+            encoder_hidden_states=conditioning.text_BLD,
+            return_dict=False,
+        )[0]
+        assert torch.allclose(outputs[0][i], rendered[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("switch", ["summaries", "windows"])

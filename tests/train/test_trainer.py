@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
@@ -103,6 +103,20 @@ def test_a_changed_recipe_is_refused_by_name_unless_it_moves_no_weight(
     assert train(recipe(checkpoints={"every": 3}, held_out={"every": 1}), device="cpu").step == 6
 
 
+def test_a_key_that_came_later_had_its_default(recipe: MakeRecipe) -> None:
+    made = recipe()
+    train(made, device="cpu", seconds=0)
+    path = Path(made.out) / "checkpoints" / "step-0000001.safetensors"
+    earlier = json.loads(made.model_dump_json())
+    del earlier["precision"], earlier["optimizer"]["momentum"]
+    save_file(load_file(path), path, metadata={"step": "1", "recipe": json.dumps(earlier)})
+    (path.parent / "latest.json").unlink()
+    found = Checkpoints(Path(made.out), recipe(precision="bf16")).latest
+    assert found(lambda event: None) is not None
+    with pytest.raises(InputError, match="precision"):
+        Checkpoints(Path(made.out), made).latest(lambda event: None)
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(recipe: MakeRecipe) -> None:
     made = recipe()
     train(made, device="cpu")
@@ -140,9 +154,7 @@ def test_training_learns_and_reports(recipe: MakeRecipe) -> None:
 
 def test_a_loss_that_explodes_ends_the_run(recipe: MakeRecipe) -> None:
     made = recipe(optimizer={"lr": 1.0, "kind": "adamw"}, schedule={"warm_up": 0})
-    broken = made.model_copy(
-        update={"optimizer": made.optimizer.model_copy(update={"lr": 1e30})}
-    )
+    broken = made.model_copy(update={"optimizer": made.optimizer.model_copy(update={"lr": 1e30})})
     with pytest.raises(RenderError, match="no longer finite at step") as stopped:
         train(broken, device="cpu")
     assert "lr" in stopped.value.hint

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
+from holocine_core.stage.sets.paints import Accent, Fade, Lit
 from holocine_core.stage.sets.room import (
     Window,
     boards,
@@ -19,7 +20,7 @@ from holocine_core.stage.sets.room import (
     table_lamp,
     wall,
 )  # fmt: skip
-from holocine_core.stage.sets.sheet import Accent, Fade, Layer, Lit, Sheet, Studio
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 
 _WALNUT: Rgb = (0.50, 0.36, 0.27)
 _SHADE: Rgb = (0.32, 0.23, 0.19)

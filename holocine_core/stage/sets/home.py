@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from holocine_core.stage.sets.mood import Rgb, mix
+from holocine_core.stage.sets.paints import LAMP, Accent, Fade, Lit
 from holocine_core.stage.sets.room import (
     Window,
     boards,
@@ -14,7 +15,7 @@ from holocine_core.stage.sets.room import (
     tiles,
     wall,
 )  # fmt: skip
-from holocine_core.stage.sets.sheet import LAMP, Accent, Fade, Layer, Lit, Sheet, Studio
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 
 _WOOD: Rgb = (0.62, 0.47, 0.34)
 _DARK_WOOD: Rgb = (0.45, 0.33, 0.26)

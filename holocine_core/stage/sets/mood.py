@@ -18,7 +18,7 @@ _SKIES: Mapping[str, tuple[Rgb, Rgb, Rgb]] = {
 }
 _OVERCAST: Mapping[str, Mapping[str, Rgb]] = {
     "rain": {
-        "dawn": (0.62, 0.60, 0.63),
+        "dawn": (0.67, 0.57, 0.61),
         "day": (0.54, 0.60, 0.65),
         "dusk": (0.37, 0.30, 0.37),
         "night": (0.12, 0.15, 0.24),
@@ -33,21 +33,28 @@ _OVERCAST: Mapping[str, Mapping[str, Rgb]] = {
         "dawn": (0.89, 0.82, 0.77),
         "day": (0.80, 0.83, 0.83),
         "dusk": (0.62, 0.48, 0.48),
-        "night": (0.20, 0.24, 0.34),
+        "night": (0.27, 0.31, 0.41),
     },
 }
 _TINTS: Mapping[str, Rgb] = {
-    "dawn": (0.97, 0.88, 0.86),
+    "dawn": (0.96, 0.84, 0.82),
     "day": (1.0, 1.0, 1.0),
     "dusk": (0.80, 0.60, 0.60),
     "night": (0.42, 0.49, 0.74),
 }
 _INDOOR_TINTS: Mapping[str, Rgb] = {
-    "dawn": (0.94, 0.88, 0.88),
+    "dawn": (0.94, 0.85, 0.84),
     "day": (1.0, 1.0, 0.99),
     "dusk": (0.84, 0.70, 0.62),
     "night": (0.60, 0.52, 0.52),
 }
+_WINDOW_LIGHT: Mapping[str, Rgb] = {
+    "clear": (1.0, 1.0, 1.0),
+    "rain": (0.84, 0.87, 0.92),
+    "snow": (0.96, 0.99, 1.03),
+    "fog": (0.92, 0.93, 0.93),
+}
+"""What the weather makes of daylight in a room."""
 _GREYED: Mapping[str, float] = {"clear": 0.0, "rain": 0.35, "snow": 0.25, "fog": 0.35}
 _SNOW: Rgb = (0.93, 0.95, 0.98)
 
@@ -107,8 +114,10 @@ def mood_of(place: Place) -> Mood:
         sky = (top, middle, low)
         haze = mix(cover, low, 0.4)
     tint = (_INDOOR_TINTS if indoors else _TINTS)[place.time]
-    if place.weather == "rain" and not indoors:
+    if not indoors and place.weather == "rain":
         tint = times(tint, (0.84, 0.87, 0.92))
+    elif indoors and place.time in ("dawn", "day"):
+        tint = times(tint, _WINDOW_LIGHT[place.weather])
     return Mood(
         sky=sky,
         haze=haze,

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import LAMP, Accent, Fade, Layer, Lit, Sheet, Studio
+from holocine_core.stage.sets.paints import LAMP, Accent, Fade, Lit
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 from holocine_core.stage.sets.sky import (
     SNOW,
     TIMBER,

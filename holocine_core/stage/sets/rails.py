@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import LAMP, Accent, Fade, Layer, Lit, Paint, Sheet, Studio
+from holocine_core.stage.sets.paints import LAMP, Accent, Fade, Lit, Paint
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 from holocine_core.stage.sets.sky import (
     SNOW,
     STONE,

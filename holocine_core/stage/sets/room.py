@@ -10,18 +10,8 @@ from torch import Tensor
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import (
-    EXTENT,
-    LAMP,
-    Box,
-    Fade,
-    Layer,
-    Lit,
-    Paint,
-    Sheet,
-    Strips,
-    Studio,
-)  # fmt: skip
+from holocine_core.stage.sets.paints import LAMP, Fade, Lit, Paint, Strips
+from holocine_core.stage.sets.sheet import EXTENT, Box, Layer, Sheet, Studio
 from holocine_core.stage.sets.sky import SNOW, backdrop, crescent, scallops
 
 _FRAME: Rgb = (0.90, 0.86, 0.78)
@@ -54,10 +44,10 @@ def outlook(studio: Studio, window: Window) -> Layer:
         (0.78, 0.12, 1.1, far, veil),
         (0.68, 0.12, 0.8, near, 0.4 * veil),
     ):
-        bump = scallops(rng.random(), wide, deep)
+        bump = scallops(rng.random(), wide, deep, base)
         covered = mix(tone, SNOW, 0.85) if mood.weather == "snow" else tone
         colour = mix(_outside(studio, covered), mood.haze, haze)
-        sheet.ridge(lambda x, b=base, s=bump: b + s(x), base + deep, Lit(colour), edge=0.02)
+        sheet.ridge(bump, base + deep, Lit(colour), edge=0.02)
     _downpour(sheet)
     return sheet.layer(0.5)
 

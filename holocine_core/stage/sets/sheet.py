@@ -17,13 +17,13 @@ from torch.nn import functional as F
 from holocine_core.stage import shapes
 from holocine_core.stage.light import light_of
 from holocine_core.stage.sets.mood import Mood, Rgb, mix, times
+from holocine_core.stage.sets.paints import Accent, Fade, Lit, Paint, Strips
 from holocine_core.stage.world import PALETTE, Place
 
 EXTENT = (-2.6, -0.6, 2.6, 2.1)
 """What every layer shows: left, bottom, right, top."""
-LAMP: Rgb = (1.0, 0.84, 0.50)
-"""Of lamps and lit windows."""
 _CREAM: Rgb = (0.95, 0.91, 0.82)
+_GREY: Rgb = (0.72, 0.71, 0.69)
 _DARK: Rgb = (0.09, 0.07, 0.13)
 _DROP = 0.03
 """How far a paper's shadow falls."""
@@ -50,55 +50,6 @@ class Layer:
     sway: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fade:
-    """A colour that turns into another from a shape's top to its bottom."""
-
-    top: Rgb
-    bottom: Rgb
-
-
-@dataclass(frozen=True, slots=True)
-class Lit:
-    """A colour that shines: the same by day and by night."""
-
-    rgb: Rgb
-
-
-@dataclass(frozen=True, slots=True)
-class Accent:
-    """The place's accent colour, in the figures' light so that it can be named at night.
-
-    Attributes:
-        shade: Less than 1 is darker.
-        cream: Share of cream, for what lies beside the pure colour.
-    """
-
-    shade: float = 1.0
-    cream: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Strips:
-    """Upright strips side by side, each of its own colour.
-
-    Attributes:
-        edges: Left edges, rising.
-        colours: One for each edge.
-    """
-
-    edges: tuple[float, ...]
-    colours: tuple[Rgb, ...]
-
-    def which(self, x: Tensor) -> Tensor:
-        """The strip at every x."""
-        edges = torch.tensor(self.edges, device=x.device)
-        return (torch.bucketize(x.contiguous(), edges) - 1).clamp_min(0)
-
-
-Paint = Rgb | Fade | Lit | Accent | Strips
-
-
 class Studio:
     """What all sheets of a set share.
 
@@ -118,7 +69,8 @@ class Studio:
         self.light = light_of(place)
         self.sun = self.light.sun * self.rng.uniform(0.48, 0.68)
         self.accent: Rgb = times(PALETTE[place.accent], self.light.tint)
-        self.cream: Rgb = times(_CREAM, self.light.tint)
+        pale = _GREY if place.accent == "white" else _CREAM
+        self.cream: Rgb = times(pale, self.light.tint)
 
     def sheet(self, haze: float = 0.0) -> Sheet:
         """A blank sheet whose colours are ``haze`` 0..1 lost in the distance."""
@@ -217,8 +169,9 @@ class Sheet:
         """A paper's lighter edge; the accent's is cream, as the figures' is."""
         if isinstance(paint, Accent):
             return colour.lerp(self._pure(self.studio.cream), 0.5)
-        level = float(colour[:3].amax()) ** 0.5
-        return colour.lerp(self._pure((level, level, level)), 0.2)
+        rim = colour + 0.2 * (colour[:3].amax().sqrt() - colour)
+        rim[3] = 1
+        return rim
 
     def _window(self, bounds: Box, margin: float) -> tuple[slice, slice] | None:
         x0, y0, x1, y1 = bounds

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import LAMP, Fade, Layer, Lit, Paint, Sheet, Studio
+from holocine_core.stage.sets.paints import LAMP, Fade, Lit, Paint
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 
 _SUNS: dict[str, tuple[float, Rgb]] = {
     "dawn": (0.19, (1.0, 0.95, 0.74)),
@@ -135,24 +136,26 @@ def _overcast(sheet: Sheet) -> None:
     far = mix(mood.sky[1], (1.0, 1.0, 1.0), 0.07 + light)
     near = mix(mood.sky[0], (0.0, 0.0, 0.0), 0.16 - light)
     for base, deep, width, colour in ((1.16, 0.10, 0.62, far), (1.34, 0.13, 0.78, near)):
-        hang = scallops(rng.random(), width, deep)
-        sheet.shape(
-            (-2.7, base - deep, 2.7, 2.2),
-            lambda x, y, hang=hang, base=base: base - hang(x) - y,
-            Lit(colour),
-            shadow=0.16,
-        )
+        hang = curtain(scallops(rng.random(), width, -deep, base))
+        sheet.shape((-2.7, base - deep, 2.7, 2.2), hang, Lit(colour), shadow=0.16)
 
 
 # --- curves ------------------------------------------------------------------------------------
 
 
-def scallops(offset: float, width: float, height: float) -> Callable[[Tensor], Tensor]:
-    """A row of round bumps, 0..height."""
+def curtain(curve: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Everything above a curve."""
+    return lambda x, y: curve(x) - y
+
+
+def scallops(
+    offset: float, width: float, height: float, base: float = 0.0
+) -> Callable[[Tensor], Tensor]:
+    """A row of round bumps of a ``height`` (negative: dents) over ``base``."""
 
     def curve(x: Tensor) -> Tensor:
         part = (x / width + offset) % 1 * 2 - 1
-        return height * (1 - part * part).clamp_min(0).sqrt()
+        return base + height * (1 - part * part).clamp_min(0).sqrt()
 
     return curve
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import LAMP, Accent, Fade, Layer, Lit, Sheet, Studio
+from holocine_core.stage.sets.paints import LAMP, Accent, Fade, Lit
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 from holocine_core.stage.sets.sky import (
     SNOW,
     STONE,
@@ -77,11 +78,8 @@ def _waves(sheet: Sheet, rows: Sequence[tuple[float, float, float]]) -> None:
     studio = sheet.studio
     shine, deep = studio.mood.sky[2], studio.mood.ink((0.20, 0.46, 0.55))
     for top, width, share in rows:
-        crest = scallops(studio.rng.random(), width, 0.045)
-        sheet.ridge(
-            lambda x, crest=crest, top=top: top - crest(x), top,
-            Lit(mix(deep, shine, share)), edge=0.025, shadow=0.15,
-        )  # fmt: skip
+        crest = scallops(studio.rng.random(), width, -0.045, top)
+        sheet.ridge(crest, top, Lit(mix(deep, shine, share)), edge=0.025, shadow=0.15)
 
 
 def _small_boat(sheet: Sheet) -> None:

@@ -6,13 +6,15 @@ from torch import Tensor
 
 from holocine_core.stage import shapes
 from holocine_core.stage.sets.mood import Rgb, mix
-from holocine_core.stage.sets.sheet import LAMP, Accent, Fade, Layer, Lit, Sheet, Studio
+from holocine_core.stage.sets.paints import LAMP, Accent, Fade, Lit
+from holocine_core.stage.sets.sheet import Layer, Sheet, Studio
 from holocine_core.stage.sets.sky import (
     BARK,
     SNOW,
     STONE,
     TIMBER,
     conifer,
+    curtain,
     ground,
     heavens,
     hills,
@@ -63,15 +65,11 @@ def _woods(studio: Studio, look: tuple[float, float, int, float], green: Rgb) ->
                    shadow=0.2)  # fmt: skip
     leaf = mood.leaf(green)
     canopy = 1.34 if depth > 0.5 else 1.12
-    hang = scallops(studio.rng.random(), 0.5, 0.14)
-
-    def crown(x: Tensor, y: Tensor) -> Tensor:
-        return canopy - hang(x) - y
-
+    crown = curtain(scallops(studio.rng.random(), 0.5, -0.14, canopy))
     sheet.shape((-2.7, canopy - 0.14, 2.7, 2.2), crown, Fade(green, leaf), shadow=0.25)
-    bush = scallops(studio.rng.random(), 0.56, 0.13)
     base = 0.22 if depth > 0.5 else 0.40
-    sheet.ridge(lambda x: base + bush(x), base + 0.13, Fade(leaf, green), shadow=0.2, edge=0.02)
+    bush = scallops(studio.rng.random(), 0.56, 0.13, base)
+    sheet.ridge(bush, base + 0.13, Fade(leaf, green), shadow=0.2, edge=0.02)
     return sheet.layer(depth)
 
 

@@ -1,0 +1,94 @@
+"""All that is known about one model, for ``holocine models info``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from holocine_cli.console import Paint
+from holocine_cli.layout import columns, counted, file_size, wrapped
+from holocine_cli.machine import model_bytes, model_record, presence
+from holocine_core.model.parts import LocatedModel
+from holocine_core.model.vocabulary import Vocabulary
+
+PAGE_NAME = "README.md"
+"""The model card that a folder may bring."""
+_WIDTH = 72
+
+
+def info_record(
+    located: LocatedModel, vocabulary: Vocabulary | None, page: str | None
+) -> dict[str, Any]:
+    """A model inside the JSON document, in full."""
+    spec = located.spec
+    return {
+        **model_record(located),
+        "attention": spec.attention,
+        "experts": spec.experts,
+        "fps": spec.fps,
+        "max_frames": spec.max_frames,
+        "text_tokens": spec.text_tokens,
+        "weight_bytes": dict(spec.weight_bytes),
+        "profiles": {name: asdict(quality) for name, quality in spec.profiles.items()},
+        "taught": None if vocabulary is None else dict(vocabulary.taught),
+        "word_table": "" if vocabulary is None else vocabulary.origin,
+        "page": page,
+    }
+
+
+def info_page(
+    located: LocatedModel, vocabulary: Vocabulary | None, page: str | None, paint: Paint
+) -> str:
+    """The same for people."""
+    spec = located.spec
+    networks = "transformer" if spec.experts == 1 else "each of 2 transformers"
+    weights = [
+        f"{networks if name == 'transformer' else name.replace('_', ' ')} {file_size(size)}"
+        for name, size in spec.weight_bytes.items()
+    ]
+    facts = [
+        ("state", presence(located, paint)),
+        ("size", ", ".join([file_size(model_bytes(spec)), *weights])),
+        ("licence", spec.licence),
+        ("scenes", f"up to {spec.max_frames} frames at {spec.fps} fps, {spec.attention} attention"),
+        ("prompts", f"up to {spec.text_tokens} tokens"),
+    ]
+    facts += [
+        (
+            name,
+            f"{quality.width}x{quality.height}, {counted(quality.steps, 'step')}, "
+            f"guidance {quality.guidance:g}, shift {quality.shift:g}",
+        )
+        for name, quality in spec.profiles.items()
+    ]
+    if vocabulary is not None and vocabulary.origin:
+        facts.append(("word table", wrapped(f"made from {vocabulary.origin}".split(), _WIDTH)))
+    if spec.note:
+        facts.append(("note", wrapped(spec.note.split(), _WIDTH)))
+    blocks = [[paint(spec.name, bold=True), f"  {spec.summary}", *_facts(facts, paint)]]
+    if vocabulary is None:
+        blocks.append(["It brings no list of words: write any English."])
+    else:
+        known = [
+            (topic, wrapped(_listed(phrases), _WIDTH))
+            for topic, phrases in vocabulary.taught.items()
+        ]
+        blocks.append([paint("What it was taught to show", bold=True), *_facts(known, paint)])
+    if page is not None:
+        blocks.append([page.strip()])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def read_page(located: LocatedModel) -> str | None:
+    """The model card in the model's folder, if there is one."""
+    path = located.folder / PAGE_NAME
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+
+def _facts(facts: list[tuple[str, str]], paint: Paint) -> list[str]:
+    return columns([(paint(name, dim=True), text) for name, text in facts])
+
+
+def _listed(phrases: tuple[str, ...]) -> list[str]:
+    """Phrases with commas after all but the last, none of them broken over lines."""
+    return [*(f"{phrase}," for phrase in phrases[:-1]), *phrases[-1:]]

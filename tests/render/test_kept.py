@@ -1,0 +1,178 @@
+"""Takes are never lost: stopping, going on, using again, and files that were lost or damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holocine_core import film as film_room
+from holocine_core.errors import Interrupted
+from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
+from holocine_core.plan.values import Plan
+from holocine_core.production import plan_film, render_film
+from holocine_core.render import render
+from holocine_core.standing import sidecar_path
+from holocine_core.vault import Vault
+from tests.conftest import SMALL, Write
+from tests.render.conftest import Listener, fails_once
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 7, 8, 11])
+def test_stopping_and_going_on_gives_the_same_bytes(
+    stop_after: int, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    screenplay, uninterrupted = whole
+    out = tmp_path / "film.mp4"
+    listener = Listener(stop_after)
+    with pytest.raises(Interrupted):
+        render_film(screenplay, out, emit=listener, should_stop=listener.should_stop)
+    assert not out.exists()
+    done = len(listener.of(StepDone))
+    again = Listener()
+    render_film(screenplay, out, emit=again)
+    # Nothing is computed twice: the first take has 7 steps, the second 7.
+    assert done + len(again.of(StepDone)) == 14
+    assert out.read_bytes() == uninterrupted.read_bytes()
+
+
+def test_a_second_call_makes_nothing(whole: tuple[Path, Path]) -> None:
+    listener = Listener()
+
+    def no_generator(plan: Plan, emit: Any) -> Any:
+        raise AssertionError("nothing is left to shoot")
+
+    film = render(plan_film(*whole), listener, open_generator=no_generator)
+    assert film.up_to_date
+    assert listener.of(StepDone) == []
+
+
+def test_only_the_changed_scene_is_shot(
+    whole: tuple[Path, Path], tmp_path: Path, write: Write
+) -> None:
+    screenplay = write(SMALL)
+    out = tmp_path / "film.mp4"
+    render_film(screenplay, out)
+    screenplay.write_text(screenplay.read_text().replace("{mara} smiles.", "{mara} laughs."))
+    plan = plan_film(screenplay, out)
+    assert [take.state for take in plan.takes] == ["reuse", "changed"]
+    assert plan.takes[1].reason == "shot 1's text changed"
+    listener = Listener()
+    render(plan, listener, force=True)
+    assert {event.scene for event in listener.of(StepDone)} == {"dawn"}
+    assert [event.reused for event in listener.of(TakeDone)] == [True, False]
+
+
+def test_a_lost_clip_is_decoded_again_without_denoising(
+    whole: tuple[Path, Path], tmp_path: Path, write: Write
+) -> None:
+    out = tmp_path / "film.mp4"
+    screenplay = write(SMALL)
+    render_film(screenplay, out)
+    plan = plan_film(screenplay, out)
+    Vault(plan.work).drop("clips", plan.takes[0].clip_key)
+    before = out.read_bytes()
+    out.unlink()
+    listener = Listener()
+    render(plan_film(screenplay, out), listener)
+    assert listener.of(StepDone) == []
+    assert out.read_bytes() == before
+
+
+def test_a_kill_between_film_and_sidecar_is_healed(
+    whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "film.mp4"
+    fails_once(monkeypatch, film_room, "write_json", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        render_film(whole[0], out)
+    assert out.exists()
+    assert not sidecar_path(out).exists()
+    assert render_film(whole[0], out).up_to_date
+    assert sidecar_path(out).exists()
+    assert out.read_bytes() == whole[1].read_bytes()
+
+
+def test_debris_of_a_killed_render_is_swept(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, tmp_path / "film.mp4")
+    debris = plan.work / "clips" / ".abc.123.part.mp4"
+    debris.parent.mkdir(parents=True)
+    debris.write_bytes(b"half a clip")
+    key = plan.takes[0].clip_key
+    (debris.parent / f"{key}.mp4").write_bytes(b"no sidecar: no clip")
+    render(plan)
+    assert not debris.exists()
+
+
+def test_a_torn_clip_is_not_a_clip(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "film.mp4"
+    render_film(small, out)
+    plan = plan_film(small, out)
+    clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
+    clip.write_bytes(clip.read_bytes()[:-100])
+    assert plan_film(small, out).takes[0].reason == "denoised; still to decode"
+
+
+def damage(path: Path) -> None:
+    """Other bytes, same length."""
+    raw = bytearray(path.read_bytes())
+    for i in range(len(raw) // 2, len(raw) // 2 + 40):
+        raw[i] ^= 0xFF
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("kind", ["clips", "negatives", "film"])
+def test_damaged_files_are_found_and_made_again(
+    kind: str, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    render_film(whole[0], out)
+    plan = plan_film(whole[0], out)
+    vault = Vault(plan.work)
+    if kind == "film":
+        damage(out)
+    else:
+        out.unlink()
+        key = plan.takes[0].clip_key if kind == "clips" else plan.takes[0].negative_key
+        damage(vault.path("clips" if kind == "clips" else "negatives", key))
+        if kind == "negatives":
+            vault.drop("clips", plan.takes[0].clip_key)
+    listener = Listener()
+    render_film(whole[0], out, emit=listener)
+    assert out.read_bytes() == whole[1].read_bytes()
+    assert len(listener.of(Warned)) == (0 if kind == "film" else 1)
+    assert bool(listener.of(StepDone)) == (kind == "negatives")
+
+
+def test_damaged_progress_falls_back_to_the_start(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "film.mp4"
+    listener = Listener(6)
+    with pytest.raises(Interrupted):
+        render_film(whole[0], out, emit=listener, should_stop=listener.should_stop)
+    (kept,) = Vault(plan_film(whole[0], out).work).entries("progress")
+    damage(kept.path)
+    again = Listener()
+    render_film(whole[0], out, emit=again)
+    assert next(event.step for event in again.of(TakeStarted)) == 0
+    assert len(again.of(Warned)) == 1
+    assert out.read_bytes() == whole[1].read_bytes()
+
+
+def test_an_up_to_date_film_needs_no_work_folder(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    for file in (whole[1], sidecar_path(whole[1])):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert render_film(whole[0], tmp_path / "film.mp4").up_to_date
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "film.mp4.json"]
+
+
+@pytest.mark.parametrize("sidecar", ["[]", "{}", '{"key": 3}', "not json"])
+def test_an_odd_sidecar_is_no_sidecar(
+    sidecar: str, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    out.write_bytes(whole[1].read_bytes())
+    sidecar_path(out).write_text(sidecar)
+    assert render_film(whole[0], out).up_to_date
+    assert json.loads(sidecar_path(out).read_text())["frames"] == 23
