@@ -4,8 +4,8 @@
 
 Every learned candidate trains on the same pictures for the same time (of the processor, so that a
 busy machine changes nothing); --codec adds a finished one. Columns: PSNR of whole films, of latents
-with noise, and of pixels that move; how far steps from pixel to pixel are off; how far frames of a
-shot change, at most, when the following shot is another one; milliseconds for a film of 61 frames.
+with noise, and of pixels that move; how far steps from pixel to pixel are off; how far bytes of a
+shot change, at most, when the shot before it is another one; milliseconds for a film of 61 frames.
 """
 
 from __future__ import annotations
@@ -244,10 +244,11 @@ def _mean(values: list[float]) -> float:
 
 
 def bleeding(one: Candidate, clips: list[Tensor]) -> float:
-    """Most that a byte of the first 13 frames changes when other frames follow after them."""
-    first, second, third = (clip[:13] for clip in clips[:3])
-    decoded = [one.decode(one.encode(torch.cat([first, end[1:]]))) for end in (second, third)]
-    return float((decoded[0][:13].int() - decoded[1][:13].int()).abs().max())
+    """Most that a byte of a shot changes when the shot before it is another one."""
+    first, second, shot = (clip[:13] for clip in clips[:3])
+    films = [torch.cat([before, shot[1:]]) for before in (first, second)]
+    decoded = [one.decode(one.encode(film))[13:].int() for film in films]
+    return float((decoded[0] - decoded[1]).abs().max())
 
 
 def speed(one: Candidate, clips: list[Tensor]) -> str:

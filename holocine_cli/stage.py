@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holocine_cli import options as opt
 from holocine_cli.layout import counted
-from holocine_cli.session import begin
+from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted
+
+if TYPE_CHECKING:
+    from holocine_core.train.samples import Sample
 
 
 def stage(
@@ -32,6 +35,15 @@ def stage(
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Frame size in pixels.")
     ] = "160x96",
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Also write a picture with a row per scene, a frame per shot.",
+            show_default=False,
+        ),
+    ] = None,
     force: opt.Force = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
@@ -46,22 +58,40 @@ def stage(
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     width, height = _pixels(size)
+    if sheet is not None and sheet.exists() and not force:
+        raise InputError("a file is there already", where=str(sheet), hint="replace it: --force")
+    seeds = range(seed, seed + count)
+    written = _draw(session, folder, seeds, (height, width), replace=force)
+    if sheet is not None:
+        from holocine_core.edit.contact_sheet import write_contact_sheet
+
+        write_contact_sheet([sample.middles for sample in written], sheet)
+    session.fields = {
+        "folder": str(folder),
+        "samples": [str(sample.path) for sample in written],
+        "sheet": str(sheet) if sheet else None,
+    }
+    session.console.product(str(folder))
+
+
+def _draw(
+    session: Session, folder: Path, seeds: range, size: tuple[int, int], *, replace: bool
+) -> list[Sample]:
+    """Draw and write the samples, telling of each; a signal ends it after the current one."""
     from holocine_core.train.samples import stage_samples
 
-    written: list[str] = []
+    written: list[Sample] = []
     with session.stop.awaited(session.tell_stop):
-        for path in stage_samples(
-            folder, range(seed, seed + count), (height, width), replace=force
-        ):
-            written.append(str(path))
-            session.console.note(f"{len(written)} of {count}: {path}")
-            if session.stop() and len(written) < count:
+        for sample in stage_samples(folder, seeds, size, replace=replace):
+            written.append(sample)
+            left = len(seeds) - len(written)
+            session.console.note(f"{len(written)} of {len(seeds)}: {sample.path}")
+            if session.stop() and left:
                 raise Interrupted(
-                    f"{counted(len(written), 'sample')} of {count} drawn",
-                    hint=f"go on with --seed {seed + len(written)} --count {count - len(written)}",
+                    f"{counted(len(written), 'sample')} of {len(seeds)} drawn",
+                    hint=f"go on with --seed {seeds.start + len(written)} --count {left}",
                 )
-    session.fields = {"folder": str(folder), "samples": written}
-    session.console.product(str(folder))
+    return written
 
 
 def _pixels(size: str) -> tuple[int, int]:

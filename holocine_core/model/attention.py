@@ -5,11 +5,8 @@ and the padding. Sparse inter-shot self-attention: queries of a shot attend to a
 shot and then to the summary tokens of every shot, its own included, so a shot's first latent frame
 counts twice in its softmax.
 
-Both are segment attentions: contiguous queries per shot, a list of keys per shot. Engines:
-
-- ``loop``: one scaled_dot_product_attention per shot. Any device, exact, differentiable.
-- ``varlen``: one packed call of torch's varlen attention. CUDA, bf16 or fp16, differentiable.
-- ``dense``: diffusers' attention dispatcher over all tokens, for full self-attention.
+Both are segment attentions (segments.py): contiguous queries per shot, a list of keys per shot.
+Full self-attention takes diffusers' attention dispatcher over all tokens.
 
 Letters: B batch, N video token, L context row, H head, K head width.
 """
@@ -18,23 +15,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor
-from torch.nn import functional as F
 
+from holocine_core.model.segments import Engine, Segments, Windows, segment_attention
+from holocine_core.model.short import normed, products, trains_short
 from holocine_core.script.timeline import Span
-
-Engine = Literal["auto", "loop", "varlen"]
-
-
-Windows = tuple[tuple[int, ...], ...]
-"""Per shot, context rows; a row that is listed n times counts as n rows that are alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,73 +73,6 @@ class ShotLayout:
         """The summary tokens: those of every shot's first latent frame."""
         n = self.frame_tokens
         return [t for shot in self.shots for t in range(shot.start * n, (shot.start + 1) * n)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segments:
-    """Queries in contiguous runs, each with its own list of keys.
-
-    Args:
-        queries: The runs.
-        keys: Per run, the positions of its keys, int64: [n], or [B, n] where items differ.
-        bias: Per run, what is added to its keys' logits, float32 [B or 1, 1, 1, n]: the logarithm
-            of how often a key counts, -inf where an item's list is shorter than n; None for zeros.
-        listed: Every item's windows, or one for all, where ``keys`` alone does not tell them.
-    """
-
-    queries: tuple[Span, ...]
-    keys: tuple[Tensor, ...]
-    bias: tuple[Tensor | None, ...]
-    listed: tuple[Windows, ...] = ()
-    _packings: dict[tuple[int, int], Packing] = field(default_factory=dict, repr=False)
-
-    def packing(self, batch: int, rows: int) -> Packing:
-        """Where the packed kernel finds the keys of a batch that has ``rows`` keys an item."""
-        if (batch, rows) not in self._packings:
-            self._packings[batch, rows] = _pack(self, batch, rows)
-        return self._packings[batch, rows]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packing:
-    """Keys of all runs of all items, end to end.
-
-    Args:
-        rows: Their positions among the keys of the batch laid end to end, int64.
-        q_offsets: Where each run's queries begin and the last ends, int32.
-        k_offsets: The same of keys.
-        longest: Most queries and most keys of a run.
-    """
-
-    rows: Tensor
-    q_offsets: Tensor
-    k_offsets: Tensor
-    longest: tuple[int, int]
-
-
-def _pack(segments: Segments, batch: int, rows: int) -> Packing:
-    device = segments.keys[0].device
-    if segments.listed:
-        items = segments.listed * (batch // len(segments.listed))
-        k_lengths = [len(window) for windows in items for window in windows]
-        flat = [
-            row + item * rows
-            for item, windows in enumerate(items)
-            for window in windows
-            for row in window
-        ]
-        positions = torch.tensor(flat, device=device)
-    else:
-        k_lengths = [len(keys) for keys in segments.keys] * batch
-        first = torch.arange(batch, device=device)[:, None] * rows
-        positions = (first + torch.cat(segments.keys)).flatten()
-    q_lengths = [len(span) for span in segments.queries] * batch
-    return Packing(
-        rows=positions,
-        q_offsets=_offsets(q_lengths, device),
-        k_offsets=_offsets(k_lengths, device),
-        longest=(max(q_lengths), max(k_lengths)),
-    )
 
 
 class ShotContext:
@@ -202,7 +126,16 @@ def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
         torch.cat([torch.arange(span.start, span.stop, device=device), summary])
         for span in layout.token_spans
     )
-    return Segments(queries=layout.token_spans, keys=keys, bias=(None,) * len(keys))
+    n = layout.frame_tokens
+    first = [Span(shot.start * n, (shot.start + 1) * n) for shot in layout.shots]
+    return Segments(
+        queries=layout.token_spans,
+        keys=keys,
+        bias=(None,) * len(keys),
+        stretches=tuple(
+            (span, *(first if layout.summaries else ())) for span in layout.token_spans
+        ),
+    )
 
 
 def _text_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
@@ -236,117 +169,6 @@ def _key_table(
     return table, torch.tensor(times, device=device).float().log()[:, None, None]
 
 
-def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
-    """Segment attention, one fused kernel per shot.
-
-    Args:
-        q: Queries [B, N, H, K].
-        k: Keys [B, L, H, K].
-        v: Values [B, L, H, K].
-        segments: Runs of queries and their keys.
-
-    Returns:
-        [B, N, H, K].
-    """
-    runs = zip(
-        segments.queries,
-        _gather(k, segments.keys),
-        _gather(v, segments.keys),
-        segments.bias,
-        strict=True,
-    )
-    outputs = [
-        _attend(
-            q[:, span.start : span.stop].transpose(1, 2),
-            run_k.transpose(1, 2),
-            run_v.transpose(1, 2),
-            bias,
-        ).transpose(1, 2)
-        for span, run_k, run_v, bias in runs
-    ]
-    return torch.cat(outputs, dim=1)
-
-
-def _gather(x: Tensor, keys: Sequence[Tensor]) -> list[Tensor]:
-    """The rows of every run [B, n, H, K]: the same of all items, or each item's own."""
-    if keys[0].ndim == 1:
-        return [x.index_select(1, run) for run in keys]
-    first = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
-    flat = x.flatten(0, 1)
-    # Not x[items, keys]: the backward of that kind of indexing runs on one core.
-    shapes = [(*run.shape, *x.shape[2:]) for run in keys]
-    return [
-        flat.index_select(0, (first + run).flatten()).view(shape)
-        for run, shape in zip(keys, shapes, strict=True)
-    ]
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Attention of [B, H, n, K]."""
-    short = q.dtype in (torch.bfloat16, torch.float16)
-    training = q.device.type == "cpu" and torch.is_grad_enabled()
-    if short and (training or bias is not None):
-        # At these lengths the fused CPU kernel's backward is up to six times slower than two
-        # products and a softmax (benchmarks/step.py); and 16 bits are too few for a logarithm.
-        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
-        weights = (scores if bias is None else scores + bias).softmax(-1)
-        attended: Tensor = weights.type_as(v) @ v
-        return attended
-    return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=None if bias is None else bias.to(q.dtype)
-    )
-
-
-VarlenKernel = Callable[..., Any]
-
-
-def varlen_attention(
-    q: Tensor, k: Tensor, v: Tensor, segments: Segments, kernel: VarlenKernel | None = None
-) -> Tensor:
-    """Segment attention, all shots of all batch items in one packed kernel call.
-
-    Arguments as :func:`loop_attention`; ``kernel`` has the face of torch's ``varlen_attn``.
-    """
-    if kernel is None:
-        from torch.nn.attention import varlen
-
-        kernel = varlen.varlen_attn
-    packing = segments.packing(len(k), k.shape[1])
-    # The gradient of a row that is listed hundreds of times is summed in float32.
-    wide = torch.float32 if segments.listed else k.dtype
-    packed: Any = kernel(
-        q.flatten(0, 1),
-        k.flatten(0, 1).to(wide).index_select(0, packing.rows).type_as(k),
-        v.flatten(0, 1).to(wide).index_select(0, packing.rows).type_as(v),
-        packing.q_offsets,
-        packing.k_offsets,
-        *packing.longest,
-    )
-    attended: Tensor = packed.view(len(q), -1, *packed.shape[1:])
-    return attended
-
-
-def _offsets(lengths: Sequence[int], device: torch.device) -> Tensor:
-    return torch.tensor([0, *accumulate(lengths)], device=device, dtype=torch.int32)
-
-
-def varlen_available(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
-    """Whether torch's varlen attention runs there (flash attention: Ampere or newer, 16 bit)."""
-    if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
-        return False
-    fits = head_width % 8 == 0 and head_width <= 256  # What the flash kernels take.
-    return fits and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def segment_attention(
-    q: Tensor, k: Tensor, v: Tensor, segments: Segments, engine: Engine = "auto"
-) -> Tensor:
-    """Segment attention by the named engine; ``auto`` takes varlen where it runs, else loop."""
-    if engine == "auto":
-        engine = "varlen" if varlen_available(q.device, q.dtype, q.shape[-1]) else "loop"
-    return (varlen_attention if engine == "varlen" else loop_attention)(q, k, v, segments)
-
-
 class ShotAttnProcessor:
     """Attention processor of one Wan attention layer, self or cross, that knows the shots.
 
@@ -372,27 +194,37 @@ class ShotAttnProcessor:
             raise ValueError("shot-aware attention builds its own masks")
         crossing = encoder_hidden_states is not None
         source = encoder_hidden_states if crossing else hidden_states
-        q = attn.norm_q(attn.to_q(hidden_states)).unflatten(2, (attn.heads, -1))
-        k = attn.norm_k(attn.to_k(source)).unflatten(2, (attn.heads, -1))
+        q = _heads(attn.norm_q, attn.to_q(hidden_states), attn.heads, rotary_emb)
+        k = _heads(attn.norm_k, attn.to_k(source), attn.heads, rotary_emb)
         v = attn.to_v(source).unflatten(2, (attn.heads, -1))
-        if rotary_emb is not None:
-            q, k = rotate(q, *rotary_emb), rotate(k, *rotary_emb)
-        # On a GPU, autocast norms in float32, which the fast kernels do not take.
-        q, k = q.type_as(v), k.type_as(v)
         device = hidden_states.device
         segments = (
             self.context.text_segments(device) if crossing else self.context.self_segments(device)
         )
-        if segments is None:
+        if segments is not None:
+            out = segment_attention(q, k, v, segments, self.engine)
+        elif trains_short(q):
+            out = products(q, k, v, [Span(0, q.shape[1])], [[Span(0, k.shape[1])]], [None])
+        else:
             parallel = None if crossing else self._parallel_config
             out = dispatch_attention_fn(
                 q, k, v, backend=self._attention_backend, parallel_config=parallel
             )
-        else:
-            out = segment_attention(q, k, v, segments, self.engine)
         out = out.flatten(2, 3).type_as(q)
         projected: Tensor = attn.to_out[1](attn.to_out[0](out))
         return projected
+
+
+def _heads(norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Queries or keys [B, N, C] normed, rotated and parted into heads [B, N, H, K]."""
+    if trains_short(x):
+        turns = None
+        if rotary_emb is not None:
+            cos, sin = (table[0, ..., 0::2].float() for table in rotary_emb)
+            turns = torch.complex(cos, sin)
+        return normed(x, norm.weight, norm.eps, turns).view(*x.shape[:2], heads, -1)
+    parted: Tensor = norm(x).unflatten(2, (heads, -1))
+    return parted if rotary_emb is None else rotate(parted, *rotary_emb)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class Vocabulary:
         """Whether a word needs no remark: taught, an inflection of one, or naming nothing."""
         if word in self.words or word in _PLAIN_WORDS:
             return True
-        return any(base in self.words for base in _bases(word))
+        return any(form in self.words for form in (*_bases(word), f"{word}s", f"{word}es"))
 
 
 def _bases(word: str) -> Iterator[str]:

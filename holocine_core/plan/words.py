@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from holocine_core.errors import Problem
 from holocine_core.model.vocabulary import Vocabulary
@@ -19,38 +20,62 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _TAG = re.compile("|".join(map(re.escape, (*MARKERS, "{{", "}}"))) + r"|\[character\d+\]")
 
 
+@dataclass(slots=True)
+class _Use:
+    """How a word is written in a screenplay."""
+
+    key: Key
+    """Where it stands first."""
+    small: bool = False
+    """Somewhere without a capital."""
+    inside: bool = False
+    """Somewhere with a capital that no sentence begins with."""
+
+
 def unknown_words(
     manuscript: Manuscript, screenplay: Screenplay, vocabulary: Vocabulary, model: str
 ) -> list[Problem]:
     """What ``model`` can not know in a valid screenplay: each word once, where it stands first.
 
-    Names of declared characters and words that hold sentences together are passed over.
+    Names and words that hold sentences together are passed over.
     """
-    names = {part for name in screenplay.characters for part in _words(name.replace("_", " "))}
-    found: dict[str, Problem] = {}
-    for key, text in _texts(screenplay):
-        for word in _words(text):
-            known = word in names or _known(word, vocabulary)
-            if not known and word not in found:
-                near = vocabulary.nearest.get(word)
-                hint = f"the nearest word it knows: '{near}'" if near else ""
-                found[word] = manuscript.problem(key, f"{model} was not taught '{word}'", hint)
-    told = in_file_order(list(found.values()))
+    found: dict[Problem, str] = {}
+    for word, use in _uses(screenplay).items():
+        if _is_name(word, use, vocabulary) or _known(word, vocabulary):
+            continue
+        near = vocabulary.nearest.get(word)
+        hint = f"the nearest word it knows: '{near}'" if near else ""
+        found[manuscript.problem(use.key, f"{model} was not taught '{word}'", hint)] = word
+    told = in_file_order(list(found))
     if len(told) <= MOST:
         return told
-    later = {problem: word for word, problem in found.items()}
-    others = [later[problem] for problem in told[MOST:]]
-    count = (
-        f"and {len(others)} more words that {model} was not taught"
-        if others[1:]
-        else (f"and 1 more word that {model} was not taught")
-    )
+    others = [found[problem] for problem in told[MOST:]]
+    count = "1 more word" if len(others) == 1 else f"{len(others)} more words"
     rest = Problem(
-        f"{count}: {', '.join(others)}",
+        f"and {count} that {model} was not taught: {', '.join(others)}",
         str(manuscript.source.path),
         f"holocine models info {model} lists what it knows",
     )
     return [*told[:MOST], rest]
+
+
+def _is_name(word: str, use: _Use, vocabulary: Vocabulary) -> bool:
+    """Whether a word is always written as a name, and is no known word that begins sentences."""
+    return not use.small and (use.inside or word not in vocabulary.nearest)
+
+
+def _uses(screenplay: Screenplay) -> dict[str, _Use]:
+    declared = {
+        word for name in screenplay.characters for word, *_ in _words(name.replace("_", " "))
+    }
+    uses: dict[str, _Use] = {}
+    for key, text in _texts(screenplay):
+        for word, capital, first in _words(text):
+            if word not in declared:
+                use = uses.setdefault(word, _Use(key))
+                use.small |= not capital
+                use.inside |= capital and not first
+    return uses
 
 
 def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
@@ -66,18 +91,23 @@ def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
             yield ("scenes", i, "shots", j, "prompt"), shot.prompt
 
 
-def _words(text: str) -> Iterator[str]:
-    """Lower-case words without accents; mentions, markers and a possessive s left out."""
-    text = _TAG.sub(" ", text)
+def _words(text: str) -> Iterator[tuple[str, bool, bool]]:
+    """Lower-case words without accents, with whether each has a capital and begins a sentence.
+
+    Mentions, markers and a possessive s are left out.
+    """
+    text = _TAG.sub(". ", text)
     for mention in reversed([m for m in mentions(text) if m.name is not None]):
-        end = text.index("}", mention.start) + 1
-        # What follows a name without a space still belongs to it: {mara}'s.
-        rest = text[end:].removeprefix("'s")
-        text = f"{text[: mention.start]} {rest}"
+        rest = text[text.index("}", mention.start) + 1 :]
+        # A stand-in, so that the sentence is seen to have begun.
+        text = f"{text[: mention.start]}x{rest}"
     plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'"))
-    plain = "".join(c for c in plain if not unicodedata.combining(c)).lower()
-    for found in _WORD.findall(plain):
-        yield found.removesuffix("'s")
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    for found in _WORD.finditer(plain):
+        word = found[0].lower().removesuffix("'s")
+        if len(word) > 1:
+            before = plain[: found.start()].rstrip(" \n\"'([")
+            yield word, found[0][0].isupper(), not before or before[-1] in ".!?:"
 
 
 def _known(word: str, vocabulary: Vocabulary) -> bool:

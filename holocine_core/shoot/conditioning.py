@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.attention import Windows
+from holocine_core.model.segments import Windows
 from holocine_core.script.prompt import ScenePrompt, clean, token_ranges
 
 

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
-from holocine_core.model.attention import Engine, ShotContext, ShotLayout, install
+from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora import Part, apply_loras
 from holocine_core.model.networks import Networks, out_of_memory
+from holocine_core.model.segments import Engine
 from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.stage import world
-from holocine_core.stage.motion import travel
+from holocine_core.stage.poses import travel
 from holocine_core.stage.world import Animal, Person, Scene, Shot
 
 WIDE_HEIGHT, WIDE_MIDDLE = 1.65, 0.70

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.stage import world
+from holocine_core.stage.animals import animal_box, draw_animal
 from holocine_core.stage.backdrop import draw_place
 from holocine_core.stage.camera import WIDE_HEIGHT, Track, feet, look, seconds_of, track
-from holocine_core.stage.creatures import animal_box, draw_animal
 from holocine_core.stage.light import Light, light_of
-from holocine_core.stage.puppet import draw_person, person_box
+from holocine_core.stage.person import draw_person, person_box
 from holocine_core.stage.sets.sheet import EXTENT, Layer
 from holocine_core.stage.shapes import Pen
 from holocine_core.stage.weather import fall

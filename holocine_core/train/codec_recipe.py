@@ -50,8 +50,8 @@ class CodecLoss(Frozen):
     """What a decoded picture is measured by; pixels are -1..1."""
 
     squared: Annotated[float, Field(ge=0)] = 1.0
-    absolute: Annotated[float, Field(ge=0)] = 0.1
-    edges: Annotated[float, Field(ge=0)] = 0.1
+    absolute: Annotated[float, Field(ge=0)] = 0.02
+    edges: Annotated[float, Field(ge=0)] = 0.02
     """Absolute difference of the steps from pixel to pixel."""
     noise: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Spread of the noise that latents are decoded with, in spreads of their channel: decoding

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,23 @@ from typing import Any
 import yaml
 
 from holocine_core.edit.atomic import replacing
+from holocine_core.edit.contact_sheet import middles
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A sample that was just written.
+
+    Attributes:
+        path: Its screenplay.
+        middles: The middle frame of every shot.
+    """
+
+    path: Path
+    middles: tuple[Frames, ...]
 
 
 def write_sample(folder: Path, name: str, screenplay: Screenplay, frames: Frames, fps: int) -> Path:
@@ -57,7 +72,7 @@ def screenplay_yaml(screenplay: Screenplay) -> str:
 
 def stage_samples(
     folder: Path, seeds: range, size: tuple[int, int], *, replace: bool = False
-) -> Iterator[Path]:
+) -> Iterator[Sample]:
     """Draw scenes of the stage and write each as a sample, one at a time.
 
     Args:
@@ -86,4 +101,6 @@ def stage_samples(
         scene = sample_scene(seed)
         telling = tell(scene, random.Random(f"telling {seed}"))
         frames = draw(scene, *size).numpy()
-        yield write_sample(folder, name, telling.screenplay, frames, FPS)
+        path = write_sample(folder, name, telling.screenplay, frames, FPS)
+        spans = tuple(shot.frames for shot in scene.shots)
+        yield Sample(path=path, middles=tuple(middles(frames, spans)))

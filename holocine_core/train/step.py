@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holocine_core.model.attention import ShotLayout, Windows
+from holocine_core.model.attention import ShotLayout
+from holocine_core.model.segments import Windows
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow

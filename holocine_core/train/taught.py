@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from holocine_core.stage.sentences import STYLES
-from holocine_core.stage.words import WORDS, training_texts
+from holocine_core.script.prompt import ANGLE_WORDS, MOVEMENT_WORDS, SIZE_WORDS
+from holocine_core.stage.sentences import STYLES, TITLES
+from holocine_core.stage.words import HELD_OUT_WORDS, NAMES, WORDS, training_texts, words_in
 
 _TOPICS = {
     "places": ("set",),
     "in the places": ("landmark",),
-    "times of day": ("time",),
-    "weather": ("weather",),
-    "people": ("noun", "age", "build"),
+    "times of day": ("time noun",),
+    "weather": ("weather", "weather adjective"),
+    "people": ("noun", "build", "age"),
     "skin": ("skin",),
-    "hair": ("hair_colour", "hair_style"),
+    "hair": ("hair_style", "hair_colour"),
     "hats": ("headwear",),
     "clothes": ("top", "bottom"),
-    "patterns": ("pattern",),
-    "colours": ("top_colour",),
+    "patterns": ("pattern", "pattern noun"),
+    "colours": ("accent",),
     "worn and carried": ("accessory", "prop"),
     "animals": ("kind", "coat"),
     "actions": ("action",),
     "shot sizes": ("size",),
     "camera angles": ("angle",),
     "camera movements": ("movement",),
-    "styles": (),
 }
-"""What a person would call the fields of the stage's truth."""
-_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+"""What a person would call the fields of the stage's words."""
+_JOINED = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
 def taught_phrases() -> dict[str, tuple[str, ...]]:
@@ -38,22 +38,24 @@ def taught_phrases() -> dict[str, tuple[str, ...]]:
         topic: [p for field in fields for words in WORDS[field].values() for p in words.train]
         for topic, fields in _TOPICS.items()
     }
-    phrases["styles"] = [style.rstrip(".").lower() for style in STYLES]
+    phrases["styles"] = [style.lower() for style in STYLES]
     return {topic: tuple(dict.fromkeys(found)) for topic, found in phrases.items()}
 
 
 def taught_words() -> frozenset[str]:
-    """Every lower-case word that a training caption can hold."""
-    return frozenset(_words(training_texts()))
+    """Every lower-case word that a training prompt can hold, also those joined by hyphens."""
+    # A title is no part of a prompt.
+    return frozenset(_words(text for text in training_texts() if text not in TITLES))
 
 
 def shown_words() -> frozenset[str]:
-    """The taught words, and those that are held back to ask for what was never taught."""
+    """The taught words, names, those held back, and all that a shot's keys can say."""
     held_out = (p for field in WORDS.values() for words in field.values() for p in words.held_out)
-    return taught_words() | frozenset(_words(held_out))
+    keys = (p for table in (SIZE_WORDS, ANGLE_WORDS, MOVEMENT_WORDS) for p in table.values())
+    return taught_words() | HELD_OUT_WORDS | frozenset(_words([*held_out, *keys, *NAMES]))
 
 
-def _words(texts: Iterator[str] | list[str]) -> Iterator[str]:
+def _words(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        # A possessive s is a token of its own.
-        yield from _WORD.findall(text.lower().replace("'s", " "))
+        yield from words_in(text)
+        yield from _JOINED.findall(text.lower().replace("'s", " "))

@@ -10,14 +10,11 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from holocine_core.model.attention import (
+from holocine_core.model.attention import ShotContext, ShotLayout, install, rotate
+from holocine_core.model.segments import (
     Segments,
-    ShotContext,
-    ShotLayout,
     Windows,
-    install,
     loop_attention,
-    rotate,
     segment_attention,
     varlen_attention,
 )

@@ -48,13 +48,13 @@ class TestEmbedded:
     def test_nano_is_whole_and_fits_its_table(self) -> None:
         located = find_model("nano")
         assert located.spec is MODELS["nano"]
-        assert tuple(sorted(located.parts)) == tuple(sorted(PARTS))
         located.require()
         own = find_model(str(located.folder)).spec
-        table = located.spec
-        for field in ("shape", "attention", "boundary", "experts", "profiles", "text_tokens"):
-            assert getattr(own, field) == getattr(table, field), field
-        assert (own.fps, own.max_frames) == (table.fps, table.max_frames)
+        assert set(located.parts) == set(PARTS) - ({"transformer_2"} if own.experts == 1 else set())
+        # The table speaks of the model in its own words, and alone knows that it ships.
+        told = ("summary", "note", "licence", "embedded")
+        words = {field: getattr(located.spec, field) for field in told}
+        assert replace(own, **words) == located.spec
 
     def test_it_opens_without_torch_and_at_once(self) -> None:
         code = (

@@ -23,7 +23,7 @@ from holocine_core.script.reader import read
 TAUGHT = Vocabulary(
     taught={"colours": ("red", "blue"), "actions": ("waves", "is dancing")},
     words=frozenset(
-        {"red", "blue", "coat", "wave", "waves", "dancing", "dance", "harbour", "stop"}
+        {"red", "blue", "coat", "wave", "waves", "dancing", "dance", "harbour", "stop", "dunes"}
     ),
     nearest={"crimson": "red", "quay": "harbour", "zebra": "dog"},
     origin="a dictionary",
@@ -75,6 +75,24 @@ def test_looks_of_characters_count(tmp_path: Path) -> None:
     assert [where.split(":")[1] for m, where, _ in messages if "zebra" in m] == ["3"]
 
 
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("A red coat for Zelda. Zelda waves.", []),
+        ("Zelda waves. Otto waves.", []),
+        ("Crimson waves.", ["crimson"]),
+        ("The Quay. A coat at the Quay.", []),
+        ("A Quay and a quay.", ["quay"]),
+        ("Zo\u00eb\u2019s coat, {{mara}}.", ["mara"]),
+        ("A blue-crimson coat.", ["blue-crimson"]),
+        ("A zebra. Zebra!", ["zebra"]),
+    ],
+)
+def test_names_are_passed_over(tmp_path: Path, text: str, unknown: list[str]) -> None:
+    told_of = told(manuscript(tmp_path, f'frames: 13\nglobal: "{text}"\nshots: [A red coat.]\n'))
+    assert [message.split("'")[1] for message, *_ in told_of] == unknown
+
+
 def test_many_words_share_the_last_line(tmp_path: Path) -> None:
     strange = [f"blorp{letter}" for letter in "abcdefghijk"]
     text = f"global: {' '.join(strange)}\nframes: 13\nshots: [a red coat]\n"
@@ -95,7 +113,7 @@ def test_a_raw_prompt_is_read_without_its_markers(tmp_path: Path) -> None:
     ("word", "known"),
     [
         ("red", True), ("stopped", True), ("coats", True), ("waved", True), ("danced", True),
-        ("the", True), ("crimson", False), ("bred", False), ("s", False),
+        ("the", True), ("dune", True), ("crimson", False), ("bred", False), ("s", False),
     ],
 )  # fmt: skip
 def test_inflections_of_taught_words_are_known(word: str, known: bool) -> None:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from holocine_core.script.timeline import Span
 from holocine_core.stage import world
-from holocine_core.stage.creatures import animal_box, draw_animal
+from holocine_core.stage.animals import animal_box, draw_animal
 from holocine_core.stage.paint import draw
-from holocine_core.stage.puppet import draw_person, person_box
+from holocine_core.stage.person import draw_person, person_box
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.shapes import Pen
 from holocine_core.stage.world import Animal, Person, Role, Scene, Shot

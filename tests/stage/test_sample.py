@@ -1,4 +1,4 @@
-"""Random scenes hold together: exact lengths, the same from the same seed, and the promised parts."""
+"""Random scenes hold together: exact lengths, the same from a seed, and the promised parts."""
 
 from __future__ import annotations
 

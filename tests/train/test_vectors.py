@@ -13,7 +13,7 @@ from holocine_core.model.text import read_vectors
 from holocine_core.script.prompt import MARKERS, compose
 from holocine_core.stage.caption import tell
 from holocine_core.stage.sample import sample_scene
-from holocine_core.stage.words import WORDS, words_in
+from holocine_core.stage.words import NAMES, WORDS, words_in
 from holocine_core.train import vectors
 from holocine_core.train.taught import shown_words, taught_phrases, taught_words
 from holocine_core.train.vectors import drawn_together, make_vectors, write_vectors
@@ -142,7 +142,7 @@ def test_the_command_writes_what_a_recipe_takes(
 ) -> None:
     monkeypatch.setattr(vectors, "WIDTH", 8)
     given: list[Any] = ["--encoder", sentence_encoder, "--wordnet", folder, "--out", tmp_path / "t"]
-    vectors.main([*map(str, given), "--size", "900"])
+    vectors.main([*map(str, given), "--size", str(len(shown_words()) + 20)])
     table = read_vectors(tmp_path / "t/vectors.safetensors")
     assert shown_words() <= set(table.words)
     for name in ("tokenizer/tokenizer.json", "tokenizer/vocabulary.json"):
@@ -151,13 +151,11 @@ def test_the_command_writes_what_a_recipe_takes(
 
 
 def test_captions_hold_only_taught_words() -> None:
-    markers = {word for marker in MARKERS for word in words_in(marker)}
-    for seed in range(80):
+    passed_over = {word for text in (*MARKERS, *NAMES) for word in words_in(text)}
+    for seed in range(60):
         screenplay = tell(sample_scene(seed), random.Random(seed)).screenplay
-        prompt = compose(screenplay, screenplay.scenes[0]).text.replace("'s", " ")
-        words = set(words_in(prompt)) - markers - {"character"}
-        joined = {part for word in words for part in word.strip("'-").split("-")}
-        assert not {w for w in words if w not in taught_words()} & joined, prompt
+        prompt = compose(screenplay, screenplay.scenes[0]).text
+        assert set(words_in(prompt)) - passed_over <= taught_words(), prompt
 
 
 def test_words_held_out_and_keys_never_drawn_are_in_the_table_but_not_taught() -> None:
@@ -168,6 +166,6 @@ def test_words_held_out_and_keys_never_drawn_are_in_the_table_but_not_taught() -
     new = {w.lower() for w in held_out if w.isalpha()} - trained
     assert len(new & taught_words()) < 0.1 * len(new), new & taught_words()
     assert new <= shown_words()
-    never = {"orbits", "dutch", "zooms"}
+    never = {"orbits", "dutch", "handheld"}
     assert never & taught_words() == set()
     assert never <= shown_words()

@@ -1,0 +1,126 @@
+"""Written-out gradients of training in bfloat16, against autograd's of the plain definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor
+
+from holocine_core.model.attention import ShotContext, ShotLayout, install, rotate
+from holocine_core.model.segments import Segments, loop_attention
+from holocine_core.model.short import normed, trains_short
+from holocine_core.script.timeline import Span
+
+SHOTS = (Span(0, 2), Span(2, 3), Span(3, 6))
+TEXTS = (
+    ((0, 1, 2, *[9] * 40), (0, 3, 9, 9), (0, 4, 5, 9)),
+    ((0, 1, *[8] * 7), (2, *[8] * 7), (0, 3, 8, 8, 8)),
+)
+WINDOWS = {"sparse": None, "items": TEXTS, "shared": TEXTS[:1] * 2}
+
+
+def far(ours: Tensor, exact: Tensor) -> float:
+    """Relative L2 distance."""
+    return float((ours.detach().double() - exact.detach().double()).norm() / exact.detach().norm())
+
+
+def segments_of(kind: str) -> Segments:
+    context = ShotContext()
+    context.layout = ShotLayout(
+        shots=SHOTS, frame_tokens=4, item_windows=WINDOWS[kind], sparse=kind == "sparse"
+    )
+    device = torch.device("cpu")
+    segments = context.self_segments(device) if kind == "sparse" else context.text_segments(device)
+    assert segments is not None
+    return segments
+
+
+def gradients(run: Callable[..., Tensor], inputs: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Output and gradients at inputs of bfloat16's values, computed in ``dtype``."""
+    leaves = [x.bfloat16().to(dtype).requires_grad_() for x in inputs]
+    out = run(*leaves)
+    weight = torch.randn(out.shape, generator=torch.Generator().manual_seed(4)).bfloat16()
+    return [out, *torch.autograd.grad(out, leaves, weight.to(dtype))]
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("kind", list(WINDOWS))
+def test_products_have_the_gradients_of_the_definition(kind: str, autocast: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows = 24 if kind == "sparse" else 10
+    inputs = [torch.randn(2, n, 2, 8, generator=generator) for n in (24, rows, rows)]
+    segments = segments_of(kind)
+
+    def run(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        assert trains_short(q) == (q.dtype == torch.bfloat16)
+        return loop_attention(q, k, v, segments)
+
+    exact = gradients(run, inputs, torch.float64)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        ours = gradients(run, inputs, torch.bfloat16)
+    for one, other in zip(ours, exact, strict=True):
+        assert one.dtype == torch.bfloat16
+        assert far(one, other) < 0.01
+
+
+@pytest.mark.parametrize("turning", [False, True])
+def test_the_norm_has_the_gradients_of_the_definition(turning: bool) -> None:
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(2, 5, 16, generator=generator)
+    scale = 1 + 0.2 * torch.randn(16, generator=generator)
+    angles = torch.rand(5, 4, generator=generator)
+    cos, sin = (f(angles).repeat_interleave(2, -1)[None, :, None] for f in (torch.cos, torch.sin))
+    turns = torch.polar(torch.ones(5, 4), angles)[:, None] if turning else None
+
+    def plain(x: Tensor, scale: Tensor) -> Tensor:
+        y = torch.nn.functional.rms_norm(x, (16,), scale, 1e-6).view(2, 5, 2, 8)
+        return (rotate(y, cos, sin) if turning else y).flatten(2)
+
+    exact = gradients(plain, [x, scale], torch.float64)
+    ours = gradients(lambda x, scale: normed(x, scale, 1e-6, turns), [x, scale], torch.bfloat16)
+    for one, other in zip(ours, exact, strict=True):
+        assert far(one, other) < 0.01
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_network_in_autocast_learns_what_it_learns_in_float32(sparse: bool) -> None:
+    """And is as near to it as with the kernels that are used without gradients."""
+    torch.manual_seed(0)
+    network = WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=4,
+        out_channels=4,
+        text_dim=16,
+        freq_dim=32,
+        ffn_dim=32,
+        num_layers=2,
+    )
+    context = ShotContext()
+    install(network, context)
+    context.layout = ShotLayout(shots=SHOTS, frame_tokens=4, item_windows=TEXTS, sparse=sparse)
+    x, text = torch.randn(2, 4, 6, 4, 4), torch.randn(2, 10, 16)
+
+    def run(short: bool) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+            out: Tensor = network(
+                hidden_states=x,
+                timestep=torch.tensor([500.0, 20.0]),
+                encoder_hidden_states=text,
+                return_dict=False,
+            )[0]
+        return out.float()
+
+    results = []
+    for short in (True, False):
+        out = run(short)
+        slopes = torch.autograd.grad(out.square().mean(), list(network.parameters()))
+        results.append((out, torch.cat([grad.flatten() for grad in slopes])))
+    with torch.no_grad():
+        fused = run(short=True)
+    (out, grads), (exact, exact_grads) = results
+    assert far(out, exact) < 1.5 * far(fused, exact)
+    assert far(grads, exact_grads) < 0.03
