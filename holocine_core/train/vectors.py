@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.text import WordVectors, write_text_parts
+from holocine_core.model.text import WordVectors, read_vectors, write_text_parts
 from holocine_core.train.taught import shown_words, taught_phrases, taught_words
 from holocine_core.train.wordnet import MAIN_USE, WordNet, read_wordnet
 
@@ -182,17 +182,23 @@ def write_vectors(table: WordVectors, path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write vectors.safetensors, tokenizer/ and text_encoder/ from the two sources."""
+    """Write tokenizer/ and text_encoder/, from a finished table or from the two sources."""
     parser = argparse.ArgumentParser(prog="python -m holocine_core.train.vectors")
-    parser.add_argument("--encoder", type=Path, required=True, help="all-MiniLM-L6-v2's folder")
-    parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's dict folder")
+    parser.add_argument("--table", type=Path, help="a vectors.safetensors, instead of the sources")
+    parser.add_argument("--encoder", type=Path, help="all-MiniLM-L6-v2's folder")
+    parser.add_argument("--wordnet", type=Path, help="WordNet's dict folder")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--size", type=int, default=SIZE, help="words in the table")
     parser.add_argument("--seed", type=int, default=0, help="of rows without a word")
     given = parser.parse_args(arguments)
-    wordnet = read_wordnet(given.wordnet)
-    table = make_vectors(given.encoder, wordnet, shown_words(), size=given.size)
-    write_vectors(table, given.out / "vectors.safetensors")
+    if given.table is not None:
+        table = read_vectors(given.table)
+    elif given.encoder is not None and given.wordnet is not None:
+        wordnet = read_wordnet(given.wordnet)
+        table = make_vectors(given.encoder, wordnet, shown_words(), size=given.size)
+        write_vectors(table, given.out / "vectors.safetensors")
+    else:
+        parser.error("give --table, or --encoder and --wordnet")
     write_text_parts(given.out, table, taught_phrases(), taught_words(), seed=given.seed)
 
 

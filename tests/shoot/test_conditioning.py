@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
 
 from holocine_core.errors import InputError
+from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_part
+from holocine_core.script.timeline import Span
 from holocine_core.shoot.conditioning import (
     BatchConditioning,
     batch_conditioning,
+    folded,
     negative_conditioning,
     scene_conditioning,
 )
@@ -95,3 +99,45 @@ def test_gradients_reach_the_encoder_as_one_by_one(text_side: tuple[Any, Any]) -
 def test_a_prompt_that_is_too_long_is_refused(text_side: tuple[Any, Any]) -> None:
     with pytest.raises(InputError, match="the model reads 16"):
         batch_conditioning([prompt(4, 3)], 3, *text_side, 16)
+
+
+@pytest.mark.parametrize("kind", ["scene", "per-shot", "negative"])
+@torch.no_grad()
+def test_folded_text_gives_the_same_velocity(
+    text_side: tuple[Any, Any], kind: Literal["scene", "per-shot", "negative"]
+) -> None:
+    shots = (Span(0, 2), Span(2, 3), Span(3, 5))
+    if kind == "negative":
+        text = negative_conditioning("blurred, cut off", *text_side, LENGTH)
+    else:
+        text = scene_conditioning(prompt(1, 3), *text_side, LENGTH, kind)
+    torch.manual_seed(0)
+    network = WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=4,
+        out_channels=4,
+        text_dim=text.text_BLD.shape[-1],
+        freq_dim=32,
+        ffn_dim=32,
+        num_layers=2,
+    ).eval()
+    context = ShotContext()
+    install(network, context)
+    x = torch.randn(1, 4, 5, 4, 4)
+    velocities = []
+    for one in (text, folded(text, len(shots))):
+        context.layout = ShotLayout(
+            shots=shots, frame_tokens=4, windows=one.windows, sparse=kind == "scene"
+        )
+        velocities.append(
+            network(
+                hidden_states=x,
+                timestep=torch.tensor([700.0]),
+                encoder_hidden_states=one.text_BLD,
+                return_dict=False,
+            )[0]
+        )
+        rows = one.text_BLD.shape[1]
+    assert rows < text.text_BLD.shape[1]
+    torch.testing.assert_close(*velocities, atol=2e-6, rtol=1e-5)
