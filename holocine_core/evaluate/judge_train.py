@@ -32,6 +32,7 @@ from holocine_core.evaluate.judge_data import (
     join,
 )
 from holocine_core.evaluate.reading import FIELDS
+from holocine_core.model.short import multiplies_bfloat16
 
 Tell = Callable[[str], None]
 Done = Callable[[int], float]
@@ -107,6 +108,8 @@ def fit(shots: Shots, settings: Settings, done: Done, tell: Tell) -> Network:
         lr=_RATE,
     )
     generator = torch.Generator().manual_seed(settings.seed)
+    device = torch.device(settings.device)
+    short = multiplies_bfloat16(device)
     told = time.monotonic()
     step = 0
     while (part := done(step)) < 1 or not step:
@@ -117,8 +120,7 @@ def fit(shots: Shots, settings: Settings, done: Done, tell: Tell) -> Network:
         chosen = torch.randint(len(shots), (settings.batch,), generator=generator)
         frames = shots.frames[chosen].permute(0, 1, 4, 2, 3).float() / 255
         pixels = blemish(frames, generator).to(settings.device)
-        # Twice as fast as float32 where the processor knows bfloat16.
-        with torch.autocast(torch.device(settings.device).type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=short):
             logits = network(pixels)
         loss = loss_of(logits, shots.labels[chosen].to(settings.device))
         optimizer.zero_grad(set_to_none=True)

@@ -11,6 +11,7 @@ Letters: B batch, N query, L key, H head, K head width.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -27,6 +28,14 @@ Engine = Literal["auto", "loop", "varlen"]
 
 Windows = tuple[tuple[int, ...], ...]
 """Per run, its keys; one that is listed n times counts as n keys that are alike."""
+
+
+def opened(windows: Windows) -> Windows:
+    """Windows that open to every run what any of them reads."""
+    rows = Counter[int]()
+    for window in windows:
+        rows |= Counter(window)
+    return (tuple(sorted(rows.elements())),) * len(windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

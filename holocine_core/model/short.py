@@ -9,6 +9,8 @@ Letters: B batch, N query, L key, H head, K head width, C channel of all heads, 
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,40 @@ def trains_short(x: Tensor) -> bool:
     """Whether gradients of a bfloat16 tensor on the CPU will be asked for."""
     short = x.device.type == "cpu" and x.dtype == torch.bfloat16
     return short and x.requires_grad and torch.is_grad_enabled()
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 itself; others imitate it, many times slower than they
+    multiply float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+MALLOPT = {-4: 0, -1: 2**31 - 1, -2: 2**28}
+"""glibc's M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD: no mappings of their own for large tensors,
+nothing handed back below 2 GiB, growth by 256 MiB."""
+
+
+def keep_memory() -> bool:
+    """Have this process keep the memory of freed tensors for the next ones.
+
+    Steps make the same tensors again and again; fetching each from the system costs a tenth of a
+    step and more. The process then stays as large as it ever was.
+
+    Returns:
+        Whether that took effect: it does with glibc on Linux.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and all([mallopt(*option) == 1 for option in MALLOPT.items()])
+
+
+def computes_short(precision: str, device: torch.device) -> bool:
+    """Whether passes run in bfloat16; ``auto`` takes it where the device multiplies it itself."""
+    return multiplies_bfloat16(device) if precision == "auto" else precision == "bf16"
 
 
 def products(

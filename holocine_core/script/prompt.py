@@ -208,8 +208,19 @@ def sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?\"'" else f"{text}."
 
 
+def alone(prompt: ScenePrompt, shot: int) -> ScenePrompt:
+    """One shot of a scene as a scene of its own, under the same global caption."""
+    count = _count(len(prompt.captions))
+    caption = prompt.caption.replace(count, "").strip()
+    return _assemble(caption, (prompt.captions[shot],), (prompt.shots[shot],))
+
+
+def _count(shots: int) -> str:
+    return f"This scene contains {shots} shots."
+
+
 def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> ScenePrompt:
-    count = f"This scene contains {len(texts)} shots."
+    count = _count(len(texts))
     if count not in caption:
         caption = f"{caption} {count}".strip()
     text = f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(t.strip() for t in texts)}"

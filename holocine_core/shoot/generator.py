@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora import Part, apply_loras
 from holocine_core.model.networks import Networks, out_of_memory
-from holocine_core.model.segments import Engine
+from holocine_core.model.segments import Engine, opened
 from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (
@@ -37,14 +38,37 @@ Text = tuple[Conditioning, Conditioning | None]
 """A take's prompt and, where it is guided, its negative prompt."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mechanism:
+    """Switches of the two attentions, to see what each is worth; films have both on.
+
+    Attributes:
+        summaries: Whether shots see each other's summary tokens in sparse self-attention.
+        windows: Whether a shot reads only the global caption and its own text.
+    """
+
+    summaries: bool = True
+    windows: bool = True
+
+
+WHOLE = Mechanism()
+
+
 class Generator:
     """A plan's model, ready to shoot its takes.
 
     Networks are loaded when first needed and placed as the plan says.
     """
 
-    def __init__(self, plan: Plan, emit: Emit = ignore, engine: Engine = "auto") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        emit: Emit = ignore,
+        engine: Engine = "auto",
+        mechanism: Mechanism = WHOLE,
+    ) -> None:
         self._plan = plan
+        self._mechanism = mechanism
         self._spec = plan.model.spec
         self._engine: Engine = engine
         self._context = ShotContext()
@@ -138,8 +162,10 @@ class Generator:
         self, take: Take, positive: Conditioning, negative: Conditioning | None
     ) -> Velocity:
         """The networks as a function of latents and sigma, guided."""
-        layout = shot_layout(self._plan, take, positive)
-        plain = shot_layout(self._plan, take, negative) if negative is not None else layout
+        layout = shot_layout(self._plan, take, positive, self._mechanism)
+        plain = layout
+        if negative is not None:
+            plain = shot_layout(self._plan, take, negative, self._mechanism)
 
         def velocity(x: Tensor, sigma: float) -> Tensor:
             network = self._networks.use(self._expert(sigma))
@@ -200,15 +226,21 @@ def initial_noise(plan: Plan, take: Take) -> Tensor:
     return torch.randn(latent_shape(plan, take), generator=generator, dtype=torch.float32)
 
 
-def shot_layout(plan: Plan, take: Take, conditioning: Conditioning) -> ShotLayout:
+def shot_layout(
+    plan: Plan, take: Take, conditioning: Conditioning, mechanism: Mechanism = WHOLE
+) -> ShotLayout:
     """Where the take's shots lie among its tokens."""
     patch = plan.model.spec.shape.patch
+    windows = conditioning.windows
+    if windows is not None and not mechanism.windows:
+        windows = opened(windows)
     _, _, _, rows, columns = latent_shape(plan, take)
     return ShotLayout(
         shots=take.timeline.latent_spans,
         frame_tokens=(rows // patch) * (columns // patch),
-        windows=conditioning.windows,
+        windows=windows,
         sparse=take.sampling.attention == "sparse",
+        summaries=mechanism.summaries,
     )
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.model.autoencoder import AutoencoderFold, fold
+from holocine_core.model.short import computes_short
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.shoot import codec
 from holocine_core.stage.sample import HELD_OUT_SEEDS
@@ -92,10 +93,11 @@ def fit(
     width, height = map(int, recipe.crop.split("x"))
     crops = Crops(blocks, (height, width), recipe.seed)
     noise = torch.Generator().manual_seed(recipe.seed)
+    short = computes_short(recipe.precision, torch.device("cpu"))
     told = time.monotonic()
     for step in range(recipe.steps):
         frames = fold(crops.batch(recipe.batch)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
             decoded = through(network, frames, recipe.loss.noise, noise)
         loss = loss_of(decoded.float(), frames, recipe.loss)
         torch.autograd.backward(loss)

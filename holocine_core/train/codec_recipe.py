@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.script.screenplay import FrameSize, Frozen, Seed, Text
+from holocine_core.train.recipe import Precision
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,8 +86,9 @@ class CodecRecipe(Frozen):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
     """Decay of the averaged weights, which are the ones kept; shorter at first."""
     loss: CodecLoss = CodecLoss()
-    precision: Literal["bf16", "float32"] = "bf16"
-    """Of the passes; weights and optimizer are float32."""
+    precision: Precision = "auto"
+    """Of the passes; weights and optimizer are float32. auto: bf16 where the device multiplies it,
+    else float32."""
     held_out: Count = 12
     """Scenes of every size that it is measured on in the end, never trained on."""
 

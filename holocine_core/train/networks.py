@@ -14,6 +14,7 @@ from holocine_core.model.attention import ShotContext, install
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
+from holocine_core.model.short import computes_short
 from holocine_core.model.weights import load_part
 from holocine_core.train.recipe import Recipe
 
@@ -57,7 +58,7 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     located.require()
     part = expert_part(recipe, located, folder)
     # What only stands still may be as short as it computes.
-    short = recipe.train == "lora" and recipe.precision == "bf16"
+    short = recipe.train == "lora" and computes_short(recipe.precision, device)
     dtype = torch.bfloat16 if short else torch.float32
     transformer = _opened(located, part, device, dtype)
     text_encoder = _opened(located, "text_encoder", device, dtype)

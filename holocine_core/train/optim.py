@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.train.recipe import Optimizer, Schedule
 
 BLOCKS = ("transformer.blocks.", "text_encoder.encoder.block.")
@@ -123,7 +124,9 @@ def orthogonal(stack_MRC: Tensor) -> Tensor:
     """Every matrix of a stack with its singular values moved to about 1."""
     a, b, c = _NEWTON_SCHULZ
     tall = stack_MRC.shape[1] > stack_MRC.shape[2]
-    x = (stack_MRC.mT if tall else stack_MRC).bfloat16()
+    x = stack_MRC.mT if tall else stack_MRC
+    if multiplies_bfloat16(x.device):
+        x = x.bfloat16()  # Its rounding is far smaller than what the rounds leave.
     x = x / x.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-7).to(x.dtype)
     for _ in range(_ROUNDS):
         gram = x @ x.mT

@@ -12,6 +12,7 @@ from holocine_core.script.timeline import latent_frames, on_grid
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Part = Literal["transformer", "text_encoder"]
+Precision = Literal["auto", "bf16", "float32"]
 
 GROUP = 8
 """Scenes of the stage that share one layout of shots, so that they can stand in one batch."""
@@ -284,8 +285,9 @@ class Recipe(Frozen):
     schedule: Schedule = Schedule()
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the averaged weights, which are the ones exported; shorter at first."""
-    precision: Literal["bf16", "float32"] = "bf16"
-    """Of the passes; weights and optimizer are float32."""
+    precision: Precision = "auto"
+    """Of the passes; weights and optimizer are float32. auto: bf16 where the device multiplies it,
+    else float32."""
     checkpoint_activations: bool = False
     """Whether blocks run twice instead of keeping what the backward pass needs: much less memory,
     a third more time."""

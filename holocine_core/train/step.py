@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from holocine_core.model.attention import ShotLayout
-from holocine_core.model.segments import Windows
+from holocine_core.model.segments import opened
+from holocine_core.model.short import computes_short
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
@@ -119,20 +120,10 @@ def layout_of(
     return ShotLayout(
         shots=batch.shots,
         frame_tokens=(rows // patch) * (columns // patch),
-        item_windows=text.windows if recipe.mechanism.windows else _all_rows(text),
+        item_windows=text.windows if recipe.mechanism.windows else tuple(map(opened, text.windows)),
         sparse=attention == "sparse" and not full,
         summaries=recipe.mechanism.summaries,
     )
-
-
-def _all_rows(text: BatchConditioning) -> tuple[Windows, ...]:
-    """Windows that open all of an item's text to all of its shots."""
-    opened = []
-    for windows in text.windows:
-        padding = max(map(max, windows))
-        rows = (*range(padding), *[padding] * windows[0].count(padding))
-        opened.append((rows,) * len(windows))
-    return tuple(opened)
 
 
 def encode_text(
@@ -191,6 +182,6 @@ def _timestep(company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:
 @contextlib.contextmanager
 def precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
     """The precision of passes."""
-    enabled = recipe.precision == "bf16"
+    enabled = computes_short(recipe.precision, device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
         yield

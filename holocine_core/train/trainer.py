@@ -26,6 +26,7 @@ from holocine_core.events import (
 )
 from holocine_core.journal import journal
 from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
@@ -39,6 +40,11 @@ from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.sources import Ahead, open_clips
 from holocine_core.train.state import Checkpoint, Checkpoints, locked
 from holocine_core.train.step import draw, loss_of
+
+_IMITATED = Warned(
+    message="this processor imitates bfloat16, many times slower than it computes float32",
+    hint="use `precision: auto` or float32",
+)
 
 Stop = Callable[[], bool]
 
@@ -90,7 +96,10 @@ def train(
     with locked(out), journal(out, emit) as emit:
         start = start_folder(recipe)
         check_films(recipe, start)
-        company = assemble(recipe, start, open_device(device))
+        place = open_device(device)
+        if recipe.precision == "bf16" and not multiplies_bfloat16(place):
+            emit(_IMITATED)
+        company = assemble(recipe, start, place)
         run = Run(recipe, company, emit, should_stop, time.monotonic() + seconds)
         return run.go()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from holocine_core.model.attention import ShotContext, ShotLayout, install, rotate
 from holocine_core.model.segments import Segments, loop_attention
-from holocine_core.model.short import normed, trains_short
+from holocine_core.model.short import computes_short, normed, trains_short
 from holocine_core.script.timeline import Span
 
 SHOTS = (Span(0, 2), Span(2, 3), Span(3, 6))
@@ -124,3 +126,32 @@ def test_a_network_in_autocast_learns_what_it_learns_in_float32(sparse: bool) ->
     (out, grads), (exact, exact_grads) = results
     assert far(out, exact) < 1.5 * far(fused, exact)
     assert far(grads, exact_grads) < 0.03
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an option of glibc")
+def test_kept_memory_serves_the_next_tensor() -> None:
+    """In a process of its own: the options stay until its end."""
+    script = """
+import torch, resource
+from holocine_core.model.short import keep_memory
+assert keep_memory()
+faults = []
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 * 2**20)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(faults[-1])
+"""
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(out.stdout) < 1000, "64 MiB in pages of 4 KiB would be 16384 faults"
+
+
+@pytest.mark.parametrize("capability", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_auto_is_short_where_the_processor_multiplies_it(
+    capability: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, capability: False})
+    assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [False, True, False]
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, capability: True})
+    assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [True, True, False]

@@ -18,6 +18,7 @@ from holocine_core.film import expected_frames
 from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
 from holocine_core.provenance import inspect
 from holocine_core.shoot import generator
+from holocine_core.shoot.conditioning import Conditioning
 from holocine_core.standing import sidecar_path
 from tests.conftest import SMALL
 from tests.render.conftest import Listener
@@ -116,19 +117,23 @@ def test_seeds_and_solvers_change_the_picture(whole: tuple[Path, Path], tmp_path
 def test_guidance_one_runs_the_network_once_a_step(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[Any] = []
+    open_to_all: list[bool] = []
     real = generator.Generator._forward
 
-    def counted(self: Any, *args: Any) -> Any:
-        calls.append(args[3].windows is None)
-        return real(self, *args)
+    def seen(
+        self: Any, network: Any, x: Any, sigma: float, text: Conditioning, *layout: Any
+    ) -> Any:
+        rows = set(range(text.text_BLD.shape[1]))
+        open_to_all.append(all(set(window) == rows for window in text.windows or [rows]))
+        return real(self, network, x, sigma, text, *layout)
 
-    monkeypatch.setattr(generator.Generator, "_forward", counted)
-    for guidance, expected in ((2, [False, True] * 14), (1, [False] * 14)):
-        calls.clear()
+    monkeypatch.setattr(generator.Generator, "_forward", seen)
+    storm, dawn = [False] * 7, [True] * 7  # A lone shot reads all of its own prompt.
+    for guidance, expected in ((2, [*([False, True] * 7), *([True, True] * 7)]), (1, storm + dawn)):
+        open_to_all.clear()
         small.write_text(SMALL.lstrip("\n").replace("guidance: 2", f"guidance: {guidance}"))
         render_film(small, tmp_path / f"{guidance}.mp4")
-        assert calls == expected, "the negative prompt is never windowed"
+        assert open_to_all == expected, "the negative prompt is never windowed"
 
 
 def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
+from holocine_core.train import trainer
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.state import Checkpoints, locked
 from holocine_core.train.trainer import train
@@ -111,10 +112,21 @@ def test_a_key_that_came_later_had_its_default(recipe: MakeRecipe) -> None:
     del earlier["precision"], earlier["optimizer"]["momentum"]
     save_file(load_file(path), path, metadata={"step": "1", "recipe": json.dumps(earlier)})
     (path.parent / "latest.json").unlink()
-    found = Checkpoints(Path(made.out), recipe(precision="bf16")).latest
+    found = Checkpoints(Path(made.out), recipe(precision="auto")).latest
     assert found(lambda event: None) is not None
     with pytest.raises(InputError, match="precision"):
         Checkpoints(Path(made.out), made).latest(lambda event: None)
+
+
+@pytest.mark.parametrize("imitates", [True, False])
+def test_bfloat16_that_is_imitated_is_told(
+    recipe: MakeRecipe, imitates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "multiplies_bfloat16", lambda device: not imitates)
+    told: list[Event] = []
+    train(recipe(precision="bf16"), device="cpu", emit=told.append, seconds=0)
+    warnings = [event.message for event in told if isinstance(event, Warned)]
+    assert any("imitates bfloat16" in message for message in warnings) == imitates
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(recipe: MakeRecipe) -> None:

@@ -1,0 +1,125 @@
+"""What each part of HoloCine's mechanism is worth, measured on one model with parts switched off.
+
+    python -m benchmarks.mechanism [--suite stage:1000000000:20] [--model nano] [--strips 3]
+
+Every scene of the suite is filmed from the same captions and the same noise in five variants (see
+holocine_core/evaluate/mechanism.py). Prints a table; with --images DIR also pictures of the first
+scenes in which the variants stand below each other. Stop it at any time: films are kept in --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import machine
+from holocine_core.edit.contact_sheet import middles, write_contact_sheet
+from holocine_core.evaluate.filming import drawn_films, plan_case, screened, size_of
+from holocine_core.evaluate.judge import SHIPPED, load_judge
+from holocine_core.evaluate.mechanism import VARIANTS, film_variant
+from holocine_core.evaluate.numbers import Measure
+from holocine_core.evaluate.observe import measure_observed, observe
+from holocine_core.evaluate.report import METRICS, shown_value
+from holocine_core.evaluate.scores import score
+from holocine_core.evaluate.suite import Case, Filmed, parse_suite
+from holocine_core.model.networks import Networks
+from holocine_core.plan.values import Plan
+from holocine_core.production import Options
+from holocine_core.shoot import codec
+
+ROWS = (
+    "said",
+    "leak",
+    "binding",
+    "identity-said",
+    "identity-unsaid",
+    "identity-other",
+    "identity-margin",
+    "recall",
+    "retrieval",
+    "cut-accuracy",
+    "sca",
+    "flicker",
+)
+
+
+def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], dict[str, float]]:
+    """Every variant's films, and its seconds per film; films found in the work folder cost none."""
+    first = plans[0][1]
+    vae = Networks(first.model, first.placement).use("vae")
+    films: dict[str, list[Filmed]] = {variant.name: [] for variant in VARIANTS}
+    seconds: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
+    for number, (case, plan) in enumerate(plans, 1):
+        print(f"{number} of {len(plans)}: {case.name}", file=sys.stderr)
+        for variant in VARIANTS:
+            started = time.perf_counter()
+            latents = film_variant(plan, variant)
+            seconds[variant.name].append(time.perf_counter() - started)
+            frames = np.concatenate(list(codec.decode(vae, latents)))
+            films[variant.name].append(Filmed(case, frames))
+    return films, {name: float(np.median(each)) for name, each in seconds.items()}
+
+
+def measured(films: list[Filmed], judge: Path) -> dict[str, Measure]:
+    """Scores of one variant's films."""
+    reader = load_judge(judge)
+    scores = score(films, reader, reader.trust.reads)
+    observed, _ = measure_observed([observe(screened(film), {}) for film in films])
+    return {**observed, **scores}
+
+
+def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
+    """Pictures of the first scenes that have several shots: a row per variant, a frame per shot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first = next(iter(films.values()))
+    several = [i for i, film in enumerate(first) if len(film.case.scene.shots) > 2][:count]
+    for i in several:
+        rows = []
+        for each in films.values():
+            film = each[i]
+            rows.append(middles(film.frames, [shot.frames for shot in film.case.scene.shots]))
+        write_contact_sheet(rows, folder / f"{first[i].case.name}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", default="stage:1000000000:20")
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--profile", default=None)
+    parser.add_argument("--judge", type=Path, default=SHIPPED)
+    parser.add_argument("--work", type=Path, default=Path(".holocine/mechanism"))
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--strips", type=int, default=3)
+    args = parser.parse_args()
+    suite = parse_suite(args.suite)
+    options = Options(profile=args.profile, model=args.model)
+    cases = [case for case in suite.cases if case.words == "trained"]
+    plans = [(case, plan_case(case, args.work, options)) for case in cases]
+    films, seconds = films_of(plans)
+    drawn = drawn_films(cases, size_of(plans[0][1]))
+    columns = {name: measured(each, args.judge) for name, each in films.items()}
+    columns["drawn"] = measured(drawn, args.judge)
+    sampling = plans[0][1].takes[0].sampling
+    print(
+        f"*{machine()}; {suite.name}, {len(cases)} scenes, {plans[0][1].model.spec.name}, "
+        f"{sampling.width}x{sampling.height}, {sampling.steps} steps*\n"
+    )
+    print("| | " + " | ".join(columns) + " |")
+    print("|---|" + "---|" * len(columns))
+    for name in ROWS:
+        cells = [
+            shown_value(METRICS[name], found[name]) if name in found else "-"
+            for found in columns.values()
+        ]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print("| seconds a film | " + " | ".join(f"{seconds[n]:.1f}" for n in films) + " | - |")
+    if args.images is not None:
+        strips({**films, "drawn": drawn}, args.strips, args.images)
+
+
+if __name__ == "__main__":
+    main()

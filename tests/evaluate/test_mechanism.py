@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from holocine_core.evaluate.mechanism import VARIANTS, film_variant, solo_takes
+from holocine_core.plan.values import Plan
+from holocine_core.production import Options, plan_film
+from holocine_core.render import render
+from holocine_core.script.timeline import Span
+from holocine_core.shoot.generator import Mechanism, read_negative, shot_layout
+from holocine_core.vault import Vault
+
+BY_NAME = {variant.name: variant for variant in VARIANTS}
+SCENE = """
+profiles:
+  standard: {{size: 32x32, steps: 3, guidance: 2}}
+scenes:
+  - global: A cliff at night.
+    frames: 25
+    cuts: [9]
+    shots: [A lamp on the rock., {second}]
+"""
+
+
+def plan_of(folder: Path, second: str = "A red boat.", attention: str = "sparse") -> Plan:
+    folder.mkdir(exist_ok=True)
+    path = folder / "film.yaml"
+    path.write_text(f"attention: {attention}\n" + SCENE.format(second=second))
+    return plan_film(path, folder / "film.mp4", Options(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return plan_of(tmp_path_factory.mktemp("variants"))
+
+
+@pytest.fixture(scope="module")
+def latents(plan: Plan) -> dict[str, Tensor]:
+    return {name: film_variant(plan, variant) for name, variant in BY_NAME.items()}
+
+
+def test_the_whole_mechanism_is_the_render(plan: Plan, latents: dict[str, Tensor]) -> None:
+    render(plan)
+    rendered = read_negative(Vault(plan.work).path("negatives", plan.takes[0].negative_key))
+    assert torch.equal(latents["holistic"], rendered)
+
+
+def test_every_switch_changes_the_film(latents: dict[str, Tensor]) -> None:
+    shapes = {tuple(one.shape) for one in latents.values()}
+    assert len(shapes) == 1
+    films = list(latents.values())
+    assert not any(torch.equal(a, b) for i, a in enumerate(films) for b in films[:i])
+
+
+def test_full_is_what_the_screenplay_can_ask_for(
+    latents: dict[str, Tensor], tmp_path: Path
+) -> None:
+    asked = film_variant(plan_of(tmp_path, attention="full"), BY_NAME["holistic"])
+    assert torch.equal(latents["full"], asked)
+
+
+def test_shots_alone_know_nothing_of_each_other(
+    plan: Plan, latents: dict[str, Tensor], tmp_path: Path
+) -> None:
+    other = plan_of(tmp_path, second="A black cat.")
+    for name, kept in (("alone", True), ("holistic", False)):
+        changed = film_variant(other, BY_NAME[name])
+        assert torch.equal(changed[:, :, :3], latents[name][:, :, :3]) == kept
+        assert not torch.equal(changed[:, :, 3:], latents[name][:, :, 3:])
+    first, second = solo_takes(plan.takes[0])
+    assert [t.timeline.latent_frames for t in (first, second)] == [3, 4]
+    assert second.prompt.text == (
+        "[global caption] A cliff at night. This scene contains 1 shots. "
+        "[per shot caption] A red boat."
+    )
+
+
+def test_films_are_made_once(plan: Plan, latents: dict[str, Tensor], tmp_path: Path) -> None:
+    nothing = replace(plan, model=replace(plan.model, parts={}))
+    assert torch.equal(film_variant(nothing, BY_NAME["alone"]), latents["alone"])
+
+
+def test_switches_reach_the_layout(plan: Plan) -> None:
+    from holocine_core.shoot.conditioning import Conditioning
+
+    text = Conditioning(text_BLD=torch.zeros(1, 5, 8), windows=((0, 1, 4, 4), (0, 2, 3, 4, 4)))
+    layout = shot_layout(plan, plan.takes[0], text, Mechanism(summaries=False, windows=False))
+    assert layout.windows == ((0, 1, 2, 3, 4, 4),) * 2
+    assert not layout.summaries
+    assert layout.shots == (Span(0, 3), Span(3, 7))
