@@ -17,9 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holocine_core.errors import InputError
 from holocine_core.model.autoencoder import AutoencoderFold, fold
+from holocine_core.model.parts import MissingFile, part_in_folder
 from holocine_core.model.short import computes_short
 from holocine_core.model.spec import FOLD_STRIDE
+from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
 from holocine_core.stage.sample import HELD_OUT_SEEDS
 from holocine_core.train.codec_blocks import Blocks, Crops, Draw, draw_short, gather, vectors
@@ -56,7 +59,8 @@ def train_codec(
     tell(f"{sum(len(b.pixels) for b in blocks)} latent frames to learn from")
     network = start(recipe, blocks)
     fit(network, recipe, blocks, tell)
-    normalise(network, blocks)
+    if recipe.start is None:
+        normalise(network, blocks)
     measured = {
         p.size: measure(network, p.height, p.width, recipe.held_out, source=source)
         for p in recipe.pictures
@@ -67,11 +71,32 @@ def train_codec(
 
 
 def start(recipe: CodecRecipe, blocks: Sequence[Blocks]) -> AutoencoderFold:
-    """An untrained codec, as good as a linear one can be."""
+    """The codec to go on from, or an untrained one as good as a linear one can be.
+
+    Raises:
+        InputError: There is no codec in the folder to go on from.
+    """
+    if recipe.start is not None:
+        return _opened(Path(recipe.start))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network: AutoencoderFold = AutoencoderFold(**recipe.shape.model_dump())
     begin(network, vectors(blocks, FOLD_STRIDE, _VECTORS, recipe.seed), recipe.seed)
+    return network
+
+
+def _opened(folder: Path) -> AutoencoderFold:
+    hint = "give the folder that a codec was written to"
+    part = part_in_folder(folder, "vae", hint=hint)
+    if isinstance(part, MissingFile):
+        raise InputError("there is no codec to go on from", where=str(part.path), hint=hint)
+    network = load_part(part, torch.float32)
+    if not isinstance(network, AutoencoderFold):
+        raise InputError(f"a {type(network).__name__} is trained elsewhere", where=str(folder))
+    for parameter in network.parameters():
+        # What was loaded still lies in its file.
+        parameter.data = parameter.data.clone()
+    network.decoder.requires_grad_(True)
     return network
 
 
@@ -80,7 +105,7 @@ def fit(
 ) -> None:
     """Train for the recipe's steps; the averaged weights are in place afterwards."""
     network.train().to(memory_format=torch.channels_last)
-    parameters = dict(network.named_parameters())
+    parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
     slow = [p for name, p in parameters.items() if ".linear." in name]
     fast = [p for name, p in parameters.items() if ".linear." not in name]
     optimizer = torch.optim.Adam(

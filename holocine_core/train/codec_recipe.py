@@ -67,6 +67,9 @@ class CodecRecipe(Frozen):
     seed: Seed = 0
     """Decides the weights' beginning, order, crops and noise."""
     shape: CodecShape = CodecShape()
+    start: Text | None = None
+    """Folder of a codec whose decoder is trained further. Its encoder stays as it is, so that
+    models that were trained on its latents still fit; `shape` is not read."""
     pictures: Annotated[tuple[Pictures, ...], Field(min_length=1)]
     """What is drawn to learn from; a size is chosen as often as it has latent frames."""
     crop: FrameSize = "80x64"

@@ -210,3 +210,20 @@ def test_crops_off_the_grid_of_latents_are_refused(tmp_path: Path) -> None:
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(RECIPES / "nano-codec.yaml", CodecRecipe)
     assert {p.size for p in recipe.pictures} == {"160x96", "80x48", "224x128"}
+
+
+def test_a_decoder_is_trained_further_beside_its_encoder(tmp_path: Path) -> None:
+    def quiet(line: str) -> None:
+        return None
+
+    first = train_codec(small(tmp_path / "one"), quiet, source=moving_disc, workers=0)
+    again = small(tmp_path / "two", start=str(tmp_path / "one"), seed=5)
+    further = train_codec(again, quiet, source=moving_disc, workers=0)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, further.state_dict()[name]) == name.startswith("encoder."), name
+    assert further.config["latents_std"] == first.config["latents_std"]
+    assert measure(further, 32, 32, 3, source=moving_disc) > measure(
+        first, 32, 32, 3, source=moving_disc
+    )
+    with pytest.raises(InputError, match="no codec to go on from"):
+        train_codec(small(tmp_path / "three", start=str(tmp_path)), quiet, source=moving_disc)
