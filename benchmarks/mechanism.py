@@ -20,11 +20,11 @@ from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.filming import drawn_films, plan_case, screened, size_of
 from holocine_core.evaluate.judge import SHIPPED, load_judge
-from holocine_core.evaluate.mechanism import VARIANTS, film_variant
+from holocine_core.evaluate.mechanism import VARIANTS, film_given, film_variant, given_shot
 from holocine_core.evaluate.numbers import Measure
 from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.report import METRICS, shown_value
-from holocine_core.evaluate.scores import score
+from holocine_core.evaluate.scores import score, taken_up
 from holocine_core.evaluate.suite import Case, Filmed, parse_suite
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
@@ -72,6 +72,24 @@ def measured(films: list[Filmed], judge: Path) -> dict[str, Measure]:
     return {**observed, **scores}
 
 
+def taken_from_given(
+    plans: list[tuple[Case, Plan]], drawn: list[Filmed], judge: Path
+) -> Measure | None:
+    """With one drawn shot given without noise: are its people's unsaid looks taken up by others?"""
+    first = plans[0][1]
+    vae = Networks(first.model, first.placement).use("vae")
+    reader = load_judge(judge)
+    films, shots = [], []
+    for (case, plan), film in zip(plans, drawn, strict=True):
+        shot = given_shot(case)
+        if shot is not None:
+            latents = film_given(plan, codec.encode(vae, film.frames), shot)
+            frames = np.concatenate(list(codec.decode(vae, latents)))
+            films.append(Filmed(case, frames))
+            shots.append(shot)
+    return taken_up(films, shots, reader, reader.trust.reads)
+
+
 def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
     """Pictures of the first scenes that have several shots: a row per variant, a frame per shot."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +135,12 @@ def main() -> None:
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print("| seconds a film | " + " | ".join(f"{seconds[n]:.1f}" for n in films) + " | - |")
+    given = taken_from_given(plans, drawn, args.judge)
+    if given is not None:
+        metric = METRICS["identity-unsaid"]
+        print(
+            f"\nUnsaid looks of a given shot taken up by the others: {shown_value(metric, given)}"
+        )
     if args.images is not None:
         strips({**films, "drawn": drawn}, args.strips, args.images)
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from holocine_core.evaluate.suite import Case
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.prompt import alone
 from holocine_core.script.timeline import Span, Timeline, pixel_span
@@ -20,6 +21,8 @@ from holocine_core.shoot.generator import (
     negative_writer,
     read_negative,
 )
+from holocine_core.shoot.given import Given
+from holocine_core.stage.world import Person
 from holocine_core.vault import Vault, fingerprint
 
 
@@ -84,6 +87,31 @@ def film_variant(plan: Plan, variant: Variant) -> Tensor:
     with vault.locked("evaluate"):
         vault.keep("negatives", key, negative_writer(latents), {"variant": variant.name})
     return latents
+
+
+def given_shot(case: Case) -> int | None:
+    """The first shot with people who come back in others; None where nobody does."""
+    shots = case.scene.shots
+    for number, shot in enumerate(shots):
+        people = {r.who for r in shot.roles if isinstance(case.scene.cast[r.who], Person)}
+        others = {r.who for i, one in enumerate(shots) if i != number for r in one.roles}
+        if people & others:
+            return number
+    return None
+
+
+def film_given(plan: Plan, drawn: Tensor, shot: int) -> Tensor:
+    """The latents of a plan's only take in which one shot is given, as it is drawn.
+
+    Args:
+        plan: Of one scene.
+        drawn: Latents [1, C, F, H, W] of the drawn scene.
+        shot: Number of the shot.
+    """
+    (take,) = plan.takes
+    generator = Generator(replace(plan, takes=(replace(take, state="new"),)))
+    frames = take.timeline.latent_spans[shot]
+    return generator.denoise(take, given=Given(latents_BCFHW=drawn, frames=frames))
 
 
 def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:

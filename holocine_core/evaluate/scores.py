@@ -161,6 +161,33 @@ def _returns(film: Watched) -> Iterator[tuple[Appearance, Appearance]]:
             yield a, b
 
 
+def taken_up(
+    films: Sequence[Filmed], given: Sequence[int], judge: Judge, reads: Reads
+) -> Measure | None:
+    """How often people have, in other shots, the unsaid looks they have in a shot that was given.
+
+    Args:
+        films: One per case.
+        given: Per film, the number of the shot that was given.
+        judge: Reads shots.
+        reads: Which fields the judge can be believed in.
+    """
+    watched = watch(films, judge, reads)
+    return share(
+        [
+            _alike(film, lambda one, at=shot: _beside(one, at), told=False)  # type: ignore[misc]
+            for film, shot in zip(watched, given, strict=True)
+        ]
+    )
+
+
+def _beside(film: Watched, shot: int) -> Iterator[tuple[Appearance, Appearance]]:
+    """A person in one shot and in each other one."""
+    for a, b in _same(film):
+        if shot in (a.shot, b.shot):
+            yield a, b
+
+
 def _alike(film: Watched, pairs: Pairs, *, told: bool) -> Tally:
     return tally(same for a, b in pairs(film) for _, same in agreements(film, a, b, told))
 

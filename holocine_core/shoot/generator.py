@@ -32,6 +32,7 @@ from holocine_core.shoot.conditioning import (
     scene_conditioning,
 )
 from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
+from holocine_core.shoot.given import Given
 from holocine_core.vault import disk_errors
 
 Text = tuple[Conditioning, Conditioning | None]
@@ -91,8 +92,15 @@ class Generator:
         take: Take,
         start: Progress | None = None,
         on_step: OnStep = lambda progress: None,
+        given: Given | None = None,
     ) -> Tensor:
         """A take's latents [1, C, F, H, W], float32 on the CPU.
+
+        Args:
+            take: What to make.
+            start: Where an earlier run stopped.
+            on_step: Told of every step.
+            given: Latent frames that are there already and stay as they are.
 
         Raises:
             MachineError: Memory ran out.
@@ -101,9 +109,10 @@ class Generator:
         with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
             positive, negative = self._text(take)
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
+            noise = initial_noise(self._plan, take).to(self._networks.device)
             latents = denoise(
-                self._velocity(take, positive, negative),
-                initial_noise(self._plan, take).to(self._networks.device),
+                self._velocity(take, positive, negative, given),
+                noise if given is None else given.within(noise),
                 sigmas,
                 solver=take.sampling.sampler,
                 start=_moved(start, self._networks.device),
@@ -159,7 +168,11 @@ class Generator:
         return folded(positive, shots), None if negative is None else folded(negative, shots)
 
     def _velocity(
-        self, take: Take, positive: Conditioning, negative: Conditioning | None
+        self,
+        take: Take,
+        positive: Conditioning,
+        negative: Conditioning | None,
+        given: Given | None,
     ) -> Velocity:
         """The networks as a function of latents and sigma, guided."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
@@ -169,11 +182,15 @@ class Generator:
 
         def velocity(x: Tensor, sigma: float) -> Tensor:
             network = self._networks.use(self._expert(sigma))
-            with_text = self._forward(network, x, sigma, positive, layout)
-            if negative is None:
-                return with_text
-            without = self._forward(network, x, sigma, negative, plain)
-            return without + take.sampling.guidance * (with_text - without)
+            time = torch.tensor([flow.timestep(sigma)])
+            if given is not None:
+                time = given.times(sigma, x.shape[2], layout.frame_tokens)
+            with_text = self._forward(network, x, time, positive, layout)
+            guided = with_text
+            if negative is not None:
+                without = self._forward(network, x, time, negative, plain)
+                guided = without + take.sampling.guidance * (with_text - without)
+            return guided if given is None else given.still(guided)
 
         return velocity
 
@@ -189,13 +206,13 @@ class Generator:
         self,
         network: Any,
         x: Tensor,
-        sigma: float,
+        time: Tensor,
         conditioning: Conditioning,
         layout: ShotLayout,
     ) -> Tensor:
         self._context.layout = layout
         dtype = self._networks.dtype
-        time = torch.tensor([flow.timestep(sigma)], device=x.device)
+        time = time.to(x.device)
         if self._spec.low_precision_timestep:
             time = time.to(dtype)
         out = network(

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from holocine_core.evaluate.mechanism import given_shot
 from holocine_core.evaluate.numbers import Measure
 from holocine_core.evaluate.reading import FIELDS, PEOPLE, PERSON
-from holocine_core.evaluate.scores import score
+from holocine_core.evaluate.scores import score, taken_up
 from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.evaluate.view import slots
 from holocine_core.evaluate.watched import watch
@@ -144,6 +145,31 @@ def test_looks_nobody_mentioned_can_be_lost_while_those_said_are_kept() -> None:
     assert found["identity-unsaid"].value < 0.6 < scores()["identity-unsaid"].value
     assert found["recall"].value < 0.6
     assert abs(found["identity-margin"].value) < 0.15, "no more alike than strangers"
+
+
+def test_only_pairs_with_the_given_shot_count_as_taken_up() -> None:
+    filmed = [film for film in FILMS if given_shot(film.case) is not None]
+    given = [given_shot(film.case) or 0 for film in filmed]
+
+    def strangers_elsewhere(case: Case, shot: int, truth: Truth) -> Truth:
+        """Shots look like each other, and none like the given one."""
+        if shot == given_shot(case):
+            return truth
+        for slot in PEOPLE:
+            for name, values in PERSON.items():
+                field = f"{slot}.{name}"
+                if field in truth and unsaid(case, name):
+                    truth[field] = next(v for v in values if v != truth[field])
+        return truth
+
+    true = taken_up(filmed, given, judge_of(filmed), everything)
+    other = taken_up(filmed, given, judge_of(filmed, strangers_elsewhere), everything)
+    assert true is not None
+    assert other is not None
+    assert true.value == 1
+    assert other.value < 0.2
+    assert scores(strangers_elsewhere, filmed)["identity-unsaid"].value > 0.3
+    assert len(filmed) > 20
 
 
 def test_recall_needs_someone_who_leaves_and_returns() -> None:

@@ -1,0 +1,58 @@
+"""A shot that is there already stays, and the others are made beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holocine_core.production import plan_film
+from holocine_core.script.timeline import Span
+from holocine_core.shoot.generator import Generator, initial_noise
+from holocine_core.shoot.given import Given
+
+
+def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, tmp_path / "film.mp4")
+    take = plan.takes[0]
+    usual = Generator(plan).denoise(take)
+    picture = torch.randn(usual.shape, generator=torch.Generator().manual_seed(3))
+    seen: list[tuple[Tensor, Tensor]] = []
+    generator = Generator(plan)
+    real = generator._forward
+
+    def watched(network: Any, x: Tensor, time: Tensor, *rest: Any) -> Tensor:
+        seen.append((x, time))
+        return real(network, x, time, *rest)
+
+    generator._forward = watched  # type: ignore[method-assign]
+    shot = take.timeline.latent_spans[1]
+    made = generator.denoise(take, given=Given(latents_BCFHW=picture, frames=shot))
+    assert (shot, made.shape[2]) == (Span(3, 5), 5)
+    assert torch.equal(made[:, :, 3:], picture[:, :, 3:])
+    assert not torch.equal(made[:, :, :3], usual[:, :, :3])
+    rows, columns = made.shape[3] // 2, made.shape[4] // 2
+    for x, time in seen:
+        assert torch.equal(x[:, :, 3:], picture[:, :, 3:])
+        per_frame = time.view(5, rows * columns)
+        assert (per_frame[3:] == 0).all()
+        assert (per_frame[:3] == per_frame[0, 0]).all()
+        assert per_frame[0, 0] > 0
+    noise = initial_noise(plan, take)
+    assert torch.equal(seen[0][0][:, :, :3], noise[:, :, :3])
+
+
+def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, tmp_path / "film.mp4")
+    take = plan.takes[0]
+    picture = torch.randn(initial_noise(plan, take).shape)
+    other = picture.clone()
+    other[:, :, 3:] = torch.nan
+    made = [
+        Generator(plan).denoise(take, given=Given(latents_BCFHW=one, frames=Span(0, 3)))
+        for one in (picture, other)
+    ]
+    assert torch.equal(*made)
+    assert not torch.equal(made[0], Generator(plan).denoise(take))
