@@ -137,10 +137,8 @@ def main() -> None:
     print("| seconds a film | " + " | ".join(f"{seconds[n]:.1f}" for n in films) + " | - |")
     given = taken_from_given(plans, drawn, args.judge)
     if given is not None:
-        metric = METRICS["identity-unsaid"]
-        print(
-            f"\nUnsaid looks of a given shot taken up by the others: {shown_value(metric, given)}"
-        )
+        shown = shown_value(METRICS["identity-unsaid"], given)
+        print(f"\nUnsaid looks of a given shot taken up by the others: {shown}")
     if args.images is not None:
         strips({**films, "drawn": drawn}, args.strips, args.images)
 

@@ -118,9 +118,9 @@ def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:
     if variant.attention is not None:
         take = replace(take, sampling=replace(take.sampling, attention=variant.attention))
     noise = initial_noise(plan, take)
-    takes, spans = [take], (Span(0, noise.shape[2]),)
+    takes, spans = [take], [Span(0, noise.shape[2])]
     if variant.alone:
-        takes, spans = solo_takes(take), take.timeline.latent_spans
+        takes, spans = solo_takes(take), list(take.timeline.latent_spans)
     # Nothing counts as filmed: the generator encodes the texts of takes that are to be shot.
     takes = [replace(one, state="new") for one in takes]
     generator = Generator(replace(plan, takes=tuple(takes)), mechanism=variant.mechanism)
