@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holocine_core.errors import InputError
 from holocine_core.model.autoencoder import AutoencoderFold, fold
@@ -90,7 +90,7 @@ def _opened(folder: Path) -> AutoencoderFold:
     part = part_in_folder(folder, "vae", hint=hint)
     if isinstance(part, MissingFile):
         raise InputError("there is no codec to go on from", where=str(part.path), hint=hint)
-    network: nn.Module = load_part(part, torch.float32)
+    network: AutoencoderFold = load_part(part, torch.float32)
     if not isinstance(network, AutoencoderFold):
         raise InputError(f"a {type(network).__name__} is trained elsewhere", where=str(folder))
     for parameter in network.parameters():
