@@ -97,7 +97,8 @@ def _opened(folder: Path) -> AutoencoderFold:
         # What was loaded still lies in its file.
         parameter.data = parameter.data.clone()
     network.decoder.requires_grad_(True)
-    return network
+    opened: AutoencoderFold = network
+    return opened
 
 
 def fit(
