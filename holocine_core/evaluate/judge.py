@@ -19,17 +19,9 @@ from torch.nn import functional as F
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError, MachineError
-from holocine_core.evaluate.reading import (
-    ACTION,
-    ANIMAL,
-    FIELDS,
-    PEOPLE,
-    PERSON,
-    PLACE,
-    SHOT,
-    Reading,
-)
+from holocine_core.evaluate.reading import Reading
 from holocine_core.stage import world
+from holocine_core.stage.facts import ACTION, ANIMAL, FIELDS, PEOPLE, PERSON, PLACE, SHOT
 
 SIZE = (96, 160)
 """Rows and columns the network sees; other frames are resized."""

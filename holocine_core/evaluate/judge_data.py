@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -22,17 +22,15 @@ from torch.nn import functional as F
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.judge import LOOKS, SIZE, looks
-from holocine_core.evaluate.reading import FIELDS
-from holocine_core.evaluate.view import in_view
+from holocine_core.stage.facts import labels_of
 from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.stage.view import in_view
 from holocine_core.stage.world import Scene
 
 TRAIN_SEEDS = HELD_OUT_SEEDS // 2
 """First seed of the judge's scenes: apart from those that films are trained and evaluated on."""
 CHECK_SEEDS = 2 * HELD_OUT_SEEDS
 """First seed of the scenes its accuracy is measured on."""
-HIDDEN = -1
-"""Label of a field that is not in view."""
 _NOVEL_EVERY = 3
 """Every so many scenes shows a combination that films are not trained on."""
 _SCENES_A_TASK = 8
@@ -63,13 +61,6 @@ def join(parts: Sequence[Shots]) -> Shots:
         torch.cat([part.labels for part in parts]),
         tuple(size for part in parts for size in part.sizes),
     )
-
-
-def labels_of(truth: Mapping[str, str]) -> list[int]:
-    """A label per field."""
-    return [
-        values.index(truth[name]) if name in truth else HIDDEN for name, values in FIELDS.items()
-    ]
 
 
 def scene_of(seed: int) -> Scene:

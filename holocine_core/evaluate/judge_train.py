@@ -24,15 +24,14 @@ from torch.nn import functional as F
 from holocine_core.evaluate.judge import Network, save_judge
 from holocine_core.evaluate.judge_data import (
     CHECK_SEEDS,
-    HIDDEN,
     TRAIN_SEEDS,
     Shots,
     blemish,
     drawn,
     join,
 )
-from holocine_core.evaluate.reading import FIELDS
 from holocine_core.model.short import multiplies_bfloat16
+from holocine_core.stage.facts import FIELDS, HIDDEN
 
 Tell = Callable[[str], None]
 Done = Callable[[int], float]

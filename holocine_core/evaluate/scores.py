@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
-from holocine_core.evaluate.reading import ACTION, ANIMAL, PERSON, Judge
+from holocine_core.evaluate.reading import Judge
 from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.evaluate.watched import (
     CAMERA,
@@ -26,6 +26,7 @@ from holocine_core.evaluate.watched import (
     occupied,
     watch,
 )
+from holocine_core.stage.facts import ACTION, ANIMAL, PERSON
 from holocine_core.stage.world import Person
 
 SCREENINGS = 20

@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from holocine_core.evaluate.reading import (
-    ACTION,
-    PEOPLE,
-    Judge,
-    Reading,
-    shown,
-)
+from holocine_core.evaluate.reading import Judge, Reading, shown
 from holocine_core.evaluate.suite import Case, Filmed
-from holocine_core.evaluate.view import (
+from holocine_core.stage.facts import ACTION, PEOPLE
+from holocine_core.stage.view import (
     member_in_view,
     place_in_view,
     shot_in_view,

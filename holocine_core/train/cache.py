@@ -43,7 +43,7 @@ SHARD = 16
 """Groups in one shard."""
 FEW = 2
 """Groups that are drawn sooner than processes start."""
-TELLING = frozenset({"caption", "words", "sentences"})
+TELLING = frozenset({"caption", "words", "sentences", "facts", "view"})
 """Modules of the stage that change no picture."""
 
 

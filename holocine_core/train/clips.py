@@ -16,7 +16,10 @@ from torch import Tensor
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
 from holocine_core.stage.caption import tell
+from holocine_core.stage.facts import labels_of
 from holocine_core.stage.sample import sample_scene
+from holocine_core.stage.view import in_view
+from holocine_core.stage.world import Scene
 from holocine_core.train.cache import LatentCache
 
 
@@ -28,11 +31,14 @@ class Batch:
         latents_BCFHW: Normalised clips, float32.
         shots: Latent frames of every shot, the same in all samples.
         prompts: One per sample.
+        facts_BSF: What is true of every shot, as ``stage.facts.labels_of`` numbers it; None where
+            nobody knows.
     """
 
     latents_BCFHW: Tensor
     shots: tuple[Span, ...]
     prompts: tuple[ScenePrompt, ...]
+    facts_BSF: Tensor | None = None
 
 
 class Clips(Protocol):
@@ -64,10 +70,13 @@ class StageClips:
         layout = self._cache.layout(number)
         seeds = [self._cache.group_size * number + member for member in members]
         latents = self._cache.read(number)[torch.tensor(list(members))]
+        scenes = [sample_scene(seed, layout) for seed in seeds]
+        facts = [[labels_of(in_view(scene, shot)) for shot in scene.shots] for scene in scenes]
         return Batch(
             latents_BCFHW=latents.float(),
             shots=latent_spans(layout),
-            prompts=tuple(_told(seed, layout, epoch) for seed in seeds),
+            prompts=tuple(_told(scene, epoch) for scene in scenes),
+            facts_BSF=torch.tensor(facts),
         )
 
 
@@ -79,7 +88,6 @@ def latent_spans(layout: Sequence[int]) -> tuple[Span, ...]:
     return tuple(map(Span, edges[:-1], edges[1:]))
 
 
-def _told(seed: int, layout: tuple[int, ...], epoch: int) -> ScenePrompt:
-    scene = sample_scene(seed, layout)
-    told = tell(scene, random.Random(f"telling {seed} {epoch}")).screenplay
+def _told(scene: Scene, epoch: int) -> ScenePrompt:
+    told = tell(scene, random.Random(f"telling {scene.seed} {epoch}")).screenplay
     return compose(told, told.scenes[0])

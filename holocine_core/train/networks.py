@@ -16,6 +16,7 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.short import computes_short
 from holocine_core.model.weights import load_part
+from holocine_core.train.facts import FactReader
 from holocine_core.train.recipe import Recipe
 
 EXPERTS = {"high": "transformer", "low": "transformer_2"}
@@ -35,6 +36,7 @@ class Company:
         context: Set to a batch's layout before the transformer runs.
         trained: Name -> parameter, for all that moves.
         device: Where the networks are.
+        reader: Of the second task (see train/facts.py); None where the recipe has none.
     """
 
     located: LocatedModel
@@ -45,6 +47,7 @@ class Company:
     context: ShotContext
     trained: dict[str, nn.Parameter]
     device: torch.device
+    reader: FactReader | None = None
 
 
 def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
@@ -67,6 +70,9 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     context = ShotContext()
     install(transformer, context)
     trained = _trained(recipe, transformer, text_encoder)
+    reader = _reader(recipe, transformer, device) if recipe.facts else None
+    if reader is not None:
+        trained |= {f"facts.{name}": each for name, each in reader.named_parameters()}
     return Company(
         located=located,
         part=part,
@@ -76,7 +82,15 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
         context=context,
         trained=trained,
         device=device,
+        reader=reader,
     )
+
+
+def _reader(recipe: Recipe, transformer: Any, device: torch.device) -> FactReader:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        config = transformer.config
+        return FactReader(config.num_attention_heads * config.attention_head_dim).to(device)
 
 
 def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:

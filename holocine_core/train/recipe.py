@@ -277,6 +277,9 @@ class Recipe(Frozen):
     """Timestep shift of training: higher trains more at high noise."""
     loss_weight: Literal["flat", "bell"] = "flat"
     """Weight of a timestep's loss: flat, or Wan's bell around the middle."""
+    facts: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Weight of a second loss: what each shot shows, told from the tokens inside the network.
+    Only phases with `scenes` know the facts."""
     drop_caption: Share = 0.1
     """Share of samples that are trained without their text, for guidance."""
     clean_shots: Share = 0.0

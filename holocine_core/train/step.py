@@ -20,6 +20,7 @@ from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
 from holocine_core.shoot.conditioning import BatchConditioning, batch_conditioning
 from holocine_core.train.clips import Batch
+from holocine_core.train.facts import fact_loss, inner_tokens
 from holocine_core.train.networks import Company
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
@@ -144,8 +145,39 @@ def encode_text(
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """What a pass is judged by.
+
+    Attributes:
+        velocity: Mean squared error of the velocity where there is noise.
+        facts: Of the second task; None without it.
+    """
+
+    velocity: Tensor
+    facts: Tensor | None
+
+    def total(self, recipe: Recipe) -> Tensor:
+        """What training makes small."""
+        return self.velocity if self.facts is None else self.velocity + recipe.facts * self.facts
+
+
+def losses_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Losses:
+    """Losses of one pass with all that the recipe trains for."""
+    if company.reader is None or batch.facts_BSF is None:
+        return Losses(velocity=loss_of(recipe, company, batch, drawn), facts=None)
+    with inner_tokens(company.transformer) as kept:
+        velocity = loss_of(recipe, company, batch, drawn)
+    layout = company.context.layout
+    rows = batch.latents_BCFHW.shape[3] // company.located.spec.shape.patch
+    with precision(recipe, company.device):
+        logits = company.reader(kept[0], layout.token_spans, (rows, layout.frame_tokens // rows))
+    facts = fact_loss(logits, batch.facts_BSF.to(company.device))
+    return Losses(velocity=velocity, facts=facts)
+
+
 def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:
-    """The pass's loss: the mean squared error of the velocity where there is noise."""
+    """The pass's own loss: the mean squared error of the velocity where there is noise."""
     learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
     prompts = [
         None if lost else prompt for prompt, lost in zip(batch.prompts, drawn.dropped, strict=True)

@@ -39,7 +39,7 @@ from holocine_core.train.order import pick
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.sources import Ahead, open_clips
 from holocine_core.train.state import Checkpoint, Checkpoints, locked
-from holocine_core.train.step import draw, loss_of
+from holocine_core.train.step import draw, losses_of
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -208,13 +208,15 @@ class Run:
 
     def _train_step(self, number: int, phase: Phase, batches: Ahead, metrics: Metrics) -> None:
         started = time.perf_counter()
-        recipe, samples, total = self._recipe, 0, 0.0
+        recipe, samples, total, facts = self._recipe, 0, 0.0, 0.0
         for i in range(phase.accumulate):
             batch = batches.next()
             drawn = draw(recipe, self._sigmas(), batch, number, self._step, i)
-            loss = loss_of(recipe, self._company, batch, drawn) / phase.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+            losses = losses_of(recipe, self._company, batch, drawn)
+            torch.autograd.backward(losses.total(recipe) / phase.accumulate)
+            total += float(losses.velocity.detach()) / phase.accumulate
+            if losses.facts is not None:
+                facts += float(losses.facts.detach()) / phase.accumulate
             samples += len(batch.prompts)
         lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
         norm = self._optimization.step(lr)
@@ -235,6 +237,7 @@ class Run:
                 "grad_norm": norm,
                 "samples_per_s": samples / seconds,
                 "seconds": seconds,
+                **({"facts": facts} if facts else {}),
             },
         )
         self._emit(

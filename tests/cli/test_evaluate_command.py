@@ -7,7 +7,7 @@ import pytest
 
 from holocine_core.evaluate import cuts
 from holocine_core.evaluate.judge import Network, save_judge
-from holocine_core.evaluate.reading import FIELDS
+from holocine_core.stage.facts import FIELDS
 from tests.cli.conftest import Holocine, write_scene
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holocine_core.evaluate.reading import ANIMAL, FIELDS, PERSON, Reading
+from holocine_core.evaluate.reading import Reading
 from holocine_core.evaluate.suite import Case, Filmed, Words
-from holocine_core.evaluate.view import in_view
 from holocine_core.script.screenplay import Scene as TextScene
 from holocine_core.script.screenplay import Screenplay, Shot
+from holocine_core.stage.facts import ANIMAL, FIELDS, PERSON
 from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.stage.view import in_view
 from holocine_core.stage.world import Person, Scene
 
 Truth = dict[str, str]

@@ -21,9 +21,9 @@ from holocine_core.evaluate.judge import (
     looks,
     save_judge,
 )
-from holocine_core.evaluate.judge_data import HIDDEN, Shots, blemish, labels_of
+from holocine_core.evaluate.judge_data import Shots, blemish
 from holocine_core.evaluate.judge_train import Settings, card, fit, loss_of, measure
-from holocine_core.evaluate.reading import FIELDS
+from holocine_core.stage.facts import FIELDS, HIDDEN, labels_of
 
 ACCURACY = {"wide/set": 0.9, "wide/side": 0.7, "set": 0.9, "side": 0.7}
 

@@ -7,11 +7,11 @@ import pytest
 
 from holocine_core.evaluate.mechanism import given_shot
 from holocine_core.evaluate.numbers import Measure
-from holocine_core.evaluate.reading import FIELDS, PEOPLE, PERSON
 from holocine_core.evaluate.scores import score, taken_up
 from holocine_core.evaluate.suite import Case, Filmed
-from holocine_core.evaluate.view import slots
 from holocine_core.evaluate.watched import watch
+from holocine_core.stage.facts import FIELDS, PEOPLE, PERSON
+from holocine_core.stage.view import slots
 from holocine_core.stage.world import Person
 from tests.evaluate.oracle import (
     Change,

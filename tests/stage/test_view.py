@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from holocine_core.evaluate.judge import SIZE
-from holocine_core.evaluate.reading import FIELDS, PERSON, look_of
-from holocine_core.evaluate.view import in_view, slots
 from holocine_core.script.timeline import Span
+from holocine_core.stage.facts import FIELDS, PERSON, look_of
 from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import sample_person, sample_scene
+from holocine_core.stage.view import in_view, slots
 from holocine_core.stage.world import Person, Place, Role, Scene, Shot
 
 SCENES = [sample_scene(seed) for seed in range(150)]

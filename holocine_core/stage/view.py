@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from holocine_core.evaluate.reading import ACTION, PEOPLE, PERSON, look_of
+from holocine_core.stage.facts import ACTION, PEOPLE, PERSON, look_of
 from holocine_core.stage.world import Animal, Person, Scene, Shot
 
 _BELOW = frozenset({"top", "bottom", "bottom_colour", "prop", "prop_colour"})
