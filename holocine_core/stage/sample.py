@@ -19,6 +19,11 @@ HELD_OUT_SEEDS = 10**9
 """Seeds from here on are never trained on."""
 SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
 """How often a scene has 1, 2, ... 8 shots."""
+MOST_SHOTS = len(SHOT_WEIGHTS)
+SHOT_LENGTHS = (3, 10)
+"""Shortest and longest shot in latent frames."""
+_LENGTHS = (1, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 10)
+"""What shots last in latent frames, the usual more often."""
 MOST_LATENT_FRAMES = 46
 """12 seconds of 15 frames each, on the 4t+1 grid."""
 _CLOSE_ACTIONS = ("stand", "talk", "laugh", "nod")
@@ -26,12 +31,23 @@ _MEDIUM_ACTIONS = (*_CLOSE_ACTIONS, "wave", "point", "bow", "dance", "walk")
 
 
 def sample_layout(
-    rng: random.Random, most: int = MOST_LATENT_FRAMES, least: int = 8
+    rng: random.Random,
+    most: int = MOST_LATENT_FRAMES,
+    least: int = 8,
+    shots: tuple[int, int] = SHOT_LENGTHS,
 ) -> tuple[int, ...]:
-    """Lengths of a scene's shots in latent frames, 1 to 8 shots of 3 to 10, within the limits."""
+    """Lengths of a scene's shots in latent frames, 1 to 8 shots, within the limits.
+
+    Args:
+        rng: Decides.
+        most: Of the whole scene.
+        least: Of the whole scene.
+        shots: Shortest and longest shot.
+    """
+    known = [length for length in _LENGTHS if shots[0] <= length <= shots[1]]
     while True:
-        shots = rng.choices(range(1, 9), SHOT_WEIGHTS)[0]
-        lengths = tuple(rng.choice((3, 3, 4, 4, 5, 5, 6, 7, 8, 10)) for _ in range(shots))
+        count = rng.choices(range(1, MOST_SHOTS + 1), SHOT_WEIGHTS)[0]
+        lengths = tuple(rng.choice(known) for _ in range(count))
         if least <= sum(lengths) <= most:
             return lengths
 

@@ -35,7 +35,7 @@ from holocine_core.events import Emit, LatentsDrawn
 from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
-from holocine_core.stage.sample import sample_layout
+from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout
 from holocine_core.train.recipe import GROUP
 from holocine_core.vault import disk_errors, fingerprint, write_whole
 
@@ -57,6 +57,7 @@ class Drawing:
         height: Of the frames.
         width: Of the frames.
         latent_frames: Shortest and longest scene.
+        shots: Shortest and longest shot in latent frames.
     """
 
     vae: PartFiles
@@ -64,6 +65,7 @@ class Drawing:
     height: int
     width: int
     latent_frames: tuple[int, int]
+    shots: tuple[int, int] = SHOT_LENGTHS
 
     @property
     def key(self) -> str:
@@ -74,19 +76,22 @@ class Drawing:
                 "stage": stage_identity(),
                 "size": [self.width, self.height],
                 "latent_frames": self.latent_frames,
+                "shots": self.shots,
                 "group": GROUP,
             }
         )
 
     def layout(self, group: int) -> tuple[int, ...]:
         """Shot lengths of a group's scenes in latent frames."""
-        return layout_of(group, self.latent_frames)
+        return layout_of(group, self.latent_frames, self.shots)
 
 
-def layout_of(group: int, latent_frames: tuple[int, int]) -> tuple[int, ...]:
-    """Shot lengths that a group's scenes share, within the shortest and longest scene."""
+def layout_of(
+    group: int, latent_frames: tuple[int, int], shots: tuple[int, int]
+) -> tuple[int, ...]:
+    """Shot lengths that a group's scenes share, within the shortest and longest scene and shot."""
     least, most = latent_frames
-    return sample_layout(random.Random(f"layout {group}"), most, least)
+    return sample_layout(random.Random(f"layout {group}"), most, least, shots)
 
 
 def stage_identity() -> str:

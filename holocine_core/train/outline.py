@@ -178,7 +178,9 @@ def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOut
     if phase.data is None:
         groups = groups_of(phase)
         samples, seen = GROUP * len(groups), groups[:LOOKED_AT]
-        layouts = [latent_spans(layout_of(group, phase.latent_frames)) for group in seen]
+        layouts = [
+            latent_spans(layout_of(group, phase.latent_frames, phase.shots)) for group in seen
+        ]
     else:
         found = read_samples(Path(phase.data), width=phase.width, height=phase.height, fps=spec.fps)
         samples, layouts = len(found), [sample.shots for sample in found]

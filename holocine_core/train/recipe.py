@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
+from holocine_core.stage.sample import MOST_SHOTS, SHOT_LENGTHS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -169,6 +170,9 @@ class Phase(Frozen):
     """Seed of the first of them."""
     frames: tuple[int, int] = (29, 181)
     """Shortest and longest scene of the stage to draw, in frames."""
+    shots: tuple[Count, Count] = SHOT_LENGTHS
+    """Shortest and longest shot of the stage to draw, in latent frames, at most 10. Shots of one
+    show most for the work: what things look like is learned before how they move."""
     data: Text | None = None
     """Instead of `scenes`: a folder of samples, each a screenplay beside its clip."""
 
@@ -182,6 +186,7 @@ class Phase(Frozen):
         if (self.scenes is None) == (self.data is None):
             raise ValueError("a phase takes `scenes` or `data`; give one of them")
         if self.scenes is not None:
+            self._check_lengths()
             if self.scenes % GROUP or self.first_seed % GROUP:
                 raise ValueError(
                     f"`scenes` and `first_seed` must be multiples of {GROUP}; that many scenes "
@@ -193,6 +198,20 @@ class Phase(Frozen):
                     "that share a layout; for more samples a step, use `accumulate`"
                 )
         return self
+
+    def _check_lengths(self) -> None:
+        shortest, longest = self.shots
+        if not shortest <= longest <= SHOT_LENGTHS[1]:
+            raise ValueError(
+                f"`shots` is {shortest} to {longest}; give the shorter first, and at most "
+                f"{SHOT_LENGTHS[1]}"
+            )
+        least, most = self.latent_frames
+        if most < shortest or least > MOST_SHOTS * longest:
+            raise ValueError(
+                f"no scene of 1 to {MOST_SHOTS} shots of {shortest} to {longest} latent frames "
+                f"has {least} to {most} of them; change `frames` or `shots`"
+            )
 
     @property
     def width(self) -> int:

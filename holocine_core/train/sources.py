@@ -66,6 +66,7 @@ def _stage(
         height=phase.height,
         width=phase.width,
         latent_frames=phase.latent_frames,
+        shots=phase.shots,
     )
     cache = LatentCache(home, drawing)
     mine, others = groups_of(phase), held_out_groups(recipe)

@@ -9,6 +9,7 @@ import pytest
 
 from holocine_core.script.timeline import Span
 from holocine_core.stage import world
+from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import (
     HELD_OUT_SEEDS,
     is_novel,
@@ -46,6 +47,15 @@ def test_layouts_stay_within_limits() -> None:
     totals = [sum(sample_layout(rng, most=20, least=10)) for _ in range(200)]
     assert min(totals) >= 10
     assert max(totals) <= 20
+    short = [sample_layout(rng, most=6, least=2, shots=(1, 2)) for _ in range(200)]
+    assert {length for layout in short for length in layout} == {1, 2}
+    assert {sum(layout) for layout in short} == {2, 3, 4, 5, 6}
+
+
+def test_scenes_of_the_shortest_shots_are_drawn() -> None:
+    scene = sample_scene(11, layout=(1, 2, 1))
+    assert [len(shot.frames) for shot in scene.shots] == [1, 8, 4]
+    assert draw(scene, 32, 48).shape == (13, 32, 48, 3)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
 from holocine_core.stage.paint import draw
-from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_LENGTHS, sample_scene
 from holocine_core.train import cache as caches
 from holocine_core.train.cache import Drawing, LatentCache, layout_of
 from holocine_core.train.clips import StageClips
@@ -42,7 +42,7 @@ def filled(drawing: Drawing, tmp_path_factory: pytest.TempPathFactory) -> Latent
 
 
 def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: Drawing) -> None:
-    layout = layout_of(3, SHORT)
+    layout = layout_of(3, SHORT, SHOT_LENGTHS)
     assert SHORT[0] <= sum(layout) <= SHORT[1]
     latents = filled.read(3)
     vae = load_part(drawing.vae, torch.float32)
@@ -110,7 +110,7 @@ def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
     assert texts[0] == texts[1]
     assert all(a != b for a, b in zip(texts[0], texts[2], strict=True))
     shots = {len(batch.shots) for batch in batches}
-    assert shots == {len(layout_of(3, SHORT))}
+    assert shots == {len(layout_of(3, SHORT, SHOT_LENGTHS))}
     assert {len(prompt.captions) for batch in batches for prompt in batch.prompts} == shots
     assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5].float())
 

@@ -75,6 +75,13 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
         ("scenes: 16", "scenes: 16, data: clips", "takes `scenes` or `data`"),
         ("scenes: 16", "scenes: 17", "multiples of 8"),
         ("scenes: 16", "scenes: 16, batch: 3", "must divide 8"),
+        ("scenes: 16", "scenes: 16, shots: [3, 2]", "`shots` is 3 to 2"),
+        ("scenes: 16", "scenes: 16, shots: [3, 12]", "`shots` is 3 to 12"),
+        (
+            "scenes: 16",
+            "scenes: 16, shots: [1, 2], frames: [81, 181]",
+            "change `frames` or `shots`",
+        ),
         ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
     ],
