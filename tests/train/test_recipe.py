@@ -80,7 +80,7 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
         (
             "scenes: 16",
             "scenes: 16, shots: [1, 2], frames: [81, 181]",
-            "change `frames` or `shots`",
+            "no scene of 1 to 8 shots",
         ),
         ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
