@@ -1,6 +1,6 @@
 """How fast training steps of small models are on this CPU, and where their time goes.
 
-python -m benchmarks.step [--rounds 3] [--threads 2] [--batch 8] [--plain-memory]
+python -m benchmarks.step [--rounds 3] [--threads 2] [--batch 8]
 
 Forward and backward on random clips with texts of their own; no optimizer, no data. Setups take
 turns, the best of the rounds counts. Seconds are the process's on its cores divided by the threads,
@@ -24,7 +24,6 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.machine import machine
 from holocine_core.model import attention, segments
 from holocine_core.model.attention import ShotContext, ShotLayout, install
-from holocine_core.model.short import keep_memory
 from holocine_core.script.timeline import Span
 
 FRAMES = 17
@@ -222,14 +221,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--plain-memory", action="store_true", help="without keep_memory()")
     args = parser.parse_args()
-    kept = not args.plain_memory and keep_memory()
     torch.set_num_threads(args.threads)
-    print(
-        f"# {machine()}; {args.threads} threads, batch {args.batch}, {FRAMES} latent frames, "
-        f"memory {'kept' if kept else 'as it is'}\n"
-    )
+    print(f"# {machine()}; {args.threads} threads, batch {args.batch}, {FRAMES} latent frames\n")
     print_setups(args.rounds, args.threads, args.batch)
     print_shapes(args.rounds, args.threads, args.batch)
     print_parts(args.batch)

@@ -82,11 +82,9 @@ def _outline(session: Session, recipe: Recipe) -> None:
 
 def _train(session: Session, recipe: Recipe, *, device: str, seconds: float) -> None:
     from holocine_cli.train_view import TrainReporter
-    from holocine_core.model.short import keep_memory
     from holocine_core.train.trainer import train as run
 
     gc.enable()
-    keep_memory()
     fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps}
     session.fields = fields
     reporter = TrainReporter(session.console, fields)

@@ -9,8 +9,6 @@ Letters: B batch, N query, L key, H head, K head width, C channel of all heads, 
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,26 +31,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
-MALLOPT = {-4: 0, -1: 2**31 - 1, -2: 2**28}
-"""glibc's M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD: no mappings of their own for large tensors,
-nothing handed back below 2 GiB, growth by 256 MiB."""
-
-
-def keep_memory() -> bool:
-    """Have this process keep the memory of freed tensors for the next ones.
-
-    Steps make the same tensors again and again; fetching each from the system costs a tenth of a
-    step and more. The process then stays as large as it ever was.
-
-    Returns:
-        Whether that took effect: it does with glibc on Linux.
-    """
-    if sys.platform != "linux":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all([mallopt(*option) == 1 for option in MALLOPT.items()])
 
 
 def computes_short(precision: str, device: torch.device) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -126,24 +124,6 @@ def test_a_network_in_autocast_learns_what_it_learns_in_float32(sparse: bool) ->
     (out, grads), (exact, exact_grads) = results
     assert far(out, exact) < 1.5 * far(fused, exact)
     assert far(grads, exact_grads) < 0.03
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="an option of glibc")
-def test_kept_memory_serves_the_next_tensor() -> None:
-    """In a process of its own: the options stay until its end."""
-    script = """
-import torch, resource
-from holocine_core.model.short import keep_memory
-assert keep_memory()
-faults = []
-for _ in range(5):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(16 * 2**20)
-    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-print(faults[-1])
-"""
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert int(out.stdout) < 1000, "64 MiB in pages of 4 KiB would be 16384 faults"
 
 
 @pytest.mark.parametrize("capability", ["avx512_bf16", "amx_bf16", "bf16"])

@@ -119,7 +119,7 @@ def test_facts_are_learned(company: tuple[Recipe, Company]) -> None:
     for _ in range(40):
         losses = step(made, crew)
         assert losses.facts is not None
-        seen.append(float(losses.facts))
+        seen.append(float(losses.facts.detach()))
         optimizer.zero_grad()
         torch.autograd.backward(losses.facts)
         optimizer.step()
