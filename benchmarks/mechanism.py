@@ -18,9 +18,16 @@ import numpy as np
 
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
+from holocine_core.evaluate.cuts import require_detector
 from holocine_core.evaluate.filming import drawn_films, plan_case, screened, size_of
-from holocine_core.evaluate.judge import SHIPPED, load_judge
-from holocine_core.evaluate.mechanism import VARIANTS, film_given, film_variant, given_shot
+from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
+from holocine_core.evaluate.mechanism import (
+    VARIANTS,
+    film_given,
+    film_variant,
+    given_shot,
+    is_filmed,
+)
 from holocine_core.evaluate.numbers import Measure
 from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.report import METRICS, shown_value
@@ -47,8 +54,8 @@ ROWS = (
 )
 
 
-def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], dict[str, float]]:
-    """Every variant's films, and its seconds per film; films found in the work folder cost none."""
+def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], dict[str, str]]:
+    """Every variant's films, and its seconds per film that this call made, loading included."""
     first = plans[0][1]
     vae = Networks(first.model, first.placement).use("vae")
     films: dict[str, list[Filmed]] = {variant.name: [] for variant in VARIANTS}
@@ -56,29 +63,28 @@ def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], d
     for number, (case, plan) in enumerate(plans, 1):
         print(f"{number} of {len(plans)}: {case.name}", file=sys.stderr)
         for variant in VARIANTS:
-            started = time.perf_counter()
+            made, started = not is_filmed(plan, variant), time.perf_counter()
             latents = film_variant(plan, variant)
-            seconds[variant.name].append(time.perf_counter() - started)
+            if made:
+                seconds[variant.name].append(time.perf_counter() - started)
             frames = np.concatenate(list(codec.decode(vae, latents)))
             films[variant.name].append(Filmed(case, frames))
-    return films, {name: float(np.median(each)) for name, each in seconds.items()}
+    return films, {n: f"{np.median(each):.1f}" if each else "-" for n, each in seconds.items()}
 
 
-def measured(films: list[Filmed], judge: Path) -> dict[str, Measure]:
+def measured(films: list[Filmed], reader: TrainedJudge) -> dict[str, Measure]:
     """Scores of one variant's films."""
-    reader = load_judge(judge)
     scores = score(films, reader, reader.trust.reads)
     observed, _ = measure_observed([observe(screened(film), {}) for film in films])
     return {**observed, **scores}
 
 
 def taken_from_given(
-    plans: list[tuple[Case, Plan]], drawn: list[Filmed], judge: Path
+    plans: list[tuple[Case, Plan]], drawn: list[Filmed], reader: TrainedJudge
 ) -> Measure | None:
     """With one drawn shot given without noise: are its people's unsaid looks taken up by others?"""
     first = plans[0][1]
     vae = Networks(first.model, first.placement).use("vae")
-    reader = load_judge(judge)
     films, shots = [], []
     for (case, plan), film in zip(plans, drawn, strict=True):
         shot = given_shot(case)
@@ -113,14 +119,17 @@ def main() -> None:
     parser.add_argument("--images", type=Path)
     parser.add_argument("--strips", type=int, default=3)
     args = parser.parse_args()
+    # What could be missing is asked for before the hours of filming.
+    reader = load_judge(args.judge)
+    require_detector()
     suite = parse_suite(args.suite)
     options = Options(profile=args.profile, model=args.model)
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]
     films, seconds = films_of(plans)
     drawn = drawn_films(cases, size_of(plans[0][1]))
-    columns = {name: measured(each, args.judge) for name, each in films.items()}
-    columns["drawn"] = measured(drawn, args.judge)
+    columns = {name: measured(each, reader) for name, each in films.items()}
+    columns["drawn"] = measured(drawn, reader)
     sampling = plans[0][1].takes[0].sampling
     print(
         f"*{machine()}; {suite.name}, {len(cases)} scenes, {plans[0][1].model.spec.name}, "
@@ -134,8 +143,8 @@ def main() -> None:
             for found in columns.values()
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print("| seconds a film | " + " | ".join(f"{seconds[n]:.1f}" for n in films) + " | - |")
-    given = taken_from_given(plans, drawn, args.judge)
+    print("| seconds a film | " + " | ".join(seconds[name] for name in films) + " | - |")
+    given = taken_from_given(plans, drawn, reader)
     if given is not None:
         shown = shown_value(METRICS["identity-unsaid"], given)
         print(f"\nUnsaid looks of a given shot taken up by the others: {shown}")

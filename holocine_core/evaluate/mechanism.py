@@ -79,7 +79,7 @@ def film_variant(plan: Plan, variant: Variant) -> Tensor:
     """
     (take,) = plan.takes
     vault = Vault(plan.work)
-    key = fingerprint([take.negative_key, variant.name])
+    key = _key(take, variant)
     entry = vault.sound("negatives", key)
     if entry is not None:
         return read_negative(entry.path)
@@ -87,6 +87,16 @@ def film_variant(plan: Plan, variant: Variant) -> Tensor:
     with vault.locked("evaluate"):
         vault.keep("negatives", key, negative_writer(latents), {"variant": variant.name})
     return latents
+
+
+def is_filmed(plan: Plan, variant: Variant) -> bool:
+    """Whether :func:`film_variant` would find its latents in the work folder."""
+    (take,) = plan.takes
+    return Vault(plan.work).find("negatives", _key(take, variant)) is not None
+
+
+def _key(take: Take, variant: Variant) -> str:
+    return fingerprint([take.negative_key, variant.name])
 
 
 def given_shot(case: Case) -> int | None:

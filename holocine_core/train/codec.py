@@ -92,7 +92,11 @@ def _opened(folder: Path) -> AutoencoderFold:
         raise InputError("there is no codec to go on from", where=str(part.path), hint=hint)
     network: AutoencoderFold = load_part(part, torch.float32)
     if not isinstance(network, AutoencoderFold):
-        raise InputError(f"a {type(network).__name__} is trained elsewhere", where=str(folder))
+        raise InputError(
+            f"an AutoencoderFold is trained here, no {type(network).__name__}",
+            where=str(folder),
+            hint=hint,
+        )
     for parameter in network.parameters():
         # What was loaded still lies in its file.
         parameter.data = parameter.data.clone()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from holocine_core.evaluate.mechanism import VARIANTS, film_variant, solo_takes
+from holocine_core.evaluate.mechanism import VARIANTS, film_variant, is_filmed, solo_takes
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
@@ -81,6 +81,8 @@ def test_shots_alone_know_nothing_of_each_other(
 
 
 def test_films_are_made_once(plan: Plan, latents: dict[str, Tensor], tmp_path: Path) -> None:
+    assert all(is_filmed(plan, variant) for variant in VARIANTS)
+    assert not is_filmed(plan_of(tmp_path), BY_NAME["alone"])
     nothing = replace(plan, model=replace(plan.model, parts={}))
     assert torch.equal(film_variant(nothing, BY_NAME["alone"]), latents["alone"])
 
