@@ -1,6 +1,6 @@
 """What each part of HoloCine's mechanism is worth, measured on one model with parts switched off.
 
-    python -m benchmarks.mechanism [--suite stage:1000000000:20] [--model nano] [--strips 3]
+    python -m benchmarks.mechanism [--suite stage:1500000000:20] [--model nano] [--strips 3]
 
 Every scene of the suite is filmed from the same captions and the same noise in five variants (see
 holocine_core/evaluate/mechanism.py). Prints a table; with --images DIR also pictures of the first
@@ -111,7 +111,7 @@ def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--suite", default="stage:1000000000:20")
+    parser.add_argument("--suite", default="stage:1500000000:20")
     parser.add_argument("--model", default=None)
     parser.add_argument("--profile", default=None)
     parser.add_argument("--judge", type=Path, default=SHIPPED)

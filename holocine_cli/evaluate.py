@@ -42,7 +42,7 @@ SuiteOption = Annotated[
         "--suite",
         metavar="stage:SEED:COUNT",
         help="Film scenes of the drawn world that nano never saw, and have its judge read "
-        "them. SEED is 1000000000 or more.",
+        "them. SEED is 1500000000 or more.",
         show_default=False,
         rich_help_panel=MEASURE,
     ),
@@ -154,7 +154,7 @@ def evaluate(
     """Measure films: cuts, consistency, motion, and what the drawn world's judge sees.
 
     holocine evaluate harbour.mp4 --min cut-accuracy=0.9
-    holocine evaluate --suite stage:1000000000:20 --min said=0.8 -o report.json
+    holocine evaluate --suite stage:1500000000:20 --min said=0.8 -o report.json
 
     Screenplays are rendered first. Exit code 5: all went well, but a gate was
     missed. Cuts are found by TransNetV2, which comes with the extra `eval`.
@@ -189,7 +189,7 @@ def _check(
     if bool(films) == (suite is not None):
         raise InputError(
             "there is nothing to evaluate" if suite is None else "give films or a suite, not both",
-            hint="holocine evaluate FILM.mp4, or --suite stage:1000000000:20",
+            hint="holocine evaluate FILM.mp4, or --suite stage:1500000000:20",
         )
     if out is not None and out.exists() and not force:
         raise InputError(

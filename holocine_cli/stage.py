@@ -28,7 +28,7 @@ def stage(
             "--seed",
             min=0,
             metavar="N",
-            help="Seed of the first scene; the next ones count up. From 1000000000 on, scenes are "
+            help="Seed of the first scene; the next ones count up. From 500000000 on, scenes are "
             "held out of nano's training.",
         ),
     ] = 0,

@@ -23,14 +23,10 @@ from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.judge import LOOKS, SIZE, looks
 from holocine_core.stage.facts import labels_of
-from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.view import in_view
 from holocine_core.stage.world import Scene
 
-TRAIN_SEEDS = HELD_OUT_SEEDS // 2
-"""First seed of the judge's scenes: apart from those that films are trained and evaluated on."""
-CHECK_SEEDS = 2 * HELD_OUT_SEEDS
-"""First seed of the scenes its accuracy is measured on."""
 _NOVEL_EVERY = 3
 """Every so many scenes shows a combination that films are not trained on."""
 _SCENES_A_TASK = 8

@@ -23,8 +23,6 @@ from torch.nn import functional as F
 
 from holocine_core.evaluate.judge import Network, save_judge
 from holocine_core.evaluate.judge_data import (
-    CHECK_SEEDS,
-    TRAIN_SEEDS,
     Shots,
     blemish,
     drawn,
@@ -32,6 +30,7 @@ from holocine_core.evaluate.judge_data import (
 )
 from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.stage.facts import FIELDS, HIDDEN
+from holocine_core.stage.sample import CHECK_SEEDS, JUDGE_SEEDS
 
 Tell = Callable[[str], None]
 Done = Callable[[int], float]
@@ -68,7 +67,7 @@ def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
     check = gather(settings, CHECK_SEEDS, settings.check_shots, math.inf)
     seconds = 60 * settings.minutes
     until = time.monotonic() + seconds * settings.drawing
-    shots = gather(settings, TRAIN_SEEDS, settings.most_shots, until)
+    shots = gather(settings, JUDGE_SEEDS, settings.most_shots, until)
     tell(f"{len(shots)} shots to learn from, {len(check)} to check with")
     network = fit(shots, settings, by_clock(seconds * (1 - settings.drawing)), tell)
     accuracy = measure(network, check, settings.device)

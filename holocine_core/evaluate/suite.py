@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.stage.sample import HELD_OUT_SEEDS, is_novel, sample_scene
+from holocine_core.stage.sample import CHECK_SEEDS, SUITE_SEEDS, is_novel, sample_scene
 from holocine_core.stage.world import Scene
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ def parse_suite(text: str) -> Suite:
     if found is None:
         raise InputError(
             f"'{text}' is no suite",
-            hint=f"write stage:SEED:COUNT, such as stage:{HELD_OUT_SEEDS}:20",
+            hint=f"write stage:SEED:COUNT, such as stage:{SUITE_SEEDS}:20",
         )
     seed, count = int(found[1]), int(found[2])
-    if seed < HELD_OUT_SEEDS:
+    if not SUITE_SEEDS <= seed <= CHECK_SEEDS - count:
         raise InputError(
-            f"scenes from seed {seed} on may have been trained on",
-            hint=f"give a seed of {HELD_OUT_SEEDS} or more",
+            f"scenes {seed} to {seed + count - 1} are not all among those kept for suites",
+            hint=f"give seeds from {SUITE_SEEDS} to {CHECK_SEEDS - 1}",
         )
     if not 1 <= count <= MOST_CASES:
         raise InputError(f"a suite has 1 to {MOST_CASES} scenes, not {count}")

@@ -15,8 +15,14 @@ from holocine_core.script.timeline import Span
 from holocine_core.stage import world
 from holocine_core.stage.world import Animal, Framing, Person, Place, Role, Scene, Shot
 
+JUDGE_SEEDS = 5 * 10**8
+"""Models that film learn from seeds below. From here on the judge learns, which marks them."""
 HELD_OUT_SEEDS = 10**9
-"""Seeds from here on are never trained on."""
+"""From here on training measures its held-out loss."""
+SUITE_SEEDS = 15 * 10**8
+"""From here on films are asked for and judged."""
+CHECK_SEEDS = 2 * 10**9
+"""From here on the judge's own accuracy is measured."""
 SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
 """How often a scene has 1, 2, ... 8 shots."""
 MOST_SHOTS = len(SHOT_WEIGHTS)
@@ -66,7 +72,7 @@ def sample_scene(
     """The scene of a seed.
 
     Args:
-        seed: Below HELD_OUT_SEEDS for training.
+        seed: Who may use which is said above.
         layout: Shot lengths in latent frames; drawn from the seed if not given.
         novel: Whether its combinations (see :func:`is_novel`) are those kept out of training;
             None: as they come for held-out seeds, never for others.
@@ -86,8 +92,8 @@ def sample_scene(
 def is_novel(place: Place, cast: Sequence[Person | Animal]) -> bool:
     """Whether a scene shows a combination that training never does.
 
-    These are one time of day for every set, and one pattern and one hair colour for every colour of
-    tops.
+    These are a time of day for four of the sets, and for three of the colours of tops a pattern and
+    a colour of hair.
     """
     if (world.SETS.index(place.set) + world.TIMES.index(place.time)) % 12 == 5:
         return True

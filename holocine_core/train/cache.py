@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 import holocine_core.stage
@@ -36,6 +35,7 @@ from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
 from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout
+from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import GROUP
 from holocine_core.vault import disk_errors, fingerprint, write_whole
 
@@ -200,11 +200,8 @@ class LatentCache:
         path = self.folder / f"{min(groups):07d}-{max(groups):07d}.safetensors"
         tensors = {f"group.{group}": latents for group, latents in groups.items()}
 
-        def write(part: Path) -> None:
-            with disk_errors("keep latents", path):
-                save_file(tensors, part)
-
-        write_whole(path, write)
+        with disk_errors("keep latents", path):
+            write_whole(path, lambda part: write_tensors(part, tensors))
 
 
 Latents = NDArray[np.float16]

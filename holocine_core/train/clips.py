@@ -57,9 +57,16 @@ class Clips(Protocol):
 class StageClips:
     """Scenes of the drawn world: latents from a cache, captions told afresh in every epoch."""
 
-    def __init__(self, cache: LatentCache, groups: Sequence[int]) -> None:
+    def __init__(self, cache: LatentCache, groups: Sequence[int], *key: object) -> None:
+        """
+        Args:
+            cache: That holds the groups.
+            groups: Their numbers.
+            key: Decides, with a scene and its epoch, what is told of it.
+        """
         self._cache = cache
         self._groups = groups
+        self._key = key
 
     @property
     def sizes(self) -> Sequence[int]:
@@ -75,9 +82,14 @@ class StageClips:
         return Batch(
             latents_BCFHW=latents.float(),
             shots=latent_spans(layout),
-            prompts=tuple(_told(scene, epoch) for scene in scenes),
+            prompts=tuple(self._told(scene, epoch) for scene in scenes),
             facts_BSF=torch.tensor(facts),
         )
+
+    def _told(self, scene: Scene, epoch: int) -> ScenePrompt:
+        key = " ".join(map(str, (*self._key, scene.seed, epoch)))
+        told = tell(scene, random.Random(f"telling {key}")).screenplay
+        return compose(told, told.scenes[0])
 
 
 def latent_spans(layout: Sequence[int]) -> tuple[Span, ...]:
@@ -86,8 +98,3 @@ def latent_spans(layout: Sequence[int]) -> tuple[Span, ...]:
     for length in layout:
         edges.append(edges[-1] + length)
     return tuple(map(Span, edges[:-1], edges[1:]))
-
-
-def _told(scene: Scene, epoch: int) -> ScenePrompt:
-    told = tell(scene, random.Random(f"telling {scene.seed} {epoch}")).screenplay
-    return compose(told, told.scenes[0])

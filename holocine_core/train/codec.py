@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from holocine_core.train.codec_start import begin
 from holocine_core.train.optim import Average, learning_rate
 from holocine_core.train.recipe import Schedule
 from holocine_core.train.recipe_file import read_recipe
-from holocine_core.vault import disk_errors, write_json
+from holocine_core.vault import disk_errors, replace_folder, write_json
 
 Tell = Callable[[str], None]
 MEASURED = "measured.json"
@@ -225,9 +226,13 @@ def psnr(decoded: Tensor, clip: Tensor) -> float:
 def save(network: AutoencoderFold, recipe: CodecRecipe, measured: dict[str, float]) -> None:
     """Write config.json, weights and what was measured to ``recipe.out``."""
     folder = Path(recipe.out)
+    part = folder.with_name(f".{folder.name}.part")
     with disk_errors("write the codec", folder):
-        network.to(memory_format=torch.contiguous_format).save_pretrained(folder)
-    write_json(folder / MEASURED, {"psnr": measured, "recipe": recipe.model_dump(mode="json")})
+        shutil.rmtree(part, ignore_errors=True)
+        network.to(memory_format=torch.contiguous_format).save_pretrained(part)
+        told = {"psnr": measured, "recipe": recipe.model_dump(mode="json")}
+        write_json(part / MEASURED, told)
+        replace_folder(part, folder)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

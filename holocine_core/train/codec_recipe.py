@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.script.screenplay import FrameSize, Frozen, Seed, Text
+from holocine_core.stage.sample import JUDGE_SEEDS
 from holocine_core.train.recipe import Precision
 
 Count = Annotated[int, Field(ge=1)]
@@ -37,6 +38,15 @@ class Pictures(Frozen):
     """Latent frames that are kept of every scene."""
     first_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the first scene."""
+
+    @model_validator(mode="after")
+    def _not_held_out(self) -> Pictures:
+        if self.first_seed + self.scenes > JUDGE_SEEDS:
+            raise ValueError(
+                f"scenes from seed {JUDGE_SEEDS} on are kept to measure by; lower `first_seed` or "
+                "`scenes`"
+            )
+        return self
 
     @property
     def width(self) -> int:

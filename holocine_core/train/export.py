@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of, read_json
 from holocine_core.model.spec import Attention, ModelSpec
+from holocine_core.tensors import write_tensors
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import Company, state_of
 from holocine_core.train.recipe import Recipe
-from holocine_core.vault import disk_errors
+from holocine_core.train.state import RECIPE, STEP, Stretch, stretch
+from holocine_core.vault import disk_errors, replace_folder
 
+BEFORE = "holocine_before"
+"""Key of a weight file's metadata: the steps before, as a list."""
 TIED = "encoder.embed_tokens.weight"
 """The embedding's second name in a T5 encoder; a file holds it once."""
 
 
-def export(recipe: Recipe, company: Company, step: int, folder: Path) -> None:
+def export(
+    recipe: Recipe,
+    company: Company,
+    step: int,
+    folder: Path,
+    earlier: Sequence[Stretch] = (),
+) -> None:
     """Write a pipeline folder with the weights that the networks hold now.
 
     Parts that were not trained are copied from the model the run started from. Weights are
@@ -34,27 +43,32 @@ def export(recipe: Recipe, company: Company, step: int, folder: Path) -> None:
         company: With the weights to export in place.
         step: Steps done.
         folder: Where the model goes; an earlier export there is replaced.
+        earlier: Steps of the run under settings that were changed since.
     """
     part = folder.with_name(f".{folder.name}.part")
-    metadata = _metadata(recipe, step)
+    before = company.located.folder
     with disk_errors("export the model", folder):
         shutil.rmtree(part, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(company.located.folder, part)
         if "transformer" in recipe.parts:
             state, keep = _transformer(company)
+            metadata = _metadata(recipe, step, earlier, before / company.part)
             _write(part / company.part, "diffusion_pytorch_model", state, metadata, keep)
         if "text_encoder" in recipe.parts:
             state = {n: v for n, v in state_of(company.text_encoder).items() if n != TIED}
+            metadata = _metadata(recipe, step, earlier, before / "text_encoder")
             _write(part / "text_encoder", "model", state, metadata, frozenset())
         if recipe.attention is not None:
             _card_with(part / CARD_NAME, company.located.spec, recipe.attention)
-        _replace(part, folder)
+        replace_folder(part, folder)
 
 
-def export_lora(recipe: Recipe, company: Company, step: int, path: Path) -> None:
+def export_lora(
+    recipe: Recipe, company: Company, step: int, path: Path, earlier: Sequence[Stretch] = ()
+) -> None:
     """Write the matrices that the transformer holds now as a LoRA file; else as :func:`export`."""
-    write_lora(company.transformer, path, _metadata(recipe, step))
+    write_lora(company.transformer, path, _metadata(recipe, step, earlier))
 
 
 def _transformer(company: Company) -> tuple[dict[str, Tensor], frozenset[str]]:
@@ -63,14 +77,29 @@ def _transformer(company: Company) -> tuple[dict[str, Tensor], frozenset[str]]:
     return state_of(network), frozenset(network._keep_in_fp32_modules or ())
 
 
-def _metadata(recipe: Recipe, step: int) -> dict[str, str]:
-    """What a weight file says about how it was made."""
-    return {
-        "format": "pt",
-        "holocine_step": str(step),
-        "holocine_seed": str(recipe.seed),
-        "holocine_recipe": recipe.model_dump_json(),
-    }
+def _metadata(
+    recipe: Recipe, step: int, earlier: Sequence[Stretch], start: Path | None = None
+) -> dict[str, str]:
+    """What a weight file says about how it was made: the last recipe, and all that came before it,
+    oldest first: the runs named by the weights in ``start``, and ``earlier``."""
+    made = stretch(step, recipe.model_dump(mode="json"))
+    before = [*_named(start), *earlier]
+    told = {**made, **({BEFORE: before} if before else {})}
+    texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in told.items()}
+    return {"format": "pt", **texts}
+
+
+def _named(folder: Path | None) -> list[Stretch]:
+    """The runs that made the weights in a part's folder; none where they don't say."""
+    files = sorted(folder.glob("*.safetensors")) if folder is not None else []
+    if not files:
+        return []
+    with safe_open(files[0], "pt") as opened:
+        told = opened.metadata() or {}
+    if RECIPE not in told:
+        return []
+    last = stretch(int(told[STEP]), json.loads(told[RECIPE]))
+    return [*json.loads(told.get(BEFORE, "[]")), last]
 
 
 def _card_with(path: Path, spec: ModelSpec, attention: Attention) -> None:
@@ -91,16 +120,4 @@ def _write(
         name: value.to("cpu", torch.float32 if keep & set(name.split(".")) else torch.bfloat16)
         for name, value in state.items()
     }
-    save_file(
-        {n: t.contiguous() for n, t in tensors.items()}, home / f"{stem}.safetensors", metadata
-    )
-
-
-def _replace(part: Path, folder: Path) -> None:
-    """Give a finished folder its name; a folder cannot be renamed over another one."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(old)
-    part.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    write_tensors(home / f"{stem}.safetensors", tensors, metadata)

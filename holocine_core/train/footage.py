@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from holocine_core.edit.ffmpeg import Probe, probe, read_frames
@@ -23,6 +23,7 @@ from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import Span, on_grid
 from holocine_core.script.timing import resolve
 from holocine_core.shoot import codec
+from holocine_core.tensors import write_tensors
 from holocine_core.train.clips import Batch
 from holocine_core.vault import disk_errors, file_hash, write_whole
 
@@ -164,15 +165,12 @@ class FolderClips:
     def encode(self, sample: Sample, vae: Any) -> None:
         """Encode a sample's clip and keep its latents."""
         frames = np.concatenate(list(read_frames(sample.clip)))
-        latents = codec.encode(vae, frames)[0].half().cpu().contiguous()
+        latents = codec.encode(vae, frames)[0].half().cpu()
         path = self._path(sample)
-
-        def write(part: Path) -> None:
-            save_file({"latents": latents}, part)
 
         with disk_errors("keep latents", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, write)
+            write_whole(path, lambda part: write_tensors(part, {"latents": latents}))
 
     def batch(self, group: int, members: Sequence[int], epoch: int) -> Batch:
         chosen = [self._groups[group][member] for member in members]

@@ -19,6 +19,7 @@ from holocine_core.model.card import read_json, write_card
 from holocine_core.model.parts import MissingFile, part_in_folder
 from holocine_core.model.spec import FOLD_CLASS, FOLD_MODULE, MODELS, ModelSpec, Quality
 from holocine_core.train.recipe import Card, New
+from holocine_core.vault import file_hash, fingerprint
 
 _HINT = "give the folder that was written when it was trained"
 
@@ -54,6 +55,13 @@ def write_start(new: New, folder: Path, seed: int) -> None:
     index = json.dumps(_index(vae), indent=2) + "\n"
     (folder / "model_index.json").write_text(index, encoding="utf-8")
     write_card(folder, _spec(new.card))
+
+
+def parts_identity(new: New) -> str:
+    """Hash of the codec and the text encoder that a new model is made of."""
+    homes = (Path(new.codec), Path(new.text) / "text_encoder", Path(new.text) / "tokenizer")
+    files = [path for home in homes for path in sorted(home.glob("*")) if path.is_file()]
+    return fingerprint([[path.name, file_hash(path)] for path in files])
 
 
 def new_transformer(new: New, channels: int, text_width: int) -> Any:

@@ -19,7 +19,7 @@ class HeldOutLoss:
     """The mean over all samples.
 
     Attributes:
-        by_timestep: Per bin, from low noise to high.
+        by_timestep: Per bin, from low noise to high, over what the trained transformer answers for.
     """
 
     by_timestep: tuple[float, ...]
@@ -39,7 +39,7 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
         clips: Held-out samples.
         batch: Most samples of a pass.
     """
-    bins = recipe.held_out.bins
+    bins, (low, high) = recipe.held_out.bins, company.sigmas
     sums, samples = [0.0] * bins, 0
     for number, one in enumerate(_batches(clips, batch)):
         count = len(one.prompts)
@@ -48,7 +48,7 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
         )
         for i in range(bins):
             drawn = Draw(
-                sigma_B=torch.full((count,), (i + 0.5) / bins),
+                sigma_B=torch.full((count,), low + (high - low) * (i + 0.5) / bins),
                 weight_B=torch.ones(count),
                 noise_BCFHW=noise,
                 dropped=(False,) * count,

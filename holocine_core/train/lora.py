@@ -11,10 +11,10 @@ import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
 from torch import nn
 
 from holocine_core.errors import InputError
+from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import Lora
 from holocine_core.vault import disk_errors, write_whole
 
@@ -70,13 +70,10 @@ def write_lora(transformer: Any, path: Path, metadata: Mapping[str, str]) -> Non
     }
     state = get_peft_model_state_dict(transformer, adapter_name=ADAPTER)
     tensors = {
-        f"{PREFIX}.{name}": value.detach().to("cpu", torch.bfloat16).contiguous()
+        f"{PREFIX}.{name}": value.detach().to("cpu", torch.bfloat16)
         for name, value in state.items()
     }
 
-    def write(part: Path) -> None:
-        save_file(tensors, part, metadata=header)
-
     with disk_errors("write the LoRA", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, write)
+        write_whole(path, lambda part: write_tensors(part, tensors, header))

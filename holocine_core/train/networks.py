@@ -49,6 +49,14 @@ class Company:
     device: torch.device
     reader: FactReader | None = None
 
+    @property
+    def sigmas(self) -> tuple[float, float]:
+        """The noise levels that the trained transformer answers for."""
+        spec = self.located.spec
+        if spec.experts == 1:
+            return 0.0, 1.0
+        return (spec.boundary, 1.0) if self.part == "transformer" else (0.0, spec.boundary)
+
 
 def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     """Open a recipe's networks from a pipeline folder.

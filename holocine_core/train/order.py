@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +37,24 @@ def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
     epoch, position = divmod(index, passes)
     group, members = _epoch(tuple(sizes), batch, seed, epoch)[position]
     return Pick(group=group, members=members, epoch=epoch)
+
+
+def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator[tuple[Pick, ...]]:
+    """Every step's passes: as many as bring it ``samples`` samples, however small groups are.
+
+    Args:
+        sizes: As in :func:`pick`.
+        batch: As in :func:`pick`.
+        samples: Fewest samples of a step.
+        seed: Of the order.
+    """
+    index = 0
+    while True:
+        chosen: list[Pick] = []
+        while sum(len(one.members) for one in chosen) < samples:
+            chosen.append(pick(sizes, batch, seed, index))
+            index += 1
+        yield tuple(chosen)
 
 
 @lru_cache(maxsize=4)

@@ -16,6 +16,7 @@ from holocine_core.model.headers import read_header
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.train.cache import layout_of
 from holocine_core.train.clips import latent_spans
+from holocine_core.train.fits import phase_problems
 from holocine_core.train.footage import read_samples
 from holocine_core.train.networks import EMBEDDINGS, expert_part
 from holocine_core.train.recipe import GROUP, New, Phase, Recipe
@@ -184,11 +185,8 @@ def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOut
     else:
         found = read_samples(Path(phase.data), width=phase.width, height=phase.height, fps=spec.fps)
         samples, layouts = len(found), [sample.shots for sample in found]
-    if phase.width % spec.size_multiple or phase.height % spec.size_multiple:
-        raise InputError(
-            f"{phase.size} is no size for this model",
-            hint=f"both sides are multiples of {spec.size_multiple} pixels",
-        )
+    if problems := list(phase_problems(phase, spec)):
+        raise InputError.of(problems)
     rows, columns = phase.height // spec.spatial_stride, phase.width // spec.spatial_stride
     scenes = [Geometry(rows=rows, columns=columns, shots=shots) for shots in layouts]
     per_frame = (rows // spec.shape.patch) * (columns // spec.shape.patch)

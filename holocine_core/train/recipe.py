@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
-from holocine_core.stage.sample import MOST_SHOTS, SHOT_LENGTHS
+from holocine_core.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -187,6 +188,11 @@ class Phase(Frozen):
             raise ValueError("a phase takes `scenes` or `data`; give one of them")
         if self.scenes is not None:
             self._check_lengths()
+            if self.first_seed + self.scenes > JUDGE_SEEDS:
+                raise ValueError(
+                    f"scenes from seed {JUDGE_SEEDS} on are kept to measure models by; lower "
+                    "`first_seed` or `scenes`"
+                )
             if self.scenes % GROUP or self.first_seed % GROUP:
                 raise ValueError(
                     f"`scenes` and `first_seed` must be multiples of {GROUP}; that many scenes "
@@ -237,7 +243,8 @@ class HeldOut(Frozen):
     data: Text | None = None
     """A folder of samples, for phases with `data`; without it those phases measure nothing."""
     bins: Annotated[int, Field(ge=1, le=50)] = 5
-    """Timesteps at which each sample is measured, evenly spread over 0 to 1000."""
+    """Timesteps at which each sample is measured, evenly spread over those that the trained
+    transformer answers for."""
 
     @field_validator("scenes")
     @classmethod
@@ -329,6 +336,13 @@ class Recipe(Frozen):
             raise ValueError("`train: lora` trains the transformer only; drop `parts`")
         if self.train == "lora" and self.model.new is not None:
             raise ValueError("a new model has nothing to adapt; use `train: full`")
+        if self.held_out.data is not None:
+            kept = Path(self.held_out.data).resolve()
+            if any(phase.data and Path(phase.data).resolve() == kept for phase in self.phases):
+                raise ValueError(
+                    "`held_out.data` is a folder that is trained on; give samples that no phase "
+                    "trains on"
+                )
         if self.schedule.warm_up > self.steps:
             raise ValueError(
                 f"`warm_up` is {self.schedule.warm_up} of {self.steps} steps; make it shorter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,28 +15,39 @@ from holocine_core.model.weights import load_part
 from holocine_core.stage.sample import HELD_OUT_SEEDS
 from holocine_core.train.cache import Drawing, LatentCache
 from holocine_core.train.clips import Batch, Clips, StageClips
-from holocine_core.train.footage import FolderClips, read_samples
+from holocine_core.train.fits import Read, folders_of
+from holocine_core.train.footage import FolderClips, Sample
 from holocine_core.train.networks import Company
+from holocine_core.train.order import Pick
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 
 Stop = Callable[[], bool]
 
 
 def open_clips(
-    recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
+    recipe: Recipe, phase: Phase, company: Company, read: Read, emit: Emit, should_stop: Stop
 ) -> tuple[Clips, Clips | None]:
     """A phase's samples and its held-out ones; None where the recipe has none.
 
+    Args:
+        recipe: The run.
+        phase: One of its phases.
+        company: The networks.
+        read: The samples of its folders, of :func:`check_fits`.
+        emit: Told of what is drawn or encoded.
+        should_stop: Asked now and then.
+
     Raises:
-        InputError: With what is wrong with a folder's samples.
         MachineError: Disk, memory or ffmpeg failed.
         Interrupted: ``should_stop`` said so; what is encoded is kept.
     """
     home = cache_folder(recipe)
     if phase.data is None:
         return _stage(recipe, phase, company, home, emit, should_stop)
-    folders = [phase.data, *([recipe.held_out.data] if recipe.held_out.data else [])]
-    opened = [_folder(Path(one), phase, company, home, emit, should_stop) for one in folders]
+    opened = [
+        _folder(read[one, phase.size], phase, company, home, emit, should_stop)
+        for one in folders_of(recipe, phase)
+    ]
     return opened[0], opened[1] if len(opened) > 1 else None
 
 
@@ -71,14 +82,19 @@ def _stage(
     cache = LatentCache(home, drawing)
     mine, others = groups_of(phase), held_out_groups(recipe)
     cache.fill([*others, *mine], device=company.device, emit=emit, should_stop=should_stop)
-    return StageClips(cache, mine), StageClips(cache, others)
+    key = (recipe.seed, recipe.phases.index(phase))
+    return StageClips(cache, mine, *key), StageClips(cache, others)
 
 
 def _folder(
-    folder: Path, phase: Phase, company: Company, home: Path, emit: Emit, should_stop: Stop
+    samples: Sequence[Sample],
+    phase: Phase,
+    company: Company,
+    home: Path,
+    emit: Emit,
+    should_stop: Stop,
 ) -> FolderClips:
     located = company.located
-    samples = read_samples(folder, width=phase.width, height=phase.height, fps=located.spec.fps)
     clips = FolderClips(samples, home, located.identity()["vae"])
     missing = clips.missing()
     if not missing:
@@ -98,11 +114,11 @@ class Ahead:
     """Prepares the next batch while one is trained on; a context manager.
 
     Args:
-        make: Pass number -> batch.
-        passes: Numbers in the order they are asked for.
+        make: A pass's samples -> batch.
+        passes: In the order they are asked for.
     """
 
-    def __init__(self, make: Callable[[int], Batch], passes: Sequence[int]) -> None:
+    def __init__(self, make: Callable[[Pick], Batch], passes: Iterable[Pick]) -> None:
         self._make = make
         self._passes = iter(passes)
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
@@ -123,5 +139,5 @@ class Ahead:
         return coming.result()
 
     def _submit(self) -> concurrent.futures.Future[Batch] | None:
-        number = next(self._passes, None)
-        return None if number is None else self._pool.submit(self._make, number)
+        chosen = next(self._passes, None)
+        return None if chosen is None else self._pool.submit(self._make, chosen)

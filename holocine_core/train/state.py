@@ -17,34 +17,63 @@ from typing import Any
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
+from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import Recipe
 from holocine_core.vault import disk_errors, file_hash, read_json, write_json, write_whole
 
 FORMAT = 1
 LATEST = "latest.json"
+DAMAGED = ".damaged"
+"""Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
 FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache"})
 """Keys of a recipe that may change between two calls: they do not move the weights."""
+TUNED = frozenset({"optimizer.lr", "optimizer.clip"})
+"""Keys that may change although they do: what a run that went wrong needs. The change is told, and
+kept beside the weights."""
+
+STEP, SEED, RECIPE = "holocine_step", "holocine_seed", "holocine_recipe"
+Stretch = Mapping[str, Any]
+"""Steps under one recipe: those keys of a weight file's metadata, with the recipe as a tree."""
+
+
+def stretch(step: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The steps up to ``step``, made by ``recipe``."""
+    return {STEP: str(step), SEED: str(recipe["seed"]), RECIPE: recipe}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A run's state after ``step`` steps."""
+    """A run's state after ``step`` steps.
+
+    Attributes:
+        earlier: The run's steps under recipes that were tuned since, oldest first.
+    """
 
     step: int
     tensors: Mapping[str, Tensor]
+    earlier: tuple[Stretch, ...] = ()
 
 
 class Checkpoints:
-    """The checkpoints of a run, below its folder."""
+    """The checkpoints of a run, below its folder.
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
+    Args:
+        folder: Of the run.
+        recipe: Its recipe.
+        start: Part of the model that the run starts from -> its hash; nothing is compared where
+            either side does not know it.
+    """
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, start: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder / "checkpoints"
         self._recipe = recipe
+        self._start = dict(start or {})
 
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:07d}.safetensors"
@@ -62,77 +91,116 @@ class Checkpoints:
             "format": str(FORMAT),
             "step": str(checkpoint.step),
             "recipe": self._recipe.model_dump_json(),
+            "start": json.dumps(self._start),
+            "earlier": json.dumps(checkpoint.earlier),
         }
-        whole = {n: t.detach().contiguous() for n, t in checkpoint.tensors.items()}
-
-        def write(part: Path) -> None:
-            try:
-                save_file(whole, part, metadata=metadata)
-            except SafetensorError as failed:
-                raise OSError(str(failed)) from failed
-
         with disk_errors("keep a checkpoint", path):
-            write_whole(path, write)
-            pointer = {"step": checkpoint.step, "file": path.name, "sha256": file_hash(path)}
+            write_whole(path, lambda part: write_tensors(part, checkpoint.tensors, metadata))
+            others = [each for each in self._kept() if each != path]
+            old = others[: max(0, len(others) + 1 - self._recipe.checkpoints.keep)]
+            hashes = self._hashes()
+            pointer = {
+                "step": checkpoint.step,
+                "file": path.name,
+                "sha256": file_hash(path),
+                "others": {p.name: hashes[p.name] for p in others if p.name in hashes},
+            }
             write_json(self.folder / LATEST, pointer)
-            for old in self._kept()[: -self._recipe.checkpoints.keep]:
-                old.unlink()
+            for each in old:
+                each.unlink()
         return path
+
+    def _hashes(self) -> dict[str, str]:
+        """Hashes of the files that the pointer knows."""
+        pointer = read_json(self.folder / LATEST) or {}
+        named = {pointer["file"]: pointer["sha256"]} if "sha256" in pointer else {}
+        return {**pointer.get("others", {}), **named}
 
     def latest(self, emit: Emit) -> Checkpoint | None:
         """The newest whole checkpoint of this recipe; None where the run is new.
 
+        A damaged one is set aside under another name.
+
         Raises:
-            InputError: The run was made by another recipe; names the keys that differ.
+            InputError: The run was made by another recipe, or from another model; names what
+                differs.
+            MachineError: There are checkpoints, and none of them is whole.
         """
-        pointer = read_json(self.folder / LATEST) or {}
+        hashes, damaged = self._hashes(), None
         for path in reversed(self._kept()):
-            if path.name == pointer.get("file"):
-                with disk_errors("read", path):
-                    sound = file_hash(path) == pointer.get("sha256")
-            else:
-                # The pointer was lost between two renames, or the file it names is gone.
-                sound = True
-            found = self._read(path) if sound else None
+            with disk_errors("read", path):
+                # One that the pointer does not know was written just before the run was killed.
+                sound = path.name not in hashes or file_hash(path) == hashes[path.name]
+            found = self._read(path, emit) if sound else None
             if found is not None:
                 return found
+            damaged = path.with_name(path.name + DAMAGED)
+            with disk_errors("set aside", path):
+                path.rename(damaged)
             emit(
                 Warned(
                     message=f"{path.name} is damaged: going on from the checkpoint before it",
-                    where=str(path),
+                    where=str(damaged),
                     hint="if it happens again, check the disk",
                 )
+            )
+        if damaged is not None:
+            raise MachineError(
+                "no checkpoint of this run is whole",
+                where=str(self.folder),
+                hint="check the disk; the same command now begins the run anew",
             )
         return None
 
     def _kept(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"))
 
-    def _read(self, path: Path) -> Checkpoint | None:
+    def _read(self, path: Path, emit: Emit) -> Checkpoint | None:
         try:
             with safe_open(path, framework="pt") as opened:
                 metadata = opened.metadata() or {}
-                self._refuse_other(metadata.get("recipe", "{}"), path)
+                tuned = self._compare(metadata, path)
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         except (SafetensorError, ValueError):
             return None
-        return Checkpoint(step=int(metadata["step"]), tensors=tensors)
+        step, earlier = int(metadata["step"]), json.loads(metadata.get("earlier", "[]"))
+        if tuned:
+            earlier.append(stretch(step, json.loads(metadata["recipe"])))
+            emit(
+                Warned(
+                    message=f"from step {step} on with another {', '.join(tuned)}",
+                    where=str(path),
+                    hint="the model will tell both settings",
+                )
+            )
+        return Checkpoint(step=step, tensors=tensors, earlier=tuple(earlier))
 
-    def _refuse_other(self, text: str, path: Path) -> None:
+    def _compare(self, metadata: Mapping[str, str], path: Path) -> list[str]:
+        """Refuse a checkpoint that another recipe or another model has made; what was tuned."""
         mine = json.loads(self._recipe.model_dump_json())
-        made_by = _filled(text)
+        made_by = _filled(metadata.get("recipe", "{}"))
         differing = [
-            name
-            for key in mine.keys() | made_by.keys()
+            (name, f"{name} ({_short(old)} -> {_short(new)})")
+            for key in sorted(mine.keys() | made_by.keys())
             if key not in FREE
-            for name in _differences(key, made_by.get(key), mine.get(key))
+            for name, old, new in _differences(key, made_by.get(key), mine.get(key))
         ]
-        if differing:
+        refused = sorted(told for name, told in differing if name not in TUNED)
+        if refused:
             raise InputError(
-                f"this run was begun with another recipe: {', '.join(sorted(differing))} differ",
+                f"this run was begun with another recipe: {', '.join(refused)} differ",
                 where=str(path),
                 hint="put them back to go on, or give the changed recipe its own `out:`",
             )
+        began = json.loads(metadata.get("start", "{}"))
+        changed = [part for part in began if self._start.get(part, began[part]) != began[part]]
+        if changed:
+            raise InputError(
+                f"the model that this run began from has changed: {', '.join(sorted(changed))}",
+                where=str(path),
+                hint="put it back to go on, or give the run its own `out:` to begin from it",
+            )
+        return [told for _, told in differing]
 
 
 def _filled(text: str) -> dict[str, Any]:
@@ -144,8 +212,8 @@ def _filled(text: str) -> dict[str, Any]:
     return filled
 
 
-def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
-    """Dotted names of what differs, with both values."""
+def _differences(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted name of each difference, with both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in old.keys() | new.keys():
             yield from _differences(f"{key}.{name}", old.get(name), new.get(name))
@@ -153,7 +221,7 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
         for i, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _differences(f"{key}.{i}", before, after)
     elif old != new:
-        yield f"{key} ({_short(old)} -> {_short(new)})"
+        yield key, old, new
 
 
 def _short(value: Any) -> str:

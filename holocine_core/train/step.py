@@ -47,20 +47,28 @@ class Draw:
     full: bool
 
 
-def draw(recipe: Recipe, span: tuple[float, float], batch: Batch, *key: object) -> Draw:
+def levels(recipe: Recipe, count: int, *key: object) -> Tensor:
+    """Places 0..1 in the schedule for a step's samples, one in each of ``count`` equal parts: the
+    same spread of noise in every step. Decided by the recipe's seed and ``key``."""
+    rng = generator("levels", recipe.seed, *key)
+    return (torch.randperm(count, generator=rng) + torch.rand(count, generator=rng)) / count
+
+
+def draw(
+    recipe: Recipe, span: tuple[float, float], batch: Batch, level_B: Tensor, *key: object
+) -> Draw:
     """The random part of a pass, decided by the recipe's seed and ``key``.
 
     Args:
         recipe: The shares and the shift.
         span: Sigmas that the trained expert answers for; low is in, high is in.
         batch: Its clips and shots.
+        level_B: Of :func:`levels`.
         key: What tells this pass from others.
     """
     rng = generator("pass", recipe.seed, *key)
     count, _, frames = batch.latents_BCFHW.shape[:3]
-    # One level in each of B equal parts of the schedule: the same spread in every batch.
-    parts = torch.randperm(count, generator=rng) + torch.rand(count, generator=rng)
-    sigma = _shifted(parts / count, recipe.shift, span)
+    sigma = _shifted(level_B, recipe.shift, span)
     weight = torch.ones_like(sigma)
     if recipe.loss_weight == "bell":
         table = torch.tensor(flow.loss_weights(recipe.shift))
@@ -193,7 +201,7 @@ def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tens
         sigma_BF = sigma_BF.to(company.device)
         predicted = company.transformer(
             hidden_states=flow.noisy(clean, noise, sigma_BF[:, None, :, None, None]),
-            timestep=_timestep(company, sigma_BF, drawn),
+            timestep=_timestep(recipe, company, sigma_BF, drawn),
             encoder_hidden_states=text.text_BLD.to(company.device),
             return_dict=False,
         )[0]
@@ -203,9 +211,13 @@ def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tens
     return loss
 
 
-def _timestep(company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:
+def _timestep(recipe: Recipe, company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:
     """The network's times: one per sample, or one per token where some are clean."""
     time_BF = sigma_BF * flow.TRAIN_TIMESTEPS
+    if company.located.spec.low_precision_timestep and computes_short(
+        recipe.precision, company.device
+    ):
+        time_BF = time_BF.bfloat16()  # As these weights are asked when they film.
     if drawn.clean_BF is None:
         return time_BF[:, 0]
     return time_BF.repeat_interleave(company.context.layout.frame_tokens, dim=1)

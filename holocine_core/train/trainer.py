@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from holocine_core.errors import Interrupted, MachineError, RenderError
+from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import (
     CheckpointKept,
     Emit,
@@ -27,19 +29,21 @@ from holocine_core.events import (
 from holocine_core.journal import journal
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.model.short import multiplies_bfloat16
-from holocine_core.train.clips import Batch, Clips
+from holocine_core.train.clips import Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
-from holocine_core.train.fresh import write_start
+from holocine_core.train.fits import Read, check_fits
+from holocine_core.train.fresh import parts_identity, write_start
 from holocine_core.train.held_out import held_out_loss
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import Company, assemble, count, open_device
 from holocine_core.train.optim import Average, Optimization, learning_rate
-from holocine_core.train.order import pick
+from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.sources import Ahead, open_clips
-from holocine_core.train.state import Checkpoint, Checkpoints, locked
-from holocine_core.train.step import draw, losses_of
+from holocine_core.train.state import Checkpoint, Checkpoints, Stretch, locked
+from holocine_core.train.step import draw, levels, losses_of
+from holocine_core.vault import disk_errors, read_json, write_json
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -100,19 +104,46 @@ def train(
         if recipe.precision == "bf16" and not multiplies_bfloat16(place):
             emit(_IMITATED)
         company = assemble(recipe, start, place)
-        run = Run(recipe, company, emit, should_stop, time.monotonic() + seconds)
+        read = check_fits(recipe, company)
+        run = Run(recipe, company, read, emit, should_stop, time.monotonic() + seconds)
         return run.go()
 
 
 def start_folder(recipe: Recipe) -> Path:
-    """The pipeline folder a run starts from; a new model is written when it is first needed."""
-    if recipe.model.folder is not None:
+    """The pipeline folder a run starts from; a new model is written when it is first needed.
+
+    Raises:
+        InputError: The new model's codec or text encoder is not there, or is another one than the
+            run was begun with.
+    """
+    new = recipe.model.new
+    if new is None:
+        assert recipe.model.folder is not None
         return Path(recipe.model.folder).expanduser()
-    assert recipe.model.new is not None
-    folder = Path(recipe.out) / "start"
-    if not folder.is_dir():
-        part = folder.with_name(".start.part")
-        write_start(recipe.model.new, part, recipe.seed)
+    out = Path(recipe.out)
+    folder, origin = out / "start", out / "start.json"
+    begun = any((out / "checkpoints").glob("step-*.safetensors"))
+    if folder.is_dir() and begun:
+        # A changed recipe is refused by its checkpoint, which can name the keys.
+        told = (read_json(origin) or {}).get("parts")
+        if told is not None and told != parts_identity(new):
+            raise InputError(
+                "the codec or the text encoder that this run was begun with has changed",
+                where=str(folder),
+                hint="put it back to go on, or give the run its own `out:` to begin anew",
+            )
+        return folder
+    made_of = {"recipe": new.model_dump(mode="json"), "seed": recipe.seed}
+    made_of["parts"] = parts_identity(new)
+    if folder.is_dir() and read_json(origin) == made_of:
+        return folder
+    part = folder.with_name(".start.part")
+    with disk_errors("write the new model", folder):
+        for old in (part, folder):
+            shutil.rmtree(old, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        write_start(new, part, recipe.seed)
+        write_json(origin, made_of)
         part.rename(folder)
     return folder
 
@@ -123,23 +154,32 @@ class Run:
     Args:
         recipe: What to do.
         company: The networks, as they were at the start.
+        read: The samples of its folders.
         emit: Told of everything.
         should_stop: Asked after every step.
         until: ``time.monotonic()`` at which to stop.
     """
 
     def __init__(
-        self, recipe: Recipe, company: Company, emit: Emit, should_stop: Stop, until: float
+        self,
+        recipe: Recipe,
+        company: Company,
+        read: Read,
+        emit: Emit,
+        should_stop: Stop,
+        until: float,
     ) -> None:
         self._recipe = recipe
         self._company = company
+        self._read = read
         self._emit = emit
         self._should_stop = should_stop
         self._until = until
         self._out = Path(recipe.out)
         self._optimization = Optimization(company.trained, recipe.optimizer)
         self._average = Average(company.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe)
+        self._checkpoints = Checkpoints(self._out, recipe, company.located.identity())
+        self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Clips | None = None
         self._step = self._restore()
         self._kept = self._step
@@ -154,6 +194,7 @@ class Run:
             for name, parameter in self._company.trained.items():
                 parameter.copy_(tensors[f"weights.{name}"])
                 self._average.weights[name].copy_(tensors[f"average.{name}"])
+        self._earlier = checkpoint.earlier
         prefix = "optimizer."
         self._optimization.restore(
             {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -188,36 +229,54 @@ class Run:
         return model
 
     def _phase(self, number: int, phase: Phase, begins: int, metrics: Metrics) -> None:
-        clips, self._held_out = open_clips(
-            self._recipe, phase, self._company, self._emit, self._should_stop
-        )
+        # Samples may fail, or take so long that someone loses patience.
+        self._keep_new()
+        try:
+            clips, self._held_out = open_clips(
+                self._recipe, phase, self._company, self._read, self._emit, self._is_over
+            )
+        except Interrupted:
+            if self._should_stop():
+                raise
+            return
         samples = sum(clips.sizes)
         of = len(self._recipe.phases)
         self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
         ends = begins + phase.steps
-        passes = range((self._step - begins) * phase.accumulate, phase.steps * phase.accumulate)
-        with Ahead(lambda i: self._batch(clips, number, phase, i), passes) as batches:
-            while self._step < ends:
-                self._train_step(number, phase, batches, metrics)
-                if self._pause(phase, metrics):
+        wanted = phase.batch * phase.accumulate
+
+        def coming() -> Iterator[tuple[Pick, ...]]:
+            chosen = steps(clips.sizes, phase.batch, wanted, self._recipe.seed + number)
+            return itertools.islice(chosen, self._step - begins, phase.steps)
+
+        passes = itertools.chain.from_iterable(coming())
+        with Ahead(lambda one: clips.batch(one.group, one.members, one.epoch), passes) as batches:
+            for chosen in coming():
+                self._train_step(number, chosen, batches, metrics)
+                if self._pause(phase, metrics) or self._step == ends:
                     return
 
-    def _batch(self, clips: Clips, number: int, phase: Phase, index: int) -> Batch:
-        chosen = pick(clips.sizes, phase.batch, self._recipe.seed + number, index)
-        return clips.batch(chosen.group, chosen.members, chosen.epoch)
+    def _is_over(self) -> bool:
+        """Whether to stop: someone said so, or the call's time is over."""
+        return self._should_stop() or time.monotonic() >= self._until
 
-    def _train_step(self, number: int, phase: Phase, batches: Ahead, metrics: Metrics) -> None:
+    def _train_step(
+        self, number: int, passes: Sequence[Pick], batches: Ahead, metrics: Metrics
+    ) -> None:
         started = time.perf_counter()
-        recipe, samples, total, facts = self._recipe, 0, 0.0, 0.0
-        for i in range(phase.accumulate):
+        recipe, total, facts = self._recipe, 0.0, 0.0
+        samples = sum(len(one.members) for one in passes)
+        level = levels(recipe, samples, number, self._step)
+        for i, level_B in enumerate(level.split([len(one.members) for one in passes])):
             batch = batches.next()
-            drawn = draw(recipe, self._sigmas(), batch, number, self._step, i)
+            drawn = draw(recipe, self._company.sigmas, batch, level_B, number, self._step, i)
             losses = losses_of(recipe, self._company, batch, drawn)
-            torch.autograd.backward(losses.total(recipe) / phase.accumulate)
-            total += float(losses.velocity.detach()) / phase.accumulate
+            # Every sample weighs alike, in whatever company it comes.
+            share = len(level_B) / samples
+            torch.autograd.backward(losses.total(recipe) * share)
+            total += float(losses.velocity.detach()) * share
             if losses.facts is not None:
-                facts += float(losses.facts.detach()) / phase.accumulate
-            samples += len(batch.prompts)
+                facts += float(losses.facts.detach()) * share
         lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
         norm = self._optimization.step(lr)
         self._step += 1
@@ -225,7 +284,7 @@ class Run:
             raise RenderError(
                 f"the loss is no longer finite at step {self._step}",
                 where=str(self._out),
-                hint=f"lower `optimizer.lr`; the checkpoint of step {self._kept} is kept",
+                hint=f"lower `optimizer.lr` and go on from step {self._kept}, which is kept",
             )
         self._average.follow(self._step)
         seconds = time.perf_counter() - started
@@ -246,26 +305,20 @@ class Run:
             )
         )
 
-    def _sigmas(self) -> tuple[float, float]:
-        """The noise levels that the trained expert answers for."""
-        spec = self._company.located.spec
-        if spec.experts == 1:
-            return 0.0, 1.0
-        return (spec.boundary, 1.0) if self._company.part == "transformer" else (0.0, spec.boundary)
-
     def _pause(self, phase: Phase, metrics: Metrics) -> bool:
         """Do what is due after a step; whether the call's time is over."""
         recipe, step = self._recipe, self._step
         last = step == recipe.steps
-        if self._held_out is not None and (last or step % recipe.held_out.every == 0):
-            self._measure(phase, metrics)
         stop = self._should_stop()
         over = time.monotonic() >= self._until
-        if stop or over or last or step % recipe.checkpoints.every == 0:
+        due = stop or over or last or step % recipe.checkpoints.every == 0
+        if due:
             self._keep()
-            if recipe.checkpoints.export and not last:
-                path = self._export(f"-{step:07d}")
-                self._emit(ModelExported(step=step, path=str(path)))
+        if self._held_out is not None and (last or step % recipe.held_out.every == 0):
+            self._measure(phase, metrics)
+        if due and recipe.checkpoints.export and not last:
+            path = self._export(f"-{step:07d}")
+            self._emit(ModelExported(step=step, path=str(path)))
         films = recipe.films
         if films is not None and not stop and (last or step % films.every == 0):
             self._show()
@@ -284,13 +337,20 @@ class Run:
             HeldOutMeasured(step=self._step, loss=measured.mean, by_timestep=measured.by_timestep)
         )
 
+    def _keep_new(self) -> None:
+        """Keep the steps that no checkpoint holds yet."""
+        if self._step > self._kept:
+            self._keep()
+
     def _keep(self) -> None:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._company.trained.items():
             tensors[f"weights.{name}"] = parameter
             tensors[f"average.{name}"] = self._average.weights[name]
         tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
-        path = self._checkpoints.keep(Checkpoint(step=self._step, tensors=tensors))
+        path = self._checkpoints.keep(
+            Checkpoint(step=self._step, tensors=tensors, earlier=self._earlier)
+        )
         self._kept = self._step
         self._emit(CheckpointKept(step=self._step, path=str(path)))
 
@@ -299,7 +359,8 @@ class Run:
         lora = self._recipe.train == "lora"
         path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
         self._average.swap()
-        (export_lora if lora else export)(self._recipe, self._company, self._step, path)
+        write = export_lora if lora else export
+        write(self._recipe, self._company, self._step, path, self._earlier)
         self._average.swap()
         return path
 
@@ -307,17 +368,19 @@ class Run:
         """Render the recipe's films; one that fails is told and ends no training."""
         films = self._recipe.films
         assert films is not None
-        path, model, lora = self._export("-shown"), self._company.located.folder, None
-        if self._recipe.train == "lora":
-            lora = LoraFile(path=path, expert=self._recipe.expert or "both")
-        else:
-            model = path
+        self._keep_new()
+        model, lora = self._company.located.folder, None
         folder = self._out / "films" / f"step-{self._step:07d}"
         device = self._company.device.type
         try:
+            path = self._export("-shown")
+            if self._recipe.train == "lora":
+                lora = LoraFile(path=path, expert=self._recipe.expert or "both")
+            else:
+                model = path
             for film in show_films(
                 films, model, folder, device=device, should_stop=self._should_stop, lora=lora
             ):
                 self._emit(FilmShown(step=self._step, film=str(film)))
-        except (RenderError, MachineError) as failed:
+        except (InputError, RenderError, MachineError) as failed:
             self._emit(Warned(message=failed.message, where=failed.where, hint=failed.hint))

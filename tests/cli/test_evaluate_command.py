@@ -114,6 +114,6 @@ def test_films_or_a_suite(holocine: Holocine, in_made: Path) -> None:
     neither = holocine("evaluate")
     assert neither.exit_code == 2
     assert "nothing to evaluate" in neither.stderr
-    both = holocine("evaluate", "room.mp4", "--suite", "stage:1000000000:2")
+    both = holocine("evaluate", "room.mp4", "--suite", "stage:1500000000:2")
     assert both.exit_code == 2
     assert "not both" in both.stderr

@@ -42,9 +42,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of samples in three layouts of shots."""
-    folder = tmp_path_factory.mktemp("samples")
+    return write_samples(tmp_path_factory.mktemp("samples"), 0)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other samples, which no phase trains on."""
+    return write_samples(tmp_path_factory.mktemp("kept"), 100)
+
+
+def write_samples(folder: Path, first: int) -> Path:
     for number, lengths in enumerate(LAYOUTS):
-        write_one(folder, f"sample-{number}", lengths, number)
+        write_one(folder, f"sample-{number}", lengths, first + number)
     return folder
 
 
@@ -63,7 +72,9 @@ def write_one(
 
 
 @pytest.fixture
-def recipe(model: Path, samples: Path, tmp_path: Path, tmp_path_factory: Any) -> MakeRecipe:
+def recipe(
+    model: Path, samples: Path, kept: Path, tmp_path: Path, tmp_path_factory: Any
+) -> MakeRecipe:
     """Makes a recipe of a few steps on the samples; keywords replace its keys."""
     cache = tmp_path_factory.getbasetemp() / "latents"
 
@@ -77,7 +88,7 @@ def recipe(model: Path, samples: Path, tmp_path: Path, tmp_path_factory: Any) ->
             "schedule": {"warm_up": 2},
             "optimizer": {"lr": 0.01},
             "phases": [phase],
-            "held_out": {"every": 3, "data": str(samples), "bins": 2},
+            "held_out": {"every": 3, "data": str(kept), "bins": 2},
             "checkpoints": {"every": 2},
             "cache": str(cache),
         }

@@ -17,7 +17,7 @@ from holocine_core.train.facts import FactReader, fact_loss
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.sources import open_clips
-from holocine_core.train.step import Losses, draw, losses_of
+from holocine_core.train.step import Losses, draw, levels, losses_of
 from tests.train.conftest import MakeRecipe
 
 SHOTS = (Span(0, 12), Span(12, 18))
@@ -85,9 +85,11 @@ def company(recipe: MakeRecipe) -> tuple[Recipe, Company]:
 
 
 def step(made: Recipe, company: Company, number: int = 0) -> Losses:
-    clips, _ = open_clips(made, made.phases[0], company, lambda event: None, lambda: False)
+    clips, _ = open_clips(made, made.phases[0], company, {}, lambda event: None, lambda: False)
     batch = clips.batch(0, (0, 1), 0)
-    return losses_of(made, company, batch, draw(made, (0.0, 1.0), batch, number))
+    return losses_of(
+        made, company, batch, draw(made, (0.0, 1.0), batch, levels(made, 2, number), number)
+    )
 
 
 def test_facts_teach_the_first_half_of_the_network(company: tuple[Recipe, Company]) -> None:

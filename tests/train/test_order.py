@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import torch
 
-from holocine_core.train.order import generator, pick
+from holocine_core.train.order import generator, pick, steps
 
 SIZES = (8, 3, 8)
 
@@ -29,6 +30,19 @@ def test_the_order_follows_from_seed_and_epoch() -> None:
         (p.group, p.members)  # type: ignore[attr-defined]
         for p in order(1, 5)
     ]
+
+
+def test_a_step_gathers_its_samples_however_small_the_groups() -> None:
+    sizes = (1, 1, 5, 1, 1, 1)
+    found = list(itertools.islice(steps(sizes, 4, 8, 1), 20))
+    for passes in found:
+        count = sum(len(one.members) for one in passes)
+        assert 8 <= count < 8 + 4
+        assert count - len(passes[-1].members) < 8
+    flat = [one for passes in found for one in passes]
+    assert flat == [pick(sizes, 4, 1, i) for i in range(len(flat))]
+    # Where groups fill batches, a step has just as many passes as the recipe says.
+    assert [len(passes) for passes in itertools.islice(steps((8, 8), 4, 8, 1), 5)] == [2] * 5
 
 
 def test_generators_differ_by_every_word_of_their_key() -> None:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from holocine_core.errors import InputError
+from holocine_core.stage.sample import JUDGE_SEEDS
 from holocine_core.train import recipe as recipes
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe
@@ -84,6 +85,16 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
         ),
         ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
+        (
+            "scenes: 16",
+            f"scenes: 16, first_seed: {JUDGE_SEEDS - 8}",
+            f"scenes from seed {JUDGE_SEEDS} on are kept to measure models by",
+        ),
+        (
+            "scenes: 16",
+            "data: clips}\nheld_out: {data: ./clips",
+            "`held_out.data` is a folder that is trained on",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -16,7 +16,7 @@ from holocine_core.shoot.conditioning import scene_conditioning
 from holocine_core.train.clips import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.step import Draw, draw, loss_of
+from holocine_core.train.step import Draw, draw, levels, loss_of
 from tests.train.conftest import MakeRecipe
 from tests.train.texts import prompt
 
@@ -172,14 +172,18 @@ def test_without_summaries_a_shot_knows_nothing_of_the_others(
 
 def test_noise_levels_are_spread_and_stay_with_the_expert(recipe: MakeRecipe) -> None:
     made, one = recipe(shift=5.0), batch(8)
-    sigmas = torch.stack([draw(made, (0.0, 1.0), one, i).sigma_B.sort()[0] for i in range(50)])
+
+    def sigmas_of(low: float, high: float) -> torch.Tensor:
+        drawn = [draw(made, (low, high), one, levels(made, 8, i), i) for i in range(50)]
+        return torch.stack([each.sigma_B.sort()[0] for each in drawn])
+
+    sigmas = sigmas_of(0.0, 1.0)
     assert ((sigmas > 0) & (sigmas <= 1)).all()
-    # Shift 5 puts half of all levels above 5/6; each batch has one in every eighth.
+    # Shift 5 puts half of all levels above 5/6; each step has one in every eighth.
     assert sigmas.median() == pytest.approx(5 / 6, abs=0.03)
     even = sigmas / (5 - 4 * sigmas)
     assert ((even * 8).floor() == torch.arange(8)).all()
-    high = torch.cat([draw(made, (0.875, 1.0), one, i).sigma_B for i in range(50)])
-    low = torch.cat([draw(made, (0.0, 0.875), one, i).sigma_B for i in range(50)])
+    high, low = sigmas_of(0.875, 1.0), sigmas_of(0.0, 0.875)
     assert high.min() >= 0.875
     assert low.max() <= 0.8751
     assert low.min() < 0.2
@@ -187,7 +191,7 @@ def test_noise_levels_are_spread_and_stay_with_the_expert(recipe: MakeRecipe) ->
 
 def test_shares_are_kept(recipe: MakeRecipe) -> None:
     made = recipe(clean_shots=0.5, full_share=0.25, drop_caption=0.1)
-    drawn = [draw(made, (0.0, 1.0), batch(4), i) for i in range(400)]
+    drawn = [draw(made, (0.0, 1.0), batch(4), levels(made, 4, i), i) for i in range(400)]
     assert sum(d.clean_BF is not None for d in drawn) == pytest.approx(200, abs=40)
     assert sum(d.full for d in drawn) == pytest.approx(100, abs=35)
     assert sum(sum(d.dropped) for d in drawn) == pytest.approx(160, abs=45)
@@ -195,5 +199,5 @@ def test_shares_are_kept(recipe: MakeRecipe) -> None:
         if one.clean_BF is not None:
             assert not one.clean_BF.all(dim=1).any()
             assert one.clean_BF.any()
-    twin = draw(made, (0.0, 1.0), batch(4), 3)
+    twin = draw(made, (0.0, 1.0), batch(4), levels(made, 4, 3), 3)
     assert torch.equal(twin.noise_BCFHW, drawn[3].noise_BCFHW)

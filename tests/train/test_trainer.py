@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -94,19 +95,70 @@ def test_a_stop_keeps_the_step_and_the_same_call_goes_on(
     assert_same(state(stopped), state(straight))
 
 
+def begin(recipe: Recipe) -> None:
+    """Train a single step."""
+    done: list[Event] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, TrainStepDone):
+            done.append(event)
+
+    with pytest.raises(Interrupted):
+        train(recipe, device="cpu", emit=note, should_stop=lambda: bool(done))
+
+
 def test_a_changed_recipe_is_refused_by_name_unless_it_moves_no_weight(
     recipe: MakeRecipe,
 ) -> None:
-    train(recipe(), device="cpu", seconds=0)
-    with pytest.raises(InputError, match=r"optimizer\.lr \(0\.01 -> 0\.02\)") as refused:
-        train(recipe(optimizer={"lr": 0.02}), device="cpu")
+    begin(recipe())
+    with pytest.raises(InputError, match=r"optimizer\.momentum \(0\.95 -> 0\.9\)") as refused:
+        train(recipe(optimizer={"lr": 0.01, "momentum": 0.9}), device="cpu")
     assert "phases" not in refused.value.message
     assert train(recipe(checkpoints={"every": 3}, held_out={"every": 1}), device="cpu").step == 6
 
 
+def test_the_learning_rate_may_be_lowered_and_the_weights_tell_both(recipe: MakeRecipe) -> None:
+    first, second = recipe(), recipe(optimizer={"lr": 0.002})
+    begin(first)
+    told: list[Event] = []
+    done = train(second, device="cpu", emit=told.append)
+    assert [e.message for e in told if isinstance(e, Warned)] == [
+        "from step 1 on with another optimizer.lr (0.01 -> 0.002)"
+    ]
+    assert done.model is not None
+    weights = done.model / "transformer" / "diffusion_pytorch_model.safetensors"
+    with safe_open(weights, "pt") as opened:
+        metadata = opened.metadata()
+    (before,) = json.loads(metadata["holocine_before"])
+    assert before["holocine_step"] == "1"
+    assert Recipe.model_validate(before["holocine_recipe"], strict=False) == first
+    assert Recipe.model_validate_json(metadata["holocine_recipe"]) == second
+
+
+def test_another_model_under_a_run_is_refused(
+    recipe: MakeRecipe, model: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(model, moved)
+    made = recipe(model={"folder": str(moved)})
+    begin(made)
+    path = moved / "vae" / "diffusion_pytorch_model.safetensors"
+    save_file({n: t * 1.5 for n, t in load_file(path).items()}, path)
+    with pytest.raises(InputError, match="began from has changed: vae"):
+        train(made, device="cpu")
+
+
+def test_time_that_is_over_ends_the_encoding_of_samples(recipe: MakeRecipe, tmp_path: Path) -> None:
+    made = recipe(cache=str(tmp_path / "empty"))
+    assert train(made, device="cpu", seconds=0).step == 0
+    encoded = list((tmp_path / "empty").rglob("*.safetensors"))
+    assert len(encoded) == 1
+    assert train(made, device="cpu").step == 6
+
+
 def test_a_key_that_came_later_had_its_default(recipe: MakeRecipe) -> None:
     made = recipe()
-    train(made, device="cpu", seconds=0)
+    begin(made)
     path = Path(made.out) / "checkpoints" / "step-0000001.safetensors"
     earlier = json.loads(made.model_dump_json())
     del earlier["precision"], earlier["optimizer"]["momentum"]
@@ -143,6 +195,26 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(recipe: MakeRecipe) ->
     assert found is not None
     assert found.step == 4
     assert "step-0000006" in warned[0].message
+    # It never comes back, not even when the run has passed it and looks for the one before.
+    train(made, device="cpu")
+    assert sorted(p.name for p in folder.glob("step-*")) == [
+        "step-0000004.safetensors",
+        "step-0000006.safetensors",
+        "step-0000006.safetensors.damaged",
+    ]
+
+
+def test_every_kept_checkpoint_is_known_by_its_hash(recipe: MakeRecipe) -> None:
+    made = recipe()
+    train(made, device="cpu")
+    folder = Path(made.out) / "checkpoints"
+    for path in folder.glob("step-*"):
+        raw = bytearray(path.read_bytes())
+        raw[-100] ^= 0xFF
+        path.write_bytes(raw)
+    with pytest.raises(MachineError, match="no checkpoint of this run is whole"):
+        train(made, device="cpu")
+    assert train(made, device="cpu").step == 6
 
 
 def test_a_run_has_one_trainer(recipe: MakeRecipe) -> None:
@@ -156,8 +228,9 @@ def test_training_learns_and_reports(recipe: MakeRecipe) -> None:
     made = recipe(
         phases=[{"steps": 40}], optimizer={"lr": 0.02}, held_out={"every": 20, "bins": 2}, ema=0.8
     )
-    # Held-out samples are the trained ones here: what counts is that the loss falls.
-    train(made.model_copy(update={"held_out": recipe().held_out}), device="cpu", emit=events.append)
+    # Measured on the trained samples: what counts is that the loss falls.
+    same = made.held_out.model_copy(update={"data": made.phases[0].data})
+    train(made.model_copy(update={"held_out": same}), device="cpu", emit=events.append)
     measured = [e for e in events if isinstance(e, HeldOutMeasured)]
     assert measured[-1].loss < 0.9 * measured[0].loss
     assert len(measured[0].by_timestep) == 2
@@ -169,7 +242,7 @@ def test_a_loss_that_explodes_ends_the_run(recipe: MakeRecipe) -> None:
     broken = made.model_copy(update={"optimizer": made.optimizer.model_copy(update={"lr": 1e30})})
     with pytest.raises(RenderError, match="no longer finite at step") as stopped:
         train(broken, device="cpu")
-    assert "lr" in stopped.value.hint
+    assert "lower `optimizer.lr`" in stopped.value.hint
 
 
 def test_the_model_says_how_it_was_made(recipe: MakeRecipe) -> None:
@@ -184,3 +257,21 @@ def test_the_model_says_how_it_was_made(recipe: MakeRecipe) -> None:
     assert (told["holocine_step"], told["holocine_seed"]) == ("6", "7")
     card: dict[str, Any] = json.loads((done.model / "holocine.json").read_text())
     assert card["attention"] == "full"
+
+
+def test_weights_name_the_runs_before(recipe: MakeRecipe, tmp_path: Path) -> None:
+    parts = ["transformer", "text_encoder"]
+    first = recipe(parts=parts, out=str(tmp_path / "first"))
+    folder = train(first, device="cpu").model
+    runs = [first]
+    for name in ("second", "third"):
+        runs.append(recipe(parts=parts, out=str(tmp_path / name), model={"folder": str(folder)}))
+        folder = train(runs[-1], device="cpu").model
+    assert folder is not None
+    for weights in ("transformer/diffusion_pytorch_model", "text_encoder/model"):
+        with safe_open(folder / f"{weights}.safetensors", "pt") as opened:
+            told = opened.metadata()
+        before = json.loads(told["holocine_before"])
+        found = [Recipe.model_validate(run["holocine_recipe"], strict=False) for run in before]
+        assert [*found, Recipe.model_validate_json(told["holocine_recipe"])] == runs
+        assert [run["holocine_step"] for run in before] == ["6", "6"]

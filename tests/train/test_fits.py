@@ -1,0 +1,138 @@
+"""Recipes that do not fit their model or samples are told so before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from holocine_core.errors import InputError
+from holocine_core.train import held_out
+from holocine_core.train.fits import check_fits
+from holocine_core.train.networks import Company, assemble
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.sources import open_clips
+from holocine_core.train.step import Draw
+from holocine_core.train.trainer import train
+from holocine_core.vault import read_json
+from tests.train.conftest import MakeRecipe, write_one
+
+
+def company(recipe: Recipe, **spec: object) -> Company:
+    """A recipe's networks, with another word in the model's card."""
+    opened = assemble(recipe, Path(recipe.model.folder or ""), torch.device("cpu"))
+    changed = dataclasses.replace(opened.located.spec, **spec)  # type: ignore[arg-type]
+    return dataclasses.replace(opened, located=dataclasses.replace(opened.located, spec=changed))
+
+
+def refused(recipe: Recipe, **spec: object) -> list[tuple[str, str]]:
+    with pytest.raises(InputError) as told:
+        check_fits(recipe, company(recipe, **spec))
+    return [(problem.message, problem.where) for problem in told.value.problems]
+
+
+def test_every_phase_is_looked_at_and_all_is_told_at_once(
+    recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    write_one(tmp_path / "bad", "lone", (9,))
+    (tmp_path / "bad" / "lone.mp4").unlink()
+    made = recipe(
+        phases=[
+            {},
+            {"data": str(tmp_path / "bad")},
+            {"data": None, "scenes": 8, "size": "40x36"},
+        ]
+    )
+    told = refused(made)
+    assert [message for message, _ in told] == [
+        "the clip lone.mp4 is not there",
+        "40x36 is no size for this model",
+    ]
+
+
+def test_drawn_scenes_need_a_model_of_their_frame_rate(recipe: MakeRecipe) -> None:
+    drawn = recipe(phases=[{"data": None, "scenes": 8}])
+    assert check_fits(drawn, company(drawn)) == {}
+    ((message, _),) = refused(drawn, fps=16)
+    assert "draws 15 frames per second, the model films 16" in message
+
+
+def test_a_prompt_that_is_too_long_is_named(recipe: MakeRecipe, samples: Path) -> None:
+    made = recipe(held_out={"every": 3})
+    tokens = {len(s.prompt.text) for s in check_fits(made, company(made))[str(samples), "32x32"]}
+    assert len(tokens) > 1, "samples of different lengths"
+    told = refused(made, text_tokens=4)
+    assert len(told) == 4
+    for message, where in told:
+        assert "the model reads 4" in message
+        assert Path(where).parent == samples
+
+
+@pytest.mark.parametrize(
+    ("part", "low", "high"), [("transformer", 0.9, 1), ("transformer_2", 0, 0.9)]
+)
+def test_the_held_out_loss_asks_only_what_the_expert_answers(
+    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, part: str, low: float, high: float
+) -> None:
+    made = recipe(held_out={"every": 3, "bins": 4, "data": recipe().held_out.data})
+    crew = dataclasses.replace(company(made, experts=2, boundary=0.9), part=part)
+    seen: set[float] = set()
+
+    def note(recipe: Recipe, company: Company, batch: object, drawn: Draw) -> float:
+        seen.update(round(value, 4) for value in drawn.sigma_B.tolist())
+        return 0.0
+
+    monkeypatch.setattr(held_out, "loss_of", note)
+    read = check_fits(made, company(made))
+    _, clips = open_clips(made, made.phases[0], crew, read, lambda event: None, lambda: False)
+    assert clips is not None
+    held_out.held_out_loss(made, crew, clips, 2)
+    found, width = sorted(seen), (high - low) / 4
+    assert found == pytest.approx([low + width * (i + 0.5) for i in range(4)], abs=1e-4)
+
+
+def new(folder: Path) -> dict[str, object]:
+    """A recipe's `model:` from the parts of a finished model."""
+    profile = {"width": 32, "height": 32, "steps": 2, "guidance": 2.0, "shift": 3.0}
+    return {
+        "new": {
+            "codec": str(folder / "vae"),
+            "text": str(folder),
+            "heads": 1,
+            "head_width": 16,
+            "layers": 1,
+            "ffn": 32,
+            "card": {
+                "name": "small",
+                "summary": "For a test.",
+                "licence": "none",
+                "profiles": {"standard": profile},
+            },
+        }
+    }
+
+
+def test_a_start_is_made_again_unless_steps_were_made_from_it(
+    recipe: MakeRecipe, model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def stopped(**changes: object) -> Path:
+        # With nothing encoded yet the time is over before the first step.
+        cache = str(tmp_path_factory.mktemp("empty"))
+        made = recipe(model={**new(model), **changes}, cache=cache)
+        assert train(made, device="cpu", seconds=0).step == 0
+        return Path(made.out) / "start" / "transformer" / "config.json"
+
+    assert (read_json(stopped()) or {})["num_layers"] == 1
+    deeper = new(model)
+    deeper["new"]["layers"] = 2  # type: ignore[index]
+    path = stopped(**deeper)
+    assert (read_json(path) or {})["num_layers"] == 2
+    # What a kill leaves does not stand in the way.
+    (path.parents[2] / ".start.part").mkdir()
+    deeper["new"]["layers"] = 3  # type: ignore[index]
+    assert (read_json(stopped(**deeper)) or {})["num_layers"] == 3
+    assert train(recipe(model=deeper), device="cpu").step == 6
+    with pytest.raises(InputError, match=r"model\.new\.layers \(3 -> 1\)"):
+        stopped(**new(model))
