@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.cuts import require_detector
-from holocine_core.evaluate.filming import drawn_films, plan_case, screened, size_of
+from holocine_core.evaluate.filming import drawn_film, plan_case, screened, size_of
 from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
 from holocine_core.evaluate.mechanism import (
     VARIANTS,
@@ -31,7 +31,7 @@ from holocine_core.evaluate.mechanism import (
 from holocine_core.evaluate.numbers import Measure
 from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.report import METRICS, shown_value
-from holocine_core.evaluate.scores import score, taken_up
+from holocine_core.evaluate.scores import score, taken_up, with_shot
 from holocine_core.evaluate.suite import Case, Filmed, parse_suite
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
@@ -40,11 +40,14 @@ from holocine_core.shoot import codec
 
 ROWS = (
     "said",
+    "people",
     "leak",
+    "leak-chance",
     "binding",
     "identity-said",
     "identity-unsaid",
     "identity-other",
+    "identity-elsewhere",
     "identity-margin",
     "recall",
     "retrieval",
@@ -80,20 +83,26 @@ def measured(films: list[Filmed], reader: TrainedJudge) -> dict[str, Measure]:
 
 
 def taken_from_given(
-    plans: list[tuple[Case, Plan]], drawn: list[Filmed], reader: TrainedJudge
-) -> Measure | None:
-    """With one drawn shot given without noise: are its people's unsaid looks taken up by others?"""
+    plans: list[tuple[Case, Plan]],
+    drawn: list[Filmed],
+    holistic: list[Filmed],
+    reader: TrainedJudge,
+) -> tuple[Measure | None, Measure | None]:
+    """With one drawn shot given without noise: are its people's unsaid looks taken up by others?
+    And how often do films agree with that shot that never saw it?"""
     first = plans[0][1]
     vae = Networks(first.model, first.placement).use("vae")
-    films, shots = [], []
-    for (case, plan), film in zip(plans, drawn, strict=True):
+    films, blind, shots = [], [], []
+    for (case, plan), film, other in zip(plans, drawn, holistic, strict=True):
         shot = given_shot(case)
         if shot is not None:
             latents = film_given(plan, codec.encode(vae, film.frames), shot)
             frames = np.concatenate(list(codec.decode(vae, latents)))
-            films.append(Filmed(case, frames))
+            films.append(with_shot(Filmed(case, frames), film, shot))
+            blind.append(with_shot(other, film, shot))
             shots.append(shot)
-    return taken_up(films, shots, reader, reader.trust.reads)
+    found, anyway = (taken_up(each, shots, reader, reader.trust.reads) for each in (films, blind))
+    return found, anyway
 
 
 def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
@@ -127,7 +136,7 @@ def main() -> None:
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]
     films, seconds = films_of(plans)
-    drawn = drawn_films(cases, size_of(plans[0][1]))
+    drawn = [drawn_film(case, size_of(plans[0][1])) for case in cases]
     columns = {name: measured(each, reader) for name, each in films.items()}
     columns["drawn"] = measured(drawn, reader)
     sampling = plans[0][1].takes[0].sampling
@@ -144,10 +153,11 @@ def main() -> None:
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print("| seconds a film | " + " | ".join(seconds[name] for name in films) + " | - |")
-    given = taken_from_given(plans, drawn, reader)
-    if given is not None:
-        shown = shown_value(METRICS["identity-unsaid"], given)
-        print(f"\nUnsaid looks of a given shot taken up by the others: {shown}")
+    given = taken_from_given(plans, drawn, films["holistic"], reader)
+    for about, found in zip(("given", "that nobody gave"), given, strict=True):
+        if found is not None:
+            shown = shown_value(METRICS["identity-unsaid"], found)
+            print(f"\nUnsaid looks of a drawn shot {about}, found in the others: {shown}")
     if args.images is not None:
         strips({**films, "drawn": drawn}, args.strips, args.images)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from holocine_core.evaluate.observe import Observed
     from holocine_core.evaluate.report import Column, Gate, Report
     from holocine_core.evaluate.suite import Filmed, Suite
+    from holocine_core.evaluate.watched import Watched
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
 
@@ -206,6 +207,26 @@ def _save(path: Path, record: dict[str, Any], *, force: bool) -> None:
     save(path, text.encode(), replace=force)
 
 
+class _Seen:
+    """What is kept of a suite's films once they were looked at: their frames are not."""
+
+    def __init__(self, reader: TrainedJudge, extracts: dict[str, Any]) -> None:
+        self.observed: list[Observed] = []
+        self.watched: list[Watched] = []
+        self._reader = reader
+        self._extracts = extracts
+
+    def add(self, film: Filmed) -> None:
+        """Look at a film; one that is told a second time is only judged by its words."""
+        from holocine_core.evaluate.filming import screened
+        from holocine_core.evaluate.observe import observe
+        from holocine_core.evaluate.watched import watch
+
+        if film.case.words == "trained":
+            self.observed.append(observe(screened(film), self._extracts))
+        self.watched += watch([film], self._reader, self._reader.trust.reads)
+
+
 @dataclass(frozen=True, slots=True)
 class _House:
     """Where films are rendered for one evaluation, and looked at."""
@@ -233,27 +254,37 @@ class _House:
     def screen_suite(
         self, text: str, judge: Path | None, gates: Sequence[Gate]
     ) -> tuple[Report, dict[str, Any]]:
-        """A suite as the model films it, as it is drawn, and as the codec gives that back."""
-        from holocine_core.evaluate.filming import codec_films, drawn_films, size_of
+        """A suite as the model films it, as its codec gives the drawn films back, as they are
+        drawn, and with each screenplay's film exchanged for another's."""
+        from holocine_core.evaluate.filming import codec_films, drawn_film, size_of
         from holocine_core.evaluate.judge import SHIPPED, load_judge
-        from holocine_core.evaluate.report import Report
+        from holocine_core.evaluate.report import Column, Report
+        from holocine_core.evaluate.scores import elsewhere, score_watched
         from holocine_core.evaluate.suite import parse_suite
 
         suite = parse_suite(text)
         reader = load_judge(judge or SHIPPED)
-        films, plan = self._film_suite(suite)
-        drawn = drawn_films(suite.cases, size_of(plan))
-        own, record = self._judged(plan.model.spec.name, films, reader)
-        truth, _ = self._judged("drawn", drawn, reader)
-        through, _ = self._judged("codec", list(codec_films(drawn, plan)), reader)
+        own, through, truth = (_Seen(reader, self.extracts) for _ in range(3))
+        plan = self._film_suite(suite, own)
+        through_codec = codec_films(plan)
+        for case in suite.cases:
+            drawn = drawn_film(case, size_of(plan))
+            truth.add(drawn)
+            through.add(through_codec(drawn))
+        first, record = self._judged(plan.model.spec.name, own)
+        columns = [first, self._judged("codec", through)[0], self._judged("drawn", truth)[0]]
+        if len({case.scene.seed for case in suite.cases}) > 1:
+            chance = score_watched(elsewhere(truth.watched))
+            columns.append(Column(title="another", measures=chance))
         record |= {"suite": suite.name, "judge": reader.identity, "model": dict(plan.identity)}
-        return Report(columns=(own, through, truth), gates=tuple(gates)), record
+        return Report(columns=tuple(columns), gates=tuple(gates)), record
 
     def _films(self, paths: Sequence[Path]) -> Iterator[Path]:
         """Every film; screenplays are planned at once and rendered first."""
         from dataclasses import replace
 
         from holocine_core.production import plan_film
+        from holocine_core.provenance import inspect
 
         plans: dict[Path, list[Plan]] = {}
         screenplays = [path for path in paths if path.suffix.lower() in _SCREENPLAYS]
@@ -268,6 +299,10 @@ class _House:
                 )
                 for seed in range(first, first + self.seeds)
             ]
+        # A file that is no film is told of before hours of rendering.
+        for path in paths:
+            if path not in plans:
+                inspect(path)
         for path in paths:
             for plan in plans.get(path, ()):
                 self._render(plan)
@@ -275,7 +310,8 @@ class _House:
             if path not in plans:
                 yield path
 
-    def _film_suite(self, suite: Suite) -> tuple[list[Filmed], Plan]:
+    def _film_suite(self, suite: Suite, seen: _Seen) -> Plan:
+        """Film a suite and look at every film; one of the plans."""
         from holocine_core.evaluate.filming import frames_of, plan_case
         from holocine_core.evaluate.suite import Filmed
 
@@ -285,12 +321,11 @@ class _House:
             for case in suite.cases
             for take in range(self.seeds)
         ]
-        films = []
         for number, (case, plan) in enumerate(planned, 1):
             self.session.console.note(f"{number} of {len(planned)}: {plan.out}")
             self._render(plan)
-            films.append(Filmed(case, frames_of(plan)))
-        return films, planned[0][1]
+            seen.add(Filmed(case, frames_of(plan)))
+        return planned[0][1]
 
     def _render(self, plan: Plan) -> None:
         from holocine_cli.progress import reporting
@@ -304,18 +339,13 @@ class _House:
         if session.stop():
             raise Interrupted("everything finished so far is kept", hint=again)
 
-    def _judged(
-        self, title: str, films: Sequence[Filmed], reader: TrainedJudge
-    ) -> tuple[Column, dict[str, Any]]:
+    def _judged(self, title: str, seen: _Seen) -> tuple[Column, dict[str, Any]]:
         from dataclasses import replace
 
-        from holocine_core.evaluate.filming import screened
-        from holocine_core.evaluate.observe import observe
-        from holocine_core.evaluate.scores import score
+        from holocine_core.evaluate.scores import score_watched
 
-        observed = [observe(screened(film), self.extracts) for film in films]
-        column, record = self._column(title, observed)
-        scores = score(films, reader, reader.trust.reads)
+        column, record = self._column(title, seen.observed)
+        scores = score_watched(seen.watched)
         return replace(column, measures={**column.measures, **scores}), record
 
     def _column(self, title: str, observed: Sequence[Observed]) -> tuple[Column, dict[str, Any]]:

@@ -69,7 +69,11 @@ def penalty(frames: int, wanted: int) -> float:
 
 
 def compare_cuts(wanted: Sequence[int], found: Sequence[int], frames: int) -> CutScore:
-    """Match cuts one to one, in order, so that the error plus penalties is smallest."""
+    """Match cuts one to one, in order, so that the error plus penalties is smallest.
+
+    A cut that is off by more than half of the mean shot is another cut: one is missing and one is
+    extra.
+    """
     price = penalty(frames, len(wanted))
     rows, columns = len(wanted) + 1, len(found) + 1
     cost = np.zeros((rows, columns))
@@ -77,14 +81,14 @@ def compare_cuts(wanted: Sequence[int], found: Sequence[int], frames: int) -> Cu
     cost[0, :] = np.arange(columns) * price
     for i in range(1, rows):
         for j in range(1, columns):
-            matched = cost[i - 1, j - 1] + abs(found[j - 1] - wanted[i - 1])
+            off = _off(wanted[i - 1], found[j - 1], price)
+            matched = cost[i - 1, j - 1] + off
             cost[i, j] = min(matched, cost[i - 1, j] + price, cost[i, j - 1] + price)
     errors = []
     i, j = len(wanted), len(found)
     while i and j:
-        error = found[j - 1] - wanted[i - 1]
-        if cost[i, j] == cost[i - 1, j - 1] + abs(error):
-            errors.append(int(error))
+        if cost[i, j] == cost[i - 1, j - 1] + _off(wanted[i - 1], found[j - 1], price):
+            errors.append(int(found[j - 1] - wanted[i - 1]))
             i, j = i - 1, j - 1
         elif cost[i, j] == cost[i - 1, j] + price:
             i -= 1
@@ -97,6 +101,12 @@ def compare_cuts(wanted: Sequence[int], found: Sequence[int], frames: int) -> Cu
         wanted=len(wanted),
         frames=frames,
     )
+
+
+def _off(wanted: int, found: int, shot: float) -> float:
+    """Frames between two cuts; infinite where they can't be the same one."""
+    off = abs(found - wanted)
+    return off if off <= shot / 2 else math.inf
 
 
 def cuts_of(probabilities: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[int, ...]:

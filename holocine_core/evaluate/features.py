@@ -22,6 +22,12 @@ from holocine_core.evaluate.consistency import Extract, Features
 
 BINS, GRID = 6, (2, 3)
 _AT_ONCE = 16
+_HINT = "give a folder as transformers saves it"
+_TYPES = {
+    "clip": frozenset({"clip", "clip_vision_model"}),
+    "dino": frozenset({"vit", "dinov2", "dinov2_with_registers", "dinov3_vit"}),
+}
+"""What their configs call networks that give such features."""
 
 
 def colours(frames: Frames) -> Features:
@@ -66,18 +72,30 @@ class Vision:
         self._kind = kind
         self._device = device
         self._look = _preprocessing(folder)
+        _refuse_other(folder, kind)
         loader: Any = (
             transformers.CLIPVisionModelWithProjection if kind == "clip" else transformers.AutoModel
         )
         try:
-            network = loader.from_pretrained(folder, local_files_only=True)
+            network, loaded = loader.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
             first = str(error).strip().splitlines()[0]
             raise InputError(
                 f"no {kind.upper()} network can be read there: {first}",
                 where=str(folder),
-                hint="give a folder as transformers saves it",
+                hint=_HINT,
             ) from error
+        # DINO was published without the pooler, which nothing here looks at.
+        lacking = sorted(name for name in loaded["missing_keys"] if "pooler." not in name)
+        if lacking:
+            # transformers would go on with random numbers in their place.
+            raise InputError(
+                f"the weights lack {', '.join(lacking[:3])}",
+                where=str(folder),
+                hint=_HINT,
+            )
         self._network = network.eval().to(device)
 
     @torch.no_grad()
@@ -90,6 +108,24 @@ class Vision:
             rows.append(out.image_embeds if self._kind == "clip" else out.last_hidden_state[:, 0])
         features = F.normalize(torch.cat(rows).float(), dim=1)
         return features.cpu().numpy().astype(np.float32)
+
+
+def _refuse_other(folder: Path, kind: Literal["clip", "dino"]) -> None:
+    """transformers would load any weights into any network of the same names."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"no {kind.upper()} network can be read there: config.json is missing or damaged",
+            where=str(folder),
+            hint=_HINT,
+        ) from error
+    if found not in _TYPES[kind]:
+        raise InputError(
+            f"this is a network of type {found}, not {kind.upper()}",
+            where=str(folder),
+            hint=f"--{kind} takes a folder of type {' or '.join(sorted(_TYPES[kind]))}",
+        )
 
 
 class _Look:

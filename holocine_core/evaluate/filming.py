@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,20 +76,22 @@ def size_of(plan: Plan) -> tuple[int, int]:
     return sampling.height, sampling.width
 
 
-def drawn_films(cases: Sequence[Case], size: tuple[int, int]) -> list[Filmed]:
-    """Every case as the stage draws it: what a perfect model would make."""
+def drawn_film(case: Case, size: tuple[int, int]) -> Filmed:
+    """A case as the stage draws it: what a perfect model would make."""
     from holocine_core.stage.paint import draw
 
-    return [Filmed(case, draw(case.scene, *size).numpy()) for case in cases]
+    return Filmed(case, draw(case.scene, *size).numpy())
 
 
-def codec_films(films: Sequence[Filmed], plan: Plan) -> Iterator[Filmed]:
-    """Films through a model's codec and back: what its transformer could make at best."""
-    networks = Networks(plan.model, plan.placement)
-    vae = networks.use("vae")
-    for film in films:
+def codec_films(plan: Plan) -> Callable[[Filmed], Filmed]:
+    """Puts films through a model's codec and back: what its transformer could make at best."""
+    vae = Networks(plan.model, plan.placement).use("vae")
+
+    def through(film: Filmed) -> Filmed:
         frames = np.concatenate(list(codec.decode(vae, codec.encode(vae, film.frames))))
-        yield Filmed(film.case, frames)
+        return Filmed(film.case, frames)
+
+    return through
 
 
 def screened(film: Filmed) -> Screened:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +22,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.evaluate.reading import Reading
 from holocine_core.stage import world
 from holocine_core.stage.facts import ACTION, ANIMAL, FIELDS, PEOPLE, PERSON, PLACE, SHOT
+from holocine_core.tensors import write_tensors
 
 SIZE = (96, 160)
 """Rows and columns the network sees; other frames are resized."""
@@ -167,17 +168,16 @@ def looked_at(shot: Frames) -> Tensor:
     return F.interpolate(pixels, SIZE, mode="bilinear", antialias=True)
 
 
+def shortened(network: Network) -> dict[str, Tensor]:
+    """A network's numbers as they are kept: bfloat16 where they are not counts."""
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    return {n: t.bfloat16() if t.is_floating_point() else t for n, t in state.items()}
+
+
 def save_judge(folder: Path, network: Network, config: Mapping[str, Any]) -> None:
     """Write weights in bfloat16 and what is known about them."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    halves = {
-        name: value.bfloat16() if value.is_floating_point() else value
-        for name, value in state.items()
-    }
-    save_file(halves, folder / WEIGHTS)
+    write_tensors(folder / WEIGHTS, shortened(network))
     whole = {"format": FORMAT, "fields": dict(FIELDS), **config}
     (folder / CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 

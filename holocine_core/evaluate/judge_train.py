@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.evaluate.judge import Network, save_judge
+from holocine_core.evaluate.judge import Network, save_judge, shortened
 from holocine_core.evaluate.judge_data import (
     Shots,
     blemish,
@@ -37,6 +37,8 @@ Done = Callable[[int], float]
 """How much of the training is done before a step, 0..1."""
 LEAST = 0.8
 """A field that is read worse than this in a picture size is not judged there."""
+FEWEST = 50
+"""Shots that an accuracy is measured on at the least."""
 _RATE = 3e-3
 _AT_ONCE = 32
 _EMA = 0.998
@@ -70,6 +72,8 @@ def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
     shots = gather(settings, JUDGE_SEEDS, settings.most_shots, until)
     tell(f"{len(shots)} shots to learn from, {len(check)} to check with")
     network = fit(shots, settings, by_clock(seconds * (1 - settings.drawing)), tell)
+    # As it will be read from its file.
+    network.load_state_dict({n: t.float() for n, t in shortened(network).items()})
     accuracy = measure(network, check, settings.device)
     return network.cpu(), accuracy
 
@@ -157,7 +161,8 @@ def loss_of(logits: Mapping[str, Tensor], labels: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def measure(network: Network, shots: Shots, device: str = "cpu") -> dict[str, float]:
-    """Share of right answers per ``size/field`` and, over all sizes, per ``field``."""
+    """Share of right answers per ``size/field`` and, over all sizes, per ``field``; left out where
+    too few shots could tell."""
     right: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(shots), _AT_ONCE):
         stop = min(len(shots), start + _AT_ONCE)
@@ -170,7 +175,11 @@ def measure(network: Network, shots: Shots, device: str = "cpu") -> dict[str, fl
                 if label != HIDDEN:
                     right[name].append(int(answer) == label)
                     right[f"{shots.sizes[i]}/{name}"].append(int(answer) == label)
-    return {name: round(sum(hits) / len(hits), 4) for name, hits in sorted(right.items())}
+    return {
+        name: round(sum(hits) / len(hits), 4)
+        for name, hits in sorted(right.items())
+        if len(hits) >= FEWEST
+    }
 
 
 def card(accuracy: Mapping[str, float], settings: Settings, shots: int) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from holocine_core.evaluate.suite import Case
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.prompt import alone
-from holocine_core.script.timeline import Span, Timeline, pixel_span
+from holocine_core.script.timeline import Timeline, pixel_span
 from holocine_core.shoot.denoise import Progress
 from holocine_core.shoot.generator import (
     WHOLE,
@@ -128,31 +128,46 @@ def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:
     if variant.attention is not None:
         take = replace(take, sampling=replace(take.sampling, attention=variant.attention))
     noise = initial_noise(plan, take)
-    takes, spans = [take], [Span(0, noise.shape[2])]
+    takes, parts = [take], [noise]
     if variant.alone:
-        takes, spans = solo_takes(take), list(take.timeline.latent_spans)
+        takes = solo_takes(take)
+        spans = take.timeline.latent_spans
+        parts = [noise[:, :, span.start : span.stop] for span in spans]
+        parts[1:] = [
+            torch.cat([initial_noise(plan, one)[:, :, :1], part], dim=2)
+            for one, part in zip(takes[1:], parts[1:], strict=True)
+        ]
     # Nothing counts as filmed: the generator encodes the texts of takes that are to be shot.
     takes = [replace(one, state="new") for one in takes]
     generator = Generator(replace(plan, takes=tuple(takes)), mechanism=variant.mechanism)
     latents = [
-        generator.denoise(one, Progress(0, noise[:, :, span.start : span.stop].contiguous(), {}))
-        for one, span in zip(takes, spans, strict=True)
+        generator.denoise(one, Progress(0, part.contiguous(), {}))
+        for one, part in zip(takes, parts, strict=True)
     ]
+    # Later shots of their own began a latent frame earlier.
+    latents[1:] = [one[:, :, 1:] for one in latents[1:]]
     return torch.cat(latents, dim=2)
 
 
 def solo_takes(take: Take) -> list[Take]:
-    """Every shot as a take of its own, of as many latent frames as it has in the scene."""
+    """Every shot as a take of its own.
+
+    All but the first begin a latent frame earlier, which is cut off: a clip's first latent frame is
+    a single picture, and inside the scene there would be four.
+    """
     fps = take.timeline.fps
     return [
         replace(
             take,
             index=number,
+            seed=take.seed + number,
             scene=f"{take.scene}-{number + 1}",
             prompt=alone(take.prompt, number),
             timing=replace(
                 take.timing,
-                timeline=Timeline(frames=pixel_span(len(span) - 1).stop, cuts=(), fps=fps),
+                timeline=Timeline(
+                    frames=pixel_span(len(span) - 1 + bool(number)).stop, cuts=(), fps=fps
+                ),
             ),
         )
         for number, span in enumerate(take.timeline.latent_spans)

@@ -42,6 +42,13 @@ def flicker(shot: Frames) -> float | None:
 
 
 def after_cuts(scene: Frames, shots: Sequence[Span]) -> list[float]:
-    """The flicker of every shot that begins with a cut and is long enough."""
-    found = (flicker(scene[span.start : span.stop]) for span in shots[1:])
+    """The flicker of every shot that begins with a cut and is long enough; a cut that comes a frame
+    late is no flicker."""
+    found = (flicker(scene[_began(scene, span) : span.stop]) for span in shots[1:])
     return [value for value in found if value is not None]
+
+
+def _began(scene: Frames, shot: Span) -> int:
+    """The first frame of a shot: the one asked for, or the next where more changes there."""
+    wanted, late = steps(scene[shot.start - 1 : shot.start + 2])
+    return shot.start + int(late > wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 Better = Literal["higher", "lower", "neither"]
 _Z = 1.959964
 _RESAMPLES = 1000
+_FEWEST = 5
+"""Films that can tell how much films differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Measure:
 
     Attributes:
         value: What was measured.
-        low: Lower end of the 95 % interval; None where one film says nothing about others.
+        low: Lower end of the 95 % interval; None where there are too few films to say.
         high: Upper end.
         n: Of how many observations.
         hits: How many of them were right, for shares.
@@ -67,10 +69,12 @@ def share(films: Sequence[Tally]) -> Measure | None:
     total = sum(films, Tally())
     if not total.n:
         return None
+    found = Measure(value=total.sum / total.n, n=total.n, hits=total.sum)
+    spread = _bootstrap(films)
+    if spread is None:
+        return found
     low, high = wilson(total.sum, total.n)
-    if spread := _bootstrap(films):
-        low, high = min(low, spread[0]), max(high, spread[1])
-    return Measure(value=total.sum / total.n, low=low, high=high, n=total.n, hits=total.sum)
+    return replace(found, low=min(low, spread[0]), high=max(high, spread[1]))
 
 
 def mean(films: Sequence[Tally]) -> Measure | None:
@@ -85,10 +89,10 @@ def mean(films: Sequence[Tally]) -> Measure | None:
 def _bootstrap(films: Sequence[Tally]) -> tuple[float, float] | None:
     """The 95 % interval of the mean over resampled films.
 
-    None with fewer than two films that hold observations.
+    None with too few films that hold observations.
     """
     table = np.array([(one.sum, one.n) for one in films if one.n])
-    if len(table) < 2:
+    if len(table) < _FEWEST:
         return None
     # A fixed seed: the same films give the same report.
     chosen = np.random.default_rng(0).integers(len(table), size=(_RESAMPLES, len(table)))

@@ -14,23 +14,28 @@ from itertools import combinations
 import numpy as np
 
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
-from holocine_core.evaluate.reading import Judge
+from holocine_core.evaluate.reading import Judge, Reading
 from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.evaluate.watched import (
     CAMERA,
     Appearance,
+    Item,
     Reads,
     Watched,
     agreements,
     appearances,
+    compared,
     occupied,
     watch,
 )
-from holocine_core.stage.facts import ACTION, ANIMAL, PERSON
+from holocine_core.stage.facts import ACTION, ANIMAL, FIELDS, PEOPLE, PERSON
+from holocine_core.stage.sample import LOOK_PAIRS, PLACE_PAIR, is_novel_place, novel_looks
 from holocine_core.stage.world import Person
 
 SCREENINGS = 20
 """Films and screenplays in one round of retrieval."""
+_OWN_TEXT = frozenset({*CAMERA, ACTION})
+"""Groups of facts that stand in a shot's own text."""
 _FLOOR = 0.01
 
 
@@ -42,20 +47,53 @@ def score(films: Sequence[Filmed], judge: Judge, reads: Reads) -> dict[str, Meas
         judge: Reads shots.
         reads: Which fields the judge can be believed in.
     """
-    everything = watch(films, judge, reads)
-    trained = [film for film in everything if film.case.words == "trained"]
-    held_out = [film for film in everything if film.case.words == "held-out"]
+    return score_watched(watch(films, judge, reads))
+
+
+def score_watched(films: Sequence[Watched]) -> dict[str, Measure]:
+    """:func:`score` of films that were watched already."""
+    trained = [film for film in films if film.case.words == "trained"]
+    held_out = [film for film in films if film.case.words == "held-out"]
     seeds = {film.case.scene.seed for film in held_out}
     found = _said(trained) | _identity(trained)
-    found["leak"] = share([_leak(film) for film in trained])
-    found["binding"] = share([_binding(film) for film in trained])
+    found["leak"] = _share(trained, _leak)
+    found["leak-chance"] = _leak_chance(trained)
+    found["binding"] = _share(trained, _binding)
     found["retrieval"] = share(_retrieval(trained))
-    found["said-familiar"] = share([said(film) for film in trained if not film.case.novel])
-    found["said-novel"] = share([said(film) for film in trained if film.case.novel])
-    found["said-held-out-words"] = share([said(film) for film in held_out])
+    found["said-familiar"] = _share(trained, lambda film: _paired(film, novel=False))
+    found["said-novel"] = _share(trained, lambda film: _paired(film, novel=True))
+    found["said-held-out-words"] = _share(held_out, said)
     twins = [film for film in trained if film.case.scene.seed in seeds]
-    found["said-trained-words"] = share([said(film) for film in twins])
+    found["said-trained-words"] = _share(twins, said)
     return {name: measure for name, measure in found.items() if measure is not None}
+
+
+def elsewhere(films: Sequence[Watched]) -> list[Watched]:
+    """Every screenplay with the film of another scene: what is right by chance.
+
+    The shots of the other film are spread over those of the screenplay.
+    """
+    scenes = list({film.case.scene.seed: film for film in films}.values())
+    at = {film.case.scene.seed: i for i, film in enumerate(scenes)}
+    found = []
+    for film in films:
+        other = scenes[(at[film.case.scene.seed] + 1) % len(scenes)].readings
+        count = len(film.shots)
+        readings = tuple(other[shot * len(other) // count] for shot in range(count))
+        found.append(Watched(film.case, readings, film.reads))
+    return found
+
+
+def _share(films: Sequence[Watched], of: Callable[[Watched], Tally]) -> Measure | None:
+    """A share whose films are told apart by their scene: takes of one are no news."""
+    return share(_by_scene(films, of))
+
+
+def _by_scene(films: Sequence[Watched], of: Callable[[Watched], Tally]) -> list[Tally]:
+    scenes: dict[int, Tally] = defaultdict(Tally)
+    for film in films:
+        scenes[film.case.scene.seed] += of(film)
+    return list(scenes.values())
 
 
 # --- what was said -------------------------------------------------------------------------------
@@ -73,39 +111,90 @@ def said(film: Watched, groups: frozenset[str] | None = None) -> Tally:
 
 def _said(films: Sequence[Watched]) -> dict[str, Measure | None]:
     groups = {f"said-{name}": name for name in ("place", "look")}
-    groups |= {name: name for name in (*CAMERA, ACTION)}
-    found = {"said": share([said(film) for film in films])}
+    groups |= {name: name for name in (*CAMERA, "people", ACTION)}
+    found = {"said": _share(films, said)}
     for name, group in groups.items():
-        found[name] = share([said(film, frozenset({group})) for film in films])
+        only = frozenset({group})
+        found[name] = _share(films, lambda film, only=only: said(film, only))  # type: ignore[misc]
     return found
+
+
+def _paired(film: Watched, *, novel: bool) -> Tally:
+    """Facts of a pair (see ``sample.LOOK_PAIRS``) that is said whole and in view: whether shots
+    show them, for pairs that training never shows together or for all others."""
+    return tally(
+        film.right(shot, item)
+        for shot in range(len(film.shots))
+        for items, new in _pairs(film, shot)
+        if new == novel
+        for item in items
+    )
+
+
+def _pairs(film: Watched, shot: int) -> Iterator[tuple[tuple[Item, ...], bool]]:
+    told = {item.field: item for item in film.said_items(shot)}
+    groups: list[tuple[str, tuple[str, str], bool]] = [
+        ("", PLACE_PAIR, is_novel_place(film.case.scene.place))
+    ]
+    for slot, index in film.standing(shot).items():
+        member = film.case.scene.cast[film.shots[shot].roles[index].who]
+        if isinstance(member, Person):
+            new = novel_looks(member)
+            groups += [(f"{slot}.", pair, pair in new) for pair in LOOK_PAIRS]
+    for prefix, pair, new in groups:
+        names = [prefix + name for name in pair]
+        if all(name in told for name in names):
+            yield tuple(told[name] for name in names), new
 
 
 def _leak(film: Watched) -> Tally:
     """Whether shots show what only a neighbouring shot's text says.
 
-    Counted are facts said of a shot whose value is another in the text of a neighbour: camera,
-    action, and the look of whoever is alone in both.
+    Counted are camera and action, which are said in a shot's own text, where a neighbour's text
+    says another value; looks are said in the global caption, which all shots read.
     """
-    return tally(_leaks(film))
+    return tally(
+        film.readings[shot].value(item.field) in others
+        for shot, item, others in _beside_told(film)
+        if others
+    )
 
 
-def _leaks(film: Watched) -> Iterator[bool]:
+def _beside_told(film: Watched) -> Iterator[tuple[int, Item, frozenset[str]]]:
+    """Every camera and action fact said of a shot, and other values that its neighbours' texts say
+    of the same."""
     last = len(film.shots) - 1
-    told = [{item.field: item for item in film.said_items(shot)} for shot in range(last + 1)]
+    told = [
+        {item.field: item for item in film.said_items(shot) if item.group in _OWN_TEXT}
+        for shot in range(last + 1)
+    ]
     for shot, items in enumerate(told):
         neighbours = [told[at] for at in (shot - 1, shot + 1) if 0 <= at <= last]
         for name, item in items.items():
-            if item.group == "place" or (item.group == "look" and not _alone(film, shot)):
-                continue
-            other = {near[name].value for near in neighbours if name in near} - {item.value}
-            if other:
-                yield film.readings[shot].value(name) in other
+            values = {near[name].value for near in neighbours if name in near}
+            yield shot, item, frozenset(values - {item.value})
 
 
-def _alone(film: Watched, shot: int) -> bool:
-    """Whether a shot and its neighbours show one member of the cast each."""
-    around = film.shots[max(0, shot - 1) : shot + 2]
-    return all(len(one.roles) == 1 for one in around)
+def _leak_chance(films: Sequence[Watched]) -> Measure | None:
+    """The share that ``leak`` would be if neighbours had no say: how often shots whose neighbours
+    say nothing of a value show it, although their own text says another."""
+    shown: dict[tuple[str, str], Tally] = defaultdict(Tally)
+    for film in films:
+        for shot, item, others in _beside_told(film):
+            seen = film.readings[shot].value(item.field)
+            for value in FIELDS[item.field]:
+                if value != item.value and value not in others:
+                    shown[item.field, value] += Tally(seen == value, 1)
+
+    def expected(film: Watched) -> Tally:
+        rates = []
+        for _, item, others in _beside_told(film):
+            known = [shown[item.field, value] for value in others]
+            if others and all(one.n for one in known):
+                rates.append(sum(one.sum / one.n for one in known))
+        return tally(rates)
+
+    return mean(_by_scene(films, expected))
 
 
 def _binding(film: Watched) -> Tally:
@@ -168,7 +257,8 @@ def taken_up(
     """How often people have, in other shots, the unsaid looks they have in a shot that was given.
 
     Args:
-        films: One per case.
+        films: One per case. A film that was made without the given shot tells what agrees anyway,
+            once the drawn shot is laid over its own (see :func:`with_shot`).
         given: Per film, the number of the shot that was given.
         judge: Reads shots.
         reads: Which fields the judge can be believed in.
@@ -182,11 +272,39 @@ def taken_up(
     )
 
 
+def with_shot(film: Filmed, other: Filmed, shot: int) -> Filmed:
+    """A film in which one shot is another film's of the same scene."""
+    span = film.case.scene.shots[shot].frames
+    frames = film.frames.copy()
+    frames[span.start : span.stop] = other.frames[span.start : span.stop]
+    return Filmed(film.case, frames)
+
+
 def _beside(film: Watched, shot: int) -> Iterator[tuple[Appearance, Appearance]]:
     """A person in one shot and in each other one."""
     for a, b in _same(film):
         if shot in (a.shot, b.shot):
             yield a, b
+
+
+def _strangers(films: Sequence[Watched]) -> list[Tally]:
+    """Agreement in unsaid looks between people of different scenes: what a film has that knows
+    nothing of its own other shots."""
+    scenes = list({film.case.scene.seed: film for film in films}.values())
+    found = []
+    for film, other in zip(scenes, [*scenes[1:], *scenes[:1]], strict=True):
+        if film is other:
+            continue
+        mine, others = appearances(film), appearances(other)
+        found.append(
+            tally(
+                same
+                for a in mine
+                for b in others
+                for _, same in compared((film, a), (other, b), said=False)
+            )
+        )
+    return found
 
 
 def _alike(film: Watched, pairs: Pairs, *, told: bool) -> Tally:
@@ -214,13 +332,18 @@ def _margin(film: Watched) -> Tally:
 
 
 def _identity(films: Sequence[Watched]) -> dict[str, Measure | None]:
-    """Agreement of a person's looks between shots, and of different people's as a floor."""
+    """Agreement of a person's looks between shots, and of different people's as floors."""
+
+    def alike(pairs: Pairs, *, told: bool) -> Measure | None:
+        return _share(films, lambda film: _alike(film, pairs, told=told))
+
     return {
-        "identity-said": share([_alike(film, _same, told=True) for film in films]),
-        "identity-unsaid": share([_alike(film, _same, told=False) for film in films]),
-        "identity-other": share([_alike(film, _other, told=False) for film in films]),
-        "identity-margin": mean([_margin(film) for film in films]),
-        "recall": share([_alike(film, _returns, told=False) for film in films]),
+        "identity-said": alike(_same, told=True),
+        "identity-unsaid": alike(_same, told=False),
+        "identity-other": alike(_other, told=False),
+        "identity-elsewhere": share(_strangers(films)),
+        "identity-margin": mean(_by_scene(films, _margin)),
+        "recall": alike(_returns, told=False),
     }
 
 
@@ -250,47 +373,67 @@ def _facts(case: Case) -> frozenset[_Fact]:
     return frozenset(facts)
 
 
-def _evidence(film: Watched, fact: _Fact) -> float:
-    """How likely a film shows a fact somewhere (a place: everywhere)."""
-    match fact.kind:
-        case "place":
-            return float(np.mean([r.share(fact.name, fact.value) for r in film.readings]))
-        case "camera":
-            return max(r.share(fact.name, fact.value) for r in film.readings)
-        case "animal":
-            return max(r.share(f"animal.{fact.name}", fact.value) for r in film.readings)
-    people = [
-        reading.share(f"{slot}.{fact.name}", fact.value)
-        for reading in film.readings
-        for slot in occupied(reading)
-    ]
-    return max(people, default=0.0)
+def _evidence(film: Watched, fact: _Fact) -> float | None:
+    """How likely a film shows a fact somewhere (a place: everywhere); None where the judge can't
+    read it in any of the film's shots."""
+    slots: Callable[[Reading], Sequence[str]] = {
+        "person": occupied,
+        "animal": lambda reading: ("animal",),
+    }.get(fact.kind, lambda reading: ("",))
+    found, asked = [], False
+    for shot, reading in zip(film.shots, film.readings, strict=True):
+        for slot in (*PEOPLE, "animal") if fact.kind in ("person", "animal") else ("",):
+            name = f"{slot}.{fact.name}" if slot else fact.name
+            if name not in FIELDS or not film.reads(name, shot.size):
+                continue
+            asked = True
+            if slot in slots(reading):
+                found.append(reading.share(name, fact.value))
+    if not asked:
+        return None
+    if fact.kind == "place":
+        return float(np.mean(found))
+    return max(found, default=0.0)
 
 
 def _retrieval(films: Sequence[Watched]) -> list[Tally]:
-    """For each film, whether its own screenplay fits it best of a round.
+    """For each film, whether its own screenplay fits it best of a round of ``SCREENINGS``.
 
     A screenplay fits by the sum, over what it says, of the logarithm of how much likelier the film
-    shows it than the round's films do on average.
+    shows it than the round's films do on average. A round holds a scene once; what fills none is
+    left out.
     """
-    rounds = [films[at : at + SCREENINGS] for at in range(0, len(films), SCREENINGS)]
-    if len(rounds) > 1 and len(rounds[-1]) < SCREENINGS:
-        rounds.pop()
-    return [one for films in rounds if len(films) > 1 for one in _round(films)]
+    takes: list[list[Watched]] = []
+    seen: dict[int, int] = defaultdict(int)
+    for film in films:
+        seed = film.case.scene.seed
+        while len(takes) <= seen[seed]:
+            takes.append([])
+        takes[seen[seed]].append(film)
+        seen[seed] += 1
+    scenes: dict[int, Tally] = defaultdict(Tally)
+    for each in takes:
+        for at in range(0, len(each) - SCREENINGS + 1, SCREENINGS):
+            chosen = each[at : at + SCREENINGS]
+            for film, found in zip(chosen, _round(chosen), strict=True):
+                scenes[film.case.scene.seed] += found
+    return list(scenes.values())
 
 
 def _round(films: Sequence[Watched]) -> list[Tally]:
     told = [_facts(film.case) for film in films]
     facts = frozenset().union(*told)
-    tables: list[Mapping[_Fact, float]] = [
+    tables: list[Mapping[_Fact, float | None]] = [
         {fact: _evidence(film, fact) for fact in facts} for film in films
     ]
-    usual = {fact: sum(table[fact] for table in tables) / len(tables) for fact in facts}
+    known = {fact: [v for table in tables if (v := table[fact]) is not None] for fact in facts}
+    usual = {fact: sum(values) / len(values) for fact, values in known.items() if values}
 
     def fit(film: int, screenplay: int) -> float:
         return math.fsum(
-            math.log((tables[film][fact] + _FLOOR) / (usual[fact] + _FLOOR))
+            math.log((share + _FLOOR) / (usual[fact] + _FLOOR))
             for fact in told[screenplay]
+            if (share := tables[film][fact]) is not None
         )
 
     best = [max(range(len(films)), key=lambda s: fit(f, s)) for f in range(len(films))]

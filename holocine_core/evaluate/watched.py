@@ -21,6 +21,8 @@ Reads = Callable[[str, str], bool]
 """Whether a field can be believed in pictures of a size."""
 CAMERA = ("size", "angle", "movement")
 _FLOOR = 1e-3
+_BY_NOUN = frozenset({"build", "bottom", "accessory"})
+_SILENT = frozenset({"none", "plain"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,16 @@ class Watched:
         return self.case.scene.shots
 
     def right(self, shot: int, item: Item) -> bool:
-        """Whether the judge sees a fact in a shot."""
+        """Whether the judge sees a fact in a shot; of a person who is not there it sees none."""
+        slot, _, name = item.field.partition(".")
+        if name and slot in PEOPLE and not self.present(shot, slot):
+            return False
         return self.readings[shot].value(item.field) == item.value
+
+    def present(self, shot: int, slot: str) -> bool:
+        """Whether there is a person in a slot, as far as the judge can count people."""
+        counts = self.reads("people", self.shots[shot].size)
+        return not counts or slot in occupied(self.readings[shot])
 
     def said_items(self, shot: int) -> Iterator[Item]:
         """Everything the screenplay says that this shot should show and the judge can read."""
@@ -62,7 +72,9 @@ class Watched:
             if name in said.place and self.reads(name, size):
                 yield Item(group="place", field=name, value=value)
         for name, value in shot_in_view(self.case.scene, truth).items():
-            if name in CAMERA and name in said.shots[shot] and self.reads(name, size):
+            # Every text says who is there.
+            told = name == "people" or (name in CAMERA and name in said.shots[shot])
+            if told and self.reads(name, size):
                 yield Item(group=name, field=name, value=value)
         for slot, index in self.standing(shot).items():
             who = truth.roles[index].who
@@ -185,13 +197,41 @@ def agreements(
         b: Another.
         said: Whether to compare what the screenplay says of both, or what it says of neither.
     """
-    told = [film.case.said.cast[one.who] for one in (a, b)]
-    for name in sorted(a.fields & b.fields):
-        if any((name in fields) != said for fields in told):
+    yield from compared((film, a), (film, b), said)
+
+
+Seen = tuple[Watched, Appearance]
+
+
+def compared(a: Seen, b: Seen, said: bool) -> Iterator[tuple[str, bool]]:
+    """:func:`agreements` of two appearances that need not be of one film.
+
+    Someone who is not there agrees with nobody. Of what is unsaid, only what can't be guessed from
+    what is said is compared (see :func:`guessable`).
+    """
+    for name in sorted(a[1].fields & b[1].fields):
+        if any((name in film.case.said.cast[one.who]) != said for film, one in (a, b)):
             continue
-        first, second = film.readings[a.shot], film.readings[b.shot]
-        if shown(first, a.slot, name) and shown(second, b.slot, name):
-            yield name, first.value(f"{a.slot}.{name}") == second.value(f"{b.slot}.{name}")
+        if not said and any(guessable(film, one.who, name) for film, one in (a, b)):
+            continue
+        if not all(film.present(one.shot, one.slot) for film, one in (a, b)):
+            yield name, False
+            continue
+        readings = [(film.readings[one.shot], one.slot) for film, one in (a, b)]
+        if all(shown(reading, slot, name) for reading, slot in readings):
+            first, second = (reading.value(f"{slot}.{name}") for reading, slot in readings)
+            yield name, first == second
+
+
+def guessable(film: Watched, who: int, name: str) -> bool:
+    """Whether an unsaid look of a person follows from words or from silence.
+
+    What a person is called tells of skirts, beards and children; that nothing is said of a hat, a
+    thing in the hand or a pattern makes it likely that there is none.
+    """
+    if name in _BY_NOUN:
+        return True
+    return str(getattr(film.case.scene.cast[who], name)) in _SILENT
 
 
 def occupied(reading: Reading) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ SUITE_SEEDS = 15 * 10**8
 """From here on films are asked for and judged."""
 CHECK_SEEDS = 2 * 10**9
 """From here on the judge's own accuracy is measured."""
+PLACE_PAIR = ("set", "time")
+LOOK_PAIRS = (("top_colour", "pattern"), ("top_colour", "hair_colour"))
+"""Pairs of fields of which some combinations are kept out of training."""
 SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
 """How often a scene has 1, 2, ... 8 shots."""
 MOST_SHOTS = len(SHOT_WEIGHTS)
@@ -95,15 +98,26 @@ def is_novel(place: Place, cast: Sequence[Person | Animal]) -> bool:
     These are a time of day for four of the sets, and for three of the colours of tops a pattern and
     a colour of hair.
     """
-    if (world.SETS.index(place.set) + world.TIMES.index(place.time)) % 12 == 5:
-        return True
     people = [member for member in cast if isinstance(member, Person)]
-    return any(
-        (world.COLOURS.index(p.top_colour) * 5 + world.PATTERNS.index(p.pattern)) % 16 == 6
-        or (world.COLOURS.index(p.top_colour) + 3 * world.HAIR_COLOURS.index(p.hair_colour)) % 20
-        == 7
-        for p in people
-    )
+    return is_novel_place(place) or any(novel_looks(person) for person in people)
+
+
+def is_novel_place(place: Place) -> bool:
+    """Whether training never shows a set at this time of day."""
+    return (world.SETS.index(place.set) + world.TIMES.index(place.time)) % 12 == 5
+
+
+def novel_looks(person: Person) -> tuple[tuple[str, str], ...]:
+    """The pairs of a person's fields that training never shows with these values."""
+    top = world.COLOURS.index(person.top_colour)
+    pattern = world.PATTERNS.index(person.pattern)
+    hair = world.HAIR_COLOURS.index(person.hair_colour)
+    found = []
+    if (top * 5 + pattern) % 16 == 6:
+        found.append(LOOK_PAIRS[0])
+    if (top + 3 * hair) % 20 == 7:
+        found.append(LOOK_PAIRS[1])
+    return tuple(found)
 
 
 def _place(rng: random.Random) -> Place:

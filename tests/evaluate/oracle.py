@@ -17,7 +17,7 @@ from holocine_core.evaluate.suite import Case, Filmed, Words
 from holocine_core.script.screenplay import Scene as TextScene
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.stage.facts import ANIMAL, FIELDS, PERSON
-from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.stage.sample import SUITE_SEEDS, sample_scene
 from holocine_core.stage.view import in_view
 from holocine_core.stage.world import Person, Scene
 
@@ -35,7 +35,7 @@ class Said:
 
 def case_of(seed: int, share: float = 0.5, words: Words = "trained") -> Case:
     """A held-out scene of which a random part is told."""
-    scene = sample_scene(HELD_OUT_SEEDS + seed)
+    scene = sample_scene(SUITE_SEEDS + seed)
     rng = random.Random(seed)
 
     def some(names: Sequence[str]) -> frozenset[str]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
 from holocine_core.evaluate.consistency import among, inside, shot_features, spread
@@ -108,3 +110,17 @@ def test_a_folder_without_a_network_is_refused(tmp_path: Path, networks: Path) -
     (tmp_path / "preprocessor_config.json").write_text("{}")
     with pytest.raises(InputError, match="no DINO network"):
         Vision(tmp_path, "dino")
+
+
+def test_networks_of_another_kind_are_refused(networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="of type vit, not CLIP"):
+        Vision(networks / "dino", "clip")
+    with pytest.raises(InputError, match="of type clip_vision_model, not DINO"):
+        Vision(networks / "clip", "dino")
+    broken = tmp_path / "broken"
+    shutil.copytree(networks / "clip", broken)
+    weights = load_file(broken / "model.safetensors")
+    weights.pop("visual_projection.weight")
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"the weights lack visual_projection\.weight"):
+        Vision(broken, "clip")

@@ -42,8 +42,12 @@ def test_a_continuous_shot_costs_as_many_shots_as_cuts_are_missing() -> None:
 
 
 def test_a_far_cut_is_a_missing_and_an_extra_one() -> None:
+    score = compare_cuts([20, 40, 60, 80], [20, 40, 60, 89, 99], 100)
+    assert (score.errors, score.missing, score.extra) == ((0, 0, 0, 9), 0, 1)
     score = compare_cuts([20, 40, 60, 80], [20, 40, 60, 98, 99], 100)
-    assert score.extra == 1
+    assert (score.missing, score.extra) == (1, 2)
+    score = compare_cuts([50], [95], 100)
+    assert (score.errors, score.missing, score.extra) == ((), 1, 1)
     score = compare_cuts([5, 10, 15], [5, 10, 95], 100)
     assert (score.errors, score.missing, score.extra) == ((0, 0), 1, 1)
 
@@ -58,6 +62,7 @@ def test_the_matching_is_the_cheapest_of_all(wanted: list[int], found: list[int]
         for count in range(min(len(wanted), len(found)) + 1)
         for left in itertools.combinations(wanted, count)
         for right in itertools.combinations(found, count)
+        if all(abs(a - b) <= price / 2 for a, b in zip(left, right, strict=True))
     )
     assert -100 * math.log(score.sca) == pytest.approx(cheapest, abs=1e-6)
     assert len(score.errors) + score.missing == len(wanted)

@@ -56,7 +56,7 @@ def test_any_frames_of_a_case_can_be_scored(case: Case) -> None:
 
     variants = {"bright": frames + 200, "dark": frames}
     found = {
-        name: score([Filmed(case, one)], by_brightness, everything)["said"].value  # type: ignore[arg-type]
+        name: score([Filmed(case, one)], by_brightness, everything)["said-place"].value  # type: ignore[arg-type]
         for name, one in variants.items()
     }
     assert found == {"bright": 1, "dark": float(place == "kitchen")}
@@ -78,6 +78,6 @@ def test_films_come_back_from_the_codec_as_long_as_they_were(case: Case, tmp_pat
     plan = plan_case(case, tmp_path, OPTIONS)
     rng = np.random.default_rng(0)
     film = Filmed(case, rng.integers(0, 255, (25, 32, 48, 3)).astype(np.uint8))
-    (back,) = codec_films([film], plan)
+    back = codec_films(plan)(film)
     assert back.frames.shape == film.frames.shape
     assert back.case is case

@@ -73,7 +73,8 @@ def test_shots_alone_know_nothing_of_each_other(
         assert torch.equal(changed[:, :, :3], latents[name][:, :, :3]) == kept
         assert not torch.equal(changed[:, :, 3:], latents[name][:, :, 3:])
     first, second = solo_takes(plan.takes[0])
-    assert [t.timeline.latent_frames for t in (first, second)] == [3, 4]
+    # The second begins a latent frame earlier, which is cut off.
+    assert [t.timeline.latent_frames for t in (first, second)] == [3, 5]
     assert second.prompt.text == (
         "[global caption] A cliff at night. This scene contains 1 shots. "
         "[per shot caption] A red boat."

@@ -51,3 +51,8 @@ def test_only_shots_after_cuts_are_looked_at() -> None:
     scene[20] = 0
     assert after_cuts(scene, [Span(0, 20), Span(20, 40)])[0] > 5
     assert after_cuts(scene, [Span(0, 38), Span(38, 40)]) == [], "too short to tell"
+
+
+def test_a_cut_that_comes_a_frame_late_is_no_flicker() -> None:
+    scene = np.concatenate([drifting(21) // 4, drifting(19)])
+    assert after_cuts(scene, [Span(0, 20), Span(20, 40)]) == pytest.approx([0])

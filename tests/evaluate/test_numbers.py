@@ -31,7 +31,7 @@ def test_a_share_that_differs_by_film_is_less_sure_than_wilson_says() -> None:
 
 
 def test_certain_films_still_have_an_interval() -> None:
-    found = share([Tally(5, 5)] * 4)
+    found = share([Tally(5, 5)] * 6)
     assert found is not None
     assert found.low is not None
     assert found.low < 1 == found.high
@@ -58,3 +58,9 @@ def test_a_bootstrap_covers_the_mean_it_was_drawn_from() -> None:
         assert found.high is not None
         inside += found.low <= 5 <= found.high
     assert inside >= 50  # 57 expected
+
+
+def test_few_films_tell_no_interval_however_much_they_hold() -> None:
+    found = share([Tally(300, 300), Tally(0, 300)])
+    assert found is not None
+    assert (found.value, found.low, found.high) == (0.5, None, None)
