@@ -22,6 +22,8 @@ from holocine_core.vault import disk_errors, replace_folder
 
 BEFORE = "holocine_before"
 """Key of a weight file's metadata: the steps before, as a list."""
+READING = "holocine_reading"
+"""Key of a text encoder's metadata: how it was taught to read, as a list (see ``reading``)."""
 TIED = "encoder.embed_tokens.weight"
 """The embedding's second name in a T5 encoder; a file holds it once."""
 
@@ -86,20 +88,26 @@ def _metadata(
     before = [*_named(start), *earlier]
     told = {**made, **({BEFORE: before} if before else {})}
     texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in told.items()}
-    return {"format": "pt", **texts}
+    read = {name: text for name, text in told_by(start).items() if name == READING}
+    return {"format": "pt", **read, **texts}
 
 
 def _named(folder: Path | None) -> list[Stretch]:
     """The runs that made the weights in a part's folder; none where they don't say."""
-    files = sorted(folder.glob("*.safetensors")) if folder is not None else []
-    if not files:
-        return []
-    with safe_open(files[0], "pt") as opened:
-        told = opened.metadata() or {}
+    told = told_by(folder)
     if RECIPE not in told:
         return []
     last = stretch(int(told[STEP]), json.loads(told[RECIPE]))
     return [*json.loads(told.get(BEFORE, "[]")), last]
+
+
+def told_by(folder: Path | None) -> dict[str, str]:
+    """What the weights in a part's folder say about themselves."""
+    files = sorted(folder.glob("*.safetensors")) if folder is not None else []
+    if not files:
+        return {}
+    with safe_open(files[0], "pt") as opened:
+        return dict(opened.metadata() or {})
 
 
 def _card_with(path: Path, spec: ModelSpec, attention: Attention) -> None:

@@ -1,0 +1,76 @@
+"""How long a film takes from the command to the finished file: `holocine render`, a fresh process
+and an empty work folder every time, model loading included.
+
+    python -m benchmarks.film [--runs 3] [--model nano]
+
+The film has one scene of four shots and eight seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.machine import machine
+from holocine_core.production import Options, plan_film
+
+FILM = """
+characters:
+  ada: an old woman with a grey hair bun and round glasses, in a green coat
+  kit: a white cat
+global: The old library in the evening, clear weather.
+frames: 121
+cuts: [33, 61, 89]
+shots:
+  - {prompt: "{ada} stands quietly.", size: wide}
+  - {prompt: "{ada} talks.", size: close-up}
+  - {prompt: "{kit} walks along.", size: medium}
+  - {prompt: "{ada} waves.", size: medium}
+"""
+BUDGET = 20.0
+"""Seconds that the default profile may take on two cores."""
+
+
+def seconds_of(folder: Path, profile: str, model: str) -> float:
+    """Seconds of one render in an empty folder."""
+    screenplay = folder / "film.yaml"
+    screenplay.write_text(FILM)
+    words = ["render", str(screenplay), "-o", str(folder / "film.mp4")]
+    words += ["--profile", profile, "--model", model, "--device", "cpu"]
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "holocine_cli", *words], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--model", default="nano")
+    args = parser.parse_args()
+    print(f"*{machine()}; {args.model}, 4 shots, 121 frames, {args.runs} runs each; ", end="")
+    print(f"budget {BUDGET:g} s for `standard`*\n")
+    print("| profile | size | steps | median s | worst s |")
+    print("|---|---|---|---|---|")
+    for profile in ("draft", "standard", "final"):
+        seconds = []
+        for _ in range(args.runs):
+            with tempfile.TemporaryDirectory() as name:
+                seconds.append(seconds_of(Path(name), profile, args.model))
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "film.yaml"
+            path.write_text(FILM)
+            options = Options(profile=profile, model=args.model, device="cpu")
+            sampling = plan_film(path, options=options).takes[0].sampling
+        size = f"{sampling.width}x{sampling.height}"
+        median = statistics.median(seconds)
+        row = f"| {profile} | {size} | {sampling.steps} | {median:.1f} | {max(seconds):.1f} |"
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
