@@ -23,7 +23,7 @@ def replacing(out: Path) -> Iterator[Path]:
     """Yield a path named like ``out`` in a hidden folder beside it; on success it becomes ``out``.
 
     The folder is the body's to use and is removed in the end. An exception leaves ``out`` as it
-    was.
+    was. A link stays a link: the file that it names is the one that is replaced.
 
     Raises:
         MachineError: The folder cannot be made or written, the disk is full.
@@ -31,15 +31,16 @@ def replacing(out: Path) -> Iterator[Path]:
     if out.is_dir():
         raise InputError("it is a folder", where=str(out), hint="give the name of a file")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        sweep(out.parent)
-        with _room(out.parent) as room:
+        target = out.resolve() if out.is_symlink() else out
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        with _room(target.parent) as room:
             made = room / out.name
             yield made
             _flush(made)
-            made.replace(out)
+            made.replace(target)
             if os.name == "posix":
-                _flush(out.parent)
+                _flush(target.parent)
     except OSError as failed:
         raise _cannot_write(out, failed) from failed
 

@@ -60,3 +60,19 @@ def test_work_inside_work_sweeps_nothing(tmp_path: Path) -> None:
             two.write_text("b")
         assert one.exists()
     assert {p.name for p in tmp_path.iterdir()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link(tmp_path: Path, there: bool) -> None:
+    kept = tmp_path / "large disk" / "film.mp4"
+    kept.parent.mkdir()
+    if there:
+        kept.write_text("before")
+    link = tmp_path / "film.mp4"
+    link.symlink_to(kept)
+    with replacing(link) as made:
+        assert made.name == link.name
+        made.write_text("after")
+    assert link.is_symlink()
+    assert kept.read_text() == "after"
+    assert [p.name for p in kept.parent.iterdir()] == ["film.mp4"]
