@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,10 @@ def write_tensors(
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
         save_file(whole, path, dict(metadata) if metadata is not None else None)
+        # safetensors keeps files to their owner; those of a cluster's other users may be wanted.
+        mask = os.umask(0)
+        os.umask(mask)
+        path.chmod(0o666 & ~mask)
     except SafetensorError as failed:
         found = re.search(r"os error (\d+)", str(failed))
         number = int(found[1]) if found else None

@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "events": set(),
     "script": {"errors"},
     "vault": {"errors", "events"},
+    "tensors": set(),
     "journal": {"events", "vault"},
     "model": {"errors", "events", "script"},
     "plan": {"errors", "script", "model", "vault", "edit"},
@@ -29,11 +30,12 @@ ROOMS: dict[str, set[str]] = {
     "edit": {"errors", "events", "script"},
     "stage": {"errors", "script"},
     "train": {
-        "errors", "events", "script", "model", "plan", "shoot", "stage", "edit", "vault",
+        "errors", "events", "script", "model", "plan", "shoot", "stage", "edit", "vault", "tensors",
         "journal", "render", "production",
     },
     "evaluate": {
         "errors", "events", "script", "model", "plan", "shoot", "stage", "edit", "vault", "train",
+        "tensors",
         "film", "render", "production", "provenance",
     },
     "provenance": {"errors", "script", "plan", "edit"},

@@ -182,7 +182,7 @@ class Reader(nn.Module):
         shut = ~open_BSL[..., None]
         heard = said[:, None].masked_fill(shut, float("-inf")).logsumexp(dim=2)
         known = [len(values) for values in ONE.values()]
-        return list(heard[..., : sum(known)].split(known, dim=-1)), heard[..., sum(known) :]
+        return list(torch.split(heard[..., : sum(known)], known, dim=-1)), heard[..., sum(known) :]
 
 
 def read_page(

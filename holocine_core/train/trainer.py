@@ -267,7 +267,7 @@ class Run:
         recipe, total, facts = self._recipe, 0.0, 0.0
         samples = sum(len(one.members) for one in passes)
         level = levels(recipe, samples, number, self._step)
-        for i, level_B in enumerate(level.split([len(one.members) for one in passes])):
+        for i, level_B in enumerate(torch.split(level, [len(one.members) for one in passes])):
             batch = batches.next()
             drawn = draw(recipe, self._company.sigmas, batch, level_B, number, self._step, i)
             losses = losses_of(recipe, self._company, batch, drawn)

@@ -106,8 +106,6 @@ def test_a_suite_is_filmed_judged_and_set_beside_the_truth(holocine: Holocine) -
     assert answer.json["suite"] == "stage:1500000002:2"
     names = [scene["name"] for scene in answer.json["scenes"]]
     assert names == ["stage-1500000002", "stage-1500000003"]
-    # An untrained judge sees the same everywhere: no identity, whatever it answers.
-    assert drawn["identity-unsaid"]["value"] <= drawn["identity-elsewhere"]["value"] + 0.2
     missed = holocine("evaluate", *suite, "--min", f"said={drawn['said']['value'] + 0.5}")
     assert missed.exit_code == 5
     unread = holocine("evaluate", *suite[:2], "--judge", "elsewhere")
