@@ -57,9 +57,12 @@ def write_start(new: New, folder: Path, seed: int) -> None:
     write_card(folder, _spec(new.card))
 
 
-def parts_identity(new: New) -> str:
-    """Hash of the codec and the text encoder that a new model is made of."""
+def parts_identity(new: New) -> str | None:
+    """Hash of the codec and the text encoder that a new model is made of; None where one of their
+    folders is not there."""
     homes = (Path(new.codec), Path(new.text) / "text_encoder", Path(new.text) / "tokenizer")
+    if not all(home.is_dir() for home in homes):
+        return None
     files = [path for home in homes for path in sorted(home.glob("*")) if path.is_file()]
     return fingerprint([[path.name, file_hash(path)] for path in files])
 

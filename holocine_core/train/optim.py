@@ -5,6 +5,7 @@ Letters: M matrix of a stack, R rows, C columns.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 
@@ -158,6 +159,16 @@ class Average:
         decay = min(self._decay, step / (step + 10))
         mine = list(self.weights.values())
         torch._foreach_lerp_(mine, list(self._parameters.values()), 1 - decay)
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The average stands in the network, and the trained weights are back in the end, however
+        the body ends."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
 
     @torch.no_grad()
     def swap(self) -> None:

@@ -125,8 +125,9 @@ def start_folder(recipe: Recipe) -> Path:
     begun = any((out / "checkpoints").glob("step-*.safetensors"))
     if folder.is_dir() and begun:
         # A changed recipe is refused by its checkpoint, which can name the keys.
-        told = (read_json(origin) or {}).get("parts")
-        if told is not None and told != parts_identity(new):
+        told, found = (read_json(origin) or {}).get("parts"), parts_identity(new)
+        # What is no longer there is not needed either: the start holds a copy.
+        if None not in (told, found) and told != found:
             raise InputError(
                 "the codec or the text encoder that this run was begun with has changed",
                 where=str(folder),
@@ -328,9 +329,8 @@ class Run:
 
     def _measure(self, phase: Phase, metrics: Metrics) -> None:
         assert self._held_out is not None
-        self._average.swap()
-        measured = held_out_loss(self._recipe, self._company, self._held_out, phase.batch)
-        self._average.swap()
+        with self._average.in_place():
+            measured = held_out_loss(self._recipe, self._company, self._held_out, phase.batch)
         bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
         metrics.write(self._step, {"held_out": measured.mean, **bins})
         self._emit(
@@ -358,10 +358,9 @@ class Run:
         """Write the averaged weights as others load them; the folder or file."""
         lora = self._recipe.train == "lora"
         path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
-        self._average.swap()
         write = export_lora if lora else export
-        write(self._recipe, self._company, self._step, path, self._earlier)
-        self._average.swap()
+        with self._average.in_place():
+            write(self._recipe, self._company, self._step, path, self._earlier)
         return path
 
     def _show(self) -> None:

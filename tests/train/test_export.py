@@ -11,7 +11,7 @@ from diffusers import WanPipeline
 from safetensors import safe_open
 from torch import Tensor
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Event, FilmShown, ModelExported, Warned
 from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.folders import locate_folder
@@ -22,6 +22,8 @@ from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_part
 from holocine_core.production import Options, render_film
 from holocine_core.script.timeline import Span
+from holocine_core.train import trainer
+from holocine_core.train.export import export
 from holocine_core.train.networks import assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.state import Checkpoints
@@ -188,3 +190,27 @@ def test_every_checkpoint_can_be_exported(recipe: MakeRecipe) -> None:
     train(made, device="cpu")
     for name in ("model-0000004", "model"):
         locate_folder(Path(made.out) / name).require()
+
+
+def test_a_full_disk_ends_no_training_and_leaves_the_trained_weights(
+    recipe: MakeRecipe, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(FILM, "room.yaml")
+    films = {"every": 4, "screenplays": [str(path)]}
+    plain = recipe(out=str(path.parent / "plain"), films=films)
+    train(plain, device="cpu")
+    full = recipe(out=str(path.parent / "full"), films=films)
+
+    def refuse(recipe: Recipe, company: Any, step: int, folder: Path, *earlier: Any) -> None:
+        if step == 4:
+            raise MachineError("could not export the model: the disk is full")
+        export(recipe, company, step, folder, *earlier)
+
+    monkeypatch.setattr(trainer, "export", refuse)
+    told: list[Event] = []
+    train(full, device="cpu", emit=told.append)
+    assert [e.message for e in told if isinstance(e, Warned)] == [
+        "could not export the model: the disk is full"
+    ]
+    after, expected = average(full), average(plain)
+    assert all(torch.equal(after[name], expected[name]) for name in expected)
