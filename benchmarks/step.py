@@ -111,8 +111,8 @@ def written_out(on: bool) -> Iterator[None]:
         yield
         return
     with (
-        patch.object(attention, "trains_short", lambda x: False),
-        patch.object(segments, "trains_short", lambda x: False),
+        patch.object(attention, "trains_on_cpu", lambda x: False),
+        patch.object(segments, "trains_on_cpu", lambda x: False),
     ):
         yield
 

@@ -64,7 +64,11 @@ class TrainReporter:
             case HeldOutMeasured():
                 self._fields["held_out"] = event.loss
                 bins = " ".join(f"{loss:.3f}" for loss in event.by_timestep)
-                self._console.note(f"step {event.step}: held-out loss {event.loss:.4f} ({bins})")
+                swapped = event.swapped
+                told = "" if swapped is None else f"; with another's text {swapped:.4f}"
+                self._console.note(
+                    f"step {event.step}: held-out loss {event.loss:.4f} ({bins}){told}"
+                )
             case CheckpointKept():
                 self._console.detail(f"step {event.step}: kept in {event.path}")
             case ModelExported():

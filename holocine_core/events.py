@@ -119,6 +119,8 @@ class HeldOutMeasured(Event):
     loss: float
     by_timestep: tuple[float, ...]
     """Loss per bin, from low noise to high."""
+    swapped: float | None = None
+    """Loss where every sample is told by another's text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

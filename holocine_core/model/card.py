@@ -17,6 +17,7 @@ _FIELDS: Mapping[str, type] = {
     "summary": str,
     "attention": str,
     "text_tokens": int,
+    "text_padding": bool,
     "fps": int,
     "max_frames": int,
     "low_precision_timestep": bool,

@@ -98,6 +98,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         licence="as the folder's owner says",
         vae=vae_shape(configs["vae"], vae_config),
         spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
+        text_padding=True,
         low_precision_timestep=False,
         sources=(),
         note=f"{folder} brings no {CARD_NAME}: these are the settings of stock Wan",

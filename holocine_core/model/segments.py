@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.model.short import products, trains_short
+from holocine_core.model.short import products, trains_on_cpu
 from holocine_core.script.timeline import Span
 
 Engine = Literal["auto", "loop", "varlen"]
@@ -120,7 +120,7 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
     Returns:
         [B, N, H, K].
     """
-    if trains_short(q):
+    if trains_on_cpu(q):
         keys = segments.stretches or segments.keys
         return products(q, k, v, segments.queries, keys, segments.bias)
     runs = zip(

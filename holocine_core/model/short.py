@@ -1,4 +1,4 @@
-"""Steps of attention for training in bfloat16 on a CPU: same maths, fewer passes over memory.
+"""Steps of attention for training on a CPU: same maths, fewer passes over memory.
 
 Written-out gradients, because there the general ones cost more than the products between them
 (benchmarks/step.py): torch's fused attention is slow backwards, autocast makes softmax and the
@@ -18,19 +18,22 @@ from torch import Tensor
 from holocine_core.script.timeline import Span
 
 
-def trains_short(x: Tensor) -> bool:
-    """Whether gradients of a bfloat16 tensor on the CPU will be asked for."""
-    short = x.device.type == "cpu" and x.dtype == torch.bfloat16
-    return short and x.requires_grad and torch.is_grad_enabled()
+def trains_on_cpu(x: Tensor) -> bool:
+    """Whether these steps take a tensor: on the CPU, and its gradients will be asked for."""
+    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
+    return here and x.requires_grad and torch.is_grad_enabled()
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 itself; others imitate it, many times slower than they
-    multiply float32."""
+    """Whether a device multiplies bfloat16 faster than float32.
+
+    Others imitate it, many times slower; and with AVX-512's bfloat16 alone a step of training takes
+    longer than in float32 (benchmarks/step.py).
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "bf16"))
 
 
 def computes_short(precision: str, device: torch.device) -> bool:
@@ -69,7 +72,7 @@ class _Products(torch.autograd.Function):
         queries, keys, bias = runs
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
         q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
-        q *= q.shape[-1] ** -0.5
+        q = q * q.shape[-1] ** -0.5
         weights = []
         for span, some, extra in zip(queries, keys, bias, strict=True):
             scores = _rows(q, [span]) @ _rows(k, some).mT
@@ -150,10 +153,10 @@ def normed(x: Tensor, weight: Tensor, eps: float, turns: Tensor | None) -> Tenso
 class _Normed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, turns: Tensor | None) -> Tensor:
-        y = x.float()
-        scale = y.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+        wide = x.float()
+        scale = wide.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, scale, turns)
-        y = y.mul_(scale).mul_(weight)
+        y = (wide * scale).mul_(weight)
         if turns is not None:
             _pairs(y, turns).mul_(turns)
         return y.type_as(x)
@@ -161,7 +164,7 @@ class _Normed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, weight, scale, turns = ctx.saved_tensors
-        wide = grad.float().contiguous()
+        wide = grad.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
         if turns is not None:
             _pairs(wide, turns).mul_(turns.conj())
         unit = x * scale

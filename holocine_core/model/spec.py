@@ -115,6 +115,9 @@ class ModelSpec:
     spatial_stride: int = 8
     weight_bytes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each network in its storage type: text_encoder, transformer, vae."""
+    text_padding: bool = True
+    """Whether video tokens also attend to the zero rows that fill a prompt up to ``text_tokens``,
+    as Wan's do."""
     low_precision_timestep: bool = False
     """Whether the timestep is cast to the network's type before its embedding, as HoloCine does."""
     sources: tuple[Source, ...] = ()
@@ -205,6 +208,7 @@ MODELS: Mapping[str, ModelSpec] = {
             ),
             vae=FoldShape(latent_channels=32, widths=(192, 96, 48), blocks=(2, 2, 1)),
             text_tokens=512,
+            text_padding=False,
             fps=15,
             max_frames=181,
             profiles={

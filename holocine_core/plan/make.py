@@ -267,6 +267,7 @@ def _take(film: _Film, index: int) -> Take:
             film.spec.experts,
             film.spec.boundary,
             film.spec.text_tokens,
+            film.spec.text_padding,
             film.spec.low_precision_timestep,
         ],
         "lora": film.lora,

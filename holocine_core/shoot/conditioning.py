@@ -18,6 +18,33 @@ from holocine_core.model.segments import Windows
 from holocine_core.script.prompt import ScenePrompt, clean, token_ranges
 
 
+@dataclass(frozen=True, slots=True)
+class ContextRows:
+    """How many rows of text a model reads.
+
+    Attributes:
+        most: Longest text in tokens; longer ones are refused.
+        padding: Whether texts are filled up to ``most`` with zero rows that all shots read.
+    """
+
+    most: int
+    padding: bool = True
+
+    def of(self, tokens: int) -> int:
+        """Rows of a text of so many tokens.
+
+        Raises:
+            InputError: These are too many.
+        """
+        if tokens > self.most:
+            raise InputError(
+                f"the prompt has {tokens} tokens, the model reads {self.most}",
+                hint="shorten it, or write `text: per-shot`",
+            )
+        # Even a tokenizer without an end of text leaves something to attend to.
+        return self.most if self.padding else max(1, tokens)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditioning:
     """Encoded text of a scene.
@@ -35,34 +62,38 @@ def scene_conditioning(
     prompt: ScenePrompt,
     tokenizer: Any,
     encoder: Any,
-    length: int,
+    reads: ContextRows,
     text: Literal["scene", "per-shot"] = "scene",
 ) -> Conditioning:
     """Encode a scene's prompt.
 
     ``scene``: one encoding of the whole prompt, each shot reads its window of it (HoloCine, section
     3.2). ``per-shot``: every shot reads an encoding of the global caption and its own text alone,
-    made the same way, so the limit of ``length`` tokens holds per shot and not per scene.
+    made the same way, so the limit of tokens holds per shot and not per scene.
 
     Args:
         prompt: The scene's text.
         tokenizer: A ``tokenizers.Tokenizer``.
         encoder: A T5-like encoder.
-        length: Context rows of one encoding; longer prompts are refused.
+        reads: Rows of one encoding.
     """
     texts = [prompt.text] if text == "scene" else list(prompt.windows)
-    rows, windows = [], []
-    for i, part in enumerate(texts):
-        encoding = tokenizer.encode(part)
-        rows.append(encode(part, tokenizer, encoder, length))
-        ranges = token_ranges(part, encoding.offsets)
-        windows += [tuple(i * length + row for row in window) for window in ranges.windows(length)]
+    rows, windows, first = [], [], 0
+    for part in texts:
+        one = encode(part, tokenizer, encoder, reads)
+        ranges = token_ranges(part, tokenizer.encode(part).offsets)
+        length = one.shape[1]
+        windows += [tuple(first + row for row in window) for window in ranges.windows(length)]
+        rows.append(one)
+        first += length
     return Conditioning(text_BLD=torch.cat(rows, dim=1), windows=tuple(windows))
 
 
-def negative_conditioning(negative: str, tokenizer: Any, encoder: Any, length: int) -> Conditioning:
+def negative_conditioning(
+    negative: str, tokenizer: Any, encoder: Any, reads: ContextRows
+) -> Conditioning:
     """Encode the negative prompt; it is never windowed."""
-    return Conditioning(text_BLD=encode(clean(negative), tokenizer, encoder, length), windows=None)
+    return Conditioning(text_BLD=encode(clean(negative), tokenizer, encoder, reads), windows=None)
 
 
 def folded(text: Conditioning, shots: int) -> Conditioning:
@@ -86,14 +117,14 @@ def folded(text: Conditioning, shots: int) -> Conditioning:
 
 
 @torch.no_grad()
-def encode(text: str, tokenizer: Any, encoder: Any, length: int) -> Tensor:
-    """Encode a cleaned text to [1, length, D]; rows beyond its last token are zero.
+def encode(text: str, tokenizer: Any, encoder: Any, reads: ContextRows) -> Tensor:
+    """Encode a cleaned text to [1, L, D]; rows beyond its last token are zero.
 
     Raises:
-        InputError: The text has more than ``length`` tokens.
+        InputError: The text has too many tokens.
     """
     ids = tokenizer.encode(text).ids
-    _refuse_too_long(len(ids), length)
+    length = reads.of(len(ids))
     device = next(encoder.parameters()).device
     hidden = encoder(input_ids=torch.tensor([ids], device=device)).last_hidden_state
     out = torch.zeros(1, length, hidden.shape[-1], dtype=hidden.dtype, device=device)
@@ -101,20 +132,12 @@ def encode(text: str, tokenizer: Any, encoder: Any, length: int) -> Tensor:
     return out
 
 
-def _refuse_too_long(tokens: int, length: int) -> None:
-    if tokens > length:
-        raise InputError(
-            f"the prompt has {tokens} tokens, the model reads {length}",
-            hint="shorten it, or write `text: per-shot`",
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchConditioning:
     """Encoded text of several scenes with as many shots each, padding rows left out but one.
 
     Attributes:
-        text_BLD: Context rows up to the longest text's, and one padding row.
+        text_BLD: Context rows up to the longest text's, and one padding row if any is read.
         windows: Per item and shot, its open rows; the padding row is listed as often as there are
             such rows.
     """
@@ -124,7 +147,11 @@ class BatchConditioning:
 
 
 def batch_conditioning(
-    prompts: Sequence[ScenePrompt | None], shots: int, tokenizer: Any, encoder: Any, length: int
+    prompts: Sequence[ScenePrompt | None],
+    shots: int,
+    tokenizer: Any,
+    encoder: Any,
+    reads: ContextRows,
 ) -> BatchConditioning:
     """Encode several scenes' prompts in one pass, each as :func:`scene_conditioning` would.
 
@@ -136,13 +163,13 @@ def batch_conditioning(
         shots: Shots of every item.
         tokenizer: A ``tokenizers.Tokenizer``.
         encoder: A T5-like encoder.
-        length: Context rows of one item; longer prompts are refused.
+        reads: Rows of one item.
     """
     texts = [clean("") if prompt is None else prompt.text for prompt in prompts]
     encodings = [tokenizer.encode(text) for text in texts]
     windows = []
     for prompt, text, encoding in zip(prompts, texts, encodings, strict=True):
-        _refuse_too_long(len(encoding.ids), length)
+        length = reads.of(len(encoding.ids))
         rows = ((*range(length),),) * shots
         if prompt is not None:
             rows = token_ranges(text, encoding.offsets).windows(length)
@@ -156,8 +183,12 @@ def batch_conditioning(
 def _fold_padding(windows: Windows, tokens: int, length: int) -> Windows:
     """Windows that list the first of the rows that are zero and open to all shots in place of each
     of them."""
+    if tokens >= length:
+        return windows
+    # What lies behind the last token is open to all, but for what the release's quirk leaves out.
+    shared = set(range(tokens, length)).intersection(*windows)
     first = length
-    while first > tokens and all(first - 1 in window[first - 1 - length :] for window in windows):
+    while first - 1 in shared:
         first -= 1
     return tuple(tuple(min(row, first) for row in window) for window in windows)
 

@@ -27,6 +27,7 @@ from holocine_core.plan.values import Plan, Take
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (
     Conditioning,
+    ContextRows,
     folded,
     negative_conditioning,
     scene_conditioning,
@@ -154,10 +155,10 @@ class Generator:
         return {take.scene: self._encode(take, tokenizer, encoder) for take in takes}
 
     def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
-        length = self._spec.text_tokens
-        positive = scene_conditioning(take.prompt, tokenizer, encoder, length, take.sampling.text)
+        reads = ContextRows(self._spec.text_tokens, padding=self._spec.text_padding)
+        positive = scene_conditioning(take.prompt, tokenizer, encoder, reads, take.sampling.text)
         negative = (
-            negative_conditioning(take.negative, tokenizer, encoder, length)
+            negative_conditioning(take.negative, tokenizer, encoder, reads)
             if take.sampling.guidance > 1
             else None
         )

@@ -159,5 +159,6 @@ def _spec(card: Card) -> ModelSpec:
         fps=card.fps,
         max_frames=card.max_frames,
         text_tokens=card.text_tokens,
+        text_padding=card.text_padding,
         profiles={**MODELS["nano"].profiles, **given},
     )

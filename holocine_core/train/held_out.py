@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,9 +20,12 @@ class HeldOutLoss:
 
     Attributes:
         by_timestep: Per bin, from low noise to high, over what the trained transformer answers for.
+        swapped: The mean, and what it rises by where samples are told by each other's text: nothing
+            for a model that does not read. None where no pass holds two samples.
     """
 
     by_timestep: tuple[float, ...]
+    swapped: float | None
 
     @property
     def mean(self) -> float:
@@ -41,6 +44,7 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
     """
     bins, (low, high) = recipe.held_out.bins, company.sigmas
     sums, samples = [0.0] * bins, 0
+    rise, told = 0.0, 0
     for number, one in enumerate(_batches(clips, batch)):
         count = len(one.prompts)
         noise = torch.randn(
@@ -55,9 +59,16 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
                 clean_BF=None,
                 full=False,
             )
-            sums[i] += float(loss_of(recipe, company, one, drawn)) * count
+            loss = float(loss_of(recipe, company, one, drawn))
+            sums[i] += loss * count
+            if count > 1:
+                other = replace(one, prompts=(*one.prompts[1:], one.prompts[0]))
+                rise += (float(loss_of(recipe, company, other, drawn)) - loss) * count
+                told += count
         samples += count
-    return HeldOutLoss(by_timestep=tuple(total / samples for total in sums))
+    by_timestep = tuple(total / samples for total in sums)
+    swapped = sum(by_timestep) / bins + rise / told if told else None
+    return HeldOutLoss(by_timestep=by_timestep, swapped=swapped)
 
 
 def _batches(clips: Clips, batch: int) -> Iterator[Batch]:

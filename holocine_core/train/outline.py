@@ -110,6 +110,7 @@ def _spec(recipe: Recipe) -> ModelSpec:
         attention="sparse",
         fps=new.card.fps,
         text_tokens=new.card.text_tokens,
+        text_padding=new.card.text_padding,
         spatial_stride=vae.get("scale_factor_spatial", 8),
     )
 

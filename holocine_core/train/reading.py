@@ -32,7 +32,7 @@ from holocine_core.errors import InputError
 from holocine_core.model.parts import MissingFile, part_in_folder
 from holocine_core.model.weights import load_part
 from holocine_core.script.prompt import ScenePrompt, compose
-from holocine_core.shoot.conditioning import batch_conditioning
+from holocine_core.shoot.conditioning import ContextRows, batch_conditioning
 from holocine_core.stage import world
 from holocine_core.stage.caption import Said, tell
 from holocine_core.stage.facts import ACTION, ANIMAL, HIDDEN, PERSON, PLACE, SHOT
@@ -60,7 +60,7 @@ SOME: Mapping[str, Sequence[str]] = {
 }
 """Fields of which there may be several values: looks of the whole cast, which the global caption
 tells, and actions of those in the shot."""
-TEXT_TOKENS = 512
+_ROWS = ContextRows(512, padding=False)
 _TOLD_EVERY = 20.0
 
 
@@ -189,7 +189,7 @@ def read_page(
     encoder: Any, tokenizer: Any, reader: Reader, text: Page
 ) -> tuple[list[Tensor], Tensor]:
     """The reader's logits for a page."""
-    encoded = batch_conditioning(text.prompts, text.shots, tokenizer, encoder, TEXT_TOKENS)
+    encoded = batch_conditioning(text.prompts, text.shots, tokenizer, encoder, _ROWS)
     rows = torch.zeros(len(text.prompts), text.shots, encoded.text_BLD.shape[1], dtype=torch.bool)
     for item, windows in enumerate(encoded.windows):
         for shot, window in enumerate(windows):

@@ -52,6 +52,9 @@ class Card(Frozen):
     """Longest scene it was trained on, in frames."""
     text_tokens: Annotated[int, Field(ge=16, le=512)] = 512
     """Longest prompt in tokens."""
+    text_padding: bool = False
+    """Whether shots also attend to the zero rows that fill a prompt up to `text_tokens`, as Wan's
+    do. A small model trained with them learns to look there and not at the text."""
     profiles: dict[ProfileName, Profile]
     """draft, standard and final."""
 

@@ -18,7 +18,7 @@ from holocine_core.model.short import computes_short
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
-from holocine_core.shoot.conditioning import BatchConditioning, batch_conditioning
+from holocine_core.shoot.conditioning import BatchConditioning, ContextRows, batch_conditioning
 from holocine_core.train.clips import Batch
 from holocine_core.train.facts import fact_loss, inner_tokens
 from holocine_core.train.networks import Company
@@ -143,13 +143,14 @@ def encode_text(
     learning: bool = False,
 ) -> BatchConditioning:
     """A batch's context; None stands for a sample that lost its text."""
+    spec = company.located.spec
     with torch.set_grad_enabled(learning):
         return batch_conditioning(
             prompts,
             shots,
             company.tokenizer,
             company.text_encoder,
-            company.located.spec.text_tokens,
+            ContextRows(spec.text_tokens, padding=spec.text_padding),
         )
 
 

@@ -332,9 +332,16 @@ class Run:
         with self._average.in_place():
             measured = held_out_loss(self._recipe, self._company, self._held_out, phase.batch)
         bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
+        if measured.swapped is not None:
+            bins["held_out/swapped_text"] = measured.swapped
         metrics.write(self._step, {"held_out": measured.mean, **bins})
         self._emit(
-            HeldOutMeasured(step=self._step, loss=measured.mean, by_timestep=measured.by_timestep)
+            HeldOutMeasured(
+                step=self._step,
+                loss=measured.mean,
+                by_timestep=measured.by_timestep,
+                swapped=measured.swapped,
+            )
         )
 
     def _keep_new(self) -> None:

@@ -12,7 +12,7 @@ import torch
 from holocine_core.model.attention import ShotLayout
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
-from holocine_core.shoot.conditioning import scene_conditioning
+from holocine_core.shoot.conditioning import ContextRows, scene_conditioning
 from holocine_core.train.clips import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
@@ -123,15 +123,21 @@ def test_text_counts_unless_it_is_dropped(recipe: MakeRecipe, model: Path) -> No
     assert untold[0] == untold[1]
 
 
-def test_training_sees_what_the_renderer_sees(recipe: MakeRecipe, model: Path) -> None:
+@pytest.mark.parametrize("padding", [True, False])
+def test_training_sees_what_the_renderer_sees(
+    recipe: MakeRecipe, model: Path, padding: bool
+) -> None:
     networks, one = company(recipe(), model), batch(3)
+    spec = replace(networks.located.spec, text_padding=padding)
+    networks = replace(networks, located=replace(networks.located, spec=spec))
+    reads = ContextRows(512, padding=padding)
     outputs: list[torch.Tensor] = []
     hook = networks.transformer.register_forward_hook(lambda m, a, out: outputs.append(out[0]))
     drawn = plain(one)
     loss_of(recipe(), networks, one, drawn)
     hook.remove()
     for i, text in enumerate(one.prompts):
-        conditioning = scene_conditioning(text, networks.tokenizer, networks.text_encoder, 512)
+        conditioning = scene_conditioning(text, networks.tokenizer, networks.text_encoder, reads)
         networks.context.layout = ShotLayout(
             shots=SHOTS, frame_tokens=4, windows=conditioning.windows, sparse=True
         )

@@ -1,0 +1,34 @@
+"""The held-out loss, and whether text is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from holocine_core.train.fits import check_fits
+from holocine_core.train.held_out import HeldOutLoss, held_out_loss
+from holocine_core.train.networks import assemble
+from holocine_core.train.sources import open_clips
+from tests.train.conftest import MakeRecipe
+
+
+def test_it_is_told_when_text_is_not_read(recipe: MakeRecipe) -> None:
+    made = recipe()
+    networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
+    read = check_fits(made, networks)
+    _, clips = open_clips(made, made.phases[0], networks, read, lambda event: None, lambda: False)
+    assert clips is not None
+
+    def measured(batch: int) -> HeldOutLoss:
+        return held_out_loss(made, networks, clips, batch)
+
+    reading = measured(2)
+    assert reading.swapped is not None
+    assert abs(reading.swapped - reading.mean) > 1e-5
+    assert measured(1).swapped is None, "there is no other text in a pass of one"
+    for block in networks.transformer.blocks:
+        torch.nn.init.zeros_(block.attn2.to_out[0].weight)
+    blind = measured(2)
+    assert blind.swapped == pytest.approx(blind.mean, rel=1e-7)
