@@ -220,8 +220,8 @@ MODELS: Mapping[str, ModelSpec] = {
             weight_bytes={"text_encoder": 3_830_272, "transformer": 10_305_664, "vae": 9_675_776},
             embedded="nano",
             note=(
-                "nano has only begun to learn: its films show colours and cuts, no pictures yet, "
-                "and do not follow the prompt"
+                "nano has only begun to learn: its films follow the prompt in time of day and "
+                "light, with rough figures; places and faces are not to be recognised yet"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),

@@ -216,14 +216,14 @@ def test_a_decoder_is_trained_further_beside_its_encoder(tmp_path: Path) -> None
     def quiet(line: str) -> None:
         return None
 
-    first = train_codec(small(tmp_path / "one"), quiet, source=moving_disc, workers=0)
+    # The first is left unfinished, so that going on gains far more than chance.
+    first = train_codec(small(tmp_path / "one", 6), quiet, source=moving_disc, workers=0)
     again = small(tmp_path / "two", start=str(tmp_path / "one"), seed=5)
     further = train_codec(again, quiet, source=moving_disc, workers=0)
     for name, value in first.state_dict().items():
         assert torch.equal(value, further.state_dict()[name]) == name.startswith("encoder."), name
     assert further.config["latents_std"] == first.config["latents_std"]
-    kept = measure(first, 32, 32, 3, source=moving_disc)
-    # What was learned is kept; that so few steps gain is chance.
-    assert measure(further, 32, 32, 3, source=moving_disc) > kept - 0.2
+    before, after = (measure(n, 32, 32, 3, source=moving_disc) for n in (first, further))
+    assert after > before
     with pytest.raises(InputError, match="no codec to go on from"):
         train_codec(small(tmp_path / "three", start=str(tmp_path)), quiet, source=moving_disc)
