@@ -27,12 +27,14 @@ def trains_on_cpu(x: Tensor) -> bool:
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 faster than float32.
 
-    Others imitate it, many times slower; and with AVX-512's bfloat16 alone a step of training takes
-    longer than in float32 (benchmarks/step.py).
+    Others imitate it, many times slower. AVX-512's bfloat16 without AMX is worth it on AMD's cores
+    only: on Intel's a step of training takes longer with it than in float32 (benchmarks/step.py).
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
+    if str(capabilities.get("cpu_name", "")).startswith("AMD") and capabilities.get("avx512_bf16"):
+        return True
     return any(capabilities.get(name, False) for name in ("amx_bf16", "bf16"))
 
 

@@ -29,7 +29,7 @@ from holocine_core.events import (
 from holocine_core.journal import journal
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.model.short import multiplies_bfloat16
-from holocine_core.train.clips import Clips
+from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
 from holocine_core.train.fits import Read, check_fits
@@ -251,7 +251,11 @@ class Run:
             return itertools.islice(chosen, self._step - begins, phase.steps)
 
         passes = itertools.chain.from_iterable(coming())
-        with Ahead(lambda one: clips.batch(one.group, one.members, one.epoch), passes) as batches:
+
+        def make(one: Pick) -> Batch:
+            return clips.batch(one.group, one.members, one.epoch)
+
+        with Ahead(make, passes, self._company.device) as batches:
             for chosen in coming():
                 self._train_step(number, chosen, batches, metrics)
                 if self._pause(phase, metrics) or self._step == ends:

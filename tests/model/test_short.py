@@ -161,3 +161,14 @@ def test_auto_is_short_where_the_processor_multiplies_it(
     assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [False, True, False]
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, capability: True})
     assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [True, True, False]
+
+
+@pytest.mark.parametrize(("name", "faster"), [("AMD EPYC", True), ("Intel(R) Xeon(R)", False)])
+def test_auto_takes_avx512_bfloat16_where_it_is_faster(
+    name: str, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"avx512_bf16": True, "amx_bf16": False, "cpu_name": name}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told)
+    assert computes_short("auto", torch.device("cpu")) is faster
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told | {"avx512_bf16": False})
+    assert not computes_short("auto", torch.device("cpu"))
