@@ -85,14 +85,14 @@ def _metadata(
     """What a weight file says about how it was made: the last recipe, and all that came before it,
     oldest first: the runs named by the weights in ``start``, and ``earlier``."""
     made = stretch(step, recipe.model_dump(mode="json"))
-    before = [*_named(start), *earlier]
+    before = [*named(start), *earlier]
     told = {**made, **({BEFORE: before} if before else {})}
     texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in told.items()}
     read = {name: text for name, text in told_by(start).items() if name == READING}
     return {"format": "pt", **read, **texts}
 
 
-def _named(folder: Path | None) -> list[Stretch]:
+def named(folder: Path | None) -> list[Stretch]:
     """The runs that made the weights in a part's folder; none where they don't say."""
     told = told_by(folder)
     if RECIPE not in told:

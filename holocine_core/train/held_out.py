@@ -11,7 +11,7 @@ from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.networks import Company
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.step import Draw, loss_of
+from holocine_core.train.step import Draw, loss_of, shifted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class HeldOutLoss:
     """The mean over all samples.
 
     Attributes:
-        by_timestep: Per bin, from low noise to high, over what the trained transformer answers for.
+        by_timestep: Per bin, from low noise to high; training draws from each bin equally often, so
+            that their mean is an estimate of its own loss.
         swapped: The mean, and what it rises by where samples are told by each other's text: nothing
             for a model that does not read. None where no pass holds two samples.
     """
@@ -37,12 +38,15 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
     """Measure the weights that the networks hold now.
 
     Args:
-        recipe: For the mechanism, the precision and the bins.
+        recipe: For the mechanism, the precision, the shift and the bins.
         company: The networks.
         clips: Held-out samples.
         batch: Most samples of a pass.
     """
-    bins, (low, high) = recipe.held_out.bins, company.sigmas
+    bins = recipe.held_out.bins
+    # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
+    middles = (torch.arange(bins) + 0.5) / bins
+    sigmas = shifted(middles, recipe.shift, company.sigmas)
     sums, samples = [0.0] * bins, 0
     rise, told = 0.0, 0
     for number, one in enumerate(_batches(clips, batch)):
@@ -52,7 +56,7 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
         )
         for i in range(bins):
             drawn = Draw(
-                sigma_B=torch.full((count,), low + (high - low) * (i + 0.5) / bins),
+                sigma_B=sigmas[i].expand(count),
                 weight_B=torch.ones(count),
                 noise_BCFHW=noise,
                 dropped=(False,) * count,

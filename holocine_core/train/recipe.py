@@ -246,8 +246,7 @@ class HeldOut(Frozen):
     data: Text | None = None
     """A folder of samples, for phases with `data`; without it those phases measure nothing."""
     bins: Annotated[int, Field(ge=1, le=50)] = 5
-    """Timesteps at which each sample is measured, evenly spread over those that the trained
-    transformer answers for."""
+    """Noise levels at which each sample is measured, spread as those of training (``shift``)."""
 
     @field_validator("scenes")
     @classmethod

@@ -68,7 +68,7 @@ def draw(
     """
     rng = generator("pass", recipe.seed, *key)
     count, _, frames = batch.latents_BCFHW.shape[:3]
-    sigma = _shifted(level_B, recipe.shift, span)
+    sigma = shifted(level_B, recipe.shift, span)
     weight = torch.ones_like(sigma)
     if recipe.loss_weight == "bell":
         table = torch.tensor(flow.loss_weights(recipe.shift))
@@ -91,7 +91,7 @@ def draw(
     )
 
 
-def _shifted(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
+def shifted(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
     """Sigmas of even parts 0..1 of the shifted schedule, between two sigmas."""
     low, high = (_unshifted(torch.tensor(edge), shift) for edge in span)
     even = low + part * (high - low)

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from holocine_core.train import held_out
 from holocine_core.train.fits import check_fits
 from holocine_core.train.held_out import HeldOutLoss, held_out_loss
 from holocine_core.train.networks import assemble
 from holocine_core.train.sources import open_clips
+from holocine_core.train.step import Draw
 from tests.train.conftest import MakeRecipe
 
 
@@ -32,3 +34,25 @@ def test_it_is_told_when_text_is_not_read(recipe: MakeRecipe) -> None:
         torch.nn.init.zeros_(block.attn2.to_out[0].weight)
     blind = measured(2)
     assert blind.swapped == pytest.approx(blind.mean, rel=1e-7)
+
+
+def test_noise_levels_are_spread_as_those_of_training(
+    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recipe(shift=4.0)
+    networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
+    read = check_fits(made, networks)
+    _, clips = open_clips(made, made.phases[0], networks, read, lambda event: None, lambda: False)
+    assert clips is not None
+    asked: list[float] = []
+
+    def loss(recipe: object, company: object, batch: object, drawn: Draw) -> torch.Tensor:
+        asked.append(float(drawn.sigma_B[0]))
+        return drawn.sigma_B.mean()
+
+    monkeypatch.setattr(held_out, "loss_of", loss)
+    found = held_out_loss(made, networks, clips, 1)
+    # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
+    wanted = [4 * u / (1 + 3 * u) for u in (0.25, 0.75)]
+    assert sorted(set(asked)) == pytest.approx(wanted)
+    assert found.by_timestep == pytest.approx(tuple(wanted))
