@@ -22,6 +22,7 @@ from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import (
     FOLD_CLASS,
     MODELS,
+    PLACED_CLASS,
     WAN_VAE,
     FoldShape,
     ModelSpec,
@@ -33,8 +34,8 @@ from holocine_core.script.timeline import TEMPORAL_STRIDE
 INDEX_NAME = "model_index.json"
 _CLASSES: Mapping[str, tuple[str, ...]] = {
     "text_encoder": ("UMT5EncoderModel",),
-    "transformer": ("WanTransformer3DModel",),
-    "transformer_2": ("WanTransformer3DModel",),
+    "transformer": ("WanTransformer3DModel", PLACED_CLASS),
+    "transformer_2": ("WanTransformer3DModel", PLACED_CLASS),
     "vae": ("AutoencoderKLWan", FOLD_CLASS),
 }
 _INCOMPLETE = "the folder is incomplete: copy or save the model again"

@@ -23,7 +23,7 @@ from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.parts import PartFiles
-from holocine_core.model.spec import FOLD_CLASS
+from holocine_core.model.spec import FOLD_CLASS, PLACED_CLASS
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -137,6 +137,7 @@ def empty_network(files: PartFiles) -> Any:
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
     from holocine_core.model.autoencoder import AutoencoderFold
+    from holocine_core.model.placed import PlacedWanTransformer3DModel
 
     if files.config is None:
         raise ValueError(f"{files.name} comes without a config")
@@ -149,7 +150,8 @@ def empty_network(files: PartFiles) -> Any:
             # A VAE's config may leave its class out: release trees bring none.
             kind = AutoencoderFold if config.get("_class_name") == FOLD_CLASS else AutoencoderKLWan
         else:
-            kind = WanTransformer3DModel
+            placed = config.get("_class_name") == PLACED_CLASS
+            kind = PlacedWanTransformer3DModel if placed else WanTransformer3DModel
         known = inspect.signature(kind.__init__).parameters
         strange = [key for key in config if not key.startswith("_") and key not in known]
         if strange or config.get("_class_name", kind.__name__) != kind.__name__:

@@ -17,7 +17,16 @@ from torch import nn
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json, write_card
 from holocine_core.model.parts import MissingFile, part_in_folder
-from holocine_core.model.spec import FOLD_CLASS, FOLD_MODULE, MODELS, ModelSpec, Quality
+from holocine_core.model.placed import WAVES, PlacedPatches, PlacedWanTransformer3DModel
+from holocine_core.model.spec import (
+    FOLD_CLASS,
+    FOLD_MODULE,
+    MODELS,
+    PLACED_CLASS,
+    PLACED_MODULE,
+    ModelSpec,
+    Quality,
+)
 from holocine_core.train.recipe import Card, New
 from holocine_core.vault import file_hash, fingerprint
 
@@ -52,7 +61,7 @@ def write_start(new: New, folder: Path, seed: int) -> None:
         transformer = new_transformer(new, channels=vae["z_dim"], text_width=encoder["d_model"])
         transformer.save_pretrained(folder / "transformer")
     _write_scheduler(folder / "scheduler", new.card)
-    index = json.dumps(_index(vae), indent=2) + "\n"
+    index = json.dumps(_index(vae, placed=new.places), indent=2) + "\n"
     (folder / "model_index.json").write_text(index, encoding="utf-8")
     write_card(folder, _spec(new.card))
 
@@ -75,10 +84,12 @@ def new_transformer(new: New, channels: int, text_width: int) -> Any:
 
 
 def empty_transformer(new: New, channels: int, text_width: int) -> Any:
-    """A WanTransformer3DModel of the recipe's dimensions, as diffusers makes it."""
+    """A WanTransformer3DModel of the recipe's dimensions, or one that is told places, as diffusers
+    makes it."""
     from diffusers import WanTransformer3DModel
 
-    return WanTransformer3DModel(
+    kind = PlacedWanTransformer3DModel if new.places else WanTransformer3DModel
+    return kind(
         patch_size=(1, new.patch, new.patch),
         num_attention_heads=new.heads,
         attention_head_dim=new.head_width,
@@ -102,10 +113,14 @@ def begin(network: Any) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     patches = network.patch_embedding
     nn.init.xavier_uniform_(patches.weight.view(patches.weight.shape[0], -1))
     nn.init.zeros_(patches.bias)
+    if isinstance(patches, PlacedPatches):
+        # As loud as what is seen there.
+        nn.init.normal_(patches.places.weight, std=WAVES**-0.5)
     embedder = network.condition_embedder
     for linear in (embedder.time_embedder.linear_1, embedder.time_embedder.linear_2):
         nn.init.normal_(linear.weight, std=0.02)
@@ -125,7 +140,7 @@ def _write_scheduler(folder: Path, card: Card) -> None:
     scheduler.save_pretrained(folder)
 
 
-def _index(vae: dict[str, Any]) -> dict[str, object]:
+def _index(vae: dict[str, Any], *, placed: bool) -> dict[str, object]:
     from diffusers import __version__
 
     kind = vae.get("_class_name", "AutoencoderKLWan")
@@ -138,7 +153,9 @@ def _index(vae: dict[str, Any]) -> dict[str, object]:
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
         "text_encoder": ["transformers", "UMT5EncoderModel"],
         "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
-        "transformer": ["diffusers", "WanTransformer3DModel"],
+        "transformer": [PLACED_MODULE, PLACED_CLASS]
+        if placed
+        else ["diffusers", "WanTransformer3DModel"],
         "transformer_2": [None, None],
         "vae": [home, kind],
     }

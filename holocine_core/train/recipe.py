@@ -78,6 +78,8 @@ class New(Frozen):
     """Width of the sinusoidal time embedding."""
     patch: Count = 2
     """Rows and columns of latents in one token."""
+    places: bool = False
+    """Whether tokens are told where in the picture they stand (see model/placed.py)."""
     card: Card
 
 
