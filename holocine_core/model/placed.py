@@ -3,7 +3,7 @@
 Wan's rotary embedding tells tokens how far they are from each other, and nothing how far they are
 from the edge: where there is only noise, every place of the picture looks alike. Large models work
 it out from the noise itself; a small one spends its training on that. So the embedded model's
-patches carry their place (measured in docs/decisions/0009-places.md).
+patches carry their place (docs/decisions/0009-places.md).
 
 Letters: B batch, C channel, F latent frame, H W rows and columns of tokens.
 """
