@@ -107,8 +107,10 @@ def test_fits_on_the_desk(path: Path) -> None:
             assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
             # Typer commands say their options as parameters.
             command = path.parent.name == "holocine_cli" and not node.name.startswith("_")
+            # diffusers reads a network's config off its arguments.
+            listed = any("register_to_config" in ast.dump(one) for one in node.decorator_list)
             count = len(node.args.args) + len(node.args.kwonlyargs)
-            assert command or count <= MOST_PARAMETERS + 1, f"{node.name} takes {count}"
+            assert command or listed or count <= MOST_PARAMETERS + 1, f"{node.name} takes {count}"
 
 
 @pytest.mark.parametrize("module", LIGHT)

@@ -87,11 +87,9 @@ def moved(network: Any, to_old: Affine, to_new: Affine) -> Any:
         to_old: From the new codec's latents to the old one's.
         to_new: Back.
     """
-    from diffusers import WanTransformer3DModel
-
     channels = len(to_new.matrix)
     config = {**network.config, "in_channels": channels, "out_channels": channels}
-    result = WanTransformer3DModel.from_config(config)
+    result = type(network).from_config(config)
     state = network.state_dict()
     first = state["patch_embedding.weight"].float()
     state["patch_embedding.weight"] = torch.einsum("di...,io->do...", first, to_old.matrix)

@@ -87,8 +87,11 @@ def test_the_held_out_loss_asks_only_what_the_expert_answers(
     _, clips = open_clips(made, made.phases[0], crew, read, lambda event: None, lambda: False)
     assert clips is not None
     held_out.held_out_loss(made, crew, clips, 2)
-    found, width = sorted(seen), (high - low) / 4
-    assert found == pytest.approx([low + width * (i + 0.5) for i in range(4)], abs=1e-4)
+    # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
+    first, last = (edge / (made.shift - (made.shift - 1) * edge) for edge in (low, high))
+    parts = [first + (last - first) * (i + 0.5) / 4 for i in range(4)]
+    wanted = [made.shift * u / (1 + (made.shift - 1) * u) for u in parts]
+    assert sorted(seen) == pytest.approx(wanted, abs=1e-4)
 
 
 def new(folder: Path) -> dict[str, object]:
