@@ -222,8 +222,8 @@ MODELS: Mapping[str, ModelSpec] = {
             weight_bytes={"text_encoder": 3_830_272, "transformer": 10_262_528, "vae": 9_458_560},
             embedded="nano",
             note=(
-                "nano has only begun to learn: its films follow the prompt in light and time of day, "
-                "with rough people; places and faces are not to be recognised yet"
+                "nano has only begun to learn: its films follow the prompt in light and time of "
+                "day, with rough people; places and faces are not to be recognised yet"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),
