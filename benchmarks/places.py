@@ -4,7 +4,8 @@ that, on the same samples and noise.
     python -m benchmarks.places [--steps 300] [--scenes 512]
 
 Both read by nano's text encoder and see by its codec. Printed is the held-out loss in the end, per
-noise level. On two cores it takes about ten minutes.
+noise level. Every step takes 1.5 to 2 seconds on two cores of an AMD EPYC with
+bfloat16.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,6 @@ def _write_scheduler(folder: Path, card: Card) -> None:
 def _index(vae: dict[str, Any], *, placed: bool) -> dict[str, object]:
     from diffusers import __version__
 
-    kind = vae.get("_class_name", "AutoencoderKLWan")
-    home = FOLD_MODULE if kind == FOLD_CLASS else "diffusers"
     return {
         "_class_name": "WanPipeline",
         "_diffusers_version": __version__,
@@ -157,8 +156,14 @@ def _index(vae: dict[str, Any], *, placed: bool) -> dict[str, object]:
         if placed
         else ["diffusers", "WanTransformer3DModel"],
         "transformer_2": [None, None],
-        "vae": [home, kind],
+        "vae": codec_entry(vae),
     }
+
+
+def codec_entry(config: Mapping[str, Any]) -> list[str]:
+    """Module and class of a codec, as a pipeline's index names them."""
+    kind = config.get("_class_name", "AutoencoderKLWan")
+    return [FOLD_MODULE if kind == FOLD_CLASS else "diffusers", kind]
 
 
 def _spec(card: Card) -> ModelSpec:

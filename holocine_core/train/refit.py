@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import InputError
-from holocine_core.model.folders import locate_folder
+from holocine_core.model.card import read_json
+from holocine_core.model.folders import INDEX_NAME, locate_folder
 from holocine_core.model.parts import MissingFile, PartFiles, part_in_folder
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
@@ -32,6 +33,7 @@ from holocine_core.stage.sample import JUDGE_SEEDS
 from holocine_core.tensors import write_tensors
 from holocine_core.train.codec_blocks import Draw, draw_short
 from holocine_core.train.export import BEFORE, named, told_by
+from holocine_core.train.fresh import codec_entry
 from holocine_core.train.state import stretch
 from holocine_core.vault import disk_errors, file_hash, replace_folder
 
@@ -179,6 +181,9 @@ def _write(
         for weights in (part / "transformer").glob("*.safetensors*"):
             weights.unlink()
         network.save_config(part / "transformer")
+        index = read_json(part / INDEX_NAME)
+        index["vae"] = codec_entry(read_json(new_codec / "config.json"))
+        (part / INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
         write_tensors(part / "transformer" / _FILE, network.state_dict(), {"format": "pt"} | texts)
         replace_folder(part, out)
 

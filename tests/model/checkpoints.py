@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -181,3 +182,12 @@ def random_transformer(**changes: object) -> torch.nn.Module:
     }
     torch.manual_seed(3)
     return WanTransformer3DModel.from_config(config).eval()
+
+
+def short_film(pipeline: Any) -> Any:
+    """Five frames by a pipeline of diffusers' own, in one step [1, T, H, W, 3]."""
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline(
+        "a lighthouse", height=32, width=48, num_frames=5, num_inference_steps=1,
+        guidance_scale=1.0, generator=torch.Generator().manual_seed(0), output_type="np",
+    ).frames  # fmt: skip

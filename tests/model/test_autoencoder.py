@@ -21,6 +21,7 @@ from holocine_core.model.spec import FoldShape
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
+from tests.model.checkpoints import short_film
 from tests.model.test_cost import LiveBytes
 
 CHANNELS = 16
@@ -175,11 +176,7 @@ class TestInAPipeline:
 
         pipeline = WanPipeline.from_pretrained(folder)
         assert type(pipeline.vae) is AutoencoderFold
-        pipeline.set_progress_bar_config(disable=True)
-        film = pipeline(
-            "a lighthouse", height=32, width=48, num_frames=5, num_inference_steps=1,
-            guidance_scale=1.0, generator=torch.Generator().manual_seed(0), output_type="np",
-        ).frames  # fmt: skip
+        film = short_film(pipeline)
         assert film.shape == (1, 5, 32, 48, 3)
         assert film.std() > 0
 

@@ -20,6 +20,7 @@ from holocine_core.model.weights import load_part
 from holocine_core.script.timeline import Span
 from holocine_core.train.fresh import write_start
 from holocine_core.train.recipe import Card, New
+from tests.model.checkpoints import short_film
 
 SHAPE: dict[str, Any] = {
     "num_attention_heads": 2,
@@ -133,11 +134,7 @@ def test_a_folder_brings_its_class(folder: Path) -> None:
 def test_diffusers_own_pipeline_films_with_it(folder: Path) -> None:
     pipeline = WanPipeline.from_pretrained(folder)
     assert type(pipeline.transformer) is PlacedWanTransformer3DModel
-    pipeline.set_progress_bar_config(disable=True)
-    film = pipeline(
-        "a lighthouse", height=32, width=48, num_frames=5, num_inference_steps=1,
-        guidance_scale=1.0, generator=torch.Generator().manual_seed(0), output_type="np",
-    ).frames  # fmt: skip
+    film = short_film(pipeline)
     assert film.shape == (1, 5, 32, 48, 3)
 
 

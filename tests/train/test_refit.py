@@ -15,6 +15,7 @@ from torch import Tensor
 from holocine_core.errors import InputError
 from holocine_core.model.locate import locate_folder
 from holocine_core.model.parts import PartFiles, part_in_folder
+from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_part
 from holocine_core.stage.sample import JUDGE_SEEDS
 from holocine_core.train.export import BEFORE, told_by
@@ -123,6 +124,16 @@ def test_a_folder_is_moved_whole(turned_codec: Path, tmp_path: Path) -> None:
     made = told_by(tmp_path / "new" / "transformer")
     assert json.loads(made[RECIPE])["refit"]["scenes"] == 3
     assert json.loads(made[BEFORE])[-1]["holocine_recipe"] == json.loads(kept[RECIPE])
+
+
+def test_a_codec_of_another_class_comes_with_its_name(turned_codec: Path, tmp_path: Path) -> None:
+    write_tiny(tmp_path / "tiny", experts=1)
+    out = tmp_path / "new"
+    refit(tmp_path / "tiny", turned_codec, out, FEW, lambda line: None, source=moving_disc)
+    located = locate_folder(out)
+    assert type(load_part(located.part("vae"), torch.float32)).__name__ == "AutoencoderFold"
+    network = load_part(located.part("transformer"), torch.float32)
+    assert network.config.in_channels == network.config.out_channels == 16
 
 
 def test_what_cannot_be_refitted_is_refused(turned_codec: Path, tmp_path: Path) -> None:
