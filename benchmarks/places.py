@@ -43,7 +43,7 @@ def recipe(folder: Path, steps: int, scenes: int, *, places: bool) -> Recipe:
             },
             "shift": 4.0,
             "optimizer": {"kind": "muon", "lr": 0.006, "weight_decay": 0.05},
-            "schedule": {"warm_up": 20, "decay": 0.4},
+            "schedule": {"warm_up": min(20, steps // 5), "decay": 0.4},
             "ema": 0.98,
             "phases": [
                 {
