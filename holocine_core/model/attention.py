@@ -135,6 +135,7 @@ def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
         stretches=tuple(
             (span, *(first if layout.summaries else ())) for span in layout.token_spans
         ),
+        repeats=2 if layout.summaries else 1,
     )
 
 
@@ -149,7 +150,13 @@ def _text_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
     keys = tuple(table[0] if alike else table for table, _ in tables)
     bias = tuple(None if one is None else one[:1] if alike else one for _, one in tables)
     listed = () if alike and not any(one is not None for one in bias) else items
-    return Segments(queries=layout.token_spans, keys=keys, bias=bias, listed=listed)
+    return Segments(
+        queries=layout.token_spans,
+        keys=keys,
+        bias=bias,
+        listed=listed,
+        repeats=max(len(window) - len({*window}) + 1 for windows in items for window in windows),
+    )
 
 
 def _key_table(
@@ -223,7 +230,8 @@ def _heads(norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] |
             cos, sin = (table[0, ..., 0::2].float() for table in rotary_emb)
             turns = torch.complex(cos, sin)
         return normed(x, norm.weight, norm.eps, turns).view(*x.shape[:2], heads, -1)
-    parted: Tensor = norm(x).unflatten(2, (heads, -1))
+    # Autocast computes norms in float32; attention takes what products give.
+    parted: Tensor = norm(x).type_as(x).unflatten(2, (heads, -1))
     return parted if rotary_emb is None else rotate(parted, *rotary_emb)
 
 

@@ -5,6 +5,9 @@ Engines:
 - ``loop``: one scaled_dot_product_attention per run. Any device, exact, differentiable. Training
   in bfloat16 on a CPU takes two products and a softmax instead, which is faster there.
 - ``varlen``: one packed call of torch's varlen attention. CUDA, bf16 or fp16, differentiable.
+- ``masked``: one scaled_dot_product_attention of all queries and all keys, those a run does not
+  list masked. Most of its products are thrown away, but training short scenes on a GPU waits for
+  the number of its kernels and for gradients that are added row by row, not for products.
 
 Letters: B batch, N query, L key, H head, K head width.
 """
@@ -24,7 +27,9 @@ from torch.nn import functional as F
 from holocine_core.model.short import products, trains_on_cpu
 from holocine_core.script.timeline import Span
 
-Engine = Literal["auto", "loop", "varlen"]
+Engine = Literal["auto", "loop", "varlen", "masked"]
+MASKED = 2**27
+"""Most entries of a mask; larger ones would cost more than they save."""
 
 Windows = tuple[tuple[int, ...], ...]
 """Per run, its keys; one that is listed n times counts as n keys that are alike."""
@@ -50,6 +55,7 @@ class Segments:
         listed: Every item's windows, or one for all, where ``keys`` alone does not tell them.
         stretches: Per run, its keys as stretches one after the other; empty where they are single
             rows.
+        repeats: How often a run's softmax counts a key at most.
     """
 
     queries: tuple[Span, ...]
@@ -57,13 +63,22 @@ class Segments:
     bias: tuple[Tensor | None, ...]
     listed: tuple[Windows, ...] = ()
     stretches: tuple[tuple[Span, ...], ...] = ()
+    repeats: int = 1
     _packings: dict[tuple[int, int], Packing] = field(default_factory=dict, repr=False)
+    _masks: dict[tuple[int, torch.dtype], Tensor] = field(default_factory=dict, repr=False)
 
     def packing(self, batch: int, rows: int) -> Packing:
         """Where the packed kernel finds the keys of a batch that has ``rows`` keys an item."""
         if (batch, rows) not in self._packings:
             self._packings[batch, rows] = _pack(self, batch, rows)
         return self._packings[batch, rows]
+
+    def mask(self, rows: int, dtype: torch.dtype) -> Tensor:
+        """What is added to the logits of ``rows`` keys [B or 1, 1, N, rows]: the logarithm of how
+        often each counts, -inf where it does not."""
+        if (rows, dtype) not in self._masks:
+            self._masks[rows, dtype] = _mask(self, rows).to(dtype)
+        return self._masks[rows, dtype]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +121,41 @@ def _pack(segments: Segments, batch: int, rows: int) -> Packing:
         k_offsets=_offsets(k_lengths, device),
         longest=(max(q_lengths), max(k_lengths)),
     )
+
+
+def _mask(segments: Segments, rows: int) -> Tensor:
+    runs = []
+    for keys, bias in zip(segments.keys, segments.bias, strict=True):
+        table = keys if keys.ndim == 2 else keys[None]
+        times = torch.ones(table.shape, device=keys.device)
+        if bias is not None:
+            times = bias.flatten(1).exp().expand_as(table)
+        count = torch.zeros(len(table), rows, device=keys.device)
+        runs.append(count.scatter_add_(1, table, times).log())
+    most = max(map(len, runs))
+    lengths = torch.tensor([len(span) for span in segments.queries], device=runs[0].device)
+    stacked = torch.stack([run.expand(most, -1) for run in runs], dim=1)
+    queries = sum(map(len, segments.queries))
+    return stacked.repeat_interleave(lengths, dim=1, output_size=queries)[:, None]
+
+
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
+    """Segment attention as one masked attention of all queries to all keys; arguments as
+    :func:`loop_attention`."""
+    mask = segments.mask(k.shape[1], q.dtype)
+    attended = F.scaled_dot_product_attention(
+        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask
+    )
+    return attended.transpose(1, 2)
+
+
+def masks_pay(q: Tensor, k: Tensor, segments: Segments) -> bool:
+    """Whether ``masked`` is the engine: short scenes that train on a GPU. Logarithms of larger
+    counts would be rounded to sixteen bits."""
+    if q.device.type != "cuda" or not (q.requires_grad and torch.is_grad_enabled()):
+        return False
+    items = max(len(keys) if keys.ndim == 2 else 1 for keys in segments.keys)
+    return segments.repeats <= 2 and items * q.shape[1] * k.shape[1] <= MASKED
 
 
 def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
@@ -211,7 +261,12 @@ def varlen_available(device: torch.device, dtype: torch.dtype, head_width: int) 
 def segment_attention(
     q: Tensor, k: Tensor, v: Tensor, segments: Segments, engine: Engine = "auto"
 ) -> Tensor:
-    """Segment attention by the named engine; ``auto`` takes varlen where it runs, else loop."""
+    """Segment attention by the named engine; ``auto`` takes masked where it pays, varlen where that
+    runs, else loop."""
+    if engine == "auto" and masks_pay(q, k, segments):
+        engine = "masked"
     if engine == "auto":
         engine = "varlen" if varlen_available(q.device, q.dtype, q.shape[-1]) else "loop"
+    if engine == "masked":
+        return masked_attention(q, k, v, segments)
     return (varlen_attention if engine == "varlen" else loop_attention)(q, k, v, segments)

@@ -133,6 +133,29 @@ def encode(text: str, tokenizer: Any, encoder: Any, reads: ContextRows) -> Tenso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTokens:
+    """Tokens of several scenes with as many shots each, before they are encoded.
+
+    Attributes:
+        ids: Per item, its tokens.
+        windows: As of :class:`BatchConditioning`.
+    """
+
+    ids: tuple[tuple[int, ...], ...]
+    windows: tuple[Windows, ...]
+
+    def without(self, dropped: Sequence[bool], untold: BatchTokens) -> BatchTokens:
+        """The same with the only item of ``untold`` in place of those that are dropped."""
+
+        def either(mine: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(other[0] if lost else one for one, lost in zip(mine, dropped, strict=True))
+
+        return BatchTokens(
+            ids=either(self.ids, untold.ids), windows=either(self.windows, untold.windows)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchConditioning:
     """Encoded text of several scenes with as many shots each, padding rows left out but one.
 
@@ -155,14 +178,21 @@ def batch_conditioning(
 ) -> BatchConditioning:
     """Encode several scenes' prompts in one pass, each as :func:`scene_conditioning` would.
 
-    Gradients flow back into the encoder where they are switched on.
+    Arguments as :func:`batch_tokens`; ``encoder`` is a T5-like one.
+    """
+    return encode_tokens(batch_tokens(prompts, shots, tokenizer, reads), encoder)
+
+
+def batch_tokens(
+    prompts: Sequence[ScenePrompt | None], shots: int, tokenizer: Any, reads: ContextRows
+) -> BatchTokens:
+    """Several scenes' prompts in tokens, and what each of their shots reads.
 
     Args:
         prompts: One per item; None for an item without text, which is encoded as an empty
             negative prompt and whose shots all read all of it.
         shots: Shots of every item.
         tokenizer: A ``tokenizers.Tokenizer``.
-        encoder: A T5-like encoder.
         reads: Rows of one item.
     """
     texts = [clean("") if prompt is None else prompt.text for prompt in prompts]
@@ -174,10 +204,20 @@ def batch_conditioning(
         if prompt is not None:
             rows = token_ranges(text, encoding.offsets).windows(length)
         windows.append(_fold_padding(rows, len(encoding.ids), length))
-    text_BLD = _encode_batch([encoding.ids for encoding in encodings], encoder)
-    rows_needed = 1 + max(row for item in windows for window in item for row in window)
+    return BatchTokens(
+        ids=tuple(tuple(encoding.ids) for encoding in encodings), windows=tuple(windows)
+    )
+
+
+def encode_tokens(tokens: BatchTokens, encoder: Any) -> BatchConditioning:
+    """Encode several scenes' tokens in one pass.
+
+    Gradients flow back into the encoder where they are switched on.
+    """
+    text_BLD = _encode_batch(tokens.ids, encoder)
+    rows_needed = 1 + max(row for item in tokens.windows for window in item for row in window)
     text_BLD = F.pad(text_BLD, (0, 0, 0, max(0, rows_needed - text_BLD.shape[1])))
-    return BatchConditioning(text_BLD=text_BLD, windows=tuple(windows))
+    return BatchConditioning(text_BLD=text_BLD, windows=tokens.windows)
 
 
 def _fold_padding(windows: Windows, tokens: int, length: int) -> Windows:

@@ -16,7 +16,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +39,10 @@ from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import GROUP
 from holocine_core.vault import disk_errors, fingerprint, write_whole
 
-SHARD = 16
-"""Groups in one shard."""
+SHARD = 128
+"""Scenes in one shard, or one group if that is larger."""
 FEW = 2
-"""Groups that are drawn sooner than processes start."""
+"""Jobs that are done sooner than processes start."""
 TELLING = frozenset({"caption", "words", "sentences", "facts", "view"})
 """Modules of the stage that change no picture."""
 
@@ -58,6 +58,7 @@ class Drawing:
         width: Of the frames.
         latent_frames: Shortest and longest scene.
         shots: Shortest and longest shot in latent frames.
+        group: Scenes that share one layout.
     """
 
     vae: PartFiles
@@ -66,6 +67,7 @@ class Drawing:
     width: int
     latent_frames: tuple[int, int]
     shots: tuple[int, int] = SHOT_LENGTHS
+    group: int = GROUP
 
     @property
     def key(self) -> str:
@@ -77,7 +79,7 @@ class Drawing:
                 "size": [self.width, self.height],
                 "latent_frames": self.latent_frames,
                 "shots": self.shots,
-                "group": GROUP,
+                "group": self.group,
             }
         )
 
@@ -120,13 +122,15 @@ def _is_text(line: ast.stmt) -> bool:
 class LatentCache:
     """Latents of groups of scenes, in shards below one folder."""
 
-    group_size = GROUP
-
     def __init__(self, folder: Path, drawing: Drawing) -> None:
         size = f"{drawing.width}x{drawing.height}"
         self.folder = folder / f"{size}-{drawing.key}"
         self._drawing = drawing
         self._shards: dict[int, Path] = {}
+
+    @property
+    def group_size(self) -> int:
+        return self._drawing.group
 
     def layout(self, group: int) -> tuple[int, ...]:
         return self._drawing.layout(group)
@@ -152,16 +156,16 @@ class LatentCache:
         self,
         groups: Sequence[int],
         *,
-        device: torch.device,
         emit: Emit,
         should_stop: Callable[[], bool],
+        spare: int = 0,
     ) -> None:
-        """Draw and encode what is missing.
+        """Draw and encode what is missing, by one process per core.
 
         Args:
             groups: Numbers in rising order.
-            device: On a GPU everything is drawn there; else by one process per core.
             emit: Told after every group.
+            spare: Cores that are left to others.
             should_stop: Asked after every group.
 
         Raises:
@@ -175,21 +179,22 @@ class LatentCache:
             self.folder.mkdir(parents=True, exist_ok=True)
         started, done = time.monotonic(), 0
         waiting: dict[int, Tensor] = {}
-        with contextlib.closing(_drawn(self._drawing, missing, device)) as drawn:
+        size = self._drawing.group
+        with contextlib.closing(_drawn(self._drawing, missing, spare)) as drawn:
             for group, latents in drawn:
                 waiting[group] = torch.from_numpy(latents)
                 done += 1
                 emit(
                     LatentsDrawn(
                         size=f"{self._drawing.width}x{self._drawing.height}",
-                        scenes=done * GROUP,
-                        of=len(missing) * GROUP,
+                        scenes=done * size,
+                        of=len(missing) * size,
                         seconds=time.monotonic() - started,
                     )
                 )
                 stop = should_stop() and done < len(missing)
                 following = missing[done] if done < len(missing) else -1
-                if stop or following != group + 1 or len(waiting) == SHARD:
+                if stop or following != group + 1 or len(waiting) * size >= SHARD:
                     self._keep(waiting)
                     waiting = {}
                 if stop:
@@ -207,23 +212,25 @@ class LatentCache:
 Latents = NDArray[np.float16]
 
 
-def _drawn(
-    drawing: Drawing, groups: Sequence[int], device: torch.device
-) -> Generator[tuple[int, Latents]]:
+def _drawn(drawing: Drawing, groups: Sequence[int], spare: int) -> Generator[tuple[int, Latents]]:
     """Every group's latents, in order."""
-    if device.type != "cpu" or len(groups) <= FEW:
-        vae = load_part(drawing.vae, torch.float32).to(device)
-        yield from ((group, draw_group(drawing, group, vae, device)) for group in groups)
+    size = drawing.group
+    jobs = [(group, at) for group in groups for at in range(0, size, GROUP)]
+    if len(jobs) <= FEW:
+        vae = load_part(drawing.vae, torch.float32)
+        done = (draw_scenes(drawing, *job, vae) for job in jobs)
+        yield from ((group, _joined(done, size)) for group in groups)
         return
     pool = concurrent.futures.ProcessPoolExecutor(
-        min(len(groups), len(os.sched_getaffinity(0))),
+        max(1, min(len(jobs), len(os.sched_getaffinity(0)) - spare)),
         # Fork would copy the locks of torch's threads.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_prepare,
         initargs=(drawing,),
     )
     try:
-        yield from zip(groups, pool.map(_draw, groups), strict=True)
+        drawn = pool.map(_draw, jobs)
+        yield from ((group, _joined(drawn, size)) for group in groups)
     except BrokenProcessPool as killed:
         raise MachineError(
             "a process that draws scenes was ended by the system",
@@ -243,19 +250,25 @@ def _prepare(drawing: Drawing) -> None:
     _WORKER.update(drawing=drawing, vae=load_part(drawing.vae, torch.float32))
 
 
-def _draw(group: int) -> Latents:
-    return draw_group(_WORKER["drawing"], group, _WORKER["vae"], torch.device("cpu"))
+def _joined(done: Iterator[Latents], size: int) -> Latents:
+    """The next jobs' results that make a group."""
+    return np.concatenate([next(done) for _ in range(0, size, GROUP)])
 
 
-def draw_group(drawing: Drawing, group: int, vae: Any, device: torch.device) -> Latents:
-    """Draw and encode a group's scenes: [B, C, F, H, W]."""
+def _draw(job: tuple[int, int]) -> Latents:
+    return draw_scenes(_WORKER["drawing"], *job, _WORKER["vae"])
+
+
+def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
+    """Draw and encode some of a group's scenes, from its number ``at`` on: [B, C, F, H, W]."""
     from holocine_core.stage.paint import draw
     from holocine_core.stage.sample import sample_scene
 
     layout = drawing.layout(group)
+    first = drawing.group * group + at
     clips = []
-    for seed in range(GROUP * group, GROUP * (group + 1)):
-        frames = draw(sample_scene(seed, layout), drawing.height, drawing.width, device)
-        clips.append(codec.encode(vae, frames.cpu().numpy()))
+    for seed in range(first, first + GROUP):
+        frames = draw(sample_scene(seed, layout), drawing.height, drawing.width)
+        clips.append(codec.encode(vae, frames.numpy()))
     latents: Latents = torch.cat(clips).half().cpu().numpy()
     return latents

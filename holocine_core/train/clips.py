@@ -15,6 +15,7 @@ from torch import Tensor
 
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
+from holocine_core.shoot.conditioning import BatchTokens
 from holocine_core.stage.caption import tell
 from holocine_core.stage.facts import labels_of
 from holocine_core.stage.sample import sample_scene
@@ -28,17 +29,19 @@ class Batch:
     """Samples that share one layout of shots.
 
     Attributes:
-        latents_BCFHW: Normalised clips, float32.
+        latents_BCFHW: Normalised clips, in half precision as they are kept or float32.
         shots: Latent frames of every shot, the same in all samples.
         prompts: One per sample.
         facts_BSF: What is true of every shot, as ``stage.facts.labels_of`` numbers it; None where
             nobody knows.
+        tokens: The prompts', where they were made beforehand.
     """
 
     latents_BCFHW: Tensor
     shots: tuple[Span, ...]
     prompts: tuple[ScenePrompt, ...]
     facts_BSF: Tensor | None = None
+    tokens: BatchTokens | None = None
 
 
 class Clips(Protocol):
@@ -80,7 +83,7 @@ class StageClips:
         scenes = [sample_scene(seed, layout) for seed in seeds]
         facts = [[labels_of(in_view(scene, shot)) for shot in scene.shots] for scene in scenes]
         return Batch(
-            latents_BCFHW=latents.float(),
+            latents_BCFHW=latents,
             shots=latent_spans(layout),
             prompts=tuple(self._told(scene, epoch) for scene in scenes),
             facts_BSF=torch.tensor(facts),

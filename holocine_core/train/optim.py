@@ -48,11 +48,11 @@ class Optimization:
         )
         self._momentum = {name: torch.zeros_like(parameters[name]) for name in self._muon}
 
-    def step(self, lr: float) -> float:
+    def step(self, lr: float) -> Tensor:
         """Move every weight by its gradient and forget the gradients.
 
         Returns:
-            The gradient's norm before it was clipped.
+            The gradient's norm before it was clipped, where the weights are.
         """
         trained = self.parameters.values()
         norm = torch.nn.utils.clip_grad_norm_(list(trained), self._settings.clip)
@@ -62,7 +62,7 @@ class Optimization:
         self._step_muon(lr)
         for parameter in trained:
             parameter.grad = None
-        return float(norm)
+        return norm
 
     @torch.no_grad()
     def _step_muon(self, lr: float) -> None:

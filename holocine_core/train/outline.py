@@ -19,7 +19,7 @@ from holocine_core.train.clips import latent_spans
 from holocine_core.train.fits import phase_problems
 from holocine_core.train.footage import read_samples
 from holocine_core.train.networks import EMBEDDINGS, expert_part
-from holocine_core.train.recipe import GROUP, New, Phase, Recipe
+from holocine_core.train.recipe import New, Phase, Recipe
 from holocine_core.train.sources import groups_of
 
 FLOAT32, HALF = 4, 2
@@ -179,7 +179,7 @@ def _held_bytes(recipe: Recipe, weights: Weights) -> int:
 def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOutline:
     if phase.data is None:
         groups = groups_of(phase)
-        samples, seen = GROUP * len(groups), groups[:LOOKED_AT]
+        samples, seen = phase.group * len(groups), groups[:LOOKED_AT]
         layouts = [
             latent_spans(layout_of(group, phase.latent_frames, phase.shots)) for group in seen
         ]

@@ -198,15 +198,15 @@ class Phase(Frozen):
                     f"scenes from seed {JUDGE_SEEDS} on are kept to measure models by; lower "
                     "`first_seed` or `scenes`"
                 )
-            if self.scenes % GROUP or self.first_seed % GROUP:
+            if self.group % self.batch or self.group % GROUP:
                 raise ValueError(
-                    f"`scenes` and `first_seed` must be multiples of {GROUP}; that many scenes "
-                    "share a layout of shots"
+                    f"`batch` is {self.batch}; scenes of the stage are drawn by {GROUP}, so it "
+                    f"divides {GROUP} or is a multiple of it"
                 )
-            if GROUP % self.batch:
+            if self.scenes % self.group or self.first_seed % self.group:
                 raise ValueError(
-                    f"`batch` is {self.batch} and must divide {GROUP}, the scenes of the stage "
-                    "that share a layout; for more samples a step, use `accumulate`"
+                    f"`scenes` and `first_seed` must be multiples of {self.group}; that many "
+                    "scenes share a layout of shots"
                 )
         return self
 
@@ -231,6 +231,11 @@ class Phase(Frozen):
     @property
     def height(self) -> int:
         return int(self.size.split("x")[1])
+
+    @property
+    def group(self) -> int:
+        """Scenes of the stage that share one layout of shots: at least those of a pass."""
+        return max(GROUP, self.batch)
 
     @property
     def latent_frames(self) -> tuple[int, int]:

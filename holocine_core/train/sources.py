@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from holocine_core.errors import Interrupted
-from holocine_core.events import Emit, LatentsDrawn
+from holocine_core.events import Emit, LatentsDrawn, ignore
 from holocine_core.model.weights import load_part
 from holocine_core.stage.sample import HELD_OUT_SEEDS
 from holocine_core.train.cache import Drawing, LatentCache
@@ -22,6 +25,10 @@ from holocine_core.train.order import Pick
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 
 Stop = Callable[[], bool]
+_MAKERS = 3
+"""Processes that make batches beside a GPU."""
+_PREPARED = 4
+"""Batches that each of them has ready."""
 
 
 def open_clips(
@@ -41,9 +48,9 @@ def open_clips(
         MachineError: Disk, memory or ffmpeg failed.
         Interrupted: ``should_stop`` said so; what is encoded is kept.
     """
-    home = cache_folder(recipe)
     if phase.data is None:
-        return _stage(recipe, phase, company, home, emit, should_stop)
+        return _stage(recipe, phase, company, emit, should_stop)
+    home = cache_folder(recipe)
     opened = [
         _folder(read[one, phase.size], phase, company, home, emit, should_stop)
         for one in folders_of(recipe, phase)
@@ -59,7 +66,8 @@ def cache_folder(recipe: Recipe) -> Path:
 def groups_of(phase: Phase) -> range:
     """Groups of the stage's scenes that a phase trains on."""
     assert phase.scenes is not None
-    return range(phase.first_seed // GROUP, (phase.first_seed + phase.scenes) // GROUP)
+    last = phase.first_seed + phase.scenes
+    return range(phase.first_seed // phase.group, last // phase.group)
 
 
 def held_out_groups(recipe: Recipe) -> range:
@@ -68,8 +76,20 @@ def held_out_groups(recipe: Recipe) -> range:
 
 
 def _stage(
-    recipe: Recipe, phase: Phase, company: Company, home: Path, emit: Emit, should_stop: Stop
+    recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
 ) -> tuple[Clips, Clips]:
+    cache = _cache(recipe, phase, company, phase.group)
+    # The same scenes for all runs, however many samples their passes hold.
+    kept = _cache(recipe, phase, company, GROUP)
+    mine, others = groups_of(phase), held_out_groups(recipe)
+    kept.fill(others, emit=emit, should_stop=should_stop)
+    cache.fill(mine, emit=emit, should_stop=should_stop)
+    key = (recipe.seed, recipe.phases.index(phase))
+    return StageClips(cache, mine, *key), StageClips(kept, others)
+
+
+def _cache(recipe: Recipe, phase: Phase, company: Company, group: int) -> LatentCache:
+    """Of a phase's scenes, ``group`` of which share a layout."""
     located = company.located
     drawing = Drawing(
         vae=located.part("vae"),
@@ -78,12 +98,9 @@ def _stage(
         width=phase.width,
         latent_frames=phase.latent_frames,
         shots=phase.shots,
+        group=group,
     )
-    cache = LatentCache(home, drawing)
-    mine, others = groups_of(phase), held_out_groups(recipe)
-    cache.fill([*others, *mine], device=company.device, emit=emit, should_stop=should_stop)
-    key = (recipe.seed, recipe.phases.index(phase))
-    return StageClips(cache, mine, *key), StageClips(cache, others)
+    return LatentCache(cache_folder(recipe), drawing)
 
 
 def _folder(
@@ -111,11 +128,11 @@ def _folder(
 
 
 class Ahead:
-    """Prepares the next batch while one is trained on; a context manager.
+    """Makes a run's batches in their order; a context manager.
 
-    Beside training on the CPU every batch is made when it is asked for: torch's operations in a
-    second thread begin a second team of OpenMP threads, and where there are more of them than cores
-    all of them sleep between operations (a step took 1.6 times as long).
+    Beside training on a GPU other processes make them, some batches ahead. On the CPU every batch
+    is made when it is asked for: more threads than cores sleep between operations (a step took 1.6
+    times as long).
 
     Args:
         make: A pass's samples -> batch.
@@ -126,31 +143,87 @@ class Ahead:
     def __init__(
         self, make: Callable[[Pick], Batch], passes: Iterable[Pick], device: torch.device
     ) -> None:
-        self._make = make
-        self._passes = iter(passes)
-        self._here = device.type == "cpu"
-        self._pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._coming = None if self._here else self._submit()
+        self._made: Iterator[Batch] = map(make, passes)
+        if device.type != "cpu":
+            self._made = iter(
+                DataLoader(
+                    _Maker(make),
+                    batch_size=None,
+                    sampler=passes,
+                    num_workers=min(_MAKERS, len(os.sched_getaffinity(0))),
+                    prefetch_factor=_PREPARED,
+                    # Spawned processes would take longer to begin than a short phase lasts.
+                    multiprocessing_context="fork",
+                )
+            )
 
     def __enter__(self) -> Ahead:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # The loader ends its processes when nobody holds it.
+        self._made = iter(())
 
     def next(self) -> Batch:
         """The next batch; raises what making it raised."""
-        if self._here:
-            chosen = next(self._passes, None)
-            if chosen is None:
-                raise ValueError("no pass is left")
-            return self._make(chosen)
-        coming = self._coming
-        if coming is None:
+        batch = next(self._made, None)
+        if batch is None:
             raise ValueError("no pass is left")
-        self._coming = self._submit()
-        return coming.result()
+        return batch
 
-    def _submit(self) -> concurrent.futures.Future[Batch] | None:
-        chosen = next(self._passes, None)
-        return None if chosen is None else self._pool.submit(self._make, chosen)
+
+class _Maker(Dataset[Batch]):
+    def __init__(self, make: Callable[[Pick], Batch]) -> None:
+        self._make = make
+
+    def __getitem__(self, one: Pick) -> Batch:
+        return self._make(one)
+
+
+def draw_ahead(recipe: Recipe, phase: Phase, company: Company) -> DrawnAhead | None:
+    """Begin to draw a phase's scenes beside training on a GPU; None where that is not worth it."""
+    if phase.data is not None or company.device.type == "cpu":
+        return None
+    return DrawnAhead(_cache(recipe, phase, company, phase.group), groups_of(phase))
+
+
+class DrawnAhead:
+    """Fills a cache beside other work.
+
+    Args:
+        cache: Of the scenes.
+        groups: What it is to hold.
+    """
+
+    def __init__(self, cache: LatentCache, groups: Sequence[int]) -> None:
+        self._emit: Emit = ignore
+        self._over = threading.Event()
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._done = self._pool.submit(
+            cache.fill,
+            groups,
+            emit=lambda event: self._emit(event),
+            should_stop=self._over.is_set,
+            spare=_MAKERS + 1,
+        )
+
+    def wait(self, emit: Emit, should_stop: Stop) -> None:
+        """Until all is drawn; raises what drawing raised, and Interrupted as ``should_stop`` says.
+
+        Args:
+            emit: Told of what is drawn from now on.
+            should_stop: Asked every second.
+        """
+        self._emit = emit
+        while not self._done.done():
+            concurrent.futures.wait([self._done], timeout=1)
+            if should_stop():
+                self._over.set()
+        self._pool.shutdown()
+        self._done.result()
+
+    def stop(self) -> None:
+        """End it; finished shards are kept."""
+        self._over.set()
+        concurrent.futures.wait([self._done])
+        self._pool.shutdown()

@@ -18,7 +18,13 @@ from holocine_core.model.short import computes_short
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
-from holocine_core.shoot.conditioning import BatchConditioning, ContextRows, batch_conditioning
+from holocine_core.shoot.conditioning import (
+    BatchConditioning,
+    BatchTokens,
+    ContextRows,
+    batch_tokens,
+    encode_tokens,
+)
 from holocine_core.train.clips import Batch
 from holocine_core.train.facts import fact_loss, inner_tokens
 from holocine_core.train.networks import Company
@@ -55,7 +61,12 @@ def levels(recipe: Recipe, count: int, *key: object) -> Tensor:
 
 
 def draw(
-    recipe: Recipe, span: tuple[float, float], batch: Batch, level_B: Tensor, *key: object
+    recipe: Recipe,
+    span: tuple[float, float],
+    batch: Batch,
+    level_B: Tensor,
+    *key: object,
+    device: torch.device | str = "cpu",
 ) -> Draw:
     """The random part of a pass, decided by the recipe's seed and ``key``.
 
@@ -65,6 +76,8 @@ def draw(
         batch: Its clips and shots.
         level_B: Of :func:`levels`.
         key: What tells this pass from others.
+        device: That draws the noise, each kind its own: a processor takes as long for it as a GPU
+            for the whole pass.
     """
     rng = generator("pass", recipe.seed, *key)
     count, _, frames = batch.latents_BCFHW.shape[:3]
@@ -80,7 +93,7 @@ def draw(
     if bool(shares[0] < recipe.clean_shots):
         clean = torch.stack([_clean_frames(batch.shots, frames, rng) for _ in range(count)])
         clean = clean if bool(clean.any()) else None
-    noise = torch.randn(batch.latents_BCFHW.shape, generator=rng)
+    noise = noise_like(batch.latents_BCFHW, device, rng)
     return Draw(
         sigma_B=sigma,
         weight_B=weight,
@@ -89,6 +102,16 @@ def draw(
         clean_BF=clean,
         full=bool(shares[1] < recipe.full_share),
     )
+
+
+def noise_like(like: Tensor, device: torch.device | str, rng: torch.Generator) -> Tensor:
+    """Noise of a tensor's shape, float32, that a generator on the CPU decides."""
+    place = torch.device(device)
+    if place.type == "cpu":
+        return torch.randn(like.shape, generator=rng)
+    seed = int(torch.randint(2**62, (), generator=rng))
+    there = torch.Generator(place).manual_seed(seed)
+    return torch.randn(like.shape, generator=there, device=place)
 
 
 def shifted(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
@@ -135,23 +158,11 @@ def layout_of(
     )
 
 
-def encode_text(
-    company: Company,
-    prompts: Sequence[ScenePrompt | None],
-    shots: int,
-    *,
-    learning: bool = False,
-) -> BatchConditioning:
-    """A batch's context; None stands for a sample that lost its text."""
+def tokens_of(company: Company, prompts: Sequence[ScenePrompt | None], shots: int) -> BatchTokens:
+    """Tokens of a batch's prompts; None stands for a sample that lost its text."""
     spec = company.located.spec
-    with torch.set_grad_enabled(learning):
-        return batch_conditioning(
-            prompts,
-            shots,
-            company.tokenizer,
-            company.text_encoder,
-            ContextRows(spec.text_tokens, padding=spec.text_padding),
-        )
+    reads = ContextRows(spec.text_tokens, padding=spec.text_padding)
+    return batch_tokens(prompts, shots, company.tokenizer, reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,13 +199,15 @@ def losses_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Lo
 def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:
     """The pass's own loss: the mean squared error of the velocity where there is noise."""
     learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
-    prompts = [
-        None if lost else prompt for prompt, lost in zip(batch.prompts, drawn.dropped, strict=True)
-    ]
+    shots = len(batch.shots)
+    tokens = batch.tokens or tokens_of(company, batch.prompts, shots)
+    if any(drawn.dropped):
+        tokens = tokens.without(drawn.dropped, tokens_of(company, [None], shots))
     with precision(recipe, company.device):
-        text = encode_text(company, prompts, len(batch.shots), learning=learning)
+        with torch.set_grad_enabled(learning):
+            text = encode_tokens(tokens, company.text_encoder)
         company.context.layout = layout_of(recipe, company, batch, text, full=drawn.full)
-        clean = batch.latents_BCFHW.to(company.device)
+        clean = batch.latents_BCFHW.to(company.device).float()
         noise = drawn.noise_BCFHW.to(company.device)
         sigma_BF = drawn.sigma_B[:, None].expand(-1, clean.shape[2])
         if drawn.clean_BF is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -40,9 +41,9 @@ from holocine_core.train.networks import Company, assemble, count, open_device
 from holocine_core.train.optim import Average, Optimization, learning_rate
 from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
-from holocine_core.train.sources import Ahead, open_clips
+from holocine_core.train.sources import Ahead, DrawnAhead, draw_ahead, open_clips
 from holocine_core.train.state import Checkpoint, Checkpoints, Stretch, locked
-from holocine_core.train.step import draw, levels, losses_of
+from holocine_core.train.step import draw, levels, losses_of, tokens_of
 from holocine_core.vault import disk_errors, read_json, write_json
 
 _IMITATED = Warned(
@@ -182,6 +183,7 @@ class Run:
         self._checkpoints = Checkpoints(self._out, recipe, company.located.identity())
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Clips | None = None
+        self._coming: DrawnAhead | None = None
         self._step = self._restore()
         self._kept = self._step
 
@@ -213,7 +215,10 @@ class Run:
                 parameters=count(self._company.trained),
             )
         )
-        with Metrics(self._out, self._step, tensorboard=recipe.tensorboard) as metrics:
+        with (
+            contextlib.closing(self),
+            Metrics(self._out, self._step, tensorboard=recipe.tensorboard) as metrics,
+        ):
             begins = 0
             for number, phase in enumerate(recipe.phases):
                 ends = begins + phase.steps
@@ -224,6 +229,11 @@ class Run:
                 begins = ends
         return Trained(step=self._step, steps=recipe.steps, model=self._finish())
 
+    def close(self) -> None:
+        """End what goes on beside training."""
+        if self._coming is not None:
+            self._coming.stop()
+
     def _finish(self) -> Path:
         model = self._export("")
         self._emit(ModelExported(step=self._step, path=str(model)))
@@ -233,6 +243,8 @@ class Run:
         # Samples may fail, or take so long that someone loses patience.
         self._keep_new()
         try:
+            if self._coming is not None:
+                self._coming.wait(self._emit, self._is_over)
             clips, self._held_out = open_clips(
                 self._recipe, phase, self._company, self._read, self._emit, self._is_over
             )
@@ -240,8 +252,11 @@ class Run:
             if self._should_stop():
                 raise
             return
-        samples = sum(clips.sizes)
         of = len(self._recipe.phases)
+        if number + 1 < of:
+            following = self._recipe.phases[number + 1]
+            self._coming = draw_ahead(self._recipe, following, self._company)
+        samples = sum(clips.sizes)
         self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
         ends = begins + phase.steps
         wanted = phase.batch * phase.accumulate
@@ -253,7 +268,9 @@ class Run:
         passes = itertools.chain.from_iterable(coming())
 
         def make(one: Pick) -> Batch:
-            return clips.batch(one.group, one.members, one.epoch)
+            batch = clips.batch(one.group, one.members, one.epoch)
+            tokens = tokens_of(self._company, batch.prompts, len(batch.shots))
+            return replace(batch, tokens=tokens)
 
         with Ahead(make, passes, self._company.device) as batches:
             for chosen in coming():
@@ -269,23 +286,26 @@ class Run:
         self, number: int, passes: Sequence[Pick], batches: Ahead, metrics: Metrics
     ) -> None:
         started = time.perf_counter()
-        recipe, total, facts = self._recipe, 0.0, 0.0
+        recipe, device = self._recipe, self._company.device
+        total, facts = torch.zeros(2, device=device)
         samples = sum(len(one.members) for one in passes)
         level = levels(recipe, samples, number, self._step)
         for i, level_B in enumerate(torch.split(level, [len(one.members) for one in passes])):
             batch = batches.next()
-            drawn = draw(recipe, self._company.sigmas, batch, level_B, number, self._step, i)
+            key = (number, self._step, i)
+            drawn = draw(recipe, self._company.sigmas, batch, level_B, *key, device=device)
             losses = losses_of(recipe, self._company, batch, drawn)
             # Every sample weighs alike, in whatever company it comes.
             share = len(level_B) / samples
             torch.autograd.backward(losses.total(recipe) * share)
-            total += float(losses.velocity.detach()) * share
+            total = total + losses.velocity.detach() * share
             if losses.facts is not None:
-                facts += float(losses.facts.detach()) * share
+                facts = facts + losses.facts.detach() * share
         lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
-        norm = self._optimization.step(lr)
+        norm = float(self._optimization.step(lr))
+        loss = float(total)
         self._step += 1
-        if not (math.isfinite(total) and math.isfinite(norm)):
+        if not (math.isfinite(loss) and math.isfinite(norm)):
             raise RenderError(
                 f"the loss is no longer finite at step {self._step}",
                 where=str(self._out),
@@ -296,17 +316,17 @@ class Run:
         metrics.write(
             self._step,
             {
-                "loss": total,
+                "loss": loss,
                 "lr": lr,
                 "grad_norm": norm,
                 "samples_per_s": samples / seconds,
                 "seconds": seconds,
-                **({"facts": facts} if facts else {}),
+                **({"facts": float(facts)} if self._company.reader is not None else {}),
             },
         )
         self._emit(
             TrainStepDone(
-                step=self._step, steps=recipe.steps, loss=total, samples=samples, seconds=seconds
+                step=self._step, steps=recipe.steps, loss=loss, samples=samples, seconds=seconds
             )
         )
 

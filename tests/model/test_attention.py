@@ -15,6 +15,8 @@ from holocine_core.model.segments import (
     Segments,
     Windows,
     loop_attention,
+    masked_attention,
+    masks_pay,
     segment_attention,
     varlen_attention,
 )
@@ -105,6 +107,32 @@ def test_varlen_packs_what_the_loop_computes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["self", "text"])
+def test_a_mask_hides_what_the_loop_leaves_out(kind: str) -> None:
+    q, k, v = tensors(24, 24 if kind == "self" else 10)
+    got = masked_attention(q, k, v, segments(kind))
+    torch.testing.assert_close(got, loop_attention(q, k, v, segments(kind)))
+
+
+def test_a_mask_tells_items_apart_and_counts_what_is_listed_twice() -> None:
+    q, k, v = tensors(24, 10)
+    context = ShotContext()
+    first, second = ((0, 1), (0, 2, 2), (0, 9)), ((0, 5, 6, 7), (0, 8), (3,))
+    assert len(LAYOUT.shots) == len(first)
+    context.layout = replace(LAYOUT, windows=None, item_windows=(first, second))
+    found = context.text_segments(torch.device("cpu"))
+    assert found is not None
+    assert found.repeats == 2
+    got = masked_attention(q, k, v, found)
+    for item, windows in enumerate((first, second)):
+        counts = torch.zeros(24, 10, dtype=torch.float64)
+        for shot, window in zip(LAYOUT.token_spans, windows, strict=True):
+            for row in window:
+                counts[shot.start : shot.stop, row] += 1
+        one = slice(item, item + 1)
+        torch.testing.assert_close(got[one], masked(q[one], k[one], v[one], counts))
+
+
+@pytest.mark.parametrize("kind", ["self", "text"])
 def test_gradients_flow_through_the_loop(kind: str) -> None:
     q, k, v = tensors(24, 24 if kind == "self" else 10, batch=1)
     inputs = [x.requires_grad_() for x in (q, k, v)]
@@ -123,10 +151,11 @@ def test_varlen_kernel_agrees_and_has_gradients(kind: str) -> None:
     found = find(q.device)
     assert found is not None
     grads = []
-    for engine in ("loop", "varlen"):
+    for engine in ("loop", "varlen", "masked"):
         out = segment_attention(q, k, v, found, engine)
         grads.append([out, *torch.autograd.grad(out.float().square().sum(), (q, k, v))])
-    for ours, theirs in zip(*grads, strict=True):
+    assert masks_pay(q, k, found)
+    for ours, theirs in [*zip(*grads[:2], strict=True), *zip(*grads[1:], strict=True)]:
         torch.testing.assert_close(ours, theirs, atol=3e-2, rtol=3e-2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,9 @@ from holocine_core.train import cache as caches
 from holocine_core.train.cache import Drawing, LatentCache, layout_of
 from holocine_core.train.clips import StageClips
 from holocine_core.train.recipe import GROUP
+from holocine_core.train.sources import DrawnAhead
 
 SHORT = (8, 9)
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def drawing(model: Path) -> Drawing:
 @pytest.fixture(scope="module")
 def filled(drawing: Drawing, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
     cache = LatentCache(tmp_path_factory.mktemp("latents"), drawing)
-    cache.fill([3], device=CPU, emit=ignore, should_stop=lambda: False)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
     return cache
 
 
@@ -64,13 +66,13 @@ def test_drawn_groups_are_found_again_and_only_the_rest_is_drawn(
 def test_a_stop_keeps_what_is_drawn(
     drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caches, "draw_group", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    monkeypatch.setattr(caches, "draw_scenes", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
     cache = LatentCache(tmp_path, drawing)
     told: list[Event] = []
     with pytest.raises(Interrupted):
-        cache.fill([0, 1], device=CPU, emit=told.append, should_stop=lambda: len(told) == 1)
+        cache.fill([0, 1], emit=told.append, should_stop=lambda: len(told) == 1)
     assert cache.missing([0, 1]) == [1]
-    cache.fill([0, 1], device=CPU, emit=told.append, should_stop=lambda: False)
+    cache.fill([0, 1], emit=told.append, should_stop=lambda: False)
     assert [e.scenes for e in told if isinstance(e, LatentsDrawn)] == [GROUP, GROUP]
     assert not cache.missing([0, 1])
 
@@ -80,7 +82,7 @@ def test_a_process_draws_the_same(
 ) -> None:
     monkeypatch.setattr(caches, "FEW", 0)
     cache = LatentCache(tmp_path, drawing)
-    cache.fill([3], device=CPU, emit=ignore, should_stop=lambda: False)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
     assert torch.equal(cache.read(3), filled.read(3))
 
 
@@ -88,12 +90,12 @@ def test_shards_hold_neighbours(
     drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        caches, "draw_group", lambda d, group, *a: torch.full((8, 1), group).half().numpy()
+        caches, "draw_scenes", lambda d, group, *a: torch.full((8, 1), group).half().numpy()
     )
     monkeypatch.setattr(caches, "FEW", 9)
-    monkeypatch.setattr(caches, "SHARD", 2)
+    monkeypatch.setattr(caches, "SHARD", 2 * GROUP)
     cache = LatentCache(tmp_path, drawing)
-    cache.fill([3, 5, 6, 7], device=CPU, emit=ignore, should_stop=lambda: False)
+    cache.fill([3, 5, 6, 7], emit=ignore, should_stop=lambda: False)
     assert sorted(p.stem for p in cache.folder.glob("*.safetensors")) == [
         "0000003-0000003",
         "0000005-0000006",
@@ -112,7 +114,53 @@ def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
     shots = {len(batch.shots) for batch in batches}
     assert shots == {len(layout_of(3, SHORT, SHOT_LENGTHS))}
     assert {len(prompt.captions) for batch in batches for prompt in batch.prompts} == shots
-    assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5].float())
+    assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5])
+
+
+def test_a_large_group_shares_a_layout_and_is_drawn_in_parts(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
+    large = replace(drawing, group=2 * GROUP)
+    cache = LatentCache(tmp_path, large)
+    cache.fill([1, 2], emit=ignore, should_stop=lambda: False)
+    layout = large.layout(2)
+    latents = cache.read(2)
+    assert latents.shape[0] == 2 * GROUP
+    assert StageClips(cache, [1, 2]).sizes == [2 * GROUP] * 2
+    vae = load_part(drawing.vae, torch.float32)
+    for member in (0, 2 * GROUP - 1):
+        frames = draw(sample_scene(4 * GROUP + member, layout), 32, 32).numpy()
+        assert torch.equal(latents[member], codec.encode(vae, frames)[0].half())
+
+
+def test_a_phase_is_drawn_beside_another(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def scenes(*_: object) -> object:
+        assert go_on.wait(20)
+        return torch.zeros(8, 2, 8, 4, 4).half().numpy()
+
+    monkeypatch.setattr(caches, "draw_scenes", scenes)
+    monkeypatch.setattr(caches, "FEW", 9)
+    cache, told = LatentCache(tmp_path, drawing), list[Event]()
+    ahead = DrawnAhead(cache, [0, 1])
+    assert cache.missing([0, 1]) == [0, 1]
+    go_on.set()
+    ahead.wait(told.append, lambda: False)
+    assert not cache.missing([0, 1])
+
+    def stop() -> bool:
+        threading.Timer(0.2, go_on.set).start()
+        return True
+
+    go_on.clear()
+    stopped = DrawnAhead(cache, [2, 3])
+    with pytest.raises(Interrupted):
+        stopped.wait(told.append, stop)
+    assert cache.missing([2, 3]) == [3]
 
 
 def test_held_out_scenes_are_whole_groups() -> None:

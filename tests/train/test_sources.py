@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ PICKS = [Pick(group=group, members=(0, 1), epoch=0) for group in range(3)]
 
 
 class Maker:
-    """Makes batches and notes where."""
+    """Makes batches that tell their pass and the process that made them."""
 
     def __init__(self) -> None:
         self.made: list[int] = []
@@ -26,41 +26,40 @@ class Maker:
             raise ValueError("a broken sample")
         self.made.append(pick.group)
         self.threads.add(threading.get_ident())
-        latents = torch.full((2, 4, 1, 2, 2), float(pick.group))
-        return Batch(latents_BCFHW=latents, shots=(Span(0, 1),), prompts=())
+        facts = torch.tensor([[[pick.group, os.getpid()]]])
+        latents = torch.zeros(1, 4, 1, 2, 2)
+        return Batch(latents_BCFHW=latents, shots=(Span(0, 1),), prompts=(), facts_BSF=facts)
+
+
+def told(batch: Batch) -> tuple[int, int]:
+    assert batch.facts_BSF is not None
+    number, process = batch.facts_BSF.flatten().tolist()
+    return number, process
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_batches_come_in_their_order_and_once(device: str) -> None:
-    make = Maker()
-    with Ahead(make, iter(PICKS), torch.device(device)) as batches:
-        got = [int(batches.next().latents_BCFHW[0, 0, 0, 0, 0]) for _ in PICKS]
+    with Ahead(Maker(), iter(PICKS), torch.device(device)) as batches:
+        got = [told(batches.next())[0] for _ in PICKS]
         with pytest.raises(ValueError, match="no pass"):
             batches.next()
-    assert got == make.made == [0, 1, 2]
+    assert got == [0, 1, 2]
 
 
 def test_beside_training_on_the_cpu_no_other_thread_computes() -> None:
     make = Maker()
     with Ahead(make, PICKS, torch.device("cpu")) as batches:
-        batches.next()
+        assert told(batches.next()) == (0, os.getpid())
     assert make.threads == {threading.get_ident()}
     assert make.made == [0]
 
 
-def test_an_accelerator_finds_its_next_batch_made() -> None:
+def test_other_processes_make_what_an_accelerator_asks_for() -> None:
     make = Maker()
-    asked = threading.Event()
-
-    def passes() -> Iterator[Pick]:
-        yield PICKS[0]
-        asked.set()
-        yield PICKS[1]
-
-    with Ahead(make, passes(), torch.device("meta")) as batches:
-        batches.next()
-        assert asked.is_set()
-    assert threading.get_ident() not in make.threads
+    with Ahead(make, PICKS, torch.device("meta")) as batches:
+        made = [told(batches.next()) for _ in PICKS]
+    assert os.getpid() not in {process for _, process in made}
+    assert not make.made
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
