@@ -295,8 +295,14 @@ def probe(path: Path) -> Probe:
         raise InputError("it holds no picture", where=str(path), hint="give a film file")
     # The output's dump repeats the mapped stream; tags cannot forge it, they stand further right.
     dump = re.split(r"^Output #0", log, maxsplit=1, flags=re.M)[-1]
-    described = re.search(r"^  Stream #0:0.*?: Video: [^,]*, (\w+)(.*)", dump, re.M)
-    assert described is not None, dump
+    # Two spaces, and four in releases before 5.
+    described = re.search(r"^(?:  ){1,2}Stream #0:0.*?: Video: [^,]*, (\w+)(.*)", dump, re.M)
+    if described is None:
+        raise MachineError(
+            "this ffmpeg describes films in words that are not known here",
+            where=str(path),
+            hint="`pip install -U imageio-ffmpeg` brings one that is; leave IMAGEIO_FFMPEG_EXE out",
+        )
     stated = re.search(r", ([\d.]+) fps", described[2])
     fps, steady = _rate(video, _stated_rate(stated[1]) if stated else None)
     turned = re.search(r"^ +display ?matrix: rotation of (-?[\d.]+)", dump, re.M | re.I)

@@ -204,22 +204,23 @@ class ShotAttnProcessor:
         q = _heads(attn.norm_q, attn.to_q(hidden_states), attn.heads, rotary_emb)
         k = _heads(attn.norm_k, attn.to_k(source), attn.heads, rotary_emb)
         v = attn.to_v(source).unflatten(2, (attn.heads, -1))
-        device = hidden_states.device
-        segments = (
-            self.context.text_segments(device) if crossing else self.context.self_segments(device)
-        )
-        if segments is not None:
-            out = segment_attention(q, k, v, segments, self.engine)
-        elif trains_on_cpu(q):
-            out = products(q, k, v, [Span(0, q.shape[1])], [[Span(0, k.shape[1])]], [None])
-        else:
-            parallel = None if crossing else self._parallel_config
-            out = dispatch_attention_fn(
-                q, k, v, backend=self._attention_backend, parallel_config=parallel
-            )
-        out = out.flatten(2, 3).type_as(q)
+        out = self._attend(q, k, v, crossing=crossing).flatten(2, 3).type_as(q)
         projected: Tensor = attn.to_out[1](attn.to_out[0](out))
         return projected
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
+        """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
+        find = self.context.text_segments if crossing else self.context.self_segments
+        segments = find(q.device)
+        if segments is not None:
+            return segment_attention(q, k, v, segments, self.engine)
+        if trains_on_cpu(q):
+            return products(q, k, v, [Span(0, q.shape[1])], [[Span(0, k.shape[1])]], [None])
+        parallel = None if crossing else self._parallel_config
+        attended: Tensor = dispatch_attention_fn(
+            q, k, v, backend=self._attention_backend, parallel_config=parallel
+        )
+        return attended
 
 
 def _heads(norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] | None) -> Tensor:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from holocine_core.model.short import products, trains_on_cpu
 from holocine_core.script.timeline import Span
@@ -30,6 +31,8 @@ from holocine_core.script.timeline import Span
 Engine = Literal["auto", "loop", "varlen", "masked"]
 MASKED = 2**27
 """Most entries of a mask; larger ones would cost more than they save."""
+_MASKABLE = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""cuDNN's kernels take masks too, but plan anew for every length of text."""
 
 Windows = tuple[tuple[int, ...], ...]
 """Per run, its keys; one that is listed n times counts as n keys that are alike."""
@@ -143,9 +146,10 @@ def masked_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Ten
     """Segment attention as one masked attention of all queries to all keys; arguments as
     :func:`loop_attention`."""
     mask = segments.mask(k.shape[1], q.dtype)
-    attended = F.scaled_dot_product_attention(
-        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask
-    )
+    with sdpa_kernel(_MASKABLE):
+        attended = F.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask
+        )
     return attended.transpose(1, 2)
 
 

@@ -19,7 +19,7 @@ from holocine_core.stage.camera import WIDE_HEIGHT, Track, feet, look, seconds_o
 from holocine_core.stage.light import Light, light_of
 from holocine_core.stage.person import draw_person, person_box
 from holocine_core.stage.sets.sheet import EXTENT, Layer
-from holocine_core.stage.shapes import Pen
+from holocine_core.stage.shapes import Pen, blurred
 from holocine_core.stage.weather import fall
 from holocine_core.stage.world import Animal, Scene, Shot
 
@@ -173,7 +173,6 @@ def _lay(rgb: Tensor, rgba: Tensor, light: Light, pixel: Tensor) -> None:
     """Lay a figure over the frames: its soft paper shadow first, then itself in the set's light."""
     away = 0.035 / float(pixel.mean())
     across, down = round(-light.sun * away), round(0.6 * away)
-    soft = 2 * max(1, round(0.5 * away)) + 1
     shadow = torch.roll(rgba[3], (down, across), (1, 2))
     # What rolls around the edges belongs to the other side.
     if down:
@@ -182,7 +181,7 @@ def _lay(rgb: Tensor, rgba: Tensor, light: Light, pixel: Tensor) -> None:
         shadow[:, :, :across] = 0
     elif across < 0:
         shadow[:, :, across:] = 0
-    shadow = F.avg_pool2d(shadow[:, None], soft, 1, soft // 2, count_include_pad=False)[:, 0]
+    shadow = blurred(shadow, max(1, round(0.5 * away)))
     rgb.mul_(1 - light.shadow * shadow)
     tint = torch.tensor(light.tint, device=rgb.device).view(3, 1, 1, 1)
     rgb.mul_(1 - rgba[3]).add_(rgba[:3] * tint)

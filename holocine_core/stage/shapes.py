@@ -68,6 +68,25 @@ def as_colour(colour: Colour, like: Tensor) -> Tensor:
     return torch.tensor(list(colour), device=like.device, dtype=like.dtype).view(3, 1, 1, 1)
 
 
+def blurred(values: Tensor, reach: int) -> Tensor:
+    """Mean of [N, H, W] over squares of 2 * reach + 1, of what lies inside the picture.
+
+    One axis after the other, each by differences of a running sum: the cost of a pixel is the same
+    for every reach.
+    """
+    return _mean_along(_mean_along(values, reach, 1), reach, 2)
+
+
+def _mean_along(values: Tensor, reach: int, axis: int) -> Tensor:
+    count = values.shape[axis]
+    sums = values.cumsum(axis)
+    sums = torch.cat([torch.zeros_like(sums.narrow(axis, 0, 1)), sums], axis)
+    at = torch.arange(count, device=values.device)
+    last, first = (at + reach + 1).clamp(max=count), (at - reach).clamp(min=0)
+    many = (last - first).view([-1 if i == axis else 1 for i in range(values.ndim)])
+    return (sums.index_select(axis, last) - sums.index_select(axis, first)) / many
+
+
 def circle(x: Tensor, y: Tensor, cx: Number, cy: Number, r: Number) -> Tensor:
     return torch.hypot(x - cx, y - cy) - r
 

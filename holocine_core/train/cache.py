@@ -165,7 +165,7 @@ class LatentCache:
         Args:
             groups: Numbers in rising order.
             emit: Told after every group.
-            spare: Cores that are left to others.
+            spare: Cores that are left to others, which this process works for.
             should_stop: Asked after every group.
 
         Raises:
@@ -216,7 +216,7 @@ def _drawn(drawing: Drawing, groups: Sequence[int], spare: int) -> Generator[tup
     """Every group's latents, in order."""
     size = drawing.group
     jobs = [(group, at) for group in groups for at in range(0, size, GROUP)]
-    if len(jobs) <= FEW:
+    if len(jobs) <= FEW and not spare:
         vae = load_part(drawing.vae, torch.float32)
         done = (draw_scenes(drawing, *job, vae) for job in jobs)
         yield from ((group, _joined(done, size)) for group in groups)

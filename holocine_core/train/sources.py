@@ -78,14 +78,24 @@ def held_out_groups(recipe: Recipe) -> range:
 def _stage(
     recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
 ) -> tuple[Clips, Clips]:
-    cache = _cache(recipe, phase, company, phase.group)
-    # The same scenes for all runs, however many samples their passes hold.
-    kept = _cache(recipe, phase, company, GROUP)
-    mine, others = groups_of(phase), held_out_groups(recipe)
-    kept.fill(others, emit=emit, should_stop=should_stop)
-    cache.fill(mine, emit=emit, should_stop=should_stop)
+    wanted = _wanted(recipe, phase, company)
+    for cache, groups in wanted:
+        cache.fill(groups, emit=emit, should_stop=should_stop)
+    (kept, others), (cache, mine) = wanted
     key = (recipe.seed, recipe.phases.index(phase))
     return StageClips(cache, mine, *key), StageClips(kept, others)
+
+
+Wanted = Sequence[tuple[LatentCache, Sequence[int]]]
+
+
+def _wanted(recipe: Recipe, phase: Phase, company: Company) -> Wanted:
+    """The groups that a phase measures by, the same for all runs however many samples their passes
+    hold, and those that it trains on."""
+    return (
+        (_cache(recipe, phase, company, GROUP), held_out_groups(recipe)),
+        (_cache(recipe, phase, company, phase.group), groups_of(phase)),
+    )
 
 
 def _cache(recipe: Recipe, phase: Phase, company: Company, group: int) -> LatentCache:
@@ -184,28 +194,31 @@ def draw_ahead(recipe: Recipe, phase: Phase, company: Company) -> DrawnAhead | N
     """Begin to draw a phase's scenes beside training on a GPU; None where that is not worth it."""
     if phase.data is not None or company.device.type == "cpu":
         return None
-    return DrawnAhead(_cache(recipe, phase, company, phase.group), groups_of(phase))
+    return DrawnAhead(_wanted(recipe, phase, company))
 
 
 class DrawnAhead:
-    """Fills a cache beside other work.
+    """Draws scenes beside other work.
 
     Args:
-        cache: Of the scenes.
-        groups: What it is to hold.
+        wanted: Caches and the groups that they are to hold.
     """
 
-    def __init__(self, cache: LatentCache, groups: Sequence[int]) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self._emit: Emit = ignore
         self._over = threading.Event()
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
-        self._done = self._pool.submit(
-            cache.fill,
-            groups,
-            emit=lambda event: self._emit(event),
-            should_stop=self._over.is_set,
-            spare=_MAKERS + 1,
-        )
+        self._done = self._pool.submit(self._fill, wanted)
+
+    def _fill(self, wanted: Wanted) -> None:
+        # The few that are measured by are not what training waits for.
+        for cache, groups in reversed(wanted):
+            cache.fill(
+                groups,
+                emit=lambda event: self._emit(event),
+                should_stop=self._over.is_set,
+                spare=_MAKERS + 1,
+            )
 
     def wait(self, emit: Emit, should_stop: Stop) -> None:
         """Until all is drawn; raises what drawing raised, and Interrupted as ``should_stop`` says.

@@ -259,8 +259,11 @@ def test_a_gpu_computes_what_the_cpu_computes(strategy: Strategy, tmp_path: Path
     located = find_model(str(tmp_path))
     wanted = run(Networks(located, placed("resident")).use("transformer"))
     networks = Networks(located, placed(strategy, "bfloat16", "cuda"))
+    # The workspace of matrix products stays, whoever was the first to need it.
+    run(random_transformer().to("cuda", torch.bfloat16), "bfloat16", "cuda")
+    held = torch.cuda.memory_allocated()
     for part in (*TRANSFORMERS, "transformer"):
         given = run(networks.use(part), "bfloat16", "cuda")
         assert distance(given, wanted) < 0.05
     networks.evict_all()
-    assert torch.cuda.memory_allocated() < 2**20
+    assert torch.cuda.memory_allocated() < held + 2**20

@@ -146,7 +146,7 @@ def test_a_phase_is_drawn_beside_another(
     monkeypatch.setattr(caches, "draw_scenes", scenes)
     monkeypatch.setattr(caches, "FEW", 9)
     cache, told = LatentCache(tmp_path, drawing), list[Event]()
-    ahead = DrawnAhead(cache, [0, 1])
+    ahead = DrawnAhead([(cache, [0, 1])])
     assert cache.missing([0, 1]) == [0, 1]
     go_on.set()
     ahead.wait(told.append, lambda: False)
@@ -157,7 +157,7 @@ def test_a_phase_is_drawn_beside_another(
         return True
 
     go_on.clear()
-    stopped = DrawnAhead(cache, [2, 3])
+    stopped = DrawnAhead([(cache, [2, 3])])
     with pytest.raises(Interrupted):
         stopped.wait(told.append, stop)
     assert cache.missing([2, 3]) == [3]

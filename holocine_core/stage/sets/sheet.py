@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from holocine_core.stage import shapes
 from holocine_core.stage.light import light_of
@@ -115,7 +114,7 @@ class Sheet:
         paper = (2 * alpha - 1).clamp_min(0)
         moved = torch.roll(paper, (reach, across), (1, 2))
         moved[:, :reach] = paper[:, :1]
-        soft = F.avg_pool2d(moved, 4 * reach + 1, 1, 2 * reach, count_include_pad=False)
+        soft = shapes.blurred(moved, 2 * reach)
         under = soft * (1 - alpha) * self.studio.light.shadow * 0.8
         dark = torch.tensor(_DARK, device=alpha.device).view(3, 1, 1, 1)
         rgba = torch.cat([self.rgba[:3] + dark * under, (alpha + under)[None]])
