@@ -31,7 +31,7 @@ def main() -> None:
             latents = geometry(spec, Timeline(frames, cuts, Fraction(spec.fps)), **size)
             held = max(activation_bytes(spec, latents), vae_decode_bytes(**size))
             peaks = estimate_peaks(spec, held, "bfloat16")
-            work = take_flops(spec, latents, steps=quality.steps, guidance=True)
+            work = take_flops(spec, latents, steps=quality.steps, guided=quality.steps)
             row = " | ".join(f"{peaks[strategy] / 2**30:.0f}" for strategy in STRATEGIES)
             print(f"| {name} | {frames} | {shots} | {row} | {work / 1e15:.0f} |")
 

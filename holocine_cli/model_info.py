@@ -57,7 +57,8 @@ def info_page(
         (
             name,
             f"{quality.width}x{quality.height}, {counted(quality.steps, 'step')}, "
-            f"guidance {quality.guidance:g}, shift {quality.shift:g}",
+            f"{quality.sampler}, guidance {quality.guidance:g}{_until(quality.guidance_stop)}, "
+            f"shift {quality.shift:g}",
         )
         for name, quality in spec.profiles.items()
     ]
@@ -77,6 +78,10 @@ def info_page(
     if page is not None:
         blocks.append([page.strip()])
     return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _until(stop: float) -> str:
+    return f" until {stop:.0%}" if stop < 1 else ""
 
 
 def read_page(located: LocatedModel) -> str | None:

@@ -11,7 +11,7 @@ from holocine_cli.layout import clock, columns, counted, memory, scaled, wrapped
 
 if TYPE_CHECKING:
     from holocine_cli.console import Paint
-    from holocine_core.plan.values import Plan, Take
+    from holocine_core.plan.values import Plan, Sampling, Take
     from holocine_core.script.timeline import Moved
 
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
@@ -63,6 +63,13 @@ def plan_text(plan: Plan, force: bool, paint: Paint) -> str:
     return "\n".join(lines)
 
 
+def _guidance(sampling: Sampling) -> str:
+    told = f"guidance {sampling.guidance:g}"
+    if 0 < sampling.guided_steps < sampling.steps:
+        told += f" in the first {sampling.guided_steps}"
+    return told
+
+
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     there = target(plan, force=force)
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
@@ -70,7 +77,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     settings = [
         counted(sampling.steps, "step"),
         sampling.sampler,
-        f"guidance {sampling.guidance:g}",
+        _guidance(sampling),
         f"shift {sampling.shift:g}",
     ]
     facts = [

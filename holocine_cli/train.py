@@ -45,6 +45,16 @@ def train(
             rich_help_panel=opt.WHERE,
         ),
     ] = None,
+    export: Annotated[
+        bool,
+        typer.Option(
+            "--export",
+            metavar="",
+            help="Write the model of the latest checkpoint, and train nothing.",
+            show_default=False,
+            rich_help_panel=opt.WHAT,
+        ),
+    ] = False,
     device: opt.Device = "auto",
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
@@ -54,10 +64,11 @@ def train(
 
     holocine train nano.yaml --dry-run
     holocine train lora.yaml --device cuda --stop-after 120
+    holocine train nano.yaml --export
 
-    Ctrl-C ends after the current step and keeps a checkpoint. The finished
-    model is a folder for --model, or a file for --lora; its path is printed
-    on stdout.
+    Ctrl-C ends after the current step and keeps a checkpoint, of which
+    --export makes a model. The finished model is a folder for --model, or a
+    file for --lora; its path is printed on stdout.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     from holocine_core.train.recipe import Recipe
@@ -68,7 +79,7 @@ def train(
         _outline(session, read)
     else:
         minutes = math.inf if stop_after is None else stop_after
-        _train(session, read, device=device, seconds=60 * minutes)
+        _train(session, read, device=device, seconds=60 * minutes, export_only=export)
 
 
 def _outline(session: Session, recipe: Recipe) -> None:
@@ -80,7 +91,9 @@ def _outline(session: Session, recipe: Recipe) -> None:
     session.console.product(outline_text(found, session.console.out))
 
 
-def _train(session: Session, recipe: Recipe, *, device: str, seconds: float) -> None:
+def _train(
+    session: Session, recipe: Recipe, *, device: str, seconds: float, export_only: bool
+) -> None:
     from holocine_cli.train_view import TrainReporter
     from holocine_core.train.trainer import train as run
 
@@ -91,7 +104,12 @@ def _train(session: Session, recipe: Recipe, *, device: str, seconds: float) -> 
     with session.stop.awaited(session.tell_stop):
         try:
             done = run(
-                recipe, device=device, emit=reporter, should_stop=session.stop, seconds=seconds
+                recipe,
+                device=device,
+                emit=reporter,
+                should_stop=session.stop,
+                seconds=seconds,
+                export_only=export_only,
             )
         except Interrupted as stopped:
             raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped

@@ -24,7 +24,7 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from torch import Tensor
 
 from holocine_core.model.segments import Engine, Segments, Windows, segment_attention
-from holocine_core.model.short import normed, products, trains_on_cpu
+from holocine_core.model.short import by_hand, normed, products
 from holocine_core.script.timeline import Span
 
 
@@ -214,7 +214,7 @@ class ShotAttnProcessor:
         segments = find(q.device)
         if segments is not None:
             return segment_attention(q, k, v, segments, self.engine)
-        if trains_on_cpu(q):
+        if by_hand(q):
             return products(q, k, v, [Span(0, q.shape[1])], [[Span(0, k.shape[1])]], [None])
         parallel = None if crossing else self._parallel_config
         attended: Tensor = dispatch_attention_fn(
@@ -225,7 +225,7 @@ class ShotAttnProcessor:
 
 def _heads(norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] | None) -> Tensor:
     """Queries or keys [B, N, C] normed, rotated and parted into heads [B, N, H, K]."""
-    if trains_on_cpu(x):
+    if by_hand(x):
         turns = None
         if rotary_emb is not None:
             cos, sin = (table[0, ..., 0::2].float() for table in rotary_emb)

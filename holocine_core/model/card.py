@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.model.spec import PROFILE_NAMES, Attention, ModelSpec, Quality
+from holocine_core.model.spec import PROFILE_NAMES, Attention, ModelSpec, Quality, Sampler
 
 CARD_NAME = "holocine.json"
 _FIELDS: Mapping[str, type] = {
@@ -31,7 +31,11 @@ _QUALITY: Mapping[str, type] = {
     "steps": int,
     "guidance": float,
     "shift": float,
+    "guidance_stop": float,
+    "sampler": str,
 }
+_USUAL = {"guidance_stop", "sampler"}
+"""What a profile need not say."""
 
 
 def card_of(spec: ModelSpec) -> dict[str, Any]:
@@ -62,17 +66,29 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
     for name, quality in profiles.items() if isinstance(profiles, dict) else ():
         if name not in PROFILE_NAMES:
             problems.append(Problem(f"there is no profile {name!r}", str(path)))
-        elif not isinstance(quality, dict) or set(quality) != set(_QUALITY):
-            wanted = ", ".join(_QUALITY)
-            problems.append(Problem(f"profile {name} must give {wanted} and no more", str(path)))
         else:
-            problems += _field_problems(quality, _QUALITY, path, prefix=f"{name}.")
+            problems += _quality_problems(name, quality, path)
     if problems:
         raise InputError.of(problems)
     if profiles:
         read = {name: Quality(**quality) for name, quality in profiles.items()}
         card["profiles"] = {**spec.profiles, **read}
     return replace(spec, **card)
+
+
+def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
+    where = str(path)
+    if not isinstance(quality, dict) or set(quality) | _USUAL != set(_QUALITY):
+        wanted = ", ".join(field for field in _QUALITY if field not in _USUAL)
+        known = " and ".join(sorted(_USUAL))
+        return [Problem(f"profile {name} must give {wanted}, may give {known}, no more", where)]
+    problems = _field_problems(quality, _QUALITY, path, prefix=f"{name}.")
+    sampler, stop = quality.get("sampler", "euler"), quality.get("guidance_stop", 1)
+    if not problems and sampler not in get_args(Sampler):
+        problems.append(Problem(f"{name}.sampler is 'euler' or 'unipc', not {sampler!r}", where))
+    if not problems and stop > 1:
+        problems.append(Problem(f"{name}.guidance_stop is at most 1, not {stop!r}", where))
+    return problems
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -132,14 +132,15 @@ def take_flops(
     latents: Geometry,
     *,
     steps: int,
-    guidance: bool,
+    guided: int,
     attention: Attention | None = None,
     text_rows: Sequence[int] | None = None,
 ) -> int:
-    """FLOPs of denoising a take; guidance adds one pass per step, whose prompt has no windows."""
+    """FLOPs of denoising a take; guidance adds a pass to each of the first ``guided`` steps, whose
+    prompt has no windows."""
     positive = forward_flops(spec, latents, attention=attention, text_rows=text_rows).total
-    negative = forward_flops(spec, latents, attention=attention).total if guidance else 0
-    return steps * (positive + negative)
+    negative = forward_flops(spec, latents, attention=attention).total if guided else 0
+    return steps * positive + guided * negative
 
 
 def _frame_tokens(spec: ModelSpec, latents: Geometry) -> int:

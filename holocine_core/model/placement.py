@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.model.processor import multiplies_bfloat16
 from holocine_core.model.spec import ModelSpec
 
 Strategy = Literal["resident", "swap", "fp8", "group"]
@@ -55,12 +56,15 @@ class Placement:
     peak_bytes: int
     """Estimated peak on the device, activations included."""
     reason: str
+    short: bool = False
+    """Whether float32 is multiplied in bfloat16, where a processor is faster so."""
 
     @property
     def computing(self) -> str:
         """How numbers are computed: the same take, computed otherwise, differs in its last bits."""
         stored = "fp8" if self.strategy == "fp8" else self.precision
-        return f"{self.device.partition(':')[0]}, {self.precision}, weights in {stored}"
+        products = ", products in bfloat16" if self.short else ""
+        return f"{self.device.partition(':')[0]}, {self.precision}{products}, weights in {stored}"
 
 
 def choose_placement(
@@ -106,6 +110,7 @@ def choose_placement(
             precision=precision,
             peak_bytes=peaks[strategy],
             reason=reason,
+            short=device == "cpu" and precision == "float32" and multiplies_bfloat16(),
         )
 
     if override is not None:

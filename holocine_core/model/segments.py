@@ -2,8 +2,8 @@
 
 Engines:
 
-- ``loop``: one scaled_dot_product_attention per run. Any device, exact, differentiable. Training
-  in bfloat16 on a CPU takes two products and a softmax instead, which is faster there.
+- ``loop``: one scaled_dot_product_attention per run. Any device, exact, differentiable. On a CPU
+  training and bfloat16 take two products and a softmax instead, which is faster there.
 - ``varlen``: one packed call of torch's varlen attention. CUDA, bf16 or fp16, differentiable.
 - ``masked``: one scaled_dot_product_attention of all queries and all keys, those a run does not
   list masked. Most of its products are thrown away, but training short scenes on a GPU waits for
@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from holocine_core.model.short import products, trains_on_cpu
+from holocine_core.model.short import by_hand, products
 from holocine_core.script.timeline import Span
 
 Engine = Literal["auto", "loop", "varlen", "masked"]
@@ -174,7 +174,7 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
     Returns:
         [B, N, H, K].
     """
-    if trains_on_cpu(q):
+    if by_hand(q):
         keys = segments.stretches or segments.keys
         return products(q, k, v, segments.queries, keys, segments.bias)
     runs = zip(

@@ -1,8 +1,9 @@
-"""Steps of attention for training on a CPU: same maths, fewer passes over memory.
+"""Steps of attention for a CPU, in training and in bfloat16: same maths, fewer passes over memory.
 
-Written-out gradients, because there the general ones cost more than the products between them
-(benchmarks/step.py): torch's fused attention is slow backwards, autocast makes softmax and the
-norms float32 tensors of their own, and rows picked by index add their gradients one by one.
+Written out, because there the general ones cost more than the products between them
+(benchmarks/step.py): torch's fused attention is slow in bfloat16 and backwards, autocast makes
+softmax and the norms float32 tensors of their own, and rows picked by index add their gradients one
+by one.
 
 Letters: B batch, N query, L key, H head, K head width, C channel of all heads, R run.
 """
@@ -15,27 +16,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holocine_core.model import processor
 from holocine_core.script.timeline import Span
 
+SCORES = 2**24
+"""Most scores that are held at a time where no gradient asks for them again."""
 
-def trains_on_cpu(x: Tensor) -> bool:
-    """Whether these steps take a tensor: on the CPU, and its gradients will be asked for."""
-    here = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
-    return here and x.requires_grad and torch.is_grad_enabled()
+
+def by_hand(x: Tensor) -> bool:
+    """Whether these steps take a tensor: on the CPU, if its gradients will be asked for or autocast
+    made it bfloat16."""
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
+        return False
+    if x.requires_grad and torch.is_grad_enabled():
+        return True
+    return x.dtype == torch.bfloat16 and torch.is_autocast_enabled("cpu")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 faster than float32.
-
-    Others imitate it, many times slower. AVX-512's bfloat16 without AMX is worth it on AMD's cores
-    only: on Intel's a step of training takes longer with it than in float32 (benchmarks/step.py).
-    """
+    """Whether a device multiplies bfloat16 faster than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    if str(capabilities.get("cpu_name", "")).startswith("AMD") and capabilities.get("avx512_bf16"):
-        return True
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "bf16"))
+    return processor.multiplies_bfloat16()
 
 
 def computes_short(precision: str, device: torch.device) -> bool:
@@ -64,8 +66,40 @@ def products(
     Returns:
         [B, N, H, K].
     """
-    attended: Tensor = _Products.apply(q, k, v, queries, keys, bias)  # type: ignore[no-untyped-call]
-    return attended
+    if torch.is_grad_enabled():
+        attended: Tensor = _Products.apply(q, k, v, queries, keys, bias)  # type: ignore[no-untyped-call]
+        return attended
+    out = torch.empty_like(q, memory_format=torch.contiguous_format)
+    q, k, v = _by_heads(q, k, v)
+    for span, some, extra in zip(queries, keys, bias, strict=True):
+        rows = some.shape[-1] if isinstance(some, Tensor) else sum(map(len, some))
+        most = max(1, SCORES // (rows * q.shape[0] * q.shape[1]))
+        for start in range(span.start, span.stop, most):
+            _attend(out, q, k, v, Span(start, min(start + most, span.stop)), some, extra)
+    return out
+
+
+def _by_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[B, N, H, K] as [B, H, N, K], queries scaled."""
+    q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
+    return q * q.shape[-1] ** -0.5, k, v
+
+
+def _attend(
+    out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    span: Span,
+    some: Tensor | Sequence[Span],
+    extra: Tensor | None,
+) -> Tensor:
+    """Write a run's attention into ``out`` [B, N, H, K]; its weights [B * H, n, L]."""
+    scores = _rows(q, [span]) @ _rows(k, some).mT
+    weights = _softmax(scores, extra, q.shape[1])
+    one = weights @ _rows(v, some)
+    out[:, span.start : span.stop] = one.view(*q.shape[:2], *one.shape[1:]).transpose(1, 2)
+    return weights
 
 
 class _Products(torch.autograd.Function):
@@ -73,14 +107,11 @@ class _Products(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, *runs: Any) -> Tensor:
         queries, keys, bias = runs
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
-        q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
-        q = q * q.shape[-1] ** -0.5
-        weights = []
-        for span, some, extra in zip(queries, keys, bias, strict=True):
-            scores = _rows(q, [span]) @ _rows(k, some).mT
-            weights.append(_softmax(scores, extra, q.shape[1]))
-            one = weights[-1] @ _rows(v, some)
-            out[:, span.start : span.stop] = one.view(*q.shape[:2], *one.shape[1:]).transpose(1, 2)
+        q, k, v = _by_heads(q, k, v)
+        weights = [
+            _attend(out, q, k, v, span, some, extra)
+            for span, some, extra in zip(queries, keys, bias, strict=True)
+        ]
         ctx.save_for_backward(q, k, v, *weights)
         ctx.runs = queries, keys
         return out

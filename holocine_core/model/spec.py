@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Attention = Literal["sparse", "full"]
+Sampler = Literal["euler", "unipc"]
 PROFILE_NAMES = ("draft", "standard", "final")
 
 
@@ -23,6 +24,9 @@ class Quality:
     steps: int
     guidance: float
     shift: float
+    guidance_stop: float = 1.0
+    """Share of the steps after which guidance stops, 0 to 1: the later ones cost half."""
+    sampler: Sampler = "euler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

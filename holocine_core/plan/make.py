@@ -195,7 +195,7 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
             height = max(step, round(height * scale / step) * step)
         base = replace(base, width=width, height=height)
     changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
-    given = changes.model_dump(exclude_none=True, exclude={"size", "sampler"})
+    given = changes.model_dump(exclude_none=True, exclude={"size"})
     if changes.size is not None:
         given["width"], given["height"] = parse_size(changes.size)
     return replace(base, **given)
@@ -203,14 +203,14 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
 
 def _sampling(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
     chosen = quality(screenplay, spec)
-    changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
     return Sampling(
         width=chosen.width,
         height=chosen.height,
         steps=chosen.steps,
         guidance=chosen.guidance,
+        guidance_stop=chosen.guidance_stop,
         shift=chosen.shift,
-        sampler=changes.sampler or "euler",
+        sampler=chosen.sampler,
         text=screenplay.text,
         attention=screenplay.attention or spec.attention,
     )
@@ -301,7 +301,7 @@ def _cost(film: _Film, timeline: Timeline) -> TakeCost:
         spec,
         latents,
         steps=sampling.steps,
-        guidance=sampling.guidance > 1,
+        guided=sampling.guided_steps,
         attention=sampling.attention,
     )
     return TakeCost(

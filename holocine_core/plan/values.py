@@ -46,10 +46,16 @@ class Sampling:
     height: int
     steps: int
     guidance: float
+    guidance_stop: float
     shift: float
     sampler: str
     text: Literal["scene", "per-shot"]
     attention: Literal["sparse", "full"]
+
+    @property
+    def guided_steps(self) -> int:
+        """Steps, from the first on, that also run the network without the prompt."""
+        return max(1, round(self.guidance_stop * self.steps)) if self.guidance > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,8 @@ class Adjusted(Frozen):
     """Denoising steps; the time grows linearly with them."""
     guidance: Annotated[float, Field(ge=1, le=30)] | None = None
     """Pull of the prompt; 1 switches guidance off and halves the cost."""
+    guidance_stop: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the steps after which guidance stops; each of the rest costs half."""
     shift: Annotated[float, Field(gt=0, le=50)] | None = None
     """Timestep shift: higher spends more steps on layout, fewer on detail."""
     sampler: Literal["euler", "unipc"] | None = None

@@ -177,9 +177,11 @@ class Generator:
     ) -> Velocity:
         """The networks as a function of latents and sigma, guided."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
-        plain = layout
+        plain, last_guided = layout, 2.0
         if negative is not None:
             plain = shot_layout(self._plan, take, negative, self._mechanism)
+            sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
+            last_guided = sigmas[take.sampling.guided_steps - 1]
 
         def velocity(x: Tensor, sigma: float) -> Tensor:
             network = self._networks.use(self._expert(sigma))
@@ -188,7 +190,7 @@ class Generator:
                 time = given.times(sigma, x.shape[2], layout.frame_tokens)
             with_text = self._forward(network, x, time, positive, layout)
             guided = with_text
-            if negative is not None:
+            if negative is not None and sigma >= last_guided:
                 without = self._forward(network, x, time, negative, plain)
                 guided = without + take.sampling.guidance * (with_text - without)
             return guided if given is None else given.still(guided)
@@ -216,12 +218,13 @@ class Generator:
         time = time.to(x.device)
         if self._spec.low_precision_timestep:
             time = time.to(dtype)
-        out = network(
-            hidden_states=x.to(dtype),
-            timestep=time,
-            encoder_hidden_states=conditioning.text_BLD.to(x.device, dtype),
-            return_dict=False,
-        )[0]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._plan.placement.short):
+            out = network(
+                hidden_states=x.to(dtype),
+                timestep=time,
+                encoder_hidden_states=conditioning.text_BLD.to(x.device, dtype),
+                return_dict=False,
+            )[0]
         result: Tensor = out.float()
         return result
 

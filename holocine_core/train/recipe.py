@@ -33,6 +33,10 @@ class Profile(Frozen):
     """Pull of the prompt; 1 switches guidance off."""
     shift: Annotated[float, Field(gt=0, le=50)]
     """Timestep shift of the sampler."""
+    guidance_stop: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the steps after which guidance stops."""
+    sampler: Literal["euler", "unipc"] = "euler"
+    """unipc needs fewer steps."""
 
 
 class Card(Frozen):

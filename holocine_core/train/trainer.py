@@ -80,6 +80,7 @@ def train(
     emit: Emit = ignore,
     should_stop: Stop = never,
     seconds: float = math.inf,
+    export_only: bool = False,
 ) -> Trained:
     """Train what a recipe says; calling it again goes on where it stopped.
 
@@ -89,10 +90,11 @@ def train(
         emit: Told of everything that happens.
         should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
         seconds: After this long a checkpoint is kept and the call returns.
+        export_only: Write the model of the latest checkpoint and train nothing.
 
     Raises:
-        InputError: The recipe does not fit its model or its data, or the run's folder holds
-            another recipe's run.
+        InputError: The recipe does not fit its model or its data, the run's folder holds another
+            recipe's run, or there is no checkpoint to export.
         MachineError: Weights, memory or disk failed; the last checkpoint is whole.
         RenderError: The loss is no longer finite.
         Interrupted: ``should_stop`` said so.
@@ -107,7 +109,7 @@ def train(
         company = assemble(recipe, start, place)
         read = check_fits(recipe, company)
         run = Run(recipe, company, read, emit, should_stop, time.monotonic() + seconds)
-        return run.go()
+        return run.export() if export_only else run.go()
 
 
 def start_folder(recipe: Recipe) -> Path:
@@ -228,6 +230,19 @@ class Run:
                     return Trained(step=self._step, steps=recipe.steps, model=None)
                 begins = ends
         return Trained(step=self._step, steps=recipe.steps, model=self._finish())
+
+    def export(self) -> Trained:
+        """Write the model as it was at the latest checkpoint."""
+        if self._step == 0:
+            raise InputError(
+                "there is no checkpoint to export",
+                where=str(self._out),
+                hint="train first: the same command without --export",
+            )
+        last = self._step == self._recipe.steps
+        path = self._export("" if last else f"-{self._step:07d}")
+        self._emit(ModelExported(step=self._step, path=str(path)))
+        return Trained(step=self._step, steps=self._recipe.steps, model=path)
 
     def close(self) -> None:
         """End what goes on beside training."""

@@ -71,6 +71,9 @@ def test_the_dry_run_writes_nothing(holocine: Holocine, desk: Path) -> None:
 def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
     holocine: Holocine, desk: Path
 ) -> None:
+    nothing = holocine("train", "recipe.yaml", "--export", "--device", "cpu")
+    assert nothing.exit_code == 2
+    assert "there is no checkpoint to export" in nothing.stderr
     early = holocine("train", "recipe.yaml", "--stop-after", "0", "--device", "cpu")
     assert "step 0 of 4 is kept" in early.stderr, "the time was over while samples were encoded"
     stopped = early
@@ -78,6 +81,9 @@ def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
         stopped = holocine("train", "recipe.yaml", "--stop-after", "0", "--device", "cpu")
     assert (stopped.exit_code, stopped.stdout) == (0, "run\n")
     assert "step 1 of 4 is kept; go on with: holocine train recipe.yaml" in stopped.stderr
+    exported = holocine("train", "recipe.yaml", "--export", "--device", "cpu")
+    assert exported.stdout == "run/model-0000001\n"
+    assert (desk / "run" / "model-0000001" / "model_index.json").is_file()
     going_on = holocine("train", "recipe.yaml", "--device", "cpu")
     assert "goes on at step 1 of 4" in going_on.stderr
     assert going_on.stdout == "run/model\n"

@@ -143,10 +143,12 @@ def test_a_take_costs_its_steps_and_guidance_a_second_unwindowed_pass() -> None:
     windowed = forward_flops(SPARSE, latents, text_rows=rows).total
     open_pass = forward_flops(SPARSE, latents).total
     assert windowed < open_pass
-    assert take_flops(SPARSE, latents, steps=50, guidance=False, text_rows=rows) == 50 * windowed
-    assert take_flops(SPARSE, latents, steps=50, guidance=True, text_rows=rows) == 50 * (
+    assert take_flops(SPARSE, latents, steps=50, guided=0, text_rows=rows) == 50 * windowed
+    assert take_flops(SPARSE, latents, steps=50, guided=50, text_rows=rows) == 50 * (
         windowed + open_pass
     )
+    some = take_flops(SPARSE, latents, steps=50, guided=20, text_rows=rows)
+    assert some == 50 * windowed + 20 * open_pass
     with pytest.raises(ValueError, match="zip"):
         forward_flops(SPARSE, latents, text_rows=[512])
 

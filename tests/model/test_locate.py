@@ -80,6 +80,9 @@ class TestEmbedded:
         assert find_model("nano").folder != find_model("./nano").folder.resolve()
 
 
+DRAFT = {"width": 32, "height": 32, "steps": 2, "guidance": 2.0, "shift": 3.0}
+
+
 class TestNames:
     def test_a_slip_is_answered_with_the_nearest_name(self) -> None:
         with pytest.raises(InputError) as raised:
@@ -260,6 +263,8 @@ class TestPipelineFolder:
             (CARD_NAME, {"colour": 1}, "unknown field colour"),
             (CARD_NAME, {"attention": "dense"}, "'full' or 'sparse'"),
             (CARD_NAME, {"profiles": {"draft": {"width": 8}}}, "profile draft must give"),
+            (CARD_NAME, {"profiles": {"draft": DRAFT | {"guidance_stop": 1.5}}}, "is at most 1"),
+            (CARD_NAME, {"profiles": {"draft": DRAFT | {"sampler": "ddim"}}}, "not 'ddim'"),
             (CARD_NAME, {"profiles": {"huge": {}}}, "no profile 'huge'"),
         ],
     )

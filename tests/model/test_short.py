@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
+from holocine_core.model import processor
+from holocine_core.model import short as steps
 from holocine_core.model.attention import ShotContext, ShotLayout, install, rotate
 from holocine_core.model.segments import Segments, loop_attention
-from holocine_core.model.short import computes_short, normed, products, trains_on_cpu
+from holocine_core.model.short import by_hand, computes_short, normed, products
 from holocine_core.script.timeline import Span
 
 SHOTS = (Span(0, 2), Span(2, 3), Span(3, 6))
@@ -62,7 +66,7 @@ def test_products_have_the_gradients_of_the_definition(
     segments = segments_of(kind)
 
     def run(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        assert trains_on_cpu(q) == (q.dtype != torch.float64)
+        assert by_hand(q) == (q.dtype != torch.float64)
         return loop_attention(q, k, v, segments)
 
     exact = gradients(run, inputs, torch.float64)
@@ -152,23 +156,63 @@ def test_a_network_in_autocast_learns_what_it_learns_in_float32(sparse: bool) ->
     assert far(grads, exact_grads) < 0.03
 
 
-@pytest.mark.parametrize("capability", ["amx_bf16", "bf16"])
-def test_auto_is_short_where_the_processor_multiplies_it(
-    capability: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cpu = torch.device("cpu")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, capability: False})
-    assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [False, True, False]
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, capability: True})
-    assert [computes_short(one, cpu) for one in ("auto", "bf16", "float32")] == [True, True, False]
+def cpu_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text("\n".join(("processor : 0", *lines, "", "processor : 1", "flags : amx_bf16")))
+    monkeypatch.setattr(processor, "CPUINFO", told)
 
 
-@pytest.mark.parametrize(("name", "faster"), [("AMD EPYC", True), ("Intel(R) Xeon(R)", False)])
-def test_auto_takes_avx512_bfloat16_where_it_is_faster(
-    name: str, faster: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lines", "faster"),
+    [
+        (("vendor_id : GenuineIntel", "flags : fpu avx512_bf16 amx_bf16 amx_tile"), True),
+        (("vendor_id : GenuineIntel", "flags : fpu avx512_bf16"), False),
+        (("vendor_id : AuthenticAMD", "flags : fpu avx512_bf16"), True),
+        (("vendor_id : AuthenticAMD", "flags : fpu avx2"), False),
+        (("Features : fp asimd bf16 i8mm",), True),
+        (("Features : fp asimd",), False),
+    ],
+)
+def test_auto_is_short_where_that_is_faster(
+    lines: tuple[str, ...], faster: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {"avx512_bf16": True, "amx_bf16": False, "cpu_name": name}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told)
-    assert computes_short("auto", torch.device("cpu")) is faster
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told | {"avx512_bf16": False})
+    cpu_of(tmp_path, monkeypatch, *lines)
+    asked = [computes_short(one, torch.device("cpu")) for one in ("auto", "bf16", "float32")]
+    assert asked == [faster, True, False]
+
+
+def test_a_processor_that_nobody_describes_computes_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "none")
     assert not computes_short("auto", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("kind", list(WINDOWS))
+def test_without_gradients_few_scores_are_held_at_a_time(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows = 24 if kind == "sparse" else 10
+    shapes = [(2, n, 2, 8) for n in (24, rows, rows)]
+    q, k, v = (torch.randn(s, generator=generator).bfloat16() for s in shapes)
+    segments = segments_of(kind)
+    with torch.no_grad():
+        exact = loop_attention(q.double(), k.double(), v.double(), segments)
+        assert not by_hand(q)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert by_hand(q)
+            whole = loop_attention(q, k, v, segments)
+            largest: list[int] = []
+            real = steps._softmax
+
+            def seen(scores: Tensor, *rest: Any) -> Tensor:
+                largest.append(scores.numel())
+                return real(scores, *rest)
+
+            monkeypatch.setattr(steps, "_softmax", seen)
+            monkeypatch.setattr(steps, "SCORES", 150)
+            parts = loop_attention(q, k, v, segments)
+    assert max(largest) <= 150
+    assert far(parts, exact) < 0.01
+    assert far(whole, exact) < 0.01

@@ -54,6 +54,7 @@ CHANGES = [
     ("frames: 17", "frames: 21"),
     ("steps: 7", "steps: 8"),
     ("guidance: 2", "guidance: 3"),
+    ("guidance: 2", "guidance: 2, guidance_stop: 0.5"),
     ("size: 32x32", "size: 48x32"),
     ('"{mara} turns."', '"{mara} runs."'),
     ("title: Small", "title: Small\nnegative: blurry"),

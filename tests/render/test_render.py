@@ -134,6 +134,10 @@ def test_guidance_one_runs_the_network_once_a_step(
         small.write_text(SMALL.lstrip("\n").replace("guidance: 2", f"guidance: {guidance}"))
         render_film(small, tmp_path / f"{guidance}.mp4")
         assert open_to_all == expected, "the negative prompt is never windowed"
+    open_to_all.clear()
+    small.write_text(SMALL.lstrip("\n").replace("guidance: 2", "guidance: 2, guidance_stop: 0.4"))
+    render_film(small, tmp_path / "stopped.mp4")
+    assert open_to_all == [*([False, True] * 3), *storm[3:], *([True, True] * 3), *dawn[3:]]
 
 
 def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None:

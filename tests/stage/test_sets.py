@@ -15,6 +15,7 @@ from holocine_core.stage import world
 from holocine_core.stage.backdrop import draw_place
 from holocine_core.stage.light import light_of
 from holocine_core.stage.sets.sheet import EXTENT, Layer
+from holocine_core.stage.shapes import blurred
 from holocine_core.stage.weather import fall
 from holocine_core.stage.world import Place
 
@@ -209,6 +210,16 @@ def test_fog_lies_low_and_spares_what_is_near() -> None:
     assert wide.max() < 0.75
     later = fall(black, place, frames(2, 90), 1.0)
     assert apart(wide, later) > 0.002, "its banks drift"
+
+
+@pytest.mark.parametrize("reach", [1, 4, 30])
+def test_a_blur_is_the_mean_of_what_lies_inside(reach: int) -> None:
+    values = torch.rand(2, 20, 31, generator=torch.Generator().manual_seed(0))
+    size = 2 * reach + 1
+    wanted = F.avg_pool2d(values, size, 1, reach, count_include_pad=False) if reach < 10 else None
+    if wanted is None:
+        wanted = values.mean((1, 2), keepdim=True).expand_as(values)
+    torch.testing.assert_close(blurred(values, reach), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_finer_films_show_the_same_place() -> None:

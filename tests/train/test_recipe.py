@@ -75,7 +75,9 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
         ("folder: model", "{}", "starts from `folder` or from `new`"),
         ("scenes: 16", "scenes: 16, data: clips", "takes `scenes` or `data`"),
         ("scenes: 16", "scenes: 17", "multiples of 8"),
-        ("scenes: 16", "scenes: 16, batch: 3", "must divide 8"),
+        ("scenes: 16", "scenes: 16, batch: 3", "divides 8 or is a multiple of it"),
+        ("scenes: 16", "scenes: 16, batch: 12", "divides 8 or is a multiple of it"),
+        ("scenes: 16", "scenes: 24, batch: 16", "multiples of 16"),
         ("scenes: 16", "scenes: 16, shots: [3, 2]", "`shots` is 3 to 2"),
         ("scenes: 16", "scenes: 16, shots: [3, 12]", "`shots` is 3 to 12"),
         (
