@@ -24,7 +24,7 @@ NANO = Path(spec.__file__).parent / "nano"
 
 
 def recipe(folder: Path, steps: int, scenes: int, *, places: bool) -> Recipe:
-    """A run of nano's dimensions on short shots."""
+    """A run of a small transformer on short shots."""
     profile = {"width": 160, "height": 96, "steps": 20, "guidance": 3.0, "shift": 4.0}
     card = {"name": "places", "summary": "To compare.", "licence": "none"}
     return Recipe.model_validate(

@@ -34,7 +34,7 @@ def stage(
     ] = 0,
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Frame size in pixels.")
-    ] = "160x96",
+    ] = "224x128",
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +97,7 @@ def _draw(
 def _pixels(size: str) -> tuple[int, int]:
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"--size {size} is no size", hint="write width x height: 160x96")
+        raise InputError(f"--size {size} is no size", hint="write width x height: 224x128")
     if int(width) % 16 or int(height) % 16 or min(int(width), int(height)) < 32:
         raise InputError(
             f"--size {size} can't be trained on",

@@ -204,30 +204,38 @@ MODELS: Mapping[str, ModelSpec] = {
             experts=1,
             boundary=0.0,
             shape=NetworkShape(
-                layers=8,
-                width=192,
-                heads=3,
-                ffn=768,
+                layers=10,
+                width=256,
+                heads=4,
+                ffn=1024,
                 text_width=128,
                 text_layers=2,
-                latent_channels=16,
+                latent_channels=24,
             ),
-            vae=FoldShape(latent_channels=16, widths=(192, 96, 48), blocks=(2, 2, 1)),
+            vae=FoldShape(latent_channels=24, widths=(192, 96, 48), blocks=(2, 2, 1)),
             text_tokens=512,
             text_padding=False,
             fps=15,
             max_frames=181,
             profiles={
-                "draft": Quality(width=160, height=96, steps=8, guidance=3.0, shift=4.0),
-                "standard": Quality(width=160, height=96, steps=20, guidance=3.0, shift=4.0),
-                "final": Quality(width=160, height=96, steps=40, guidance=3.0, shift=4.0),
+                name: Quality(
+                    width=224,
+                    height=128,
+                    steps=steps,
+                    guidance=3.0,
+                    shift=5.0,
+                    guidance_stop=0.5,
+                    sampler="unipc",
+                )
+                for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
             },
             licence="Apache-2.0",
-            weight_bytes={"text_encoder": 3_830_272, "transformer": 10_262_528, "vae": 9_458_560},
+            weight_bytes={"text_encoder": 3_830_272, "transformer": 22_632_128, "vae": 9_567_168},
             embedded="nano",
             note=(
-                "nano has only begun to learn: its films follow the prompt in light and time of "
-                "day, with rough people; places and faces are not to be recognised yet"
+                "nano is still learning: its films follow the prompt in light, weather, shot size "
+                "and mood of a place; people have faces and hats, colours and details are often "
+                "wrong"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),
