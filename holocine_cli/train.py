@@ -64,7 +64,6 @@ def train(
 
     holocine train nano.yaml --dry-run
     holocine train lora.yaml --device cuda --stop-after 120
-    holocine train nano.yaml --export
 
     Ctrl-C ends after the current step and keeps a checkpoint, of which
     --export makes a model. The finished model is a folder for --model, or a

@@ -230,7 +230,7 @@ MODELS: Mapping[str, ModelSpec] = {
                 for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
             },
             licence="Apache-2.0",
-            weight_bytes={"text_encoder": 3_830_272, "transformer": 22_632_128, "vae": 9_567_168},
+            weight_bytes={"text_encoder": 3_830_272, "transformer": 22_392_512, "vae": 9_567_168},
             embedded="nano",
             note=(
                 "nano is still learning: its films follow the prompt in light, weather, shot size "

@@ -28,10 +28,51 @@ from holocine_core.model.spec import (
     ModelSpec,
     Quality,
 )
-from holocine_core.train.recipe import Card, New
-from holocine_core.vault import file_hash, fingerprint
+from holocine_core.train.recipe import Card, New, Recipe
+from holocine_core.vault import disk_errors, file_hash, fingerprint, write_json
+from holocine_core.vault import read_json as kept_json
 
 _HINT = "give the folder that was written when it was trained"
+
+
+def start_folder(recipe: Recipe) -> Path:
+    """The pipeline folder a run starts from; a new model is written when it is first needed.
+
+    Raises:
+        InputError: The new model's codec or text encoder is not there, or is another one than the
+            run was begun with.
+    """
+    new = recipe.model.new
+    if new is None:
+        assert recipe.model.folder is not None
+        return Path(recipe.model.folder).expanduser()
+    out = Path(recipe.out)
+    folder, origin = out / "start", out / "start.json"
+    begun = any((out / "checkpoints").glob("step-*.safetensors"))
+    if folder.is_dir() and begun:
+        # A changed recipe is refused by its checkpoint, which can name the keys.
+        told, found = (kept_json(origin) or {}).get("parts"), parts_identity(new)
+        # What is no longer there is not needed either: the start holds a copy.
+        if None not in (told, found) and told != found:
+            raise InputError(
+                "the codec or the text encoder that this run was begun with has changed",
+                where=str(folder),
+                hint="put it back to go on, or give the run its own `out:` to begin anew",
+            )
+        return folder
+    made_of = {"recipe": new.model_dump(mode="json"), "seed": recipe.seed}
+    made_of["parts"] = parts_identity(new)
+    if folder.is_dir() and kept_json(origin) == made_of:
+        return folder
+    part = folder.with_name(".start.part")
+    with disk_errors("write the new model", folder):
+        for old in (part, folder):
+            shutil.rmtree(old, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        write_start(new, part, recipe.seed)
+        write_json(origin, made_of)
+        part.rename(folder)
+    return folder
 
 
 def write_start(new: New, folder: Path, seed: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
 from holocine_core.train.fits import Read, check_fits
-from holocine_core.train.fresh import parts_identity, write_start
+from holocine_core.train.fresh import start_folder
 from holocine_core.train.held_out import held_out_loss
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import Company, assemble, count, open_device
@@ -44,7 +43,6 @@ from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.sources import Ahead, DrawnAhead, draw_ahead, open_clips
 from holocine_core.train.state import Checkpoint, Checkpoints, Stretch, locked
 from holocine_core.train.step import draw, levels, losses_of, tokens_of
-from holocine_core.vault import disk_errors, read_json, write_json
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -110,46 +108,6 @@ def train(
         read = check_fits(recipe, company)
         run = Run(recipe, company, read, emit, should_stop, time.monotonic() + seconds)
         return run.export() if export_only else run.go()
-
-
-def start_folder(recipe: Recipe) -> Path:
-    """The pipeline folder a run starts from; a new model is written when it is first needed.
-
-    Raises:
-        InputError: The new model's codec or text encoder is not there, or is another one than the
-            run was begun with.
-    """
-    new = recipe.model.new
-    if new is None:
-        assert recipe.model.folder is not None
-        return Path(recipe.model.folder).expanduser()
-    out = Path(recipe.out)
-    folder, origin = out / "start", out / "start.json"
-    begun = any((out / "checkpoints").glob("step-*.safetensors"))
-    if folder.is_dir() and begun:
-        # A changed recipe is refused by its checkpoint, which can name the keys.
-        told, found = (read_json(origin) or {}).get("parts"), parts_identity(new)
-        # What is no longer there is not needed either: the start holds a copy.
-        if None not in (told, found) and told != found:
-            raise InputError(
-                "the codec or the text encoder that this run was begun with has changed",
-                where=str(folder),
-                hint="put it back to go on, or give the run its own `out:` to begin anew",
-            )
-        return folder
-    made_of = {"recipe": new.model_dump(mode="json"), "seed": recipe.seed}
-    made_of["parts"] = parts_identity(new)
-    if folder.is_dir() and read_json(origin) == made_of:
-        return folder
-    part = folder.with_name(".start.part")
-    with disk_errors("write the new model", folder):
-        for old in (part, folder):
-            shutil.rmtree(old, ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
-        write_start(new, part, recipe.seed)
-        write_json(origin, made_of)
-        part.rename(folder)
-    return folder
 
 
 class Run:

@@ -133,7 +133,8 @@ def test_a_codec_of_another_class_comes_with_its_name(turned_codec: Path, tmp_pa
     located = locate_folder(out)
     assert type(load_part(located.part("vae"), torch.float32)).__name__ == "AutoencoderFold"
     network = load_part(located.part("transformer"), torch.float32)
-    assert network.config.in_channels == network.config.out_channels == 16
+    channels = locate_folder(NANO).spec.shape.latent_channels
+    assert network.config.in_channels == network.config.out_channels == channels
 
 
 def test_what_cannot_be_refitted_is_refused(turned_codec: Path, tmp_path: Path) -> None:
