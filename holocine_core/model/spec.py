@@ -227,7 +227,7 @@ MODELS: Mapping[str, ModelSpec] = {
                     guidance_stop=0.5,
                     sampler="unipc",
                 )
-                for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
+                for name, steps in (("draft", 6), ("standard", 10), ("final", 30))
             },
             licence="Apache-2.0",
             weight_bytes={"text_encoder": 3_830_272, "transformer": 22_392_512, "vae": 9_567_168},
