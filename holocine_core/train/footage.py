@@ -25,7 +25,7 @@ from holocine_core.script.timing import resolve
 from holocine_core.shoot import codec
 from holocine_core.tensors import write_tensors
 from holocine_core.train.clips import Batch
-from holocine_core.vault import disk_errors, file_hash, write_whole
+from holocine_core.vault import disk_errors, file_hash, fingerprint, write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +135,16 @@ def _shots(manuscript: Manuscript, scene: Scene, found: Probe, path: Path) -> tu
             hint="correct the lengths in the screenplay, or cut the clip",
         )
     return timing.timeline.latent_spans
+
+
+def samples_identity(samples: Sequence[Sample]) -> str:
+    """Changes when what is learned from the samples does: clips, cuts, texts, and their order."""
+    return fingerprint(
+        [
+            [_hash(sample.clip), sample.prompt.text, [[s.start, s.stop] for s in sample.shots]]
+            for sample in samples
+        ]
+    )
 
 
 class FolderClips:

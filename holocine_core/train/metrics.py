@@ -46,6 +46,11 @@ class Metrics:
         if self._board is not None:
             self._board.close()
 
+    def has(self, step: int, name: str) -> bool:
+        """Whether a value of a step was written."""
+        lines = self._path.read_text(encoding="utf-8").splitlines()
+        return any(_step(line) == step and name in json.loads(line) for line in lines)
+
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add a line."""
         line = json.dumps({"step": step, **{name: _rounded(v) for name, v in values.items()}})

@@ -64,8 +64,8 @@ class Checkpoints:
     Args:
         folder: Of the run.
         recipe: Its recipe.
-        start: Part of the model that the run starts from -> its hash; nothing is compared where
-            either side does not know it.
+        start: What the run starts from, parts of the model and folders of samples -> its hash;
+            nothing is compared where either side does not know it.
     """
 
     def __init__(
@@ -122,8 +122,8 @@ class Checkpoints:
         A damaged one is set aside under another name.
 
         Raises:
-            InputError: The run was made by another recipe, or from another model; names what
-                differs.
+            InputError: The run was made by another recipe, or from another model or other samples;
+                names what differs.
             MachineError: There are checkpoints, and none of them is whole.
         """
         hashes, damaged = self._hashes(), None
@@ -176,7 +176,7 @@ class Checkpoints:
         return Checkpoint(step=step, tensors=tensors, earlier=tuple(earlier))
 
     def _compare(self, metadata: Mapping[str, str], path: Path) -> list[str]:
-        """Refuse a checkpoint that another recipe or another model has made; what was tuned."""
+        """Refuse a checkpoint made by another recipe or from something else; what was tuned."""
         mine = json.loads(self._recipe.model_dump_json())
         made_by = _filled(metadata.get("recipe", "{}"))
         differing = [
@@ -196,7 +196,7 @@ class Checkpoints:
         changed = [part for part in began if self._start.get(part, began[part]) != began[part]]
         if changed:
             raise InputError(
-                f"the model that this run began from has changed: {', '.join(sorted(changed))}",
+                f"what this run began from has changed: {', '.join(sorted(changed))}",
                 where=str(path),
                 hint="put it back to go on, or give the run its own `out:` to begin from it",
             )

@@ -33,6 +33,7 @@ from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
 from holocine_core.train.fits import Read, check_fits
+from holocine_core.train.footage import samples_identity
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.held_out import held_out_loss
 from holocine_core.train.metrics import Metrics
@@ -110,6 +111,13 @@ def train(
         return run.export() if export_only else run.go()
 
 
+def _began_from(recipe: Recipe, company: Company, read: Read) -> dict[str, str]:
+    """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
+    folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}
+    samples = {f"samples of {name}": samples_identity(read[name, size]) for name, size in folders}
+    return {**company.located.identity(), **samples}
+
+
 class Run:
     """One recipe's training, from its last checkpoint on.
 
@@ -140,7 +148,7 @@ class Run:
         self._out = Path(recipe.out)
         self._optimization = Optimization(company.trained, recipe.optimizer)
         self._average = Average(company.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe, company.located.identity())
+        self._checkpoints = Checkpoints(self._out, recipe, _began_from(recipe, company, read))
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Clips | None = None
         self._coming: DrawnAhead | None = None
@@ -182,7 +190,7 @@ class Run:
             begins = 0
             for number, phase in enumerate(recipe.phases):
                 ends = begins + phase.steps
-                if self._step < ends:
+                if self._step < ends or self._lacks_measurement(phase, begins, metrics):
                     self._phase(number, phase, begins, metrics)
                 if self._step < ends:
                     return Trained(step=self._step, steps=recipe.steps, model=None)
@@ -245,11 +253,21 @@ class Run:
             tokens = tokens_of(self._company, batch.prompts, len(batch.shots))
             return replace(batch, tokens=tokens)
 
+        if self._lacks_measurement(phase, begins, metrics):
+            self._measure(phase, metrics)
         with Ahead(make, passes, self._company.device) as batches:
             for chosen in coming():
                 self._train_step(number, chosen, batches, metrics)
                 if self._pause(phase, metrics) or self._step == ends:
                     return
+
+    def _lacks_measurement(self, phase: Phase, begins: int, metrics: Metrics) -> bool:
+        """Whether the run was killed after it kept a step of a phase and before it measured."""
+        step, held_out = self._step, self._recipe.held_out
+        due = step == self._recipe.steps or step % held_out.every == 0
+        inside = begins < step <= begins + phase.steps
+        measures = phase.data is None or held_out.data is not None
+        return measures and due and inside and not metrics.has(step, "held_out")
 
     def _is_over(self) -> bool:
         """Whether to stop: someone said so, or the call's time is over."""

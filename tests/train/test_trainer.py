@@ -78,6 +78,25 @@ def test_a_killed_run_goes_on_to_the_same_bits(recipe: MakeRecipe, straight: Rec
     assert [line["step"] for line in lines if "held_out" in line] == [3, 6]
 
 
+def test_a_measurement_that_a_kill_took_is_made_up_for(recipe: MakeRecipe) -> None:
+    made = recipe()
+
+    def kill(event: Event) -> None:
+        if isinstance(event, CheckpointKept) and event.step == 6:
+            raise KeyboardInterrupt
+
+    def measured() -> list[int]:
+        lines = (Path(made.out) / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line)["step"] for line in lines if "held_out" in json.loads(line)]
+
+    with pytest.raises(KeyboardInterrupt):
+        train(made, device="cpu", emit=kill)
+    assert measured() == [3]
+    for _ in range(2):
+        assert train(made, device="cpu").model is not None
+        assert measured() == [3, 6]
+
+
 def test_a_stop_keeps_the_step_and_the_same_call_goes_on(
     recipe: MakeRecipe, straight: Recipe
 ) -> None:
@@ -145,6 +164,19 @@ def test_another_model_under_a_run_is_refused(
     path = moved / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({n: t * 1.5 for n, t in load_file(path).items()}, path)
     with pytest.raises(InputError, match="began from has changed: vae"):
+        train(made, device="cpu")
+
+
+def test_other_samples_under_a_run_are_refused(
+    recipe: MakeRecipe, samples: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(samples, folder)
+    made = recipe(phases=[{"data": str(folder)}])
+    begin(made)
+    path = folder / "sample-3.yaml"
+    path.write_text(path.read_text().replace("A red room", "A blue room"))
+    with pytest.raises(InputError, match=f"began from has changed: samples of {folder}"):
         train(made, device="cpu")
 
 
