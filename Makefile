@@ -26,7 +26,8 @@ $(READY): pyproject.toml requirements.lock
 	else \
 	  $(BIN)/pip install -q torch==$(TORCH)+cpu 2>/dev/null \
 	  || $(BIN)/pip install -q torch==$(TORCH)+cpu --extra-index-url $(CPU_INDEX) \
-	  || $(BIN)/pip install -q torch==$(TORCH); \
+	  || { echo "no CPU build of torch $(TORCH) is offered: installing the default one, which on Linux brings CUDA"; \
+	       $(BIN)/pip install -q torch==$(TORCH); }; \
 	fi
 	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
 	touch $@

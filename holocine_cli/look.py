@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -42,8 +43,9 @@ def inspect(
     holocine inspect harbour.mp4
     holocine inspect harbour.mp4 --extract harbour.yaml
 
-    The film carries its screenplay, seeds, model, cuts and versions; rendering
-    the extracted screenplay on the same machine makes the same film again.
+    The film carries its screenplay, seeds, model, cuts and versions. Rendering
+    the extracted screenplay on the same machine, with the options of the call
+    that are shown, makes the same film again.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     if extract == STDOUT and as_json:
@@ -60,6 +62,12 @@ def inspect(
     elif extract == STDOUT:
         _to_stdout(found.screenplay.encode())
     else:
+        if extract.exists() and extract.samefile(film):
+            raise InputError(
+                "the screenplay would be written over the film",
+                where=str(extract),
+                hint="name another file",
+            )
         text = found.screenplay.encode()
         same = extract.is_file() and extract.read_bytes() == text
         save(extract, text, replace=force or same)
@@ -100,11 +108,22 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
     ]
+    if spoken := _options(made.get("spoken", {})):
+        facts.append(("called with", spoken))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
         lines += ["", *_take_lines(take, paint)]
     return "\n".join(lines)
+
+
+def _options(spoken: dict[str, Any]) -> str:
+    """The options of the call that moved the picture, as they are typed."""
+    return " ".join(
+        f"--{name} {shlex.quote(str(value))}"
+        for name, given in spoken.items()
+        for value in (given if isinstance(given, list) else [given])
+    )
 
 
 def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,11 @@ Profile = Literal["draft", "standard", "final"]
 def model_names(incomplete: str) -> list[tuple[str, str]]:
     """Completions of ``--model``."""
     return [(name, spec.summary) for name, spec in MODELS.items() if name.startswith(incomplete)]
+
+
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    """Completions of an option that takes one of some words."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def _seed_in_range(seed: int | None) -> int | None:
@@ -140,7 +146,11 @@ DryRun = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=WHERE
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:1 ...",
+        autocompletion=_one_of("auto", "cpu", "cuda"),
+        rich_help_panel=WHERE,
     ),
 ]
 Memory = Annotated[
@@ -149,6 +159,7 @@ Memory = Annotated[
         "--memory",
         metavar="HOW",
         help="Placement of the networks: auto, resident, swap, fp8, group.",
+        autocompletion=_one_of("auto", "resident", "swap", "fp8", "group"),
         rich_help_panel=WHERE,
     ),
 ]

@@ -135,7 +135,8 @@ def _cost(take: Take) -> str:
 
 def _take_cells(take: Take, paint: Paint) -> list[str]:
     timing, tokens = take.timing, take.tokens
-    cuts = [_moved(cut, timing.cuts_given, paint) for cut in timing.cuts]
+    told = zip(timing.cuts, timing.cuts_given, strict=True)
+    cuts = [_moved(cut, given, paint) for cut, given in told]
     return [
         paint(take.scene, bold=True),
         str(take.timeline.shots),

@@ -100,7 +100,8 @@ def check(
         try:
             plan = plan_film(path, options=settings)
         except InputError as error:
-            problems += error.problems
+            new = [problem for problem in error.problems if problem not in problems]
+            problems += new  # Of the call itself, such as an unknown --model: told once.
             record["problems"] = [problem_record(problem) for problem in error.problems]
             continue
         frames = sum(take.timeline.frames for take in plan.takes)

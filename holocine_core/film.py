@@ -5,17 +5,19 @@ May import: plan, vault, edit. No torch.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
-from holocine_core.edit.reel import ClipInput, Transition, check_reel
+from holocine_core.edit.reel import ClipInput, DamagedClip, Transition, check_reel
 from holocine_core.edit.sound import SoundCue, check_sound
 from holocine_core.edit.stitch import (
     Delivery,
@@ -25,7 +27,7 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.errors import MachineError
+from holocine_core.errors import MachineError, RenderError
 from holocine_core.events import Emit, ignore
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import TAG, provenance
@@ -60,15 +62,27 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
-    found = stitch(job, plan.out, emit)
+    try:
+        found = stitch(job, plan.out, emit)
+    except DamagedClip as damaged:
+        # Read to its end and not what was kept there: its latents are, so little is lost.
+        vault.drop("clips", damaged.path.stem)
+        raise RenderError(
+            f"a clip of the work folder was damaged and is removed: {damaged.message}",
+            where=str(damaged.path),
+            hint="run the same command again: it is decoded anew",
+        ) from damaged
     _write_sidecar(plan, found)
     return _film(plan, found, up_to_date=False)
 
 
 def _write_sidecar(plan: Plan, found: Probe) -> None:
-    with disk_errors("write the film's sidecar", sidecar_path(plan.out)):
+    path = sidecar_path(plan.out)
+    with disk_errors("write the film's sidecar", path):
+        for part in path.parent.glob(f".{glob.escape(path.stem)}.*.part.json"):
+            part.unlink(missing_ok=True)  # Of a render that was killed while it wrote.
         write_json(
-            sidecar_path(plan.out),
+            path,
             {
                 "key": film_key(plan),
                 "bytes": plan.out.stat().st_size,
@@ -166,8 +180,9 @@ def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
         for take, start in zip(plan.takes, scene_starts(reel), strict=True)
         for i, span in enumerate(take.timeline.shot_spans)
     ]
-    # A crossfade longer than a scene's last shots swallows their chapters' ends.
-    stops = [at for at, _ in marks[1:]] + [film_frames(reel)]
+    # A crossfade longer than a scene's last shots swallows their chapters, or their ends.
+    later = accumulate((at for at, _ in reversed(marks[1:])), min, initial=film_frames(reel))
+    stops = list(later)[::-1]
     return tuple(
         Chapter(start_frame=at, end_frame=stop, title=title)
         for (at, title), stop in zip(marks, stops, strict=True)
@@ -231,7 +246,7 @@ def preflight(plan: Plan) -> None:
             # As long as the longest name that will be written there.
             trial = folder / f".{plan.out.name}.json.{os.getpid()}.part"
             trial.touch()
-            trial.unlink()
+            trial.unlink(missing_ok=True)  # The render that holds the folder may have swept it.
     _try_ffmpeg(plan)
 
 
@@ -239,9 +254,9 @@ def _try_ffmpeg(plan: Plan) -> None:
     """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
     import numpy as np
 
-    trial = plan.work / f".trial.{os.getpid()}.mp4"
+    trial = plan.work / f".trial.{os.getpid()}.part.mp4"
     black = np.zeros((1, 16, 16, 3), np.uint8)
     with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
         writer.write(black)
     with disk_errors("clean up the work folder", trial):
-        trial.unlink()
+        trial.unlink(missing_ok=True)

@@ -23,16 +23,20 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
         log = path.open("a", encoding="utf-8", buffering=1)
         if _torn(path):
             log.write("\n")
-    with log:
 
-        def write(event: Event) -> None:
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
-            line = {"time": stamp, "event": type(event).__name__, **dataclasses.asdict(event)}
-            with disk_errors("write the log", path):
-                log.write(json.dumps(line, ensure_ascii=False) + "\n")
-            emit(event)
+    def write(event: Event) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
+        line = {"time": stamp, "event": type(event).__name__, **dataclasses.asdict(event)}
+        with disk_errors("write the log", path):
+            log.write(json.dumps(line, ensure_ascii=False) + "\n")
+        emit(event)
 
+    try:
         yield write
+    finally:
+        # Lines that could not be written were told then; closing tries, and fails, once more.
+        with contextlib.suppress(OSError):
+            log.close()
 
 
 def _torn(path: Path) -> bool:

@@ -7,11 +7,13 @@ print(film.path, film.seconds)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.plan.make import make_plan
@@ -61,6 +63,7 @@ def plan_film(
     """
     path = Path(screenplay)
     film = Path(out) if out is not None else Path(f"{path.stem}.mp4")
+    _refuse_name(film)
     work = options.work if options.work is not None else film.parent / WORK / path.stem
     request = Request(
         out=film,
@@ -74,6 +77,20 @@ def plan_film(
         loras=options.loras,
     )
     return make_plan(read(path), request)
+
+
+def _refuse_name(film: Path) -> None:
+    if not film.name:
+        raise InputError(f"'{film}' is no name of a film", hint="name a file, such as film.mp4")
+    try:
+        str(film.absolute()).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(film).decode(errors="backslashreplace")
+        raise InputError(
+            "the film's path is not in UTF-8, as its log and its tags are",
+            where=shown,
+            hint="rename the screenplay or its folders, or name the film with --out",
+        ) from None
 
 
 def render_film(

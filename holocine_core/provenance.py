@@ -37,10 +37,26 @@ def provenance(plan: Plan) -> dict[str, Any]:
             "revisions": dict(plan.revisions),
         },
         "lora": [
-            {"file": lora.path.name, "weight": lora.weight, "expert": lora.expert}
-            for lora in plan.loras
+            {
+                "file": lora.path.name,
+                "weight": lora.weight,
+                "expert": lora.expert,
+                "sha256": content,
+            }
+            for lora, (content, *_) in zip(
+                plan.loras, plan.takes[0].ingredients["lora"], strict=True
+            )
         ],
+        "spoken": dict(plan.spoken),
         "fps": str(plan.fps),
+        "delivery": {
+            "fps": str(plan.delivery.fps),
+            "size": f"{plan.delivery.width}x{plan.delivery.height}",
+            "motion": plan.delivery.motion,
+            "fit": plan.delivery.fit,
+            "codec": plan.delivery.codec,
+            "quality": plan.delivery.quality,
+        },
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }
@@ -57,6 +73,7 @@ def take_record(take: Take) -> dict[str, Any]:
         "sampling": {name: getattr(take.sampling, name) for name in type(take.sampling).__slots__},
         "prompt": take.prompt.text,
         "negative": take.negative,
+        "sound": {**take.sound.model_dump(), "sha256": take.sound_hash} if take.sound else None,
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
         "fingerprint": take.negative_key,
         "shots": [

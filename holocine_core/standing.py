@@ -63,6 +63,19 @@ def sidecar_is_ours(plan: Plan) -> bool:
     return sidecar.get("key") == film_key(plan) and sidecar.get("bytes") == plan.out.stat().st_size
 
 
+def is_torn(plan: Plan) -> bool:
+    """Whether the file is no whole film and stands where the sidecar says this plan's film was."""
+    from holocine_core.edit.metadata import read_metadata
+
+    if (read_json(sidecar_path(plan.out)) or {}).get("key") != film_key(plan):
+        return False
+    try:
+        read_metadata(plan.out)
+    except InputError:
+        return True
+    return False
+
+
 def film_is_ours(plan: Plan) -> bool:
     """Whether the film carries this plan's key inside."""
     from holocine_core.edit.metadata import read_metadata  # Rarely needed, and not light.
@@ -82,7 +95,7 @@ def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
         raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
     if not os.path.exists(plan.out) or force:  # noqa: PTH110
         return
-    if not sidecar_is_ours(plan) and not film_is_ours(plan):
+    if not sidecar_is_ours(plan) and not film_is_ours(plan) and not is_torn(plan):
         raise InputError(
             f"{plan.out} exists and is another film",
             where=str(plan.out),

@@ -139,7 +139,7 @@ class Vault:
         """The entry, if its file is as long as its sidecar says; cheap, for planning."""
         path = self.path(kind, key)
         sidecar = read_json(path.with_suffix(".json"))
-        if sidecar is None or not path.is_file() or path.stat().st_size != sidecar.get("bytes"):
+        if sidecar is None or not path.is_file() or _size(path) != sidecar.get("bytes"):
             return None
         return Entry(key, path, sidecar)
 
@@ -204,9 +204,7 @@ class Vault:
 
     def entries(self, kind: Kind) -> list[Entry]:
         """Everything of a kind, oldest first."""
-        sidecars = sorted(
-            (self.folder / kind).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime_ns
-        )
+        sidecars = sorted((self.folder / kind).glob("[!.]*.json"), key=_written)
         found = (self.find(kind, path.stem) for path in sidecars)
         return [entry for entry in found if entry is not None]
 
@@ -253,12 +251,26 @@ class Vault:
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written."""
-        for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".trial.*")]:
+        for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
             part.unlink(missing_ok=True)
         for progress in self.entries("progress"):
             done = progress.sidecar.get("negative")
             if isinstance(done, str) and self.find("negatives", done) is not None:
                 self.drop("progress", progress.key)
+
+
+def _size(path: Path) -> int | None:
+    """A file's length; None where a render that goes on beside us has just removed it."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size
+    return None
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 where it was removed since it was listed."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
 
 
 def _held(handle: int, folder: Path) -> MachineError:

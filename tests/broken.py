@@ -24,6 +24,7 @@ GOOD: dict[str, Any] = {
         {
             "id": "storm",
             "global": "A lighthouse at night. {mara} waits for {ivo}.",
+            "characters": ["mara", "ivo"],
             "frames": 81,
             "cuts": [21, "3.0s", "00:00:04.2"],
             "transition": {"kind": "crossfade", "seconds": 0.5},
@@ -41,7 +42,9 @@ GOOD: dict[str, Any] = {
                 {"prompt": "{mara} hangs up her coat.", "seconds": 3},
                 {"prompt": "The calm sea.", "seconds": 2},
             ],
+            "transition": "fade",
         },
+        {"prompt": "[global caption] A bay. [per shot caption] Gulls. [shot cut] A boat."},
     ],
 }
 VALUES: list[Any] = [

@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
         "shoot",
     },
     "production": {
-        "events", "script", "model", "plan", "film", "render", "vault", "edit",
+        "errors", "events", "script", "model", "plan", "film", "render", "vault", "edit",
     },
 }  # fmt: skip
 LIGHT = [

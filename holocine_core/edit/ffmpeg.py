@@ -152,7 +152,7 @@ def _decode(
                 yield chunk[:whole]
             if rest or whole < per_chunk:
                 break
-        if run.wait() or rest or count not in (None, got):
+        if run.wait_reading(path) or rest or count not in (None, got):
             reason = run.reason if run.process.returncode else f"{got} of {count} frames"
             raise InputError(
                 f"the film is damaged: {reason}", where=str(path), hint="make or fetch it again"
@@ -225,7 +225,7 @@ def _streams(path: Path, *maps: str) -> tuple[list[_Stream], str]:
     except BaseException:
         run.kill()
         raise
-    if run.wait() or "partial file" in run.log:
+    if run.wait_reading(path) or "partial file" in run.log:
         raise InputError(
             f"ffmpeg cannot read it: {run.reason}",
             where=str(path),

@@ -94,7 +94,7 @@ def read_metadata(path: Path) -> FilmMetadata:
     run = Run(["-i", url(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
     try:
         document = run.stdout.read().decode()
-        failed = run.wait()
+        failed = run.wait_reading(path)
     finally:
         run.kill()
     if failed:

@@ -92,6 +92,18 @@ class Run:
         self._drain.join()
         return code
 
+    def wait_reading(self, path: Path) -> int:
+        """As ``wait``, for one that reads ``path``. Raises MachineError where a signal ended it:
+        that says nothing of the file."""
+        code = self.wait()
+        if code < 0:
+            raise MachineError(
+                f"ffmpeg was killed by signal {-code} while it read",
+                where=str(path),
+                hint="if memory ran out, free some; then run the same command again",
+            )
+        return code
+
     def kill(self) -> None:
         """End the process now and release its pipes."""
         self.process.kill()

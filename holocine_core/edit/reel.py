@@ -61,7 +61,7 @@ class DamagedClip(RenderError):
     """A clip cannot be read, or is not as announced: it has to be made again."""
 
     def __init__(self, message: str, path: Path) -> None:
-        hint = "remove this file and run the command again: it is made anew"
+        hint = "make it again"
         super().__init__(message, where=str(path), hint=hint)
         self.path = path
 

@@ -66,7 +66,7 @@ def check_sound(path: Path) -> None:
     run = Run(["-xerror", *_decoder(path), "-f", "crc", "pipe:1"])
     try:
         checksum = run.stdout.read()
-        failed = run.wait()
+        failed = run.wait_reading(path)
     finally:
         run.kill()
     # Some formats only tell of their damage and go on.
@@ -138,7 +138,7 @@ def _decode(path: Path, samples: int, scratch: Path) -> None:
     target = ["-t", str(math.ceil(samples / SAMPLE_RATE)), "-f", "f32le", "-y", url(scratch)]
     run = Run(["-xerror", *_decoder(path), *target])
     try:
-        failed = run.wait()
+        failed = run.wait_reading(path)
     finally:
         run.kill()
     if failed and DISK_FULL in run.reason:

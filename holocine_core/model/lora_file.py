@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,26 +60,29 @@ def check_lora_files(loras: Sequence[LoraFile], *, experts: int) -> None:
         InputError: With one problem per wrong file or value: missing, not safetensors, no LoRA
             inside, without effect, given twice, or meant for an expert that the model lacks.
     """
-    problems: list[Problem] = []
+    if problems := list(lora_problems(loras, experts=experts).values()):
+        raise InputError.of(problems)
+
+
+def lora_problems(loras: Sequence[LoraFile], *, experts: int) -> dict[int, Problem]:
+    """What :func:`check_lora_files` refuses, by the number of the file in the sequence."""
+    problems: dict[int, Problem] = {}
     taken: set[tuple[Path, Expert]] = set()
-    for lora in loras:
+    for i, lora in enumerate(loras):
         fault = _fault_of_value(lora, experts) or _fault_of_file(lora.path)
         if fault:
-            problems.append(Problem(fault[0], str(lora.path), fault[1]))
+            problems[i] = Problem(fault[0], str(lora.path), fault[1])
             continue
         places: tuple[Expert, ...] = ("high", "low") if lora.expert == "both" else (lora.expert,)
         again = [place for place in places if (lora.path.resolve(), place) in taken]
         if again:
-            problems.append(
-                Problem(
-                    f"the LoRA is given twice for the {again[0]}-noise expert",
-                    str(lora.path),
-                    "keep one entry and put the whole weight there",
-                )
+            problems[i] = Problem(
+                f"the LoRA is given twice for the {again[0]}-noise expert",
+                str(lora.path),
+                "keep one entry and put the whole weight there",
             )
         taken.update((lora.path.resolve(), place) for place in places)
-    if problems:
-        raise InputError.of(problems)
+    return problems
 
 
 def _fault_of_value(lora: LoraFile, experts: int) -> tuple[str, str] | None:
@@ -94,9 +98,10 @@ def _fault_of_value(lora: LoraFile, experts: int) -> tuple[str, str] | None:
 
 
 def _fault_of_file(path: Path) -> tuple[str, str] | None:
-    if not path.exists():
+    # False, not errors, for impossible names.
+    if not os.path.exists(path):  # noqa: PTH110
         return "the LoRA file does not exist", "correct the path"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113
         return "the LoRA is not a file", "name the .safetensors file inside the folder"
     if path.suffix != ".safetensors":
         return (

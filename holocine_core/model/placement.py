@@ -1,6 +1,7 @@
 """Where a model's networks lie while a film is made: one rule, from free memory. No torch here.
 
-Tried in this order; the first whose estimated peak is within 90 % of the device's free memory wins:
+Tried in this order; the first whose estimated peak is within 90 % of the device's free memory wins
+(of those that compute as the film's takes were begun, where some were):
 
 ========  =====================================================  ===============================
 strategy  on the device                                          estimated peak
@@ -62,7 +63,11 @@ class Placement:
     @property
     def computing(self) -> str:
         """How numbers are computed: the same take, computed otherwise, differs in its last bits."""
-        stored = "fp8" if self.strategy == "fp8" else self.precision
+        return self.computing_in(self.strategy)
+
+    def computing_in(self, strategy: Strategy) -> str:
+        """How they were computed in another strategy."""
+        stored = "fp8" if strategy == "fp8" else self.precision
         products = ", products in bfloat16" if self.short else ""
         return f"{self.device.partition(':')[0]}, {self.precision}{products}, weights in {stored}"
 
@@ -75,6 +80,7 @@ def choose_placement(
     override: Strategy | None = None,
     *,
     packed: bool = False,
+    begun: str | None = None,
 ) -> Placement:
     """The placement for one film (see the table above).
 
@@ -86,22 +92,17 @@ def choose_placement(
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         override: A strategy to take whatever the estimate says.
         packed: Whether the transformers come packed (GGUF): they are not cast to fp8 then.
+        begun: How the film's takes have been computed so far (``Placement.computing``): only
+            strategies that compute alike are tried then, so that a stopped take goes on.
 
     Raises:
         InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
         MachineError: Where no strategy fits, with the numbers and the remedies.
     """
-    if override is not None and override not in STRATEGIES:
-        raise InputError(
-            f"there is no placement {override!r}", hint=f"choose one of {', '.join(STRATEGIES)}"
-        )
-    if packed and override == "fp8":
-        raise InputError(
-            "GGUF files are packed already and are not stored in fp8",
-            hint="choose another placement, or the safetensors files",
-        )
+    _check_override(override, packed=packed)
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
+    short = device == "cpu" and precision == "float32" and multiplies_bfloat16()
 
     def placed(strategy: Strategy, reason: str) -> Placement:
         return Placement(
@@ -110,7 +111,7 @@ def choose_placement(
             precision=precision,
             peak_bytes=peaks[strategy],
             reason=reason,
-            short=device == "cpu" and precision == "float32" and multiplies_bfloat16(),
+            short=short,
         )
 
     if override is not None:
@@ -118,13 +119,27 @@ def choose_placement(
     offered = ("resident",) if device == "cpu" else STRATEGIES
     if packed:
         offered = tuple(strategy for strategy in offered if strategy != "fp8")
+    alike = tuple(name for name in offered if placed(name, "").computing == begun)
     if free_bytes is None:
-        choice: Strategy = "resident" if device == "cpu" else "swap"
-        return placed(choice, f"free memory of {device} is not known")
-    for strategy in offered:
+        likely = (name for name in alike or offered if device == "cpu" or name != "resident")
+        return placed(next(likely), f"free memory of {device} is not known")
+    for strategy in alike or offered:
         if peaks[strategy] <= free_bytes * USABLE:
-            return placed(strategy, f"{_gib(peaks[strategy])} of {_gib(free_bytes)} free")
-    raise _too_little(spec, device, free_bytes, {name: peaks[name] for name in offered})
+            why = ", as the film was begun" if alike and alike != offered else ""
+            return placed(strategy, f"{_gib(peaks[strategy])} of {_gib(free_bytes)} free{why}")
+    held = {name: peaks[name] for name in alike or offered}
+    raise _too_little(spec, device, free_bytes, held, begun if alike else None)
+
+
+def _check_override(override: str | None, *, packed: bool) -> None:
+    if override is not None and override not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise InputError(f"there is no placement {override!r}", hint=f"choose one of {known}")
+    if packed and override == "fp8":
+        raise InputError(
+            "GGUF files are packed already and are not stored in fp8",
+            hint="choose another placement, or the safetensors files",
+        )
 
 
 def estimate_peaks(
@@ -218,12 +233,23 @@ def precision_of(spec: ModelSpec, device: str) -> Precision:
 
 
 def _too_little(
-    spec: ModelSpec, device: str, free_bytes: int, peaks: Mapping[Strategy, int]
+    spec: ModelSpec,
+    device: str,
+    free_bytes: int,
+    peaks: Mapping[Strategy, int],
+    begun: str | None,
 ) -> MachineError:
     needs = ", ".join(f"{name} {_gib(peak)}" for name, peak in peaks.items())
+    free = f"{device} has {_gib(free_bytes)} free and {spec.name} needs more"
+    if begun is not None:
+        return MachineError(
+            f"{free} to go on as its takes were begun ({begun}): {needs}",
+            where=device,
+            hint="free this memory and run the same command again; --memory NAME begins the"
+            " unfinished takes anew in another placement",
+        )
     return MachineError(
-        f"{device} has {_gib(free_bytes)} free and {spec.name} needs more in every placement:"
-        f" {needs}",
+        f"{free} in every placement: {needs}",
         where=device,
         hint="close what else uses this memory, shorten the scene or make the frame smaller"
         " (--profile draft), or use a larger machine; --memory NAME tries one anyway",

@@ -5,6 +5,8 @@ The reader has found what a file shows by itself; here the model's grid and toke
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -20,8 +22,8 @@ from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.words import unknown_words
 from holocine_core.script.manuscript import Manuscript
-from holocine_core.script.prompt import ScenePrompt, compose
-from holocine_core.script.screenplay import SIDES, Scene, Screenplay, Video
+from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
+from holocine_core.script.screenplay import SIDES, Scene, Screenplay, TransitionTo, Video
 from holocine_core.script.timing import Timing, TimingProblem, resolve
 from holocine_core.script.yaml_source import Key
 
@@ -78,13 +80,8 @@ def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]
         if isinstance(timing, Timing):
             timings[i] = timing
         if scene.sound is not None:
-            path = manuscript.source.path.parent / scene.sound.file
-            if not path.is_file():
-                yield manuscript.problem(
-                    ("scenes", i, "sound"),
-                    f"no sound file at {path}",
-                    "paths are relative to the screenplay",
-                )
+            yield from _sound_problems(manuscript, i, scene.sound.file)
+        yield from _transition_problems(manuscript, i, fps)
     scenes = dict(manuscript.scenes)
     for i, timing in timings.items():
         before = transition_of(scenes[i - 1], fps) if i - 1 in scenes else ("cut", 0)
@@ -97,6 +94,31 @@ def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]
                 "shorten the transitions or lengthen the scene",
             )
     yield from _no_frame_left(manuscript, timings, fps)
+
+
+def _sound_problems(manuscript: Manuscript, scene: int, file: str) -> Iterator[Problem]:
+    path, key = manuscript.source.path.parent / file, ("scenes", scene, "sound")
+    # False, not an error, for impossible names.
+    if not os.path.isfile(path):  # noqa: PTH113
+        hint = "paths are relative to the screenplay"
+        yield manuscript.problem(key, f"no sound file at {path}", hint)
+    elif not os.access(path, os.R_OK):
+        hint = "give yourself the right to read it"
+        yield manuscript.problem(key, f"the sound file {path} may not be read", hint)
+
+
+def _transition_problems(manuscript: Manuscript, scene: int, fps: Fraction) -> Iterator[Problem]:
+    """A transition that is too short to be one: a cut instead would be a silent repair."""
+    asked = dict(manuscript.scenes)[scene].transition
+    least = _LEAST[asked.kind]
+    if _transition_frames(asked, fps) < least:
+        needed = math.ceil((least - Fraction(1, 2)) / fps * 1000) / 1000
+        yield manuscript.problem(
+            ("scenes", scene, "transition"),
+            f"a {asked.kind} of {asked.seconds:g} seconds is too short to show at {float(fps):g} "
+            f"frames per second",
+            f"give it {needed:g} seconds or more, or write `transition: cut`",
+        )
 
 
 def _no_frame_left(
@@ -119,11 +141,19 @@ def _no_frame_left(
         )
 
 
+_LEAST = {"cut": 0, "fade": 2, "crossfade": 1}
+"""Frames of the shortest transition of a kind."""
+
+
 def transition_of(scene: Scene, fps: Fraction) -> Passing:
-    """How a scene passes into the next one; too short to show is a cut."""
-    kind, seconds = scene.transition.kind, Fraction(str(scene.transition.seconds))
-    frames = 0 if kind == "cut" else round(seconds * fps)
-    return (kind, frames) if frames >= (2 if kind == "fade" else 1) else ("cut", 0)
+    """How a scene passes into the next one, with the nearest number of frames."""
+    return scene.transition.kind, _transition_frames(scene.transition, fps)
+
+
+def _transition_frames(transition: TransitionTo, fps: Fraction) -> int:
+    if transition.kind == "cut":
+        return 0
+    return math.floor(Fraction(str(transition.seconds)) * fps + Fraction(1, 2))
 
 
 def _tail(kind: str, frames: int) -> int:
@@ -160,6 +190,12 @@ class TokenCounter:
             return Tokens(len(text.split()) + 1, self._limit, exact=False)
         return Tokens(len(self._tokenizer.encode(text).ids), self._limit, exact=True)
 
+    def unread(self, text: str) -> tuple[int, ...]:
+        """Parts of a prompt without any token: 0 for the global caption, and shots' numbers."""
+        if self._tokenizer is None:
+            return ()
+        return parts_without_tokens(text, self._tokenizer.encode(text).offsets)
+
     def longest(self, prompt: ScenePrompt, text: str) -> Tokens:
         """Of the encodings that ``text`` (scene or per-shot) makes of a prompt."""
         parts = prompt.windows if text == "per-shot" else (prompt.text,)
@@ -169,10 +205,8 @@ class TokenCounter:
 def text_problems(
     manuscript: Manuscript, counter: TokenCounter, spoken: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Prompts over the model's length, of a screenplay that is otherwise valid."""
-    if manuscript.screenplay is None:
-        return
-    screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
+    """Prompts over the model's length or without a word for it, of all scenes that are valid."""
+    screenplay = (manuscript.screenplay or _rest_of(manuscript)).model_copy(update=dict(spoken))
     negative = counter.count(screenplay.negative)
     if negative.count > negative.limit:
         yield manuscript.problem(
@@ -180,16 +214,38 @@ def text_problems(
             f"the negative prompt has {negative.count} tokens; the model reads {negative.limit}",
             "shorten it",
         )
-    for i, scene in enumerate(screenplay.scenes):
+    for i, scene in manuscript.scenes:
         key = ("scenes", i, "prompt" if scene.prompt is not None else "shots")
-        prompt = compose(screenplay, scene)
+        try:
+            prompt = compose(screenplay, scene)
+        except (KeyError, ValueError):
+            continue  # Unknown names, broken raw prompts: the reader has said so.
         if screenplay.text == "scene":
             yield from _too_long(manuscript, key, "the scene's prompt", counter.count(prompt.text))
+            for part in counter.unread(prompt.text):
+                what = f"shot {part}'s text" if part else "the global caption"
+                yield manuscript.problem(
+                    key, f"{what} has no word that the model reads", "write it in words"
+                )
             continue
         for j, text in enumerate(prompt.windows):
             here = key if scene.prompt is not None else (*key, j)
             what = f"shot {j + 1} with the global caption"
             yield from _too_long(manuscript, here, what, counter.count(text), per_shot=True)
+
+
+def _rest_of(manuscript: Manuscript) -> Screenplay:
+    """What of an invalid screenplay its scenes' texts depend on."""
+    data = manuscript.source.data
+    said = {name: data[name] for name in ("style", "negative") if isinstance(data.get(name), str)}
+    looks = data.get("characters")
+    known = looks.items() if isinstance(looks, dict) else ()
+    return Screenplay.model_construct(
+        characters={name: look for name, look in known if isinstance(look, str)},
+        text="per-shot" if data.get("text") == "per-shot" else "scene",
+        scenes=(),
+        **said,
+    )
 
 
 def _too_long(
@@ -217,6 +273,7 @@ def warnings(
             "which are never more than its tokens",
             hint=f"holocine models pull {spec.name}",
         )
+    yield from _without_effect(manuscript, screenplay)
     for take in takes:
         if take.timeline.frames > spec.max_frames:
             yield manuscript.problem(
@@ -234,3 +291,20 @@ def warnings(
     vocabulary = read_vocabulary(located)
     if vocabulary is not None:
         yield from unknown_words(manuscript, screenplay, vocabulary, spec.name)
+
+
+def _without_effect(manuscript: Manuscript, screenplay: Screenplay) -> Iterator[Problem]:
+    """What is written and changes nothing."""
+    for i, scene in enumerate(screenplay.scenes):
+        if scene.prompt is not None and screenplay.style:
+            yield manuscript.problem(
+                ("scenes", i, "prompt"),
+                "a raw prompt stays as it is: the film's `style` does not enter it",
+                "write the style into the prompt",
+            )
+    if screenplay.scenes[-1].transition.kind != "cut":
+        yield manuscript.problem(
+            ("scenes", len(screenplay.scenes) - 1, "transition"),
+            "the last scene's transition has no effect: no scene follows",
+            "leave it out",
+        )

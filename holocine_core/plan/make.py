@@ -6,7 +6,7 @@ plan costs a fraction of a second on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from holocine_core.model.cost import (
 )
 from holocine_core.model.locate import find_model
 from holocine_core.model.lock import read_lock
-from holocine_core.model.lora_file import LoraFile, check_lora_files
+from holocine_core.model.lora_file import LoraFile, lora_problems
 from holocine_core.model.lora_file import fingerprint as lora_fingerprint
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.placement import (
@@ -44,9 +44,9 @@ from holocine_core.plan.check import (
     transition_of,
     warnings,
 )
-from holocine_core.plan.state import with_state
+from holocine_core.plan.state import begun_in, with_state
 from holocine_core.plan.values import Delivery, Plan, Request, Sampling, Take, TakeCost
-from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
 from holocine_core.script.screenplay import Adjusted, Screenplay
 from holocine_core.script.timeline import Timeline
@@ -64,15 +64,16 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     spoken = _spoken(manuscript, request)
     located = _locate(manuscript, spoken, request)
     spec, counter = located.spec, TokenCounter(located)
+    loras = _loras(manuscript, request)
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec),
             *scene_problems(manuscript, spec),
             *text_problems(manuscript, counter, spoken),
+            *_lora_problems(manuscript, loras, spec),
         ]
     )
     screenplay = screenplay.model_copy(update=spoken)
-    loras = _loras(manuscript, screenplay, request, spec)
     fps = Fraction(screenplay.fps or spec.fps)
     vault = Vault(request.work)
     device = pick_device(request.device)
@@ -88,7 +89,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         folder=manuscript.source.path.parent,
     )
     takes = tuple(_take(film, i) for i in range(len(screenplay.scenes)))
-    placement, obstacles = _placement(located, takes, device, request.memory)
+    placement, obstacles = _placement(located, takes, device, request.memory, vault)
     takes = tuple(with_state(take, placement, vault) for take in takes)
     return Plan(
         screenplay_path=manuscript.source.path,
@@ -109,6 +110,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         work=request.work,
         obstacles=tuple(obstacles),
         warnings=tuple(warnings(manuscript, screenplay, located, takes)),
+        spoken={**spoken, **({"lora": _told(request.loras)} if request.loras else {})},
     )
 
 
@@ -120,7 +122,7 @@ def _revisions(located: LocatedModel) -> dict[str, str]:
 
 
 def _placement(
-    located: LocatedModel, takes: tuple[Take, ...], device: str, asked: str
+    located: LocatedModel, takes: tuple[Take, ...], device: str, asked: str, vault: Vault
 ) -> tuple[Placement, list[Problem]]:
     """Where the networks will lie, and what is in the way: too little memory, missing files.
 
@@ -139,11 +141,18 @@ def _placement(
     override = None if asked == "auto" else cast(Strategy, asked)
     needs = max(max(take.cost.activation_bytes, take.cost.decode_bytes) for take in takes)
     free = free_memory(device)
+    closest: Strategy = "resident" if device == "cpu" else "group"
+    any_of_them = choose_placement(spec, needs, free, device, closest)
+    begun = begun_in(takes, any_of_them, vault) if override is None else None
     try:
-        return choose_placement(spec, needs, free, device, override, packed=packed), missing
+        placement = choose_placement(
+            spec, needs, free, device, override, packed=packed, begun=begun
+        )
+        return placement, missing
     except MachineError as error:
-        closest: Strategy = "resident" if device == "cpu" else "group"
-        placement = choose_placement(spec, needs, free, device, closest)
+        alike = [name for name in STRATEGIES if any_of_them.computing_in(name) == begun]
+        least = closest if not alike or closest in alike else alike[-1]
+        placement = choose_placement(spec, needs, free, device, least)
         placement = replace(placement, reason="does not fit, the least that could be tried")
         return placement, [Problem(error.message, error.where, error.hint), *missing]
 
@@ -162,20 +171,35 @@ def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request)
         here = (
             () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
         )
-        raise InputError.of([*manuscript.problems, *(here or error.problems)]) from None
+        found = in_file_order([*manuscript.problems, *(here or error.problems)])
+        raise InputError.of(found) from None
 
 
-def _loras(
-    manuscript: Manuscript, screenplay: Screenplay, request: Request, spec: ModelSpec
-) -> tuple[LoraFile, ...]:
+def _loras(manuscript: Manuscript, request: Request) -> tuple[LoraFile, ...]:
+    """The screenplay's, if it is valid, and those of the call."""
     base = manuscript.source.path.parent
     written = tuple(
         LoraFile(path=base / lora.file, weight=lora.weight, expert=lora.expert)
-        for lora in screenplay.lora
+        for lora in (manuscript.screenplay.lora if manuscript.screenplay else ())
     )
-    loras = (*written, *request.loras)
-    check_lora_files(loras, experts=spec.experts)
-    return loras
+    return (*written, *request.loras)
+
+
+def _told(loras: tuple[LoraFile, ...]) -> list[str]:
+    """LoRAs as the command line takes them."""
+    return [f"{lora.path.name}:{lora.weight:g}:{lora.expert}" for lora in loras]
+
+
+def _lora_problems(
+    manuscript: Manuscript, loras: tuple[LoraFile, ...], spec: ModelSpec
+) -> Iterator[Problem]:
+    written = len(manuscript.screenplay.lora) if manuscript.screenplay else 0
+    for i, problem in lora_problems(loras, experts=spec.experts).items():
+        if i < written:
+            message = f"{problem.message}: {problem.where}"
+            yield manuscript.problem(("lora", i), message, problem.hint)
+        else:
+            yield problem
 
 
 def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:

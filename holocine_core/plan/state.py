@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from holocine_core.model.placement import Placement
+from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
 from holocine_core.vault import Vault, fingerprint
 
 
+def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
+    """How a film's takes were computed so far, that what was stopped may go on: the stopped ones,
+    else those that are done; None where nothing is left to shoot or nothing was shot.
+
+    Args:
+        takes: Of the film.
+        placement: Any on its device; the strategies' ways of computing are tried.
+        vault: Holds what was kept.
+    """
+    ways = {placement.computing_in(strategy) for strategy in STRATEGIES}
+    done = {take.negative_key: vault.find("negatives", take.negative_key) for take in takes}
+    left = [key for key, entry in done.items() if entry is None]
+    stopped = {
+        way: max((_furthest(vault, key, way) for key in left), default=0) for way in sorted(ways)
+    }
+    if any(stopped.values()):
+        return max(stopped, key=lambda way: stopped[way])
+    made = [entry.sidecar.get("made", {}).get("computing") for entry in done.values() if entry]
+    return next((way for way in made if way in ways), None) if left else None
+
+
+def _furthest(vault: Vault, negative_key: str, computing: str) -> int:
+    stopped = vault.stopped(_progress_key(negative_key, computing))
+    return int(stopped[0].sidecar["step"]) if stopped else 0
+
+
+def _progress_key(negative_key: str, computing: str) -> str:
+    return fingerprint([negative_key, computing])
+
+
 def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     """The take with what the work folder holds of it, and its key for a stopped denoising."""
-    progress_key = fingerprint([take.negative_key, placement.computing])
+    progress_key = _progress_key(take.negative_key, placement.computing)
     take = replace(take, progress_key=progress_key)
+    negative = vault.find("negatives", take.negative_key)
+    way = negative.sidecar.get("made", {}).get("computing") if negative else placement.computing
+    # Another device's last bits differ; fp8 is another quality, and no reason to lose hours.
+    stored = " with its weights in fp8" if _is_fp8(way) and not _is_fp8(placement.computing) else ""
     if vault.find("clips", take.clip_key) is not None:
-        return replace(take, state="reuse", reason="already shot", step=take.sampling.steps)
-    if vault.find("negatives", take.negative_key) is not None:
-        return replace(
-            take, state="reuse", reason="denoised; still to decode", step=take.sampling.steps
-        )
+        reason = f"already shot{stored}"
+        return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
+    if negative is not None:
+        reason = f"denoised{stored}; still to decode"
+        return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
     stopped = vault.stopped(take.progress_key)
     earlier = [e for e in vault.entries("negatives") if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
@@ -33,6 +67,10 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
     return replace(take, state=state, reason=reason, step=step)
+
+
+def _is_fp8(computing: str | None) -> bool:
+    return computing is not None and computing.endswith("weights in fp8")
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

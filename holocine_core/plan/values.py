@@ -152,6 +152,9 @@ class Plan:
     obstacles: tuple[Problem, ...] = ()
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
+    spoken: Mapping[str, Any] = field(default_factory=dict)
+    """Settings given with the call, which went before the screenplay's: profile, model, seed,
+    lora."""
 
     @property
     def to_shoot(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,8 @@ GLOBAL = "[global caption]"
 PER_SHOT = "[per shot caption]"
 CUT = "[shot cut]"
 MARKERS = (GLOBAL, PER_SHOT, CUT)
+COUNT = re.compile(r"This scene contains (\d+) shots?\b\.?")
+"""How a global caption tells its number of shots."""
 
 # How size, angle and movement read in a prompt: "Medium shot, low angle, the camera pushes in. ..."
 SIZE_WORDS: Mapping[str, str] = {
@@ -79,7 +82,8 @@ def mentions(text: str) -> Iterator[Mention]:
     for found in _BRACES.finditer(text):
         if found[0] in ("{{", "}}"):
             continue
-        yield Mention(found.start(), found[1] if len(found[0]) > 1 and found[1] else None)
+        name = unicodedata.normalize("NFC", found[1]) if len(found[0]) > 1 and found[1] else None
+        yield Mention(found.start(), name)
 
 
 def substitute(text: str, tags: Mapping[str, str]) -> str:
@@ -90,7 +94,9 @@ def substitute(text: str, tags: Mapping[str, str]) -> str:
     """
 
     def one(found: re.Match[str]) -> str:
-        return found[0][0] if found[0] in ("{{", "}}") else tags[found[1]]
+        if found[0] in ("{{", "}}"):
+            return found[0][0]
+        return tags[unicodedata.normalize("NFC", found[1] or "")]
 
     return _BRACES.sub(one, text)
 
@@ -210,19 +216,13 @@ def sentence(text: str) -> str:
 
 def alone(prompt: ScenePrompt, shot: int) -> ScenePrompt:
     """One shot of a scene as a scene of its own, under the same global caption."""
-    count = _count(len(prompt.captions))
-    caption = prompt.caption.replace(count, "").strip()
+    caption = COUNT.sub("", prompt.caption).strip()
     return _assemble(caption, (prompt.captions[shot],), (prompt.shots[shot],))
 
 
-def _count(shots: int) -> str:
-    return f"This scene contains {shots} shots."
-
-
 def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> ScenePrompt:
-    count = _count(len(texts))
-    if count not in caption:
-        caption = f"{caption} {count}".strip()
+    if not any(int(said[1]) == len(texts) for said in COUNT.finditer(caption)):
+        caption = f"{caption} This scene contains {len(texts)} shots.".strip()
     text = f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(t.strip() for t in texts)}"
     windows = tuple(clean(f"{GLOBAL} {caption} {PER_SHOT} {t.strip()}") for t in texts)
     return ScenePrompt(
@@ -284,6 +284,20 @@ def token_ranges(prompt: str, offsets: Sequence[tuple[int, int]]) -> TextRanges:
     Raises:
         ValueError: The prompt lacks a marker, or a part has no token.
     """
+    members = _members(prompt, offsets)
+    if any(not tokens for tokens in members):
+        raise ValueError("a part of the prompt has no token")
+    spans = [Span(tokens[0], tokens[-1] + 1) for tokens in members]
+    return TextRanges(global_=spans[0], shots=tuple(spans[1:]))
+
+
+def parts_without_tokens(prompt: str, offsets: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Parts that ``token_ranges`` refuses: 0 for the global caption, and the shots' numbers."""
+    return tuple(i for i, tokens in enumerate(_members(prompt, offsets)) if not tokens)
+
+
+def _members(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The tokens of every part of a prompt."""
     start = prompt.index(GLOBAL)
     shots_at = prompt.index(PER_SHOT)
     ends = [found.end() for found in re.finditer(re.escape(CUT), prompt)]
@@ -297,7 +311,4 @@ def token_ranges(prompt: str, offsets: Sequence[tuple[int, int]]) -> TextRanges:
             if first < high and last > low:
                 members[part].append(token)
                 break
-    if any(not tokens for tokens in members):
-        raise ValueError("a part of the prompt has no token")
-    spans = [Span(tokens[0], tokens[-1] + 1) for tokens in members]
-    return TextRanges(global_=spans[0], shots=tuple(spans[1:]))
+    return members

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ def _manuscript(source: Source) -> Manuscript:
     bare = Manuscript(source=source, screenplay=None, scenes=(), problems=(), flat=flat)
     screenplay, shape_problems = _validated(bare, data)
     problems += shape_problems
-    scenes = tuple(_valid_scenes(data))
+    scenes, hidden = _usable_scenes(bare, data)
+    problems += hidden
     problems += _name_problems(bare, data)
     problems += _scene_problems(bare, scenes)
     return Manuscript(
@@ -73,21 +74,61 @@ def _validated(
     try:
         return Screenplay.model_validate_json(json.dumps(data)), []
     except ValidationError as error:
-        return None, [
-            shape_problem(manuscript, detail, data)
-            for detail in error.errors()
-            # A list whose items all failed counts as too short too; the items say why.
-            if not (detail["type"] == "too_short" and detail["input"])
-        ]
+        return None, [shape_problem(manuscript, detail, data) for detail in _told(error)]
 
 
-def _valid_scenes(data: Mapping[str, Any]) -> Iterator[tuple[int, Scene]]:
+def _told(error: ValidationError) -> list[Any]:
+    # A list whose items all failed counts as too short too; the items say why.
+    return [e for e in error.errors() if not (e["type"] == "too_short" and e["input"])]
+
+
+def _usable_scenes(
+    manuscript: Manuscript, data: Mapping[str, Any]
+) -> tuple[tuple[tuple[int, Scene], ...], list[Problem]]:
+    """Scenes of which enough is valid to check their timing and text, with their index, and what
+    else is wrong with them, which was hidden behind the keys that are not valid."""
     scenes = data.get("scenes")
+    usable: list[tuple[int, Scene]] = []
+    hidden: list[Problem] = []
     for i, scene in enumerate(scenes if isinstance(scenes, list) else ()):
-        try:
-            yield i, Scene.model_validate_json(json.dumps(scene))
-        except ValidationError:
-            continue
+        first, rest = _errors(scene), scene
+        if first:
+            rest = _without(scene, [detail["loc"] for detail in first])
+            hidden += [
+                shape_problem(manuscript, detail | {"loc": ("scenes", i, *detail["loc"])}, data)
+                for detail in (_errors(rest) if rest is not None else ())
+            ]
+        if rest is not None and not _errors(rest):
+            usable.append((i, Scene.model_validate_json(json.dumps(rest))))
+    return tuple(usable), hidden
+
+
+def _errors(scene: Any) -> Sequence[Any]:
+    try:
+        Scene.model_validate_json(json.dumps(scene))
+    except ValidationError as error:
+        return _told(error)
+    return ()
+
+
+_NEEDED = frozenset({"shots", "prompt", "global", "cuts", "frames", "seconds"})
+"""Keys of scenes and shots that timing and texts depend on."""
+
+
+def _without(scene: Any, places: Sequence[Key]) -> Any:
+    """A copy of a scene without what is at these places; None where too much would be missing."""
+    rest = copy.deepcopy(scene)
+    for place in places:
+        names = [part for part in place if isinstance(part, str)]
+        if not names or not isinstance(rest, dict):
+            return None
+        if names[0] not in _NEEDED:
+            rest.pop(names[0], None)
+        elif names[0] == "shots" and len(names) > 1 and names[1] not in _NEEDED:
+            rest["shots"][place[1]].pop(names[1], None)
+        else:
+            return None
+    return rest
 
 
 # --- what only the whole file shows --------------------------------------------------------------
@@ -110,9 +151,7 @@ def _texts(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Problem]:
-    declared = data.get("characters") or {}
-    if not isinstance(declared, dict):
-        return []
+    declared = _declared(data)
     problems: list[Problem] = []
     used: set[str] = set()
     for key, text in _texts(data):
@@ -126,18 +165,16 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
             elif mention.name not in declared:
                 problems.append(_unknown_name(manuscript, key, mention.name, list(declared)))
             used.add(mention.name or "")
-        # As the model will read it: cleaning can empty a text or uncover a marker.
-        cleaned = prompts.clean(text)
-        if text.strip() and not cleaned:
-            problems.append(manuscript.problem(key, "the text is empty once cleaned", "write text"))
+        problems += _cleaned_problems(manuscript, key, text)
+    for key, text in _nameless_texts(data):
+        problems += _cleaned_problems(manuscript, key, text) if key != ("negative",) else []
         problems += [
             manuscript.problem(
                 key,
-                f"the text holds HoloCine's marker '{marker}'",
-                "leave it out: shots are list items here; the raw form goes under `prompt:`",
+                f"braces are not read here: {text[mention.start : mention.start + 40]!r}",
+                "name characters in `global` and in shots only; leave the braces out",
             )
-            for marker in prompts.MARKERS
-            if marker in cleaned
+            for mention in prompts.mentions(text)
         ]
     used |= _listed(data)
     problems += [
@@ -150,6 +187,42 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
         if name not in used
     ]
     return problems
+
+
+def _declared(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The film's characters; none where they are no mapping, which is told elsewhere."""
+    declared = data.get("characters")
+    return declared if isinstance(declared, dict) else {}
+
+
+def _nameless_texts(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Every text that reaches the model as it is written, with its place."""
+    looks = [(("characters", name), look) for name, look in _declared(data).items()]
+    for key, text in [
+        (("style",), data.get("style")),
+        (("negative",), data.get("negative")),
+        *looks,
+    ]:
+        if isinstance(text, str):
+            yield key, text
+
+
+def _cleaned_problems(manuscript: Manuscript, key: Key, text: str) -> list[Problem]:
+    """As the model will read it: cleaning can empty a text or uncover a marker."""
+    cleaned = prompts.clean(text)
+    empty = [manuscript.problem(key, "the text is empty once cleaned", "write text")]
+    return [
+        *(empty if text.strip() and not cleaned else ()),
+        *(
+            manuscript.problem(
+                key,
+                f"the text holds HoloCine's marker '{marker}'",
+                "leave it out: shots are list items here; the raw form goes under `prompt:`",
+            )
+            for marker in prompts.MARKERS
+            if marker in cleaned
+        ),
+    ]
 
 
 def _listed(data: Mapping[str, Any]) -> set[str]:
@@ -175,7 +248,7 @@ def _unknown_name(manuscript: Manuscript, key: Key, name: str, declared: Sequenc
 
 def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]]) -> list[Problem]:
     problems: list[Problem] = []
-    declared = manuscript.source.data.get("characters") or {}
+    declared = _declared(manuscript.source.data)
     ids: dict[str, int] = {}
     for i, scene in scenes:
         name = scene.id or f"scene-{i + 1}"
@@ -246,6 +319,6 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
             f"the text says '{found[0]}' but there are {shots}",
             "leave the sentence out: it is added",
         )
-        for found in re.finditer(r"This scene contains (\d+) shots?\b", said)
+        for found in prompts.COUNT.finditer(said)
         if int(found[1]) != shots
     ]

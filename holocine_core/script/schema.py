@@ -8,6 +8,7 @@ from typing import Any
 
 from holocine_core.script import screenplay
 from holocine_core.script.screenplay import SCENE_KEYS, Screenplay
+from holocine_core.script.timing import CUT_FORMS
 
 
 def schema() -> dict[str, Any]:
@@ -22,16 +23,43 @@ def schema() -> dict[str, Any]:
             "anyOf": [{**plain, "title": f"{name} as text"}, whole],
             "description": whole.get("description", ""),
         }
-    scene = document["$defs"]["Scene"]["properties"]
-    document["properties"] |= {
-        key: value for key, value in scene.items() if key in SCENE_KEYS and key != "seed"
-    }
+    scene = document["$defs"]["Scene"]
+    scene["properties"]["cuts"]["anyOf"][0]["items"] = _CUT
+    flat = [key for key in scene["properties"] if key in SCENE_KEYS and key != "seed"]
+    document["properties"] |= {key: scene["properties"][key] for key in flat}
+    document["properties"]["characters"]["propertyNames"] = {"pattern": _NAME}
+    document["properties"]["characters"]["additionalProperties"]["pattern"] = r"\S"
     document.pop("required", None)
-    document["anyOf"] = [{"required": [key]} for key in ("scenes", "shots", "prompt")]
+    scene |= _one_of_shots_and_prompt("characters")
+    document["oneOf"] = [
+        {"required": ["scenes"], "not": {"anyOf": [{"required": [key]} for key in flat]}},
+        {"not": {"required": ["scenes"]}, **_one_of_shots_and_prompt()},
+    ]
+    document["$defs"]["Shot"]["anyOf"][1]["not"] = {"required": ["seconds", "frames"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "holocine screenplay",
         **{key: value for key, value in document.items() if key != "title"},
+    }
+
+
+_CUT = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "pattern": "|".join(each.pattern for each in CUT_FORMS)},
+    ]
+}
+_NAME = r"^[A-Za-z_\u00aa-\uffff][A-Za-z0-9_\u00aa-\uffff]*$"
+"""Near enough: what Python calls an identifier has no short pattern."""
+
+
+def _one_of_shots_and_prompt(*others: str) -> dict[str, Any]:
+    """What a scene says once: its shots or a raw prompt, its length in frames or in seconds."""
+    beside_prompt = ("shots", "global", *others)
+    both = [("seconds", "frames"), *(("prompt", key) for key in beside_prompt)]
+    return {
+        "anyOf": [{"required": ["shots"]}, {"required": ["prompt"]}],
+        "allOf": [{"not": {"required": list(pair)}} for pair in both],
     }
 
 

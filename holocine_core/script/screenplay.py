@@ -172,6 +172,10 @@ class Scene(Frozen):
             raise ValueError(
                 "a raw `prompt` stands beside `global` or `shots`; drop them, it holds them all"
             )
+        if self.prompt is not None and self.characters is not None:
+            raise ValueError(
+                "`characters` stands beside a raw `prompt`; drop it, the prompt holds their looks"
+            )
         if self.seconds is not None and self.frames is not None:
             raise ValueError("a scene takes `seconds` or `frames`, not both; drop one")
         lengths = [s for s in self.shots or () if s.seconds is not None or s.frames is not None]

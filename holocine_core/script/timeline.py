@@ -130,9 +130,18 @@ class Timeline:
 
 
 def even_cuts(frames: int, shots: int) -> list[Moved]:
-    """Evenly spaced cuts as the release places them: round(i*frames/N), then the nearest 4t+1."""
+    """Evenly spaced cuts as the release places them: round(i*frames/N), then the nearest 4t+1.
+
+    Shots of a latent frame or two collide so: where there is room, latent frames are shared out.
+    """
     asked = [Fraction(round(Fraction(i * frames, shots))) for i in range(1, shots)]
-    return [Moved(cut, nearest_on_grid(cut)) for cut in asked]
+    cuts = [Moved(cut, nearest_on_grid(cut)) for cut in asked]
+    room = 1 + (frames - 1) // TEMPORAL_STRIDE
+    ends = [0, *(cut.got for cut in cuts), frames]
+    if shots > room or all(before < after for before, after in pairwise(ends)):
+        return cuts
+    shared = (pixel_span(i * room // shots).start for i in range(1, shots))
+    return [Moved(cut, got) for cut, got in zip(asked, shared, strict=True)]
 
 
 def cuts_from_lengths(lengths: Sequence[Fraction]) -> tuple[list[Moved], Moved]:

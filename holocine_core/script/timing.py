@@ -41,13 +41,15 @@ class Timing:
     cuts: tuple[Moved, ...]
     """Every cut as asked and as got; evenly spaced ones were asked for by nobody."""
     length: Moved
-    cuts_given: bool
+    cuts_given: tuple[bool, ...]
+    """Of each cut, whether a person said where it is, by itself or by the lengths around it."""
     length_given: bool
 
     @property
     def moved(self) -> bool:
         """Whether anything a person wrote stands elsewhere now."""
-        cuts = self.cuts_given and any(cut.moved for cut in self.cuts)
+        told = zip(self.cuts, self.cuts_given, strict=True)
+        cuts = any(cut.moved and given for cut, given in told)
         return cuts or (self.length_given and self.length.moved)
 
 
@@ -63,7 +65,7 @@ def resolve(
         strict: Whether a value that has to move is a problem.
     """
     shots = shot_count(scene)
-    if scene.cuts is not None:
+    if scene.cuts or (scene.cuts is not None and shots > 1):
         found = _from_cuts(scene, fps, shots)
     elif any(s.seconds is not None or s.frames is not None for s in scene.shots or ()):
         found = _from_lengths(scene, fps)
@@ -79,7 +81,7 @@ def resolve(
         timeline=timeline,
         cuts=tuple(found.cuts),
         length=found.length,
-        cuts_given=found.cuts_given,
+        cuts_given=tuple(found.cuts_given),
         length_given=found.length_given,
     )
 
@@ -88,7 +90,7 @@ def resolve(
 class _Found:
     cuts: list[Moved]
     length: Moved
-    cuts_given: bool
+    cuts_given: list[bool]
     length_given: bool
     keys: list[Key]
     """Where each cut stands in the scene."""
@@ -110,21 +112,18 @@ def _length_key(scene: Scene) -> Key:
 def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingProblem]:
     asked = frames_of(scene, fps)
     cuts = scene.cuts or ()
+    problems: list[TimingProblem] = []
     if len(cuts) != shots - 1:
-        return [
+        problems.append(
             TimingProblem(
                 ("cuts",),
                 f"{len(cuts)} cuts for {shots} shots; a cut stands before each shot but the first",
                 f"give {shots - 1} cuts, or leave `cuts` out to space them evenly",
             )
-        ]
+        )
     if asked is None:
-        return [
-            TimingProblem(
-                ("cuts",), "cuts without the scene's length", "add `frames:` or `seconds:`"
-            )
-        ]
-    problems: list[TimingProblem] = []
+        hint = "add `frames:` or `seconds:`"
+        return [*problems, TimingProblem(("cuts",), "cuts without the scene's length", hint)]
     moved: list[Moved] = []
     for i, cut in enumerate(cuts):
         at = parse_time(cut, fps)
@@ -153,7 +152,7 @@ def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingP
     return _Found(
         cuts=moved,
         length=Moved(asked, nearest_on_grid(asked)),
-        cuts_given=True,
+        cuts_given=[True] * len(cuts),
         length_given=True,
         keys=[("cuts", i) for i in range(len(cuts))],
         length_key=_length_key(scene),
@@ -186,6 +185,8 @@ def _from_lengths(scene: Scene, fps: Fraction) -> _Found | list[TimingProblem]:
             )
         ]
     cuts, length = cuts_from_lengths([share if one is None else one for one in given])
+    if total is not None:
+        length = Moved(total, nearest_on_grid(total))
     keys: list[Key] = [
         ("shots", i, "frames" if shot.frames is not None else "seconds")
         for i, shot in enumerate(scene.shots or ())
@@ -193,11 +194,19 @@ def _from_lengths(scene: Scene, fps: Fraction) -> _Found | list[TimingProblem]:
     return _Found(
         cuts=cuts,
         length=length,
-        cuts_given=True,
-        length_given=True,
+        cuts_given=_told(given, total is not None),
+        length_given=total is not None or not open_shots,
         keys=keys[:-1],
         length_key=keys[-1] if total is None else _length_key(scene),
     )
+
+
+def _told(given: Sequence[Fraction | None], whole: bool) -> list[bool]:
+    """Of each cut, whether lengths say where it is: those of all shots before it, or of the scene
+    and of all shots after it."""
+    return [
+        None not in given[:i] or (whole and None not in given[i:]) for i in range(1, len(given))
+    ]
 
 
 def _even(scene: Scene, fps: Fraction, shots: int, max_frames: int) -> _Found | list[TimingProblem]:
@@ -209,7 +218,7 @@ def _even(scene: Scene, fps: Fraction, shots: int, max_frames: int) -> _Found | 
     return _Found(
         cuts=even_cuts(length.got, shots),
         length=length,
-        cuts_given=False,
+        cuts_given=[False] * (shots - 1),
         length_given=given,
         keys=[("shots", i) for i in range(1, shots)],
         length_key=_length_key(scene) if given else ("shots",),
@@ -254,19 +263,19 @@ def _collisions(found: _Found, scene: Scene) -> list[TimingProblem]:
 
 
 def _strict(found: _Found, scene: Scene) -> list[TimingProblem]:
-    moved: Sequence[tuple[Key, str, Moved]] = [
-        *((key, "cut", cut) for key, cut in zip(found.keys, found.cuts, strict=True)),
-        (found.length_key, "length", found.length),
+    cuts = zip(found.keys, found.cuts, found.cuts_given, strict=True)
+    moved: Sequence[tuple[Key, str, Moved, bool]] = [
+        *((key, "cut", cut, given) for key, cut, given in cuts),
+        (found.length_key, "length", found.length, found.length_given),
     ]
-    given = {"cut": found.cuts_given, "length": found.length_given}
     return [
         TimingProblem(
             key,
             f"{what} {float(value.asked):g} is not on the 4t+1 grid and would move to {value.got}",
             f"write frame {value.got}, or drop `strict: true`",
         )
-        for key, what, value in moved
-        if given[what] and value.moved
+        for key, what, value, given in moved
+        if given and value.moved
     ]
 
 
@@ -274,6 +283,8 @@ _CUT_HINT = 'a cut is a frame (37), seconds ("5.0s") or a timecode ("00:00:08.20
 _SECONDS = re.compile(r"^(\d{1,5}(?:\.\d{1,9})?)\s*s$")
 _TIMECODE = re.compile(r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]?\d(?:\.\d{1,9})?)$")
 _FRAME_CODE = re.compile(r"^(\d{1,2}):([0-5]\d):([0-5]\d):(\d{2})$")
+CUT_FORMS = (_SECONDS, _TIMECODE, _FRAME_CODE)
+"""How a cut can be written that is no frame number."""
 
 
 def parse_time(value: int | str, fps: Fraction) -> Fraction | str:

@@ -74,6 +74,8 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
             f"{_shown(value)} is no cut point",
             'a cut is a frame (37), seconds ("5.0s") or a timecode ("00:00:08.20")',
         )
+    if kind == "int_type" and isinstance(value, float):
+        kind = "int_from_float"  # Strict pydantic does not tell them apart.
     name = _dotted(key)
     if kind == "missing":
         return manuscript.problem(key[:-1], f"`{key[-1]}` is missing", f"add `{key[-1]}:`")
@@ -115,7 +117,7 @@ def _unknown_key(manuscript: Manuscript, key: Key, data: Mapping[str, Any]) -> P
         known += SCENE_KEYS
     word = str(key[-1])
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"
+    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(set(known)))}"
     characters = data.get("characters")
     if model is Shot and isinstance(characters, dict) and word in characters:
         hint = f'a text that begins with {{{word}}} needs quotes: "{{{word}}} smiles."'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ Key = tuple[str | int, ...]
 
 MAX_BYTES = 2_000_000
 MAX_VALUES = 50_000
+MAX_DEPTH = 30
 
 
 class _CoreLoader(yaml.SafeLoader):
@@ -125,7 +127,7 @@ def parse_source(text: str, path: Path) -> Source:
             hint="save it as plain UTF-8 text",
         ) from None
     except RecursionError:
-        raise InputError("nested too deeply", where=f"{path}:1:1") from None
+        raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
     if node is None:
         raise InputError(
             "the file is empty", where=f"{path}:1:1", hint="`holocine new NAME` writes a starter"
@@ -134,7 +136,7 @@ def parse_source(text: str, path: Path) -> Source:
     try:
         data = builder.build(node, ())
     except RecursionError:
-        raise InputError("nested too deeply", where=f"{path}:1:1") from None
+        raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
     return Source(path, text, data, builder.places, builder.key_places, tuple(builder.problems))
 
 
@@ -168,6 +170,10 @@ class _Builder:
             raise InputError(
                 f"more than {MAX_VALUES:,} values", where=f"{self.path}:1:1", hint="aliases repeat?"
             )
+        if len(key) > MAX_DEPTH:
+            line, column = self.places[key]
+            where = f"{self.path}:{line}:{column}"
+            raise InputError("nested too deeply", where=where, hint=_DEPTH_HINT)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self._open:
@@ -193,7 +199,7 @@ class _Builder:
             if not isinstance(name_node, yaml.ScalarNode):
                 self._problem(name_node, "a key must be a plain word", _BRACE_HINT)
                 continue
-            name = str(name_node.value)
+            name = unicodedata.normalize("NFC", self._text(name_node))
             if name == "<<" and not name_node.style:
                 self._problem(name_node, "merge keys (<<) are not supported", "write the keys out")
                 continue
@@ -222,6 +228,10 @@ class _Builder:
         if kind != "str":
             self._problem(node, f"tag '{node.tag}' is not understood here", "drop the tag")
             return text
+        return self._text(node)
+
+    def _text(self, node: yaml.ScalarNode) -> str:
+        text = str(node.value)
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._problem(node, "a text with a broken character (surrogate)", "retype it")
             return ""
@@ -237,7 +247,8 @@ class _Builder:
             number = math.nan
         if math.isfinite(number) and (kind == "float" or isinstance(number, int)):
             return number
-        self._problem(node, f"'{text[:40]}' is no usable number", "write a finite number")
+        hint = "write a smaller number" if kind == "int" else "write a finite number"
+        self._problem(node, f"'{text[:40]}' is no usable number", hint)
         return 0
 
     def _problem(self, node: yaml.Node, message: str, hint: str) -> None:
@@ -247,4 +258,5 @@ class _Builder:
         )
 
 
+_DEPTH_HINT = "a screenplay is a few levels deep: look for brackets that are never closed"
 _BRACE_HINT = 'a text that begins with {name} needs quotes: "{name} smiles."'

@@ -8,7 +8,7 @@ from pathlib import Path
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.spec import ModelSpec
 from holocine_core.stage.world import FPS
-from holocine_core.train.footage import Sample, read_samples
+from holocine_core.train.footage import Sample, read_samples, samples_identity
 from holocine_core.train.networks import Company
 from holocine_core.train.recipe import Phase, Recipe
 
@@ -43,6 +43,13 @@ def check_fits(recipe: Recipe, company: Company) -> Read:
     if problems:
         raise InputError.of(problems)
     return read
+
+
+def began_from(recipe: Recipe, company: Company, read: Read) -> dict[str, str]:
+    """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
+    folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}
+    samples = {f"samples of {name}": samples_identity(read[name, size]) for name, size in folders}
+    return {**company.located.identity(), **samples}
 
 
 def folders_of(recipe: Recipe, phase: Phase) -> list[str]:

@@ -32,8 +32,7 @@ from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
-from holocine_core.train.fits import Read, check_fits
-from holocine_core.train.footage import samples_identity
+from holocine_core.train.fits import Read, began_from, check_fits
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.held_out import held_out_loss
 from holocine_core.train.metrics import Metrics
@@ -111,13 +110,6 @@ def train(
         return run.export() if export_only else run.go()
 
 
-def _began_from(recipe: Recipe, company: Company, read: Read) -> dict[str, str]:
-    """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
-    folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}
-    samples = {f"samples of {name}": samples_identity(read[name, size]) for name, size in folders}
-    return {**company.located.identity(), **samples}
-
-
 class Run:
     """One recipe's training, from its last checkpoint on.
 
@@ -148,7 +140,7 @@ class Run:
         self._out = Path(recipe.out)
         self._optimization = Optimization(company.trained, recipe.optimizer)
         self._average = Average(company.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe, _began_from(recipe, company, read))
+        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, company, read))
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Clips | None = None
         self._coming: DrawnAhead | None = None

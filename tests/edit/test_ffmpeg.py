@@ -360,3 +360,16 @@ def test_the_door_opens_without_torch() -> None:
     check = f"import sys; from holocine_core.edit import {rooms}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert not {"torch", "moviepy", "PIL", "imageio_ffmpeg"} & set(run.stdout.split())
+
+
+def test_a_killed_reader_says_nothing_of_the_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, killed = tmp_path / "film.mp4", tmp_path / "ffmpeg"
+    write(film, noise(3))
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(killed))
+    for reads in (probe, read):
+        with pytest.raises(MachineError, match="killed by signal 9"):
+            reads(film)

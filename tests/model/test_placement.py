@@ -46,6 +46,23 @@ class TestChoosePlacement:
         assert chosen.peak_bytes <= 0.9 * free
         assert "GiB" in chosen.reason
 
+    def test_a_film_goes_on_as_it_was_begun(self) -> None:
+        peaks = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")
+        swap = choose_placement(BIG, ACTIVATIONS, int(peaks["swap"] / 0.9) + 1, "cuda")
+        less = int(peaks["fp8"] / 0.9) + 1
+        assert choose_placement(BIG, ACTIVATIONS, less, "cuda").strategy == "fp8"
+        later = choose_placement(BIG, ACTIVATIONS, less, "cuda", begun=swap.computing)
+        assert (later.strategy, later.computing) == ("group", swap.computing)
+        assert "as the film was begun" in later.reason
+        small = choose_placement(BIG, ACTIVATIONS, less, "cuda")
+        more = choose_placement(BIG, ACTIVATIONS, 200 * 2**30, "cuda", begun=small.computing)
+        assert more.strategy == "fp8"
+        with pytest.raises(MachineError, match="go on as its takes were begun"):
+            choose_placement(BIG, ACTIVATIONS, less - 2, "cuda", begun=small.computing)
+        # Made on another device: nothing to go on with.
+        other = choose_placement(BIG, ACTIVATIONS, less, "cuda", begun="cpu, float32")
+        assert other.strategy == "fp8"
+
     @pytest.mark.parametrize("strategy", STRATEGIES)
     def test_a_strategy_is_taken_from_the_byte_on_where_it_fits(self, strategy: Strategy) -> None:
         peak = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")[strategy]

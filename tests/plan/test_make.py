@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from typing import Any
 import pytest
 
 from holocine_core.errors import InputError
-from holocine_core.film import expected_frames
+from holocine_core.film import expected_frames, stitch_job
 from holocine_core.model.lora_file import LoraFile
-from holocine_core.plan.state import difference
-from holocine_core.plan.values import Plan
+from holocine_core.model.placement import Placement
+from holocine_core.plan.state import begun_in, difference, with_state
+from holocine_core.plan.values import Plan, Take
 from holocine_core.production import Options, plan_film
-from holocine_core.provenance import take_record
+from holocine_core.provenance import provenance, take_record
+from holocine_core.vault import Vault
 from tests.conftest import SMALL, Write
 
 
@@ -238,3 +241,114 @@ def test_the_callers_word_goes_first(small: Path, tmp_path: Path) -> None:
 def test_plans_are_values(small: Path, tmp_path: Path) -> None:
     one, two = planned(small, tmp_path), planned(small, tmp_path)
     assert replace(one, placement=two.placement) == two
+
+
+def test_faults_of_all_kinds_are_told_together(write: Write, tmp_path: Path) -> None:
+    words = "word " * 700
+    said = refused(
+        write(f"foo: 1\nscenes: [{{bar: 1, frames: 9, cuts: [90], shots: [a, '{words}']}}]"),
+        tmp_path,
+    )
+    assert ["unknown key `foo`" in line for line in said].count(True) == 1
+    assert any("unknown key `bar`" in line for line in said)
+    assert any("outside the scene" in line for line in said)
+    assert any("tokens; the model reads" in line for line in said)
+
+
+def test_a_lora_has_its_place_in_the_file(write: Write, tmp_path: Path) -> None:
+    long = "x" * 300
+    said = refused(write(f"shots: [a]\nlora: [no.safetensors, {long}.safetensors]"), tmp_path)
+    assert [re.search(r"film\.yaml:2:\d+", line) is not None for line in said] == [True, True]
+
+
+def test_a_sound_of_an_impossible_name_has_its_place(write: Write, tmp_path: Path) -> None:
+    (said,) = refused(write(f"shots: [a]\nsound: {'x' * 300}.wav"), tmp_path)
+    assert "film.yaml:2:8" in said
+
+
+def test_a_transition_too_short_to_show_is_refused(write: Write, tmp_path: Path) -> None:
+    for kind, seconds in (("crossfade", 0.02), ("fade", 0.09)):
+        passing = f"transition: {{kind: {kind}, seconds: {seconds}}}"
+        text = f"scenes: [{{frames: 9, {passing}, shots: [a]}}, {{frames: 9, shots: [b]}}]"
+        (said,) = refused(write(text), tmp_path)
+        assert "too short to show" in said
+        least = float(re.findall(r"give it ([\d.]+) seconds", said)[0])
+        longer = text.replace(str(seconds), str(least))
+        assert planned(write(longer), tmp_path).takes[0].transition[0] == kind
+
+
+@pytest.mark.nano
+def test_a_shot_without_a_token_is_refused(write: Write, tmp_path: Path) -> None:
+    said = refused(write('model: nano\nshots: ["a man", "\\u0301"]'), tmp_path)
+    assert any("shot 2's text has no word" in line for line in said), said
+
+
+def test_a_film_needs_a_name(small: Path) -> None:
+    for name in (".", "/", ""):
+        with pytest.raises(InputError, match="no name of a film"):
+            plan_film(small, name)
+
+
+def test_a_path_that_no_log_can_hold_is_refused(small: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    with pytest.raises(InputError, match="not in UTF-8"):
+        plan_film(small, odd)
+
+
+def test_what_has_no_effect_is_told(write: Write, tmp_path: Path) -> None:
+    raw = "[global caption] a [per shot caption] b"
+    text = f"style: Ink.\nscenes: [{{prompt: '{raw}', transition: fade}}]"
+    told = [warning.message for warning in planned(write(text), tmp_path).warnings]
+    assert any("`style` does not enter" in message for message in told)
+    assert any("last scene's transition" in message for message in told)
+
+
+def test_a_crossfade_over_whole_shots_swallows_their_chapters(write: Write, tmp_path: Path) -> None:
+    text = """
+        scenes:
+          - frames: 17
+            cuts: [9, 13]
+            transition: {kind: crossfade, seconds: 0.5}
+            shots: [a, b, c]
+          - {frames: 17, cuts: [5], shots: [d, e]}
+    """
+    plan = planned(write(text), tmp_path)
+    job = stitch_job(plan, Vault(plan.work))
+    held = [(c.start_frame, c.end_frame, c.title[-1]) for c in job.metadata.chapters]
+    assert held == [(0, 9, "a"), (9, 14, "d"), (14, 26, "e")]
+
+
+def test_the_film_tells_what_the_call_said(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path, seed=9, profile="draft")
+    assert provenance(plan)["spoken"] == {"seed": 9, "profile": "draft"}
+    assert provenance(planned(small, tmp_path))["spoken"] == {}
+
+
+def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path)
+    card = Placement(
+        strategy="swap", device="cuda", precision="bfloat16", peak_bytes=0, reason="roomy"
+    )
+    vault = Vault(plan.work)
+    assert begun_in(plan.takes, card, vault) is None
+    first, second = plan.takes
+    fp8 = replace(card, strategy="fp8")
+
+    def keep(take: Take, placement: Placement, step: int) -> None:
+        key = with_state(take, placement, vault).progress_key
+        sidecar = {"take": key, "step": step}
+        vault.keep("progress", f"{key}-{step}", lambda path: path.touch(), sidecar)
+
+    keep(second, fp8, 3)
+    assert begun_in(plan.takes, card, vault) == fp8.computing
+    assert with_state(second, fp8, vault).step == 3
+    keep(first, card, 5)
+    assert begun_in(plan.takes, card, vault) == card.computing, "the furthest goes on"
+    made = {"made": {"computing": fp8.computing}}
+    for take in plan.takes:
+        vault.keep("negatives", take.negative_key, lambda path: path.touch(), made)
+    assert begun_in(plan.takes, card, vault) is None, "nothing is left to shoot"
+    assert "fp8" in with_state(first, card, vault).reason
+    vault.drop("negatives", first.negative_key)
+    vault.drop("progress", f"{with_state(first, card, vault).progress_key}-5")
+    assert begun_in(plan.takes, card, vault) == fp8.computing, "as the film's other take"

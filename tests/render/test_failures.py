@@ -132,3 +132,30 @@ def test_one_failing_scene_does_not_stop_the_others(
     assert not out.exists()
     render_film(screenplay, out)
     assert out.read_bytes() == film.read_bytes()
+
+
+def test_a_log_that_cannot_be_written_is_the_machines_fault(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, tmp_path / "film.mp4")
+    plan.work.mkdir(parents=True)
+    (plan.work / "run.jsonl").symlink_to("/dev/full")
+    with pytest.raises(MachineError, match="disk is full"):
+        render(plan)
+    (plan.work / "run.jsonl").unlink()
+    assert render(plan).frames == 23
+
+
+def test_a_clip_that_was_kept_broken_is_made_anew(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    screenplay, film = whole
+    out = tmp_path / "film.mp4"
+    render_film(screenplay, out)
+    plan = plan_film(screenplay, out)
+    key = plan.takes[0].clip_key
+    Vault(plan.work).keep("clips", key, lambda path: path.write_bytes(b"no film") and None, {})
+    out.unlink()
+    with pytest.raises(RenderError, match="damaged and is removed") as caught:
+        render_film(screenplay, out)
+    assert "same command again" in caught.value.hint
+    listener = Listener()
+    render_film(screenplay, out, emit=listener)
+    assert out.read_bytes() == film.read_bytes()
+    assert listener.of(StepDone) == [], "its latents were kept"

@@ -176,3 +176,11 @@ def test_an_odd_sidecar_is_no_sidecar(
     sidecar_path(out).write_text(sidecar)
     assert render_film(whole[0], out).up_to_date
     assert json.loads(sidecar_path(out).read_text())["frames"] == 23
+
+
+def test_a_film_that_was_torn_is_made_again(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "film.mp4"
+    render_film(whole[0], out)
+    out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
+    render_film(whole[0], out)
+    assert out.read_bytes() == whole[1].read_bytes()

@@ -137,3 +137,10 @@ def test_a_token_over_a_border_belongs_to_the_first_part() -> None:
     tokens = [(0, border + 3), (border + 3, len(prompt)), (0, 0)]
     ranges = token_ranges(prompt, tokens)
     assert (ranges.global_, ranges.shots) == (Span(0, 1), (Span(1, 2),))
+
+
+@pytest.mark.parametrize("said", ["This scene contains 1 shot.", "This scene contains 1 shots."])
+def test_a_count_in_either_number_is_not_said_twice(said: str) -> None:
+    text = composed(f"global: A bay. {said}\nshots: [a]")
+    assert text.count("This scene contains") == 1
+    assert said in text

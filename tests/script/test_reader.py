@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from holocine_core.errors import InputError, Problem
+from holocine_core.model.spec import MODELS
+from holocine_core.plan.check import scene_problems
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read, read_text
 from holocine_core.script.schema import schema
@@ -79,6 +84,17 @@ def at(problem: Problem) -> str:
         ("deliver: {size: 8194x64}\nshots: [a]\n", "1:17", "8194x64", "16 to 8192"),
         ("deliver: {size: 64x14}\nshots: [a]\n", "1:17", "64x14", "16 to 8192"),
         ("shots: [{<<: {size: wide}, prompt: a}]\n", "1:10", "merge keys", "write the keys out"),
+        ("style: '[shot cut] ink'\nshots: [a]\n", "1:8", "marker", "leave it out"),
+        ("style: '{zed} in oil'\nshots: [a]\n", "1:8", "braces are not read", "in shots only"),
+        ("negative: '{zed}'\nshots: [a]\n", "1:11", "braces are not read", "leave"),
+        (
+            "characters: {m: 'red [per shot caption] b'}\nshots: ['{m}']\n",
+            "1:17",
+            "marker",
+            "leave it out",
+        ),
+        ("frames: 81.0\nshots: [a]\n", "1:9", "whole number", "drop the decimals"),
+        (f"seed: {10**40}\nshots: [a]\n", "1:7", "no usable number", "smaller"),
     ],
 )
 def test_faults_have_a_place_and_a_remedy(source: str, place: str, message: str, hint: str) -> None:
@@ -200,10 +216,70 @@ def test_the_schema_knows_every_key_and_describes_it() -> None:
 
 
 def test_the_schema_agrees_with_the_reader() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    validator = jsonschema.Draft202012Validator(schema())
+    validator = Draft202012Validator(schema())
     good = {"characters": {"m": "red"}, "scenes": [{"id": "a", "shots": ["x", {"prompt": "y"}]}]}
     assert validator.is_valid(good)
     assert validator.is_valid({"shots": ["x"], "cuts": [], "global": "bay"})
     for bad in ({"shots": ["x"], "sead": 1}, {"title": "x"}, {"shots": [{"size": "medum"}]}):
         assert not validator.is_valid(bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"scenes": [{"id": "a"}]},
+        {"shots": ["a"], "scenes": [{"shots": ["b"]}]},
+        {"scenes": [{"shots": ["a"], "frames": 9, "seconds": 2}]},
+        {"shots": ["a"], "frames": 9, "seconds": 2},
+        {"scenes": [{"shots": ["a"], "prompt": "b"}]},
+        {"shots": [{"prompt": "a", "frames": 9, "seconds": 2}]},
+        {"shots": ["a", "b"], "cuts": ["3sec"], "frames": 9},
+        {"shots": ["a", "b"], "cuts": ["37"], "frames": 81},
+        {"shots": ["a", "b"], "cuts": [0], "frames": 9},
+        {"shots": ["{m}"], "characters": {"my name": "red"}},
+    ],
+    ids=str,
+)
+def test_what_the_schema_refuses_the_reader_refuses_too(bad: Any) -> None:
+    validator = Draft202012Validator(schema())
+    assert not validator.is_valid(bad)
+    text = json.dumps(bad)
+    manuscript = read_text(text)
+    assert manuscript.problems or list(scene_problems(manuscript, MODELS["nano"]))
+
+
+def test_a_wrong_type_hides_nothing_and_crashes_nothing() -> None:
+    for characters in ("5", "[[]]", "true", "[1, 2]", "x"):
+        found = problems(f"characters: {characters}\nscenes: [{{characters: [mara], shots: [a]}}]")
+        assert any("unknown character {mara}" in each.message for each in found), characters
+
+
+def test_a_fault_beside_the_timing_does_not_hide_it() -> None:
+    source = "scenes: [{foo: 1, sound: 7, frames: 9, seconds: 2, shots: [{prompt: a, lens: 3}]}]"
+    found = [problem.message for problem in problems(source)]
+    assert any("not both" in message for message in found)
+    assert any("unknown key `foo`" in message for message in found)
+    manuscript = read_text("scenes: [{foo: 1, frames: 81, cuts: [900], shots: [a, b]}]")
+    assert [i for i, _ in manuscript.scenes] == [0]
+    assert manuscript.screenplay is None
+
+
+def test_composed_and_decomposed_names_are_one() -> None:
+    composed, apart = "\u00e9va", "e\u0301va"
+    assert (
+        problems(f"characters: {{{apart}: red}}\nshots: ['{{{composed}}} and {{{apart}}}']") == []
+    )
+
+
+def test_a_raw_prompt_has_its_characters_inside() -> None:
+    raw = "[global caption] a [per shot caption] b"
+    (problem,) = problems(f"characters: {{m: red}}\nscenes: [{{characters: [m], prompt: '{raw}'}}]")
+    assert "beside a raw `prompt`" in problem.message
+
+
+def test_nesting_without_end_has_its_place() -> None:
+    with pytest.raises(InputError, match="nested too deeply") as caught:
+        read_text(f"shots: [a]\ntitle: {'[' * 60}{']' * 60}\n")
+    (problem,) = caught.value.problems
+    assert re.search(r":2:\d+$", problem.where)
+    assert "brackets" in problem.hint

@@ -122,3 +122,34 @@ def test_a_timing_is_always_on_the_grid_or_refused(
         assert all(len(span) >= 1 for span in found.timeline.latent_spans)
     else:
         assert all(problem.message and problem.hint for problem in found)
+
+
+def test_strict_refuses_only_what_somebody_wrote() -> None:
+    shots = ({"prompt": "a", "frames": 21}, "b", "c")
+    assert faults(strict=True, frames=82, shots=shots) == [
+        "length 82 is not on the 4t+1 grid and would move to 81"
+    ]
+    found = resolve(scene(frames=81, shots=shots), FPS, 241, strict=True)
+    assert isinstance(found, Timing)
+    assert found.cuts_given == (True, False)
+    last = ("a", {"prompt": "b", "frames": 23}, {"prompt": "c", "frames": 21})
+    (said,) = faults(strict=True, frames=81, shots=last)
+    assert said.startswith("cut 60 ")
+
+
+def test_the_scenes_own_length_is_what_was_asked_for() -> None:
+    shots = ({"prompt": "a", "frames": 41}, {"prompt": "b", "frames": 39})
+    assert placed(frames=81, shots=shots).length.asked == 81
+    found = resolve(scene(frames=81, shots=shots), FPS, 241, strict=True)
+    assert isinstance(found, Timing)
+
+
+@given(st.integers(1, 40), st.integers(0, 60))
+def test_shots_that_have_room_are_spread_over_it(shots: int, more: int) -> None:
+    frames = 4 * (shots - 1 + more) + 1
+    timing = placed(frames=frames, shots=[f"shot {i}" for i in range(shots)])
+    assert timing.timeline.shots == shots
+
+
+def test_too_few_and_wrong_cuts_are_told_together() -> None:
+    assert len(faults(frames=81, cuts=(900,), shots=("a", "b", "c"))) == 2
