@@ -1,10 +1,10 @@
 """SIGKILL a render at random moments, run the same command again, compare the films byte by byte.
 
 python -m benchmarks.kill [--kills 20] [--screenplay screenplays/lighthouse.yaml] [--seed 1]
-                          [--model nano]
+                          [--model nano] [--profile standard]
 
-Films with a tiny random model unless told of another: what is tried is the work folder, and forty
-renders are to end today.
+Only kills count that met the render at work: where it was done before, another moment is drawn.
+With ``--model tiny`` a small random model films, which shows the work folder as well in less time.
 """
 
 from __future__ import annotations
@@ -28,21 +28,31 @@ from holocine_core.model.tiny import write_tiny
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """A screenplay and the model that films it."""
+    """A screenplay, the model that films it, and how well."""
 
     screenplay: Path
     model: str
+    profile: str
 
     def command(self, out: Path) -> list[str]:
-        """The final profile: most steps, so most moments fall into the denoising."""
         start = [sys.executable, "-m", "holocine_cli", "render", str(self.screenplay)]
-        return [*start, "--model", self.model, "-o", str(out), "--profile", "final", "-qq"]
+        return [*start, "--model", self.model, "-o", str(out), "--profile", self.profile, "-qq"]
 
     def finish(self, out: Path) -> float:
         """Render to the end; seconds."""
         started = time.perf_counter()
         subprocess.run(self.command(out), check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - started
+
+
+def killed(command: list[str], moment: float) -> bool:
+    """Begin a render and kill it after some seconds; False where it had ended by then."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(moment)
+    alive = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return alive
 
 
 def digest(path: Path) -> str:
@@ -77,44 +87,52 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--screenplay", type=Path, default=Path("screenplays/lighthouse.yaml"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--model", help="a name or a folder instead of the tiny model")
+    parser.add_argument("--model", default="nano", help="a name, a folder, or tiny")
+    parser.add_argument("--profile", default="standard")
     options = parser.parse_args()
-    chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        if options.model is None:
-            write_tiny(Path(scratch) / "tiny")
-        render = Render(options.screenplay, options.model or f"{scratch}/tiny")
+        model = options.model
+        if model == "tiny":
+            model = f"{scratch}/tiny"
+            write_tiny(Path(model))
+        render = Render(options.screenplay, model, options.profile)
         whole = Path(scratch) / "whole" / "film.mp4"
         whole.parent.mkdir()
         seconds = render.finish(whole)
-        expected = digest(whole)
-        steps = events(whole.parent, "StepDone")
         print(f"# {machine()}")
-        print(f"# {options.screenplay}: {seconds:.1f} s, {steps} steps, sha256 {expected[:16]}\n")
-        print("| kill | after s | at | steps before + after | film |")
-        print("|---|---|---|---|---|")
-        same = 0
-        for number in range(1, options.kills + 1):
-            folder = Path(scratch) / f"kill{number}"
-            folder.mkdir()
-            out = folder / "film.mp4"
-            moment = chance.uniform(0.3, seconds)
-            process = subprocess.Popen(render.command(out), stdout=subprocess.DEVNULL)
-            time.sleep(moment)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            at, before = doing(folder), events(folder, "StepDone")
+        print(
+            f"# {options.screenplay}, {options.model}, {options.profile}: {seconds:.1f} s, "
+            f"{events(whole.parent, 'StepDone')} steps, sha256 {digest(whole)[:16]}\n"
+        )
+        same = kill_often(render, Path(scratch), digest(whole), seconds, options)
+        print(f"\n{same} of {options.kills} films identical to the uninterrupted one")
+    sys.exit(same != options.kills)
+
+
+def kill_often(
+    render: Render, scratch: Path, expected: str, seconds: float, options: argparse.Namespace
+) -> int:
+    """Print a line per kill; how many films were identical in the end."""
+    print("| kill | after s | at | steps before + after | film |")
+    print("|---|---|---|---|---|")
+    chance, same, number = random.Random(options.seed), 0, 0
+    while number < options.kills:
+        out = scratch / "killed" / "film.mp4"
+        out.parent.mkdir()
+        moment = chance.uniform(0.3, seconds)
+        if killed(render.command(out), moment):
+            number += 1
+            at, before = doing(out.parent), events(out.parent, "StepDone")
             render.finish(out)
-            after = events(folder, "StepDone") - before
+            after = events(out.parent, "StepDone") - before
             identical = digest(out) == expected
             same += identical
             verdict = "identical" if identical else "DIFFERENT"
             print(
                 f"| {number} | {moment:.1f} | {at} | {before} + {after} | {verdict} |", flush=True
             )
-            shutil.rmtree(folder)
-        print(f"\n{same} of {options.kills} films identical to the uninterrupted one")
-    sys.exit(same != options.kills)
+        shutil.rmtree(out.parent)
+    return same
 
 
 if __name__ == "__main__":

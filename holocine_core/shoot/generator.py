@@ -306,7 +306,8 @@ def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def read_progress(path: Path) -> Progress:
     """A stopped take's state."""
-    tensors = load_file(path)
+    # Copied: a forward pass may compute otherwise on what lies unaligned in a mapped file.
+    tensors = {name: value.clone() for name, value in load_file(path).items()}
     solver = {
         name.removeprefix("solver."): value
         for name, value in tensors.items()

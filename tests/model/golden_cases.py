@@ -85,14 +85,19 @@ def layout_of(key: str, *, windowed: bool, sparse: bool) -> ShotLayout:
 Loaded = tuple[Any, ShotContext]
 
 
-def load_golden(folder: Path, engine: Engine = "loop") -> Loaded:
+def load_golden(
+    folder: Path,
+    engine: Engine = "loop",
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+) -> Loaded:
     """The golden weights through the loader users use, out of a release tree below ``folder``."""
     home = folder / "HoloCine_dit" / "sparse"
     home.mkdir(parents=True)
     (home / "config.json").write_text(json.dumps(config()))
     for noise in ("high", "low"):
         (home / f"sparse_{noise}_noise.safetensors").symlink_to(GOLDEN / "transformer.safetensors")
-    transformer = load_part(find_model(str(folder)).part("transformer"), torch.float32)
+    transformer = load_part(find_model(str(folder)).part("transformer"), dtype).to(device)
     context = ShotContext()
     install(transformer, context, engine)
     return transformer, context
@@ -103,12 +108,13 @@ def error(key: str, output: str, network: Loaded) -> float:
     transformer, context = network
     rows, windowed, sparse = OUTPUTS[output]
     context.layout = layout_of(key, windowed=windowed, sparse=sparse)
+    like = {"device": transformer.device, "dtype": transformer.dtype}
     with torch.no_grad():
         got = transformer(
-            hidden_states=TENSORS[f"{key}.latents"],
-            timestep=torch.tensor([case(key)["timestep"]]),
-            encoder_hidden_states=TENSORS[f"{key}.{rows}"],
+            hidden_states=TENSORS[f"{key}.latents"].to(**like),
+            timestep=torch.tensor([case(key)["timestep"]], device=transformer.device),
+            encoder_hidden_states=TENSORS[f"{key}.{rows}"].to(**like),
             return_dict=False,
-        )[0]
+        )[0].float()
     expected = TENSORS[f"{key}.{output}"]
-    return float((got - expected).norm() / expected.norm())
+    return float((got.cpu() - expected).norm() / expected.norm())

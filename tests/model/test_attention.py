@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -21,6 +20,7 @@ from holocine_core.model.segments import (
     varlen_attention,
 )
 from holocine_core.script.timeline import Span
+from tests.model.oracle import masked, python_varlen
 
 LAYOUT = ShotLayout(
     shots=(Span(0, 2), Span(2, 3), Span(3, 6)),
@@ -37,13 +37,6 @@ def tensors(n: int, rows: int, *, batch: int = 2) -> tuple[Tensor, Tensor, Tenso
     return q, k, v
 
 
-def masked(q: Tensor, k: Tensor, v: Tensor, counts: Tensor) -> Tensor:
-    """Attention in which query n sees key l counts[n, l] times: a bias of log(count)."""
-    scores = torch.einsum("bnhk,blhk->bhnl", q, k) / math.sqrt(q.shape[-1])
-    weights = (scores + counts.log()).softmax(-1)
-    return torch.einsum("bhnl,blhk->bnhk", weights, v)
-
-
 def self_counts(layout: ShotLayout) -> Tensor:
     """How often each token sees each token, read off the definition, token by token."""
     n = layout.frame_tokens
@@ -56,21 +49,6 @@ def self_counts(layout: ShotLayout) -> Tensor:
             counts[a, b] += shot_of[a // n] == shot_of[b // n]
             counts[a, b] += b // n in first
     return counts
-
-
-def python_varlen(
-    q: Tensor, k: Tensor, v: Tensor, at_q: Tensor, at_k: Tensor, max_q: int, max_k: int
-) -> Tensor:
-    """What a packed kernel computes, by the book."""
-    assert at_q.dtype == at_k.dtype == torch.int32
-    out = []
-    for i in range(len(at_q) - 1):
-        a, b, c, d = at_q[i], at_q[i + 1], at_k[i], at_k[i + 1]
-        assert b - a <= max_q
-        assert d - c <= max_k
-        ones = torch.ones(b - a, d - c, dtype=q.dtype)
-        out.append(masked(q[None, a:b], k[None, c:d], v[None, c:d], ones)[0])
-    return torch.cat(out)
 
 
 def segments(kind: str) -> Segments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torch.nn.attention import varlen
 
 from holocine_core.script.timeline import Span
 from tests.model.golden_cases import (
@@ -17,6 +18,7 @@ from tests.model.golden_cases import (
     ranges_of,
     timeline_of,
 )
+from tests.model.oracle import python_varlen
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +26,35 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return load_golden(tmp_path_factory.mktemp("checkpoints"))
 
 
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load_golden(tmp_path_factory.mktemp("checkpoints"), "varlen")
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load_golden(tmp_path_factory.mktemp("checkpoints"), "masked")
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("key", KEYS)
 def test_agrees_with_the_reference(key: str, output: str, network: Loaded) -> None:
     assert error(key, output, network) < TOLERANCE
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("key", KEYS)
+def test_the_packed_engine_agrees_with_the_reference(
+    key: str, output: str, packed: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(varlen, "varlen_attn", python_varlen)
+    assert error(key, output, packed) < TOLERANCE
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("key", KEYS)
+def test_the_masked_engine_agrees_with_the_reference(key: str, output: str, hidden: Loaded) -> None:
+    assert error(key, output, hidden) < TOLERANCE
 
 
 @pytest.mark.parametrize("key", KEYS)
