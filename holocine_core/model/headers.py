@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holocine_core.errors import MachineError
+from holocine_core.model.remembered import remembered
 
 DTYPE_BYTES = {
     "F64": 8,
@@ -30,6 +31,8 @@ DTYPE_BYTES = {
 }
 WHOLE_BYTES = 64 * 2**20
 """Files up to this size are hashed whole; larger ones by samples."""
+QUICK_BYTES = 2**20
+"""Files up to this size are hashed every time."""
 BLOCK_BYTES = 64 * 2**10
 BLOCKS = 64
 
@@ -79,7 +82,7 @@ def content_hash(path: Path) -> str:
     """
     size = path.stat().st_size
     if size <= WHOLE_BYTES:
-        return whole_hash(path)
+        return remembered(path, whole_hash) if size > QUICK_BYTES else whole_hash(path)
     digest = hashlib.sha256(f"sampled {size}\n".encode())
     if path.suffix == ".safetensors":
         digest.update(_header_bytes(path))

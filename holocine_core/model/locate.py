@@ -21,6 +21,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.release import locate_release
+from holocine_core.model.remembered import cache_folder
 from holocine_core.model.spec import MODELS
 
 MODELS_VARIABLE = "HOLOCINE_MODELS"
@@ -59,8 +60,7 @@ def models_folder(models_dir: Path | None = None) -> Path:
     named = os.environ.get(MODELS_VARIABLE)
     if named:
         return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "holocine" / "models"
+    return cache_folder() / "models"
 
 
 def load_tokenizer(located: LocatedModel) -> Any:
