@@ -123,7 +123,14 @@ def _takes_table(plan: Plan, paint: Paint) -> list[str]:
         at += height
         state = paint(take.state, STATE_COLORS[take.state], bold=True)
         page.append(f"    {state}: {take.reason}{_cost(take)}")
+        if take.transition[0] != "cut":
+            page.append(f"    {paint(_passing(take), dim=True)}")
     return page
+
+
+def _passing(take: Take) -> str:
+    kind, frames = take.transition
+    return f"then a {kind} of {counted(frames, 'frame')} ({take.timeline.seconds(frames):.2f} s)"
 
 
 def _cost(take: Take) -> str:
