@@ -108,8 +108,8 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
     ]
-    if spoken := _options(made.get("spoken", {})):
-        facts.append(("called with", spoken))
+    if options := _options(made.get("options", {})):
+        facts.append(("called with", options))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
@@ -117,11 +117,11 @@ def _page(found: Inspection, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def _options(spoken: dict[str, Any]) -> str:
+def _options(options: dict[str, Any]) -> str:
     """The options of the call that moved the picture, as they are typed."""
     return " ".join(
         f"--{name} {shlex.quote(str(value))}"
-        for name, given in spoken.items()
+        for name, given in options.items()
         for value in (given if isinstance(given, list) else [given])
     )
 

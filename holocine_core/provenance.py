@@ -47,7 +47,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
                 plan.loras, plan.takes[0].ingredients["lora"], strict=True
             )
         ],
-        "spoken": dict(plan.spoken),
+        "options": dict(plan.options),
         "fps": str(plan.fps),
         "delivery": {
             "fps": str(plan.delivery.fps),

@@ -64,11 +64,18 @@ def sidecar_is_ours(plan: Plan) -> bool:
 
 
 def is_torn(plan: Plan) -> bool:
-    """Whether the file is no whole film and stands where the sidecar says this plan's film was."""
+    """Whether the file is the beginning of a film, shorter than this plan's was that the sidecar
+    tells of."""
     from holocine_core.edit.metadata import read_metadata
 
-    if (read_json(sidecar_path(plan.out)) or {}).get("key") != film_key(plan):
+    sidecar = read_json(sidecar_path(plan.out)) or {}
+    whole = sidecar.get("bytes")
+    if sidecar.get("key") != film_key(plan) or not isinstance(whole, int):
         return False
+    with plan.out.open("rb") as file:
+        begins = file.read(12)
+    if plan.out.stat().st_size >= whole or (begins and b"ftyp" not in begins):
+        return False  # Somebody's file that is no film, or a longer one.
     try:
         read_metadata(plan.out)
     except InputError:

@@ -223,15 +223,20 @@ def text_problems(
         if screenplay.text == "scene":
             yield from _too_long(manuscript, key, "the scene's prompt", counter.count(prompt.text))
             for part in counter.unread(prompt.text):
-                what = f"shot {part}'s text" if part else "the global caption"
-                yield manuscript.problem(
-                    key, f"{what} has no word that the model reads", "write it in words"
-                )
+                yield _unread(manuscript, key, part)
             continue
         for j, text in enumerate(prompt.windows):
             here = key if scene.prompt is not None else (*key, j)
             what = f"shot {j + 1} with the global caption"
             yield from _too_long(manuscript, here, what, counter.count(text), per_shot=True)
+            if 1 in counter.unread(text):
+                yield _unread(manuscript, here, j + 1)
+
+
+def _unread(manuscript: Manuscript, key: Key, part: int) -> Problem:
+    what = f"shot {part}'s text" if part else "the global caption"
+    message = f"{what} has no word that the model reads"
+    return manuscript.problem(key, message, "write it in words")
 
 
 def _rest_of(manuscript: Manuscript) -> Screenplay:

@@ -110,7 +110,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         work=request.work,
         obstacles=tuple(obstacles),
         warnings=tuple(warnings(manuscript, screenplay, located, takes)),
-        spoken={**spoken, **({"lora": _told(request.loras)} if request.loras else {})},
+        options={**spoken, **({"lora": _told(request.loras)} if request.loras else {})},
     )
 
 

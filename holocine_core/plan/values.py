@@ -152,7 +152,7 @@ class Plan:
     obstacles: tuple[Problem, ...] = ()
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
-    spoken: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     """Settings given with the call, which went before the screenplay's: profile, model, seed,
     lora."""
 

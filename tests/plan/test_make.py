@@ -320,8 +320,8 @@ def test_a_crossfade_over_whole_shots_swallows_their_chapters(write: Write, tmp_
 
 def test_the_film_tells_what_the_call_said(small: Path, tmp_path: Path) -> None:
     plan = planned(small, tmp_path, seed=9, profile="draft")
-    assert provenance(plan)["spoken"] == {"seed": 9, "profile": "draft"}
-    assert provenance(planned(small, tmp_path))["spoken"] == {}
+    assert provenance(plan)["options"] == {"seed": 9, "profile": "draft"}
+    assert provenance(planned(small, tmp_path))["options"] == {}
 
 
 def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:

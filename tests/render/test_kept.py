@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holocine_core import film as film_room
-from holocine_core.errors import Interrupted
+from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
 from holocine_core.plan.values import Plan
 from holocine_core.production import plan_film, render_film
@@ -184,3 +184,14 @@ def test_a_film_that_was_torn_is_made_again(whole: tuple[Path, Path], tmp_path: 
     out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
     render_film(whole[0], out)
     assert out.read_bytes() == whole[1].read_bytes()
+
+
+def test_what_somebody_put_in_a_films_place_is_not_torn(
+    whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    render_film(whole[0], out)
+    out.write_bytes(b"somebody's notes")
+    with pytest.raises(InputError, match="another film"):
+        render_film(whole[0], out)
+    assert out.read_bytes() == b"somebody's notes"
