@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from holocine_cli import evaluate, film, look, machine, stage, train, write
+from holocine_cli import evaluate, export, film, import_, look, machine, stage, train, write
 from holocine_cli.session import PROGRAM, Session
 
 app = typer.Typer(
@@ -21,15 +21,17 @@ for panel, command in (
     (WRITE, write.check),
     (WRITE, film.plan),
     (WRITE, write.schema),
+    (WRITE, import_.import_),
     (FILM, film.preview),
     (FILM, film.render),
     (LOOK, look.inspect),
+    (LOOK, export.export),
     (LOOK, evaluate.evaluate),
     (TEACH, stage.stage),
     (TEACH, train.train),
     (MACHINE, machine.doctor),
 ):
-    app.command(rich_help_panel=panel)(command)
+    app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
 app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
 
 

@@ -15,11 +15,16 @@ def save(path: Path, content: bytes, *, replace: bool) -> None:
         InputError: Another file is in the way and may not be replaced.
         MachineError: The folder or disk cannot take it.
     """
+    refuse_to_replace(path, replace=replace)
+    with replacing(path) as made:
+        made.write_bytes(content)
+
+
+def refuse_to_replace(path: Path, *, replace: bool) -> None:
+    """Raises InputError where another file is in the way and may not be replaced."""
     if path.exists() and not path.is_dir() and not replace:
         raise InputError(
             f"{path} is there already",
             where=str(path),
             hint="choose another name, or replace it with --force",
         )
-    with replacing(path) as made:
-        made.write_bytes(content)

@@ -10,14 +10,19 @@ import json
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
-from holocine_core.edit.reel import ClipInput, DamagedClip, Transition, check_reel
+from holocine_core.edit.reel import (
+    ClipInput,
+    DamagedClip,
+    Transition,
+    check_reel,
+    shots_in_reel,
+)
 from holocine_core.edit.sound import SoundCue, check_sound
 from holocine_core.edit.stitch import (
     Delivery,
@@ -174,19 +179,14 @@ def expected_frames(plan: Plan) -> int:
 
 
 def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
-    """One chapter per shot, in frames of the reel; a crossfade belongs to the later scene."""
-    marks = [
-        (start + span.start, _chapter_title(take, i))
-        for take, start in zip(plan.takes, scene_starts(reel), strict=True)
-        for i, span in enumerate(take.timeline.shot_spans)
-    ]
-    # A crossfade longer than a scene's last shots swallows their chapters, or their ends.
-    later = accumulate((at for at, _ in reversed(marks[1:])), min, initial=film_frames(reel))
-    stops = list(later)[::-1]
+    """One chapter per shot, in frames of the reel."""
     return tuple(
-        Chapter(start_frame=at, end_frame=stop, title=title)
-        for (at, title), stop in zip(marks, stops, strict=True)
-        if stop > at
+        Chapter(
+            start_frame=span.start,
+            end_frame=span.stop,
+            title=_chapter_title(plan.takes[number], shot),
+        )
+        for number, shot, span in shots_in_reel(reel.clips, reel.transitions)
     )
 
 

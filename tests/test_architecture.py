@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "events": set(),
     "script": {"errors"},
+    "adapt": {"errors", "script"},
     "vault": {"errors", "events"},
     "tensors": set(),
     "journal": {"events", "vault"},
@@ -39,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
         "film", "render", "production", "provenance",
     },
     "provenance": {"errors", "script", "plan", "edit"},
+    "cutlist": {"errors", "script", "edit", "provenance"},
     "standing": {"errors", "plan", "vault", "edit"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {

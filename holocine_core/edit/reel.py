@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -130,6 +130,30 @@ def clip_starts(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -
     for clip, after in zip(clips, [*transitions, _CUT], strict=True):
         starts.append(starts[-1] + clip.frames - after.overlap)
     return tuple(starts)
+
+
+def shots_in_reel(
+    clips: Sequence[ClipInput], transitions: Sequence[Transition]
+) -> tuple[tuple[int, int, Span], ...]:
+    """Every shot that the reel shows: its clip, its number in it (from 0), its frames of the reel.
+
+    A crossfade belongs to the later scene; one longer than a scene's last shots swallows them.
+    """
+    marks = [
+        (number, shot, start + cut)
+        for number, (clip, start) in enumerate(
+            zip(clips, clip_starts(clips, transitions), strict=False)
+        )
+        for shot, cut in enumerate((0, *clip.cuts))
+    ]
+    length = clip_starts(clips, transitions)[-1]
+    later = accumulate((at for *_, at in reversed(marks[1:])), min, initial=length)
+    stops = list(later)[::-1]
+    return tuple(
+        (number, shot, Span(at, stop))
+        for (number, shot, at), stop in zip(marks, stops, strict=True)
+        if stop > at
+    )
 
 
 def hard_cuts(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> tuple[int, ...]:

@@ -1,0 +1,77 @@
+"""A file of any known kind -> a draft."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from holocine_core.adapt.beats import to_draft
+from holocine_core.adapt.draft import Draft, parted
+from holocine_core.adapt.raw import raw_draft
+from holocine_core.adapt.scripts import fdx_elements, fountain_elements
+from holocine_core.adapt.tables import table_draft
+from holocine_core.errors import InputError
+from holocine_core.script.prompt import GLOBAL
+
+Kind = Literal["fountain", "fdx", "csv", "raw"]
+_SUFFIXES: dict[str, Kind] = {
+    ".fountain": "fountain", ".spmd": "fountain", ".fdx": "fdx", ".csv": "csv", ".tsv": "csv",
+}  # fmt: skip
+
+
+def read_script(path: Path, *, longest: float, kind: Kind | None = None) -> Draft:
+    """Read a script, shot list or raw prompts.
+
+    Args:
+        path: The file.
+        longest: Seconds of the longest scene that the model films in one piece.
+        kind: What it is; told by its name, or by its first words, where None.
+
+    Raises:
+        InputError: The file cannot be read as what it is; with file and line.
+        MachineError: A library that reads it isn't installed.
+    """
+    text = _text(path)
+    kind = kind or _SUFFIXES.get(path.suffix.lower()) or ("raw" if GLOBAL in text else None)
+    title = path.stem.replace("_", " ").replace("-", " ").strip() or path.name
+    match kind:
+        case "fountain":
+            draft = to_draft(fountain_elements(text), path.name)
+        case "fdx":
+            draft = to_draft(fdx_elements(text, str(path)), path.name)
+        case "csv":
+            draft = table_draft(text, str(path), title)
+        case "raw":
+            draft = raw_draft(text, str(path), title)
+        case None:
+            raise InputError(
+                "what kind of script is it?",
+                where=str(path),
+                hint="say --from fountain, fdx, csv or raw",
+            )
+    if not draft.scenes:
+        raise InputError("the script has no scenes", where=str(path), hint="is it the right file?")
+    if draft.title == path.name:
+        draft = replace(draft, title=title)
+    return replace(draft, source=path.name, scenes=parted(draft.scenes, longest))
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"the script cannot be read: {error.strerror}",
+            where=str(path),
+            hint="is that its name?",
+        ) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"byte {error.object[error.start]:#04x} is no UTF-8",
+            where=f"{path}:{line}",
+            hint="save the file as UTF-8",
+        ) from None

@@ -1,0 +1,123 @@
+"""Fountain and Final Draft files -> a script's elements, read by ``screenplay-tools``."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from typing import Any
+
+from holocine_core.adapt.beats import Element, Kind
+from holocine_core.errors import InputError, MachineError
+
+_KINDS: dict[str, Kind] = {
+    "HEADING": "heading", "ACTION": "action", "CHARACTER": "character", "DIALOGUE": "dialogue",
+    "PARENTHETICAL": "parenthetical", "LYRIC": "lyric", "TRANSITION": "transition",
+}  # fmt: skip
+_MARK = re.compile(r"\[\[(\d+)\]\]|/\*(\d+)\*/")
+_TRANSITIONS = re.compile(r"(?:FADE|CUT|DISSOLVE|SMASH CUT|MATCH CUT)\b[A-Z ]*[.:]?", re.I)
+
+
+def fountain_elements(text: str) -> list[Element]:
+    """The paragraphs of a Fountain script.
+
+    Raises:
+        MachineError: ``screenplay-tools`` isn't installed.
+    """
+    try:
+        from screenplay_tools.fountain.parser import Parser
+    except ImportError:
+        raise _missing() from None
+    parser = Parser()
+    parser.add_text(text)
+    return list(_elements(parser.script))
+
+
+def fdx_elements(text: str, where: str) -> list[Element]:
+    """The paragraphs of a Final Draft script.
+
+    Raises:
+        InputError: It is no XML, or not Final Draft's.
+        MachineError: ``screenplay-tools`` isn't installed.
+    """
+    try:
+        from screenplay_tools.fdx.parser import Parser
+    except ImportError:
+        raise _missing() from None
+    return list(_elements(Parser().parse(_flattened(text, where))))
+
+
+def _missing() -> MachineError:
+    return MachineError("scripts need screenplay-tools", hint="pip install 'holocine[film]'")
+
+
+def _flattened(text: str, where: str) -> str:
+    """The document as the library reads all of it: it looks at a paragraph's first run of text
+    only, and not below paragraphs, where two who speak at once stand."""
+    try:
+        root = ET.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text.lstrip("\ufeff"), flags=re.S))
+    except ET.ParseError as error:
+        line, column = error.position
+        raise InputError(
+            f"the file is no XML: {error}",
+            where=f"{where}:{line}:{column + 1}",
+            hint="save it again as .fdx, or export it as Fountain",
+        ) from None
+    content = root.find("Content")
+    if root.tag != "FinalDraft" or content is None:
+        raise InputError("the file is no Final Draft document", where=where, hint="save it as .fdx")
+    flat = ET.Element("Content")
+    for paragraph in _paragraphs(content):
+        one = ET.SubElement(flat, "Paragraph", {"Type": paragraph.get("Type", "Action")})
+        ET.SubElement(one, "Text").text = "".join(
+            "".join(run.itertext()) for run in paragraph.findall("Text")
+        )
+    document = ET.Element("FinalDraft")
+    document.append(flat)
+    return ET.tostring(document, encoding="unicode")
+
+
+def _paragraphs(content: ET.Element) -> Iterator[ET.Element]:
+    for paragraph in content.iter("Paragraph"):
+        if paragraph.find("Text") is not None:
+            yield paragraph
+
+
+def _elements(script: Any) -> Iterator[Element]:
+    for entry in script.titleEntries:
+        yield Element("title", entry.text.strip(), entry.key.strip().lower())
+    for element in script.elements:
+        kind = element.type.value
+        text, notes = _without_marks(script, element.text_raw)
+        for note in notes:
+            yield Element("remark", note)
+        if kind in ("SECTION", "SYNOPSIS"):
+            yield Element("remark", f"{kind.lower()}: {text.strip()}")
+        elif kind == "CHARACTER":
+            extra = (element.extension or "").strip("() ")
+            yield Element("character", element.name.strip(), extra)
+            if element.is_dual_dialogue if hasattr(element, "is_dual_dialogue") else False:
+                yield Element("remark", "LOOK: speaks while the one before speaks")
+        elif kind == "ACTION" and getattr(element, "centered", False):
+            yield Element("centered", text.strip())
+        elif kind in _KINDS and text.strip():
+            yield from _split(_KINDS[kind], text)
+
+
+def _split(kind: Kind, text: str) -> Iterator[Element]:
+    """An element's text; a line of its own such as FADE OUT is a transition, marked or not."""
+    if kind == "action" and _TRANSITIONS.fullmatch(text.strip()) and text.strip().isupper():
+        yield Element("transition", text.strip())
+    else:
+        yield Element(kind, text.strip())
+
+
+def _without_marks(script: Any, text: str) -> tuple[str, list[str]]:
+    """A text without the library's marks of notes and crossed-out parts, and what they held."""
+    notes = []
+    for found in _MARK.finditer(text):
+        if found[1] is not None:
+            notes.append(f"note: {script.notes[int(found[1])].text.strip()}")
+        else:
+            notes.append(f"crossed out: {script.boneyards[int(found[2])].text.strip()}")
+    return _MARK.sub("", text), notes

@@ -1,0 +1,81 @@
+"""A finished film -> its cut list: which shot stands where, and what made it.
+
+May import: provenance, edit. No torch.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from holocine_core.edit.exchange import CutList, CutShot
+from holocine_core.edit.ffmpeg import probe
+from holocine_core.edit.reel import ClipInput, Transition, delivered, shots_in_reel
+from holocine_core.errors import InputError
+from holocine_core.provenance import Inspection
+from holocine_core.script.timeline import Span
+
+
+def cut_list(found: Inspection) -> CutList:
+    """The shots of a film as it says itself; one that a crossfade swallowed is left out.
+
+    Raises:
+        InputError: The file isn't as long as its provenance says: it was cut since.
+    """
+    made = found.provenance
+    takes = made["takes"]
+    reel = shots_in_reel(
+        [
+            ClipInput(
+                path=Path(take["scene"]),
+                frames=take["frames"]["got"],
+                cuts=tuple(cut["got"] for cut in take["cuts"]),
+            )
+            for take in takes
+        ],
+        [Transition(**take["transition"]) for take in takes[:-1]],
+    )
+    film = probe(found.path)
+    fps = Fraction(made["fps"])
+    shots = []
+    for number, shot, span in reel:
+        shown = Span(delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps))
+        if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.
+            shots.append(_shot(takes[number], shot, shown))
+    wanted = delivered(reel[-1][2].stop, fps, film.fps)
+    if film.frames != wanted:
+        raise InputError(
+            f"the film has {film.frames} frames and says that it was made with {wanted}",
+            where=str(found.path),
+            hint="take the file that holocine rendered: this one was cut since",
+        )
+    return CutList(
+        film=found.path,
+        title=str(made["title"]),
+        fps=film.fps,
+        frames=film.frames,
+        sound=film.audio,
+        shots=tuple(shots),
+        facts={
+            "model": made["model"]["name"],
+            "profile": made["profile"],
+            "made_fps": str(fps),
+            "screenplay": made["screenplay"],
+        },
+    )
+
+
+def _shot(take: dict[str, Any], shot: int, span: Span) -> CutShot:
+    return CutShot(
+        name=f"{take['scene']} {shot + 1}",
+        span=span,
+        prompt=take["shots"][shot]["prompt"],
+        facts={
+            "scene": take["scene"],
+            "shot": shot + 1,
+            "seed": take["seed"],
+            "scene_prompt": take["prompt"],
+            "take": take["fingerprint"],
+        },
+    )
