@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from holocine_cli import evaluate, export, film, import_, look, machine, stage, train, write
+from holocine_cli import evaluate, export, film, import_, look, machine, report, stage, train, write
 from holocine_cli.session import PROGRAM, Session
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for panel, command in (
     (FILM, film.preview),
     (FILM, film.render),
     (LOOK, look.inspect),
+    (LOOK, report.report),
     (LOOK, export.export),
     (LOOK, evaluate.evaluate),
     (TEACH, stage.stage),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
 
-MEASURE, COMPARE = "What to measure", "What to compare by"
+MEASURE = "What to measure"
 WORK = Path(".holocine/evaluate")
 _SCREENPLAYS = (".yaml", ".yml")
 
@@ -90,26 +90,6 @@ ReportFile = Annotated[
         rich_help_panel=MEASURE,
     ),
 ]
-Clip = Annotated[
-    Path | None,
-    typer.Option(
-        "--clip",
-        metavar="DIR",
-        help="A CLIP model's folder: consistency by CLIP too.",
-        show_default=False,
-        rich_help_panel=COMPARE,
-    ),
-]
-Dino = Annotated[
-    Path | None,
-    typer.Option(
-        "--dino",
-        metavar="DIR",
-        help="A DINO model's folder: consistency by DINO too.",
-        show_default=False,
-        rich_help_panel=COMPARE,
-    ),
-]
 JudgeFolder = Annotated[
     Path | None,
     typer.Option(
@@ -117,7 +97,7 @@ JudgeFolder = Annotated[
         metavar="DIR",
         help="Another judge of the drawn world than the one that comes with holocine.",
         show_default=False,
-        rich_help_panel=COMPARE,
+        rich_help_panel=opt.COMPARE,
     ),
 ]
 Where = Annotated[
@@ -139,8 +119,8 @@ def evaluate(
     maxima: Maxima = None,
     seeds: Seeds = 1,
     out: ReportFile = None,
-    clip: Clip = None,
-    dino: Dino = None,
+    clip: opt.Clip = None,
+    dino: opt.Dino = None,
     judge: JudgeFolder = None,
     profile: opt.ProfileOption = None,
     model: opt.Model = None,

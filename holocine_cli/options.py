@@ -10,7 +10,7 @@ import typer
 
 from holocine_core.model.spec import MODELS
 
-WHAT, WHERE, TALK = "What to make", "Machine", "Output"
+WHAT, COMPARE, WHERE, TALK = "What to make", "What to compare by", "Machine", "Output"
 """Panels of the help."""
 
 Profile = Literal["draft", "standard", "final"]
@@ -213,5 +213,25 @@ Verbose = Annotated[
         help="A line for every step instead of a bar.",
         show_default=False,
         rich_help_panel=TALK,
+    ),
+]
+Clip = Annotated[
+    Path | None,
+    typer.Option(
+        "--clip",
+        metavar="DIR",
+        help="A CLIP model's folder: consistency by CLIP too.",
+        show_default=False,
+        rich_help_panel=COMPARE,
+    ),
+]
+Dino = Annotated[
+    Path | None,
+    typer.Option(
+        "--dino",
+        metavar="DIR",
+        help="A DINO model's folder: consistency by DINO too.",
+        show_default=False,
+        rich_help_panel=COMPARE,
     ),
 ]

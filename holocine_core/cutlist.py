@@ -42,7 +42,8 @@ def cut_list(found: Inspection) -> CutList:
     for number, shot, span in reel:
         shown = Span(delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps))
         if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.
-            shots.append(_shot(takes[number], shot, shown))
+            before = takes[number - 1]["transition"]["kind"] if number and not shot else "cut"
+            shots.append(_shot(takes[number], shot, shown, before))
     wanted = delivered(reel[-1][2].stop, fps, film.fps)
     if film.frames != wanted:
         raise InputError(
@@ -66,7 +67,7 @@ def cut_list(found: Inspection) -> CutList:
     )
 
 
-def _shot(take: dict[str, Any], shot: int, span: Span) -> CutShot:
+def _shot(take: dict[str, Any], shot: int, span: Span, begins: str) -> CutShot:
     return CutShot(
         name=f"{take['scene']} {shot + 1}",
         span=span,
@@ -74,6 +75,7 @@ def _shot(take: dict[str, Any], shot: int, span: Span) -> CutShot:
         facts={
             "scene": take["scene"],
             "shot": shot + 1,
+            "begins": begins,
             "seed": take["seed"],
             "scene_prompt": take["prompt"],
             "take": take["fingerprint"],

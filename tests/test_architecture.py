@@ -41,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "provenance": {"errors", "script", "plan", "edit"},
     "cutlist": {"errors", "script", "edit", "provenance"},
+    "report": {"cutlist", "edit", "evaluate", "provenance"},
     "standing": {"errors", "plan", "vault", "edit"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {

