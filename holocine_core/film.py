@@ -98,6 +98,7 @@ def _write_sidecar(plan: Plan, found: Probe) -> None:
                 "fps": str(found.fps),
                 "seconds": found.seconds,
                 "work": str(plan.work),
+                "screenplay_file": str(plan.screenplay_path),
                 "made": _made(plan),
                 **provenance(plan),
             },

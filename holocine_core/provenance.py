@@ -48,6 +48,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
             )
         ],
         "options": dict(plan.options),
+        "edits": [edit.model_dump(mode="json", exclude_none=True) for edit in plan.edits],
         "fps": str(plan.fps),
         "delivery": {
             "fps": str(plan.delivery.fps),
@@ -76,6 +77,7 @@ def take_record(take: Take) -> dict[str, Any]:
         "sound": {**take.sound.model_dump(), "sha256": take.sound_hash} if take.sound else None,
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
         "fingerprint": take.negative_key,
+        "kept": take.ingredients.get("kept"),
         "shots": [
             {
                 "prompt": prompt,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from holocine_core.shoot.denoise import Progress
     from holocine_core.shoot.generator import Generator
+    from holocine_core.shoot.given import Given
 
 SAVE_STEPS = 5
 SAVE_SECONDS = 30.0
@@ -161,8 +162,7 @@ class _Studio:
         started = time.monotonic()
         clip = self._vault.sound("clips", take.clip_key, self._emit)
         if clip is None:
-            if self._vault.sound("negatives", take.negative_key, self._emit) is None:
-                self._denoise(take)
+            self._develop(take)
             self._decode(take)
         peak = self._generator.peak_bytes() if self._generator else None
         self._emit(
@@ -173,6 +173,23 @@ class _Studio:
                 peak_bytes=peak,
             )
         )
+
+    def _develop(self, take: Take) -> None:
+        """Have the take's latents in the work folder, those of the take it is based on first."""
+        if self._vault.sound("negatives", take.negative_key, self._emit) is None:
+            if take.kept is not None:
+                self._develop(take.kept.base)
+            self._denoise(take)
+
+    def _given(self, take: Take) -> Given | None:
+        """What of a take is there already."""
+        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot.given import Given
+
+        if (kept := take.kept) is None:
+            return None
+        base = tensors.read_negative(self._vault.path("negatives", kept.base.negative_key))
+        return Given(latents_BCFHW=base, spans=kept.spans, method=kept.method)
 
     def _denoise(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors
@@ -205,7 +222,7 @@ class _Studio:
             if stop and progress.step < steps:
                 self._stop()
 
-        latents = self.generator.denoise(take, start, on_step)
+        latents = self.generator.denoise(take, start, on_step, self._given(take))
         self._vault.keep(
             "negatives",
             take.negative_key,

@@ -42,6 +42,9 @@ ROOMS: dict[str, set[str]] = {
     "provenance": {"errors", "script", "plan", "edit"},
     "cutlist": {"errors", "script", "edit", "provenance"},
     "report": {"cutlist", "edit", "evaluate", "provenance"},
+    "remake": {
+        "edit", "errors", "model", "plan", "provenance", "script", "standing", "vault",
+    },
     "standing": {"errors", "plan", "vault", "edit"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {

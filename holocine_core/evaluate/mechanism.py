@@ -121,7 +121,7 @@ def film_given(plan: Plan, drawn: Tensor, shot: int) -> Tensor:
     (take,) = plan.takes
     generator = Generator(replace(plan, takes=(replace(take, state="new"),)))
     frames = take.timeline.latent_spans[shot]
-    return generator.denoise(take, given=Given(latents_BCFHW=drawn, frames=frames))
+    return generator.denoise(take, given=Given(latents_BCFHW=drawn, spans=[frames]))
 
 
 def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:

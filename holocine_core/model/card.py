@@ -21,6 +21,7 @@ _FIELDS: Mapping[str, type] = {
     "fps": int,
     "max_frames": int,
     "low_precision_timestep": bool,
+    "clean_shots": bool,
     "profiles": dict,
     "licence": str,
     "note": str,

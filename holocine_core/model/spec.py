@@ -126,6 +126,9 @@ class ModelSpec:
     as Wan's do."""
     low_precision_timestep: bool = False
     """Whether the timestep is cast to the network's type before its embedding, as HoloCine does."""
+    clean_shots: bool = False
+    """Whether it was trained with some shots given without noise, at time 0, so that kept shots
+    enter it so; else they enter with each step's own noise."""
     sources: tuple[Source, ...] = ()
     embedded: str = ""
     """Folder of the weights inside this package, for models that ship with it."""
@@ -215,6 +218,7 @@ MODELS: Mapping[str, ModelSpec] = {
             vae=FoldShape(latent_channels=24, widths=(192, 96, 48), blocks=(2, 2, 1)),
             text_tokens=512,
             text_padding=False,
+            clean_shots=True,
             fps=15,
             max_frames=181,
             profiles={

@@ -69,6 +69,10 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     return replace(take, state=state, reason=reason, step=step)
 
 
+def _spans(pairs: Sequence[Sequence[int]]) -> str:
+    return ", ".join(f"{start}-{stop - 1}" for start, stop in pairs)
+
+
 def _is_fp8(computing: str | None) -> bool:
     return computing is not None and computing.endswith("weights in fp8")
 
@@ -94,6 +98,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name in ("frames", "seed")
         if old.get(name) != new[name]
     ]
+    if old.get("kept") != new.get("kept") and (kept := new.get("kept")):
+        said.append(f"beside latent frames that are kept ({_spans(kept['latent_frames'])})")
     was = old.get("sampling", {})
     said += [
         f"{name} {was.get(name)} -> {value}"

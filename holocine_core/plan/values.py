@@ -12,9 +12,10 @@ from holocine_core.errors import Problem
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.placement import Placement
+from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
-from holocine_core.script.timeline import Timeline
+from holocine_core.script.timeline import Span, Timeline
 from holocine_core.script.timing import Timing
 
 State = Literal["new", "changed", "reuse"]
@@ -80,6 +81,18 @@ class TakeCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a take takes over from an earlier one, frame by frame."""
+
+    base: Take
+    """It is made first where the work folder lacks it."""
+    spans: tuple[Span, ...]
+    """Latent frames, the same in both takes."""
+    method: Literal["clean", "renoised"]
+    """How they enter the network; see ``shoot.given``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
     """One scene to shoot: everything that decides its picture, and whether it is there already."""
 
@@ -108,6 +121,8 @@ class Take:
     sound: Sound | None = None
     transition: Passing = ("cut", 0)
     """How it passes into the next scene, with its length in frames."""
+    kept: Kept | None = None
+    """What of it is there already."""
 
     @property
     def timeline(self) -> Timeline:
@@ -155,6 +170,8 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings given with the call, which went before the screenplay's: profile, model, seed,
     lora."""
+    edits: tuple[Reshoot | Extend, ...] = ()
+    """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 
     @property
     def to_shoot(self) -> int:

@@ -112,14 +112,14 @@ class Generator:
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             noise = initial_noise(self._plan, take).to(self._networks.device)
             latents = denoise(
-                self._velocity(take, positive, negative, given),
-                noise if given is None else given.within(noise),
+                self._velocity(take, positive, negative, given, noise),
+                noise if given is None else given.begun(noise),
                 sigmas,
                 solver=take.sampling.sampler,
                 start=_moved(start, self._networks.device),
                 on_step=on_step,
             )
-        return latents.cpu()
+        return latents.cpu() if given is None else given.kept(latents.cpu())
 
     def decode(self, take: Take, latents: Tensor) -> Iterator[codec.Frames]:
         """A take's frames, a few at a time [T, H, W, 3]."""
@@ -142,17 +142,17 @@ class Generator:
 
         The text encoder is the first network needed and then never again: its memory is freed.
         """
-        if take.scene not in self._encoded:
-            waiting = [t for t in self._plan.takes if t.state != "reuse" or t is take]
-            self._encoded = self._encode_all(waiting)
+        if take.negative_key not in self._encoded:
+            waiting = [t for t in self._plan.takes if t.state != "reuse" and t is not take]
+            self._encoded |= self._encode_all([take, *waiting])
             # Only now does nothing refer to the encoder any more.
             self._networks.release("text_encoder")
-        return self._encoded[take.scene]
+        return self._encoded[take.negative_key]
 
     def _encode_all(self, takes: list[Take]) -> dict[str, Text]:
         tokenizer = load_tokenizer(self._plan.model)
         encoder = self._networks.use("text_encoder")
-        return {take.scene: self._encode(take, tokenizer, encoder) for take in takes}
+        return {take.negative_key: self._encode(take, tokenizer, encoder) for take in takes}
 
     def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
         reads = ContextRows(self._spec.text_tokens, padding=self._spec.text_padding)
@@ -174,8 +174,9 @@ class Generator:
         positive: Conditioning,
         negative: Conditioning | None,
         given: Given | None,
+        noise: Tensor,
     ) -> Velocity:
-        """The networks as a function of latents and sigma, guided."""
+        """The networks as a function of latents and sigma, guided; given frames keep their way."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
         plain, last_guided = layout, 2.0
         if negative is not None:
@@ -188,12 +189,13 @@ class Generator:
             time = torch.tensor([flow.timestep(sigma)])
             if given is not None:
                 time = given.times(sigma, x.shape[2], layout.frame_tokens)
+                x = given.seen(x, noise, sigma)
             with_text = self._forward(network, x, time, positive, layout)
             guided = with_text
             if negative is not None and sigma >= last_guided:
                 without = self._forward(network, x, time, negative, plain)
                 guided = without + take.sampling.guidance * (with_text - without)
-            return guided if given is None else given.still(guided)
+            return guided if given is None else given.held(guided, noise)
 
         return velocity
 

@@ -29,7 +29,7 @@ def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) 
 
     generator._forward = watched  # type: ignore[method-assign]
     shot = take.timeline.latent_spans[1]
-    made = generator.denoise(take, given=Given(latents_BCFHW=picture, frames=shot))
+    made = generator.denoise(take, given=Given(latents_BCFHW=picture, spans=[shot]))
     assert (shot, made.shape[2]) == (Span(3, 5), 5)
     assert torch.equal(made[:, :, 3:], picture[:, :, 3:])
     assert not torch.equal(made[:, :, :3], usual[:, :, :3])
@@ -51,7 +51,7 @@ def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_pat
     other = picture.clone()
     other[:, :, 3:] = torch.nan
     made = [
-        Generator(plan).denoise(take, given=Given(latents_BCFHW=one, frames=Span(0, 3)))
+        Generator(plan).denoise(take, given=Given(latents_BCFHW=one, spans=[Span(0, 3)]))
         for one in (picture, other)
     ]
     assert torch.equal(*made)

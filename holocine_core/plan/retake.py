@@ -1,0 +1,138 @@
+"""A plan of a film with edits: each made in the context of the film as it was before.
+
+An edited take is based on the one before, which stays in the work folder: so edits can be undone,
+and are made again only where that take is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from holocine_core.errors import InputError, Problem
+from holocine_core.plan.make import make_plan
+from holocine_core.plan.state import with_state
+from holocine_core.plan.values import Kept, Plan, Request, Take
+from holocine_core.script.edits import Extend, Reshoot, edited
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.reader import read_text
+from holocine_core.script.screenplay import Screenplay
+from holocine_core.script.timeline import Span
+from holocine_core.vault import Vault, fingerprint
+
+
+def make_edited_plan(
+    manuscript: Manuscript, request: Request, edits: Sequence[Reshoot | Extend]
+) -> Plan:
+    """Resolve a screenplay and its edits into takes.
+
+    Raises:
+        InputError: As :func:`make_plan`, or an edit that the film has no place for.
+        MachineError: There is no such device.
+    """
+    plan = make_plan(manuscript, request)
+    for edit in edits:
+        plan = _after(plan, request, edit)
+    return plan
+
+
+def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
+    take = next((take for take in plan.takes if take.scene == edit.scene), None)
+    if take is None:
+        names = ", ".join(take.scene for take in plan.takes)
+        raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
+    _refuse(take, edit)
+    changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
+    fresh = _planned(changed, plan, request, edit)
+    takes = tuple(
+        _based(new, old, edit, plan) if old is take else replace(old, transition=new.transition)
+        for old, new in zip(plan.takes, fresh.takes, strict=True)
+    )
+    return replace(
+        plan,
+        screenplay=changed,
+        takes=takes,
+        placement=fresh.placement,
+        obstacles=fresh.obstacles,
+        warnings=fresh.warnings,
+        edits=(*plan.edits, edit),
+    )
+
+
+def _refuse(take: Take, edit: Reshoot | Extend) -> None:
+    shots = take.timeline.shots
+    if isinstance(edit, Reshoot) and not edit.shot <= shots:
+        raise InputError(
+            f"scene '{take.scene}' has no shot {edit.shot}",
+            hint=f"it has {shots} shot" + "s" * (shots > 1),
+        )
+    if isinstance(edit, Reshoot) and shots == 1:
+        raise InputError(
+            f"scene '{take.scene}' is one shot: nothing would be kept",
+            hint="change the screenplay, or give the scene another `seed`, and render it",
+        )
+    if isinstance(edit, Extend):
+        for number, shot in enumerate(edit.shots, 1):
+            if shot.seconds is None and shot.frames is None:
+                raise InputError(
+                    f"added shot {number} has no length", hint="give it `seconds` or `frames`"
+                )
+
+
+def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
+    """A plan of the edited screenplay as if it were filmed from nothing; its problems are the
+    edit's."""
+    document: dict[str, Any] = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
+    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    try:
+        return make_plan(read_text(text, str(plan.screenplay_path)), request)
+    except InputError as error:
+        where = f"the edit of scene '{edit.scene}'"
+        raise InputError.of([Problem(p.message, where, p.hint) for p in error.problems]) from None
+
+
+def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
+    """The edited take: what it keeps of the one before is part of its fingerprint."""
+    spans = base.timeline.latent_spans
+    if isinstance(edit, Reshoot):
+        spans = _joined([span for i, span in enumerate(spans, 1) if i != edit.shot])
+    else:
+        spans = (Span(0, base.timeline.latent_frames),)
+    kept = Kept(
+        base=base,
+        spans=spans,
+        method="clean" if plan.model.spec.clean_shots else "renoised",
+    )
+    ingredients = {
+        **fresh.ingredients,
+        "seed": edit.seed,
+        "kept": {
+            "take": base.negative_key,
+            "latent_frames": [[span.start, span.stop] for span in spans],
+            "method": kept.method,
+        },
+    }
+    key = fingerprint(ingredients)
+    take = replace(
+        fresh,
+        seed=edit.seed,
+        kept=kept,
+        ingredients=ingredients,
+        negative_key=key,
+        clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
+    )
+    return with_state(take, plan.placement, Vault(plan.work))
+
+
+def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans that follow each other as one."""
+    found: list[Span] = []
+    for span in spans:
+        if found and found[-1].stop == span.start:
+            found[-1] = Span(found[-1].start, span.stop)
+        else:
+            found.append(span)
+    return tuple(found)

@@ -1,0 +1,149 @@
+"""A finished film -> a plan of it with another edit: reshoot, extend.
+
+May import: provenance, standing, plan, script, vault, edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from holocine_core.edit.ffmpeg import Frames, read_frames
+from holocine_core.errors import InputError
+from holocine_core.model.lora_file import LoraFile
+from holocine_core.plan.retake import make_edited_plan
+from holocine_core.plan.values import Plan, Request, Take
+from holocine_core.provenance import Inspection, inspect
+from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.script.reader import read_text
+from holocine_core.script.timeline import Span
+from holocine_core.standing import film_is_ours, sidecar_path
+from holocine_core.vault import Vault, read_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of a call concerns the machine and not the picture."""
+
+    device: str = "auto"
+    memory: str = "auto"
+    models_dir: Path | None = None
+    work: Path | None = None
+    """The work folder; the one that the film's sidecar names where None."""
+    loras: tuple[LoraFile, ...] = ()
+    """LoRAs of the call that made the film: it knows their names and hashes, not where they lie."""
+
+
+def open_film(film: Path, machine: Machine = Machine()) -> tuple[Inspection, Plan]:
+    """A film's own plan, made again from what it says of itself.
+
+    Raises:
+        InputError: It is no film of holocine's; or the model, the LoRAs or holocine have changed
+            since, so that the same screenplay would be another film.
+        MachineError: There is no such device.
+    """
+    found = inspect(film)
+    plan = replan(found, _edits(found), machine)
+    if not film_is_ours(plan):
+        raise InputError(
+            f"{film.name} would not be made again as it is: its model, its LoRAs or its sounds are "
+            "others now",
+            where=str(film),
+            hint="give the LoRAs of its call with --lora again, or render its screenplay anew "
+            "(holocine inspect --extract)",
+        )
+    return found, plan
+
+
+def _edits(found: Inspection) -> tuple[Reshoot | Extend, ...]:
+    try:
+        return read_edits(found.provenance.get("edits", []))
+    except ValidationError:
+        raise InputError(
+            "the film carries edits that this holocine does not know",
+            where=str(found.path),
+            hint="it was made by a newer version: update holocine",
+        ) from None
+
+
+def replan(
+    found: Inspection, edits: Sequence[Reshoot | Extend], machine: Machine = Machine()
+) -> Plan:
+    """A plan of a film's screenplay with these edits, to be written where the film lies.
+
+    Raises:
+        InputError: The edits have no place in the film, or its files are gone.
+        MachineError: There is no such device.
+    """
+    made = found.provenance
+    sidecar = read_json(sidecar_path(found.path)) or {}
+    work = machine.work or Path(
+        sidecar.get("work", found.path.parent / ".holocine" / found.path.stem)
+    )
+    screenplay = Path(sidecar.get("screenplay_file", found.path.with_suffix(".yaml")))
+    options = made.get("options", {})
+    request = Request(
+        out=found.path,
+        work=work,
+        profile=options.get("profile"),
+        model=options.get("model"),
+        seed=options.get("seed"),
+        device=machine.device,
+        memory=machine.memory,
+        models_dir=machine.models_dir,
+        loras=machine.loras,
+    )
+    return make_edited_plan(read_text(found.screenplay, str(screenplay)), request, edits)
+
+
+def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
+    """The take and number of a shot: ``SCENE:NUMBER``, or its number in the whole film, from 1.
+
+    Raises:
+        InputError: There is no such shot.
+    """
+    scene, _, number = shot.rpartition(":")
+    if not number.isdecimal() or int(number) < 1:
+        raise InputError(
+            f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
+        )
+    if scene:
+        take = next((take for take in plan.takes if take.scene == scene), None)
+        if take is None:
+            names = ", ".join(take.scene for take in plan.takes)
+            raise InputError(f"the film has no scene '{scene}'", hint=f"its scenes: {names}")
+        return take, int(number)
+    left = int(number)
+    for take in plan.takes:
+        if left <= take.timeline.shots:
+            return take, left
+        left -= take.timeline.shots
+    shots = sum(take.timeline.shots for take in plan.takes)
+    raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
+
+
+def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...]:
+    """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
+    only one of them has are not counted.
+
+    Raises:
+        InputError: A clip is not there.
+    """
+    vault = Vault(work)
+    clips = [vault.path("clips", take.clip_key) for take in (before, after)]
+    old, new = (_all(clip) for clip in clips)
+    differ = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if (a != b).any()]
+    spans: list[Span] = []
+    for at in differ:
+        if spans and spans[-1].stop == at:
+            spans[-1] = Span(spans[-1].start, at + 1)
+        else:
+            spans.append(Span(at, at + 1))
+    return tuple(spans)
+
+
+def _all(clip: Path) -> list[Frames]:
+    return [frame for chunk in read_frames(clip) for frame in chunk]

@@ -1,0 +1,196 @@
+"""Edits of a finished film: what they do not touch stays, and all of them can be undone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from holocine_core.errors import InputError, Interrupted
+from holocine_core.plan.values import Plan
+from holocine_core.remake import changed_frames, open_film, place_of, replan
+from holocine_core.render import render
+from holocine_core.script.edits import Extend, Reshoot
+from holocine_core.script.screenplay import Shot
+from holocine_core.script.timeline import Span
+from holocine_core.shoot.generator import Generator, initial_noise, read_negative
+from holocine_core.shoot.given import Given
+from holocine_core.vault import Vault
+from tests.render.conftest import Listener
+
+ANEW = Reshoot(scene="storm", shot=1, prompt="{mara} waves.", seed=11)
+LONGER = Extend(scene="storm", shots=(Shot(prompt="Rain.", frames=8),), seed=12)
+
+
+@pytest.fixture
+def made(whole: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A film of the small screenplay in a folder of its own, with its work folder."""
+    import shutil
+
+    screenplay, film = whole
+    for path in (screenplay, film, film.with_name("film.mp4.json")):
+        shutil.copy(path, tmp_path / path.name)
+    shutil.copytree(film.parent / ".holocine", tmp_path / ".holocine")
+    sidecar = tmp_path / "film.mp4.json"
+    text = sidecar.read_text().replace(str(film.parent), str(tmp_path))
+    sidecar.write_text(text)
+    return tmp_path / "film.mp4"
+
+
+def again(film: Path, *edits: Reshoot | Extend) -> Plan:
+    found, _ = open_film(film)
+    return replan(found, edits)
+
+
+def latents(plan: Plan, scene: int = 0) -> Tensor:
+    return read_negative(Vault(plan.work).path("negatives", plan.takes[scene].negative_key))
+
+
+def test_a_shot_is_made_anew_and_all_others_stay(made: Path) -> None:
+    _, before = open_film(made)
+    plan = again(made, ANEW)
+    assert [take.state for take in plan.takes] == ["changed", "reuse"]
+    assert "shot 1's text changed" in plan.takes[0].reason
+    film = render(plan, force=True)
+    old, new = latents(before), latents(plan)
+    first, second = before.takes[0].timeline.latent_spans
+    assert torch.equal(old[:, :, second.start :], new[:, :, second.start :])
+    assert not torch.equal(old[:, :, : first.stop], new[:, :, : first.stop])
+    assert film.frames == before.takes[0].timeline.frames + before.takes[1].timeline.frames - 3
+    (span,) = changed_frames(before.takes[0], plan.takes[0], plan.work)
+    assert span.start == 0
+    assert span.stop >= before.takes[0].timeline.cuts[0]
+
+
+def test_the_film_carries_its_edits(made: Path) -> None:
+    render(again(made, ANEW, LONGER), force=True)
+    found, plan = open_film(made)
+    assert plan.edits == (ANEW, LONGER)
+    assert found.screenplay == made.with_name("film.yaml").read_text()
+    assert found.provenance["takes"][0]["kept"]["latent_frames"] == [[0, 5]]
+    assert all(take.state == "reuse" for take in plan.takes)
+    assert [shot["prompt"] for shot in found.provenance["takes"][0]["shots"]] == [
+        "Mara waves.", "Mara turns.", "Rain.",
+    ]  # fmt: skip
+
+
+def test_an_edit_can_be_undone(made: Path) -> None:
+    first = made.read_bytes()
+    render(again(made, ANEW), force=True)
+    assert made.read_bytes() != first
+    plan = again(made)
+    assert plan.to_shoot == 0
+    render(plan, force=True)
+    assert made.read_bytes() == first
+
+
+def test_the_take_before_is_made_again_where_it_is_gone(made: Path, tmp_path: Path) -> None:
+    found, _ = open_film(made)
+    render(replan(found, [ANEW, LONGER]), force=True)
+    kept = made.read_bytes()
+    found, plan = open_film(made)
+    empty = replace(plan, work=tmp_path / "other")
+    assert Vault(empty.work).entries("negatives") == []
+    made.unlink()
+    render(empty, force=True)
+    assert made.read_bytes() == kept
+    assert len(Vault(empty.work).entries("negatives")) == 4
+
+
+def test_a_scene_goes_on(made: Path) -> None:
+    _, before = open_film(made)
+    plan = again(made, LONGER)
+    take = plan.takes[0]
+    assert (take.timeline.frames, take.timeline.cuts) == (25, (9, 17))
+    render(plan, force=True)
+    old, new = latents(before), latents(plan)
+    assert torch.equal(old, new[:, :, : old.shape[2]])
+    assert changed_frames(before.takes[0], take, plan.work) == ()
+
+
+def test_a_stopped_edit_goes_on_to_the_same_bits(made: Path) -> None:
+    listener = Listener(stop_after=3)
+    _, before = open_film(made)
+    plan = again(made, ANEW)
+    with pytest.raises(Interrupted):
+        render(plan, listener, force=True, should_stop=listener.should_stop)
+    plan = again(made, ANEW)
+    assert plan.takes[0].step == 3
+    render(plan, force=True)
+    take = plan.takes[0]
+    assert take.kept is not None
+    given = Given(latents_BCFHW=latents(before), spans=take.kept.spans, method=take.kept.method)
+    assert torch.equal(latents(plan), Generator(plan).denoise(take, given=given))
+
+
+def test_models_without_clean_shots_see_kept_ones_with_noise(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, plan = open_film(made)
+    take = plan.takes[0]
+    assert not plan.model.spec.clean_shots
+    assert again(made, ANEW).takes[0].kept.method == "renoised"  # type: ignore[union-attr]
+    picture = torch.randn(initial_noise(plan, take).shape)
+    seen: list[tuple[Tensor, Tensor]] = []
+    generator = Generator(plan)
+    real = generator._forward
+
+    def watched(network: Any, x: Tensor, time: Tensor, *rest: Any) -> Tensor:
+        seen.append((x, time))
+        return real(network, x, time, *rest)
+
+    monkeypatch.setattr(generator, "_forward", watched)
+    given = Given(latents_BCFHW=picture, spans=[Span(3, 5)], method="renoised")
+    result = generator.denoise(take, given=given)
+    noise = initial_noise(plan, take)[:, :, 3:]
+    for x, time in seen:
+        assert time.shape == (1,)
+        sigma = float(time) / 1000
+        wanted = (1 - sigma) * picture[:, :, 3:] + sigma * noise
+        assert torch.allclose(x[:, :, 3:], wanted, atol=1e-5)
+    assert torch.equal(result[:, :, 3:], picture[:, :, 3:])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (Reshoot(scene="noon", shot=1, seed=1), "no scene 'noon'"),
+        (Reshoot(scene="storm", shot=3, seed=1), "no shot 3"),
+        (Reshoot(scene="dawn", shot=1, seed=1), "is one shot"),
+        (Reshoot(scene="storm", shot=1, prompt="{ivo} waits.", seed=1), "unknown character"),
+        (Reshoot(scene="storm", shot=1, prompt="word " * 600, seed=1), "tokens"),
+        (Extend(scene="storm", shots=(Shot(prompt="x"),), seed=1), "has no length"),
+    ],
+)
+def test_an_edit_without_a_place_is_refused(
+    made: Path, edit: Reshoot | Extend, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        again(made, edit)
+
+
+def test_shots_are_named_by_scene_or_counted_through(made: Path) -> None:
+    _, plan = open_film(made)
+    found = [(take.scene, n) for take, n in (place_of(plan, s) for s in ("1", "3", "storm:2"))]
+    assert found == [("storm", 1), ("dawn", 1), ("storm", 2)]
+    for wrong in ("0", "4", "x", "noon:1", "storm:"):
+        with pytest.raises(InputError, match=r"no (shot|scene)"):
+            place_of(plan, wrong)
+
+
+def test_a_film_of_other_weights_is_not_edited(made: Path) -> None:
+    text = made.with_name("film.yaml").read_text()
+    assert "seed: 5" in text
+    found, plan = open_film(made)
+    other = replace(
+        found, provenance={**found.provenance, "screenplay": text.replace("seed: 5", "seed: 6")}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("holocine_core.remake.inspect", lambda path: other)
+        with pytest.raises(InputError, match="would not be made again"):
+            open_film(made)
+    assert plan.edits == ()
