@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from holocine_cli import evaluate, export, film, import_, look, machine, report, stage, train, write
+from holocine_cli import (
+    edit,
+    evaluate,
+    export,
+    film,
+    import_,
+    look,
+    machine,
+    report,
+    stage,
+    train,
+    write,
+)
 from holocine_cli.session import PROGRAM, Session
 
 app = typer.Typer(
@@ -24,6 +36,9 @@ for panel, command in (
     (WRITE, import_.import_),
     (FILM, film.preview),
     (FILM, film.render),
+    (FILM, edit.reshoot),
+    (FILM, edit.extend),
+    (FILM, edit.takes),
     (LOOK, look.inspect),
     (LOOK, report.report),
     (LOOK, export.export),

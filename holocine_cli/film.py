@@ -57,7 +57,7 @@ def plan(
         memory=memory,
         models_dir=models_dir,
         work=work,
-        loras=_loras(lora or ()),
+        loras=loras_of(lora or ()),
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     _show_plans(session, jobs, settings, Extras(force=force))
@@ -101,7 +101,7 @@ def render(
         memory=memory,
         models_dir=models_dir,
         work=work,
-        loras=_loras(lora or ()),
+        loras=loras_of(lora or ()),
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     extras = Extras(force=force, shots=shots, storyboard=storyboard)
@@ -146,7 +146,7 @@ def preview(
         memory=memory,
         models_dir=models_dir,
         work=work,
-        loras=_loras(lora or ()),
+        loras=loras_of(lora or ()),
     )
     jobs = [Job(screenplay, (out_dir or Path()) / f"{screenplay.stem}.preview.mp4")]
     _render(session, jobs, settings, Extras(force=force, storyboard=True, preview=True))
@@ -158,7 +158,7 @@ def _settings(**given: Any) -> Options:
     return Options(**given)
 
 
-def _loras(texts: Sequence[str]) -> tuple[LoraFile, ...]:
+def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
     """``FILE[:WEIGHT[:EXPERT]]``; what the file holds is checked with the plan."""
     from holocine_core.model.lora_file import EXPERTS, LoraFile
 

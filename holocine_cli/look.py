@@ -110,6 +110,10 @@ def _page(found: Inspection, paint: Paint) -> str:
     ]
     if options := _options(made.get("options", {})):
         facts.append(("called with", options))
+    if edits := made.get("edits"):
+        from holocine_core.script.edits import read_edits, told
+
+        facts.append(("edited", told(read_edits(edits)).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from pydantic import ValidationError
 
 from holocine_core.edit.ffmpeg import Frames, read_frames
@@ -19,7 +20,9 @@ from holocine_core.plan.values import Plan, Request, Take
 from holocine_core.provenance import Inspection, inspect
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.reader import read_text
+from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import Span
+from holocine_core.script.yaml_source import read_source
 from holocine_core.standing import film_is_ours, sidecar_path
 from holocine_core.vault import Vault, read_json
 
@@ -70,9 +73,13 @@ def _edits(found: Inspection) -> tuple[Reshoot | Extend, ...]:
 
 
 def replan(
-    found: Inspection, edits: Sequence[Reshoot | Extend], machine: Machine = Machine()
+    found: Inspection,
+    edits: Sequence[Reshoot | Extend],
+    machine: Machine = Machine(),
+    out: Path | None = None,
 ) -> Plan:
-    """A plan of a film's screenplay with these edits, to be written where the film lies.
+    """A plan of a film's screenplay with these edits, to be written to ``out``, or where the film
+    lies.
 
     Raises:
         InputError: The edits have no place in the film, or its files are gone.
@@ -86,7 +93,7 @@ def replan(
     screenplay = Path(sidecar.get("screenplay_file", found.path.with_suffix(".yaml")))
     options = made.get("options", {})
     request = Request(
-        out=found.path,
+        out=out or found.path,
         work=work,
         profile=options.get("profile"),
         model=options.get("model"),
@@ -125,16 +132,37 @@ def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
     raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
 
 
-def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...]:
-    """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
-    only one of them has are not counted.
+def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
+    """Shots to add to a film, from a YAML file with ``shots:``.
+
+    Args:
+        path: The file.
+        screenplay: The film's; its characters can be named.
 
     Raises:
-        InputError: A clip is not there.
+        InputError: With every problem of the file.
     """
+    source = read_source(path)
+    if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
+        raise InputError(
+            "the file must hold `shots:` and nothing else",
+            where=str(path),
+            hint='such as: shots: [{prompt: "{mara} waves.", seconds: 2}]',
+        )
+    # The film's characters stand below, so that every line keeps its number.
+    known = yaml.safe_dump({"characters": screenplay.characters}, allow_unicode=True)
+    manuscript = read_text(f"{source.text.rstrip()}\n{known}", str(path))
+    return manuscript.accepted().scenes[0].shots or ()
+
+
+def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | None:
+    """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
+    only one of them has are not counted. None where a clip is gone."""
     vault = Vault(work)
-    clips = [vault.path("clips", take.clip_key) for take in (before, after)]
-    old, new = (_all(clip) for clip in clips)
+    entries = [vault.find("clips", take.clip_key) for take in (before, after)]
+    if any(entry is None for entry in entries):
+        return None
+    old, new = (_all(entry.path) for entry in entries if entry is not None)
     differ = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if (a != b).any()]
     spans: list[Span] = []
     for at in differ:

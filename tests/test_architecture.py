@@ -45,6 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "remake": {
         "edit", "errors", "model", "plan", "provenance", "script", "standing", "vault",
     },
+    "versions": {"errors", "plan", "script", "standing", "vault"},
     "standing": {"errors", "plan", "vault", "edit"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {

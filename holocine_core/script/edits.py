@@ -106,3 +106,16 @@ def _raw(caption: str, shots: Sequence[str]) -> str:
 
 def _doubled(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def told(edits: Sequence[Reshoot | Extend]) -> str:
+    """Edits as people read them."""
+    words = []
+    for edit in edits:
+        if isinstance(edit, Reshoot):
+            shown = f': "{edit.prompt}"' if edit.prompt else ""
+            words.append(f"{edit.scene} shot {edit.shot} anew{shown}, seed {edit.seed}")
+        else:
+            count = len(edit.shots)
+            words.append(f"{edit.scene} goes on by {count} shot{'s' * (count > 1)}")
+    return "; ".join(words) or "as rendered"

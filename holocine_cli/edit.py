@@ -1,0 +1,309 @@
+"""reshoot, extend, takes: what was filmed, changed and changed back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.film import loras_of
+from holocine_cli.layout import columns, scaled
+from holocine_cli.session import Session, begin
+from holocine_core.errors import InputError
+
+if TYPE_CHECKING:
+    from holocine_core.plan.values import Plan
+    from holocine_core.provenance import Inspection
+    from holocine_core.remake import Machine
+    from holocine_core.script.edits import Extend, Reshoot
+
+Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
+ShotOption = Annotated[
+    str,
+    typer.Option(
+        "--shot",
+        metavar="SHOT",
+        help="Its number in the film, or SCENE:NUMBER.",
+        show_default=False,
+    ),
+]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="TEXT",
+        help="What the shot shows now; as before where left out.",
+        show_default=False,
+    ),
+]
+EditSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="Seed of what is made anew; the scene's next one where left out.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Write another film; FILM is replaced where left out.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
+]
+Add = Annotated[
+    Path,
+    typer.Option(
+        "--add",
+        metavar="FILE",
+        help="A YAML file with `shots:`, each with `seconds` or `frames`.",
+        show_default=False,
+    ),
+]
+SceneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scene",
+        metavar="SCENE",
+        help="The scene that goes on; the last one where left out.",
+        show_default=False,
+    ),
+]
+
+
+def reshoot(
+    ctx: typer.Context,
+    film: Film,
+    shot: ShotOption,
+    prompt: Prompt = None,
+    seed: EditSeed = None,
+    out: Out = None,
+    lora: opt.Lora = None,
+    force: opt.Force = False,
+    device: opt.Device = "auto",
+    memory: opt.Memory = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Make one shot of a finished film anew; all others stay.
+
+    holocine reshoot harbour.mp4 --shot 3
+    holocine reshoot harbour.mp4 --shot quay:2 --prompt "{mara} waves."
+
+    The shot is made in the context of its whole scene, so that people and
+    places stay the same. The version before is kept: holocine takes.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    from holocine_core.remake import open_film, place_of
+    from holocine_core.script.edits import Reshoot
+
+    machine = _machine(device, memory, models_dir, work, lora)
+    found, before = open_film(film, machine)
+    take, number = place_of(before, shot)
+    edit = Reshoot(
+        scene=take.scene, shot=number, prompt=prompt, seed=take.seed + 1 if seed is None else seed
+    )
+    _make(session, found, before, edit, machine, out, force)
+
+
+def extend(
+    ctx: typer.Context,
+    film: Film,
+    add: Add,
+    scene: SceneOption = None,
+    seed: EditSeed = None,
+    out: Out = None,
+    lora: opt.Lora = None,
+    force: opt.Force = False,
+    device: opt.Device = "auto",
+    memory: opt.Memory = "auto",
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Add shots to the end of a scene; those before stay as they are.
+
+    holocine extend harbour.mp4 --add more.yaml
+    holocine extend harbour.mp4 --add more.yaml --scene quay
+
+    The new shots are made with the scene's own as their memory. The version
+    before is kept: holocine takes.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    from holocine_core.remake import open_film, read_shots
+    from holocine_core.script.edits import Extend
+
+    machine = _machine(device, memory, models_dir, work, lora)
+    found, before = open_film(film, machine)
+    name = scene or before.takes[-1].scene
+    last = next((take for take in before.takes if take.scene == name), before.takes[-1])
+    edit = Extend(
+        scene=name,
+        shots=read_shots(add, before.screenplay),
+        seed=last.seed + 1 if seed is None else seed,
+    )
+    _make(session, found, before, edit, machine, out, force)
+
+
+def _machine(
+    device: str, memory: str, models_dir: Path | None, work: Path | None, lora: list[str] | None
+) -> Machine:
+    from holocine_core.remake import Machine
+
+    return Machine(
+        device=device,
+        memory=memory,
+        models_dir=models_dir,
+        work=work,
+        loras=loras_of(lora or ()),
+    )
+
+
+def _make(
+    session: Session,
+    found: Inspection,
+    before: Plan,
+    edit: Reshoot | Extend,
+    machine: Machine,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Film an edit; both versions are noted."""
+    from holocine_cli.extras import Extras
+    from holocine_cli.produce import produce
+    from holocine_core.remake import changed_frames, replan
+    from holocine_core.script.edits import told
+    from holocine_core.versions import remember_version
+
+    plan = replan(found, (*before.edits, edit), machine, out)
+    session.console.note(told([edit]))
+    record: dict[str, Any] = {"edit": edit.model_dump(mode="json", exclude_none=True)}
+    session.fields = record
+    with session.stop.awaited(session.tell_stop):
+        produce(session, plan, Extras(force=force or out is None), record)
+    remember_version(before)
+    version = remember_version(plan)
+    record["version"] = version.number
+    at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
+    spans = changed_frames(before.takes[at], plan.takes[at], plan.work)
+    record["changed_frames"] = (
+        None if spans is None else [[span.start, span.stop] for span in spans]
+    )
+    session.console.note(f"{_changed(spans, edit.scene)}; this is version {version.number}")
+
+
+def _changed(spans: Any, scene: str) -> str:
+    if spans is None:
+        return "the clip before is gone, so that frames cannot be compared"
+    if not spans:
+        return f"no frame that scene '{scene}' had has changed"
+    listed = ", ".join(f"{span.start}-{span.stop - 1}" for span in spans)
+    return f"scene '{scene}': frames {listed} changed and no others"
+
+
+def takes(
+    ctx: typer.Context,
+    film: Film,
+    pick: Annotated[
+        int | None,
+        typer.Option(
+            "--pick", metavar="N", min=1, help="Make FILM this version.", show_default=False
+        ),
+    ] = None,
+    drop: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--drop",
+            metavar="N",
+            min=1,
+            help="Remove this version and what only it needs. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    lora: opt.Lora = None,
+    models_dir: opt.ModelsDir = None,
+    work: opt.Work = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """List a film's versions, go back to one, or remove some.
+
+    holocine takes harbour.mp4
+    holocine takes harbour.mp4 --pick 1
+
+    Every reshoot and extend makes a version. Their takes are kept in the work
+    folder; going back to one shoots nothing.
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    if pick is not None and drop:
+        raise InputError("--pick and --drop do not go together", hint="call it twice")
+    from holocine_core.remake import open_film
+    from holocine_core.standing import film_key
+    from holocine_core.vault import Vault
+    from holocine_core.versions import drop_versions, remember_version, versions
+
+    machine = _machine("auto", "auto", models_dir, work, lora)
+    found, plan = open_film(film, machine)
+    remember_version(plan)
+    current = film_key(plan)
+    vault = Vault(plan.work)
+    if pick is not None:
+        current = _pick(session, found, pick, machine, plan.work)
+    elif drop:
+        with vault.locked("takes"):
+            freed = drop_versions(plan.work, drop, current)
+        session.console.note(f"{scaled(freed, 'B')} freed")
+        session.fields["freed_bytes"] = freed
+    _list(session, versions(plan.work), current, vault)
+
+
+def _pick(session: Session, found: Inspection, number: int, machine: Machine, work: Path) -> str:
+    """Make the film a version of its; returns that one's key."""
+    from holocine_cli.extras import Extras
+    from holocine_cli.produce import produce
+    from holocine_core.remake import replan
+    from holocine_core.versions import pick_version, versions
+
+    version = pick_version(versions(work), number)
+    plan = replan(found, version.edits, machine)
+    with session.stop.awaited(session.tell_stop):
+        produce(session, plan, Extras(force=True), session.fields)
+    return version.key
+
+
+def _list(session: Session, known: Any, current: str, vault: Any) -> None:
+    from holocine_core.script.edits import told
+
+    paint = session.console.out
+    rows = []
+    records = []
+    for version in known:
+        size = version.bytes_in(vault)
+        mark = "the film" if version.key == current else ""
+        rows.append(
+            (str(version.number), told(version.edits), scaled(size, "B"), paint(mark, "green"))
+        )
+        records.append(
+            {
+                "version": version.number,
+                "edits": [e.model_dump(mode="json", exclude_none=True) for e in version.edits],
+                "bytes": size,
+                "current": version.key == current,
+            }
+        )
+    session.fields["versions"] = records
+    session.console.product("\n".join(columns(rows, right=frozenset({0, 2}))))

@@ -1,0 +1,119 @@
+"""reshoot, extend, takes: a film is changed, told what changed, and changed back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from holocine_core.vault import Vault
+from tests.cli.conftest import SCENE, Holocine, write_scene
+
+
+@pytest.fixture
+def film(holocine: Holocine, made: Path) -> Path:
+    """A finished film of its own in the current folder, with its work folder."""
+    for name in ("room.yaml", "room.mp4", "room.mp4.json"):
+        shutil.copy(made / name, name)
+    shutil.copytree(made / ".holocine", ".holocine")
+    text = Path("room.mp4.json").read_text().replace(str(made), str(Path.cwd()))
+    Path("room.mp4.json").write_text(text)
+    return Path("room.mp4")
+
+
+def test_a_shot_is_made_anew_and_back(holocine: Holocine, film: Path) -> None:
+    first = film.read_bytes()
+    answer = holocine("reshoot", film, "--shot", "2", "--prompt", "Dark.", "--json")
+    assert answer.exit_code == 0
+    assert answer.json["edit"] == {
+        "kind": "reshoot", "scene": "scene-1", "shot": 2, "prompt": "Dark.", "seed": 1,
+    }  # fmt: skip
+    assert answer.json["version"] == 2
+    ((start, stop),) = answer.json["changed_frames"]
+    assert (start, stop) == (5, 13)
+    assert film.read_bytes() != first
+    listed = holocine("takes", film, "--json").json["versions"]
+    assert [one["current"] for one in listed] == [False, True]
+    assert all(one["bytes"] > 0 for one in listed)
+    answer = holocine("takes", film, "--pick", "1")
+    assert answer.exit_code == 0
+    assert film.read_bytes() == first
+    assert 'scene-1 shot 2 anew: "Dark.", seed 1' in answer.stdout
+    assert "the film" in next(line for line in answer.stdout.splitlines() if "rendered" in line)
+
+
+def test_what_changed_is_said(holocine: Holocine, film: Path) -> None:
+    answer = holocine("reshoot", film, "--shot", "scene-1:2", "--seed", "9")
+    assert answer.stdout == "room.mp4\n"
+    assert "scene-1 shot 2 anew, seed 9" in answer.stderr
+    assert "scene 'scene-1': frames 5-12 changed and no others" in answer.stderr
+    assert "version 2" in answer.stderr
+
+
+def test_another_film_can_be_made_of_it(holocine: Holocine, film: Path) -> None:
+    first = film.read_bytes()
+    answer = holocine("reshoot", film, "--shot", "1", "-o", "other.mp4")
+    assert answer.stdout == "other.mp4\n"
+    assert film.read_bytes() == first
+    Path("third.mp4").write_text("mine")
+    assert holocine("reshoot", film, "--shot", "1", "-o", "third.mp4").exit_code == 2
+    assert Path("third.mp4").read_text() == "mine"
+    again = holocine("reshoot", "other.mp4", "--shot", "2", "--json")
+    assert again.json["version"] == 3
+
+
+def test_shots_are_added(holocine: Holocine, film: Path) -> None:
+    Path("more.yaml").write_text("shots:\n  - {prompt: It is lit again., frames: 8}\n")
+    answer = holocine("extend", film, "--add", "more.yaml", "--json")
+    assert (answer.exit_code, answer.json["frames"]) == (0, 21)
+    assert answer.json["changed_frames"] == []
+    chapters = holocine("inspect", film, "--json").json["chapters"]
+    assert [chapter["frames"] for chapter in chapters] == [[0, 5], [5, 13], [13, 21]]
+    assert "goes on by 1 shot" in holocine("takes", film).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "place"),
+    [
+        ("- a\n", "must hold `shots:`", "more.yaml"),
+        ("shots: [a]\nseed: 3\n", "must hold `shots:`", "more.yaml"),
+        ("shots: [a]\n", "has no length", ""),
+        ("shots:\n  - {prompt: a, frames: 8, zoom: 3}\n", "zoom", "more.yaml:2"),
+        ('shots:\n  - {prompt: "{ivo}", frames: 8}\n', "unknown character {ivo}", "more.yaml:2"),
+        ("shots: [\n", "", "more.yaml:2"),
+    ],
+)
+def test_broken_additions_are_told_with_their_place(
+    holocine: Holocine, film: Path, text: str, message: str, place: str
+) -> None:
+    Path("more.yaml").write_text(text)
+    answer = holocine("extend", film, "--add", "more.yaml")
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert place in answer.stderr
+
+
+def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film: Path) -> None:
+    for seed in ("3", "4"):
+        assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0
+    vault = Vault(Path(".holocine/room"))
+    before = sum(len(vault.entries(kind)) for kind in ("negatives", "clips"))
+    answer = holocine("takes", film, "--drop", "3")
+    assert answer.exit_code == 2
+    assert "the film as it lies there" in answer.stderr
+    answer = holocine("takes", film, "--drop", "2", "--json")
+    assert len(answer.json["versions"]) == 2
+    assert answer.json["freed_bytes"] > 0
+    # The second version's latents are what the third is based on: only its clip goes.
+    after = sum(len(vault.entries(kind)) for kind in ("negatives", "clips"))
+    assert after == before - 1
+    assert holocine("takes", film, "--pick", "7").exit_code == 2
+
+
+def test_only_films_of_holocine_are_changed(holocine: Holocine, film: Path) -> None:
+    assert holocine("reshoot", "room.yaml", "--shot", "1").exit_code == 2
+    write_scene("room.yaml", SCENE, seed=4)
+    answer = holocine("reshoot", film, "--shot", "3")
+    assert answer.exit_code == 2
+    assert "has no shot 3" in answer.stderr
