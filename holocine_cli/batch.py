@@ -18,6 +18,7 @@ class Job:
 
     screenplay: Path
     film: Path
+    draft: int = 1
     record: dict[str, Any] = field(default_factory=dict)
     """Its part of the JSON document, filled as the work goes on."""
 
@@ -80,6 +81,7 @@ class Batch:
         self._session = session
         self._jobs = jobs
         self._errors: dict[Path, HolocineError] = {}
+        """By film: several drafts have one screenplay."""
         for job in jobs:
             job.record.update({"screenplay": str(job.screenplay), "film": None, "takes": []})
         several = len(jobs) > 1
@@ -93,7 +95,7 @@ class Batch:
             HolocineError: At once where there is one film only.
         """
         for job in self._jobs:
-            if job.screenplay in self._errors:
+            if job.film in self._errors:
                 continue
             try:
                 do(job)
@@ -103,13 +105,13 @@ class Batch:
                 if len(self._jobs) == 1:
                     raise
                 self._session.console.fail(error)
-                self._errors[job.screenplay] = error
+                self._errors[job.film] = error
                 job.record.update({"exit_code": int(code_of(error)), "error": error_record(error)})
 
     def finish(self) -> None:
         """Raise SomeFailed where any film failed."""
         for job in self._jobs:
-            if len(self._jobs) > 1 and job.screenplay not in self._errors:
+            if len(self._jobs) > 1 and job.film not in self._errors:
                 job.record.update({"exit_code": 0, "error": None})
         if self._errors:
             raise SomeFailed(list(self._errors.values()), len(self._jobs))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +119,7 @@ def preview(
     screenplay: opt.OneScreenplay,
     out_dir: opt.OutDir = None,
     seed: opt.Seed = None,
+    seeds: opt.Seeds = 1,
     model: opt.Model = None,
     lora: opt.Lora = None,
     force: opt.Force = False,
@@ -131,11 +134,12 @@ def preview(
     """Make a quick draft and its storyboard.
 
     holocine preview harbour.yaml
-    holocine preview harbour.yaml --out-dir drafts
+    holocine preview harbour.yaml --seeds 4 --out-dir drafts
 
     Writes harbour.preview.mp4 and harbour.preview.png.
     The same cuts with the draft profile's smaller frame and fewer steps. An
-    earlier preview is replaced; the work folder is the render's.
+    earlier preview is replaced; the work folder is the render's. Several drafts
+    (--seeds) stand side by side in one storyboard.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     settings = _settings(
@@ -148,8 +152,39 @@ def preview(
         work=work,
         loras=loras_of(lora or ()),
     )
-    jobs = [Job(screenplay, (out_dir or Path()) / f"{screenplay.stem}.preview.mp4")]
-    _render(session, jobs, settings, Extras(force=force, storyboard=True, preview=True))
+    folder = out_dir or Path()
+    if seeds == 1:
+        jobs = [Job(screenplay, folder / f"{screenplay.stem}.preview.mp4")]
+        _render(session, jobs, settings, Extras(force=force, storyboard=True, preview=True))
+        return
+    jobs = [
+        Job(screenplay, folder / f"{screenplay.stem}.preview-{draft}.mp4", draft)
+        for draft in range(1, seeds + 1)
+    ]
+    extras = Extras(force=force, preview=True)
+    board = folder / f"{screenplay.stem}.preview.png"
+    _lay_out_drafts(session, jobs, settings, extras, board)
+
+
+def _lay_out_drafts(
+    session: Session, jobs: Sequence[Job], settings: Options, extras: Extras, board: Path
+) -> None:
+    """Make several drafts and one storyboard of all."""
+    from holocine_cli.extras import is_ours, remember
+    from holocine_core.production import draw_drafts, plan_film
+
+    first = plan_film(jobs[0].screenplay, jobs[0].film, settings)
+    if os.path.lexists(board) and not extras.force and not is_ours(first, board):
+        raise InputError(
+            f"{board} is there already and is not of this film's making",
+            where=str(board),
+            hint="move it away, or replace it with --force",
+        )
+    plans = _render(session, jobs, settings, extras)
+    draw_drafts(plans, board)
+    remember(first, board)
+    session.fields["storyboard"] = str(board)
+    session.console.note(f"storyboard of {len(plans)} drafts: {board}")
 
 
 def _settings(**given: Any) -> Options:
@@ -212,7 +247,7 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras
     batch.finish()
 
 
-def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> None:
+def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> list[Plan]:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
     from holocine_cli.produce import may_replace, produce
     from holocine_core.film import preflight
@@ -223,7 +258,8 @@ def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Ex
     plans: dict[Path, Plan] = {}
 
     def make_plan(job: Job) -> None:
-        made = plans[job.screenplay] = plan_film(job.screenplay, job.film, settings)
+        one = replace(settings, draft=job.draft)
+        made = plans[job.film] = plan_film(job.screenplay, job.film, one)
         check_extras(made, extras, jobs)
         refuse_to_overwrite(made, force=may_replace(made, extras))
         if len(jobs) > 1:  # A single film's render does so itself, a second later.
@@ -231,13 +267,14 @@ def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Ex
 
     def make(job: Job) -> None:
         _stop_if_asked(session)
-        produce(session, plans[job.screenplay], extras, job.record)
+        produce(session, plans[job.film], extras, job.record)
 
     batch.each(make_plan)
     with session.stop.awaited(session.tell_stop):
         batch.each(make)
     _stop_if_asked(session)
     batch.finish()
+    return [plans[job.film] for job in jobs]
 
 
 def _stop_if_asked(session: Session) -> None:

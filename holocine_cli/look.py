@@ -110,6 +110,8 @@ def _page(found: Inspection, paint: Paint) -> str:
     ]
     if options := _options(made.get("options", {})):
         facts.append(("called with", options))
+    if draft := made.get("options", {}).get("draft"):
+        facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
         from holocine_core.script.edits import read_edits, told
 
@@ -126,6 +128,7 @@ def _options(options: dict[str, Any]) -> str:
     return " ".join(
         f"--{name} {shlex.quote(str(value))}"
         for name, given in options.items()
+        if name != "draft"
         for value in (given if isinstance(given, list) else [given])
     )
 

@@ -80,6 +80,17 @@ Seed = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds",
+        metavar="N",
+        min=1,
+        max=8,
+        help="Drafts of so many seeds, one higher each.",
+        rich_help_panel=WHAT,
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -8,8 +8,8 @@ print(film.path, film.seconds)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ class Options:
     models_dir: Path | None = None
     work: Path | None = None
     loras: tuple[LoraFile, ...] = ()
+    draft: int = 1
+    """Which of several drafts: each has seeds of its own, one higher than the one before."""
 
 
 def plan_film(
@@ -75,6 +77,7 @@ def plan_film(
         memory=options.memory,
         models_dir=options.models_dir,
         loras=options.loras,
+        draft=options.draft,
     )
     return make_plan(read(path), request)
 
@@ -117,6 +120,19 @@ def draw_storyboard(plan: Plan, out: Path) -> Path:
     return out
 
 
+def draw_drafts(plans: Sequence[Plan], out: Path) -> Path:
+    """A storyboard of several rendered drafts of one film: a row per shot, a picture per draft."""
+    from holocine_core.edit.storyboard import storyboard
+
+    rows = []
+    for drafts in zip(*(_rows(plan) for plan in plans), strict=True):
+        middles = [row.pictures[1][1] for row in drafts]
+        captions = [f"draft {plan.options.get('draft', 1)}" for plan in plans]
+        rows.append(replace(drafts[0], pictures=tuple(zip(captions, middles, strict=True))))
+    storyboard(rows, out, plans[0].title)
+    return out
+
+
 def _rows(plan: Plan) -> Iterator[StoryboardRow]:
     from holocine_core.edit.stitch import scene_starts
     from holocine_core.edit.storyboard import StoryboardRow
@@ -129,16 +145,13 @@ def _rows(plan: Plan) -> Iterator[StoryboardRow]:
         wanted = {at for span in spans for at in _looks(span)}
         frames = _pick(vault.path("clips", take.clip_key), wanted)
         for i, span in enumerate(spans):
-            first, middle, last = (frames[at] for at in _looks(span))
             yield StoryboardRow(
                 scene=take.scene,
                 shot=i + 1,
                 prompt=take.prompt.shots[i],
                 span=Span(start + span.start, start + span.stop),
                 fps=plan.fps,
-                first=first,
-                middle=middle,
-                last=last,
+                pictures=tuple((f"frame {start + at}", frames[at]) for at in _looks(span)),
             )
 
 

@@ -98,6 +98,7 @@ def replan(
         profile=options.get("profile"),
         model=options.get("model"),
         seed=options.get("seed"),
+        draft=options.get("draft", 1),
         device=machine.device,
         memory=machine.memory,
         models_dir=machine.models_dir,

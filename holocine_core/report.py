@@ -175,10 +175,13 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
     words = [
         f"--{name} {shlex.quote(str(one))}"
         for name, value in given.items()
+        if name != "draft"
         for one in (value if isinstance(value, list) else [value])
     ]
     if words:
         yield "called with", " ".join(words)
+    if "draft" in given:
+        yield "draft", f"{given['draft']} of holocine preview --seeds"
     for take in made["takes"]:
         sampling = take["sampling"]
         yield (

@@ -1,4 +1,4 @@
-"""Shots -> one printable page: first, middle and last frame of every shot beside its text."""
+"""Shots -> one printable page: a few pictures of every shot beside its text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _DPI = 200
 _WIDTH, _MARGIN, _GAP = 2338, 120, 24
 _NUMBER_WIDTH, _PICTURE_WIDTH, _PICTURE_HEIGHT = 236, 376, 376
-_TEXT_LEFT = _MARGIN + _NUMBER_WIDTH + 3 * (_PICTURE_WIDTH + _GAP) + 20
+_PICTURES_WIDTH = 3 * (_PICTURE_WIDTH + _GAP)
+_TEXT_LEFT = _MARGIN + _NUMBER_WIDTH + _PICTURES_WIDTH + 20
 _TEXT_WIDTH = _WIDTH - _MARGIN - _TEXT_LEFT
 _ROW_SPACE = 34
 
@@ -43,7 +44,7 @@ _WIDER_FONTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryboardRow:
-    """One shot. ``span`` is its place in the film; frames are uint8 RGB ``[H, W, 3]``."""
+    """One shot. ``span`` is its place in the film."""
 
     scene: str
     shot: int
@@ -51,23 +52,20 @@ class StoryboardRow:
     prompt: str
     span: Span
     fps: Fraction
-    first: Frames
-    middle: Frames
-    last: Frames
+    pictures: tuple[tuple[str, Frames], ...]
+    """What stands below each picture, and the picture, uint8 RGB ``[H, W, 3]``."""
 
     def __post_init__(self) -> None:
-        for frame in (self.first, self.middle, self.last):
+        for _, frame in self.pictures:
             if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
                 raise ValueError(f"expected uint8 [H, W, 3], got {frame.dtype} {frame.shape}")
-        if not len(self.span):
-            raise ValueError("a shot holds at least one frame")
+        if not len(self.span) or not self.pictures:
+            raise ValueError("a shot holds at least one frame and shows at least one picture")
 
     @property
-    def pictures(self) -> tuple[tuple[int, Frames], ...]:
-        """Each picture with the film's frame it shows."""
-        start, last = self.span.start, self.span.stop - 1
-        middle = start + len(self.span) // 2
-        return ((start, self.first), (middle, self.middle), (last, self.last))
+    def box(self) -> int:
+        """Widest a picture may be, in pixels of the page."""
+        return min(_PICTURE_WIDTH, _PICTURES_WIDTH // len(self.pictures) - _GAP)
 
 
 def storyboard(rows: Sequence[StoryboardRow], out: Path, title: str) -> None:
@@ -124,7 +122,7 @@ class _Page:
         return list(zip(self.rows, self.texts, strict=True))
 
     def _row_height(self, row: StoryboardRow, text: list[str]) -> int:
-        pictures = max(_fitted(frame)[1] for _, frame in row.pictures) + 44
+        pictures = max(_fitted(frame, row.box)[1] for _, frame in row.pictures) + 44
         return max(pictures, 40 * len(text), 200) + 2 * _ROW_SPACE
 
     def _draw_head(self, pen: ImageDraw.ImageDraw, scenes: int) -> None:
@@ -160,13 +158,15 @@ class _Page:
         length = f"{float(len(row.span) / row.fps):.2f} s, {len(row.span)} fr"
         pen.text((_MARGIN, y + 144), length, _MUTED, self.small)
         left = _MARGIN + _NUMBER_WIDTH
-        for number, frame in row.pictures:
-            width, height = _fitted(frame)
-            x = left + (_PICTURE_WIDTH - width) // 2
-            page.paste(_scaled(frame), (x, y))
+        for caption, frame in row.pictures:
+            width, height = _fitted(frame, row.box)
+            x = left + (row.box - width) // 2
+            page.paste(_scaled(frame, row.box), (x, y))
             pen.rectangle((x - 1, y - 1, x + width, y + height), outline=_RULE)
-            pen.text((x, y + height + 10), f"frame {number}", _MUTED, self.small)
-            left += _PICTURE_WIDTH + _GAP
+            pen.text(
+                (x, y + height + 10), _shortened(caption, self.small, row.box), _MUTED, self.small
+            )
+            left += row.box + _GAP
         for line_number, line in enumerate(text):
             pen.text((_TEXT_LEFT, y - 5 + 40 * line_number), line, _INK, self.body)
 
@@ -175,18 +175,18 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _fitted(frame: Frames) -> tuple[int, int]:
-    """Width and height of a picture scaled into its box."""
+def _fitted(frame: Frames, box: int) -> tuple[int, int]:
+    """Width and height of a picture scaled into a box so wide."""
     height, width = frame.shape[:2]
-    scale = min(_PICTURE_WIDTH / width, _PICTURE_HEIGHT / height)
+    scale = min(box / width, _PICTURE_HEIGHT / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _scaled(frame: Frames) -> Image.Image:
+def _scaled(frame: Frames, box: int) -> Image.Image:
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(frame))
-    return picture.resize(_fitted(frame), Image.Resampling.LANCZOS)
+    return picture.resize(_fitted(frame, box), Image.Resampling.LANCZOS)
 
 
 def _font(path: str | None, size: int) -> ImageFont.FreeTypeFont:

@@ -87,6 +87,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         counter=counter,
         device=device,
         folder=manuscript.source.path.parent,
+        draft=request.draft,
     )
     takes = tuple(_take(film, i) for i in range(len(screenplay.scenes)))
     placement, obstacles = _placement(located, takes, device, request.memory, vault)
@@ -110,8 +111,14 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         work=request.work,
         obstacles=tuple(obstacles),
         warnings=tuple(warnings(manuscript, screenplay, located, takes)),
-        options={**spoken, **({"lora": _told(request.loras)} if request.loras else {})},
+        options=_options(spoken, request),
     )
+
+
+def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """What of the call moves the picture, as it is typed."""
+    loras = {"lora": _told(request.loras)} if request.loras else {}
+    return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -268,6 +275,7 @@ class _Film:
     device: str
     folder: Path
     """Of the screenplay; sounds are relative to it."""
+    draft: int
 
 
 def _take(film: _Film, index: int) -> Take:
@@ -277,6 +285,7 @@ def _take(film: _Film, index: int) -> Take:
     assert isinstance(timing, Timing)
     prompt = compose(screenplay, scene)
     seed = screenplay.seed if scene.seed is None else scene.seed
+    seed = (seed + film.draft - 1) % 2**63
     ingredients = {
         "caption": prompt.caption,
         "captions": prompt.captions,

@@ -37,6 +37,8 @@ class Request:
     """Placement of the networks: auto, or a strategy of ``model.placement``."""
     models_dir: Path | None = None
     loras: tuple[LoraFile, ...] = ()
+    draft: int = 1
+    """Which of several drafts; its takes' seeds are so many minus one higher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

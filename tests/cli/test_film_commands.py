@@ -81,6 +81,32 @@ def test_a_preview_is_a_draft_with_a_storyboard(holocine: Holocine, scene: Path)
     assert again.json["up_to_date"] is False
 
 
+def test_several_drafts_stand_side_by_side(holocine: Holocine, scene: Path) -> None:
+    answer = holocine("preview", scene, "--seeds", "3", "--json")
+    assert answer.exit_code == 0
+    films = [film["film"] for film in answer.json["films"]]
+    assert films == [f"room.preview-{i}.mp4" for i in (1, 2, 3)]
+    seeds = [take["seed"] for film in answer.json["films"] for take in film["takes"]]
+    assert seeds == [0, 1, 2]
+    assert len({Path(film).read_bytes() for film in films}) == 3
+    assert answer.json["storyboard"] == "room.preview.png"
+    assert Path("room.preview.png").exists()
+    assert "2 of holocine preview --seeds" in holocine("inspect", films[1]).stdout
+    one = holocine("preview", scene, "--json")
+    assert one.json["takes"][0]["state"] == "reused", "the first draft is the usual one"
+    again = holocine("preview", scene, "--seeds", "3", "--json")
+    assert again.exit_code == 0, "earlier drafts are replaced"
+    assert all(film["up_to_date"] for film in again.json["films"])
+
+
+def test_drafts_spare_a_board_they_did_not_make(holocine: Holocine, scene: Path) -> None:
+    Path("room.preview.png").write_text("mine")
+    answer = holocine("preview", scene, "--seeds", "2")
+    assert answer.exit_code == 2
+    assert Path("room.preview.png").read_text() == "mine"
+    assert not Path("room.preview-1.mp4").exists()
+
+
 def test_a_preview_spares_what_it_did_not_make(holocine: Holocine, scene: Path) -> None:
     Path("room.preview.mp4").write_text("a wedding")
     assert holocine("preview", scene).exit_code == 2

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +30,7 @@ def row(shot: int = 1, scene: str = "ball", prompt: str = "A red ball rolls.") -
         prompt=prompt,
         span=Span(start, start + 61),
         fps=Fraction(15),
-        first=first,
-        middle=middle,
-        last=last,
+        pictures=(("frame 0", first), ("frame 30", middle), ("frame 60", last)),
     )
 
 
@@ -100,15 +100,20 @@ def test_any_text_can_be_drawn(tmp_path: Path, text: str) -> None:
 
 
 def test_upright_pictures_keep_their_shape(tmp_path: Path) -> None:
-    upright = {
-        name: flat(colour, 90, 50)
-        for name, colour in zip(("first", "middle", "last"), COLOURS, strict=True)
-    }
-    base = row()
-    tall = StoryboardRow(scene="s", shot=1, prompt="p", span=base.span, fps=base.fps, **upright)
+    tall = replace(row(), pictures=tuple(("frame", flat(colour, 90, 50)) for colour in COLOURS))
     rows, columns = places(draw(tmp_path / "board.png", tall), COLOURS[1])
     assert len(columns) >= 200
     assert len(columns) / len(rows) == pytest.approx(50 / 90, rel=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_any_number_of_pictures_fits_beside_the_text(tmp_path: Path, count: int) -> None:
+    many = tuple((f"draft {i}", flat((9, 60 + 20 * i, 9))) for i in range(count))
+    page = draw(tmp_path / "board.png", replace(row(), pictures=many))
+    columns = [places(page, (9, 60 + 20 * i, 9))[1] for i in range(count)]
+    assert all(a.stop < b.start for a, b in pairwise(columns))
+    assert len({len(span) for span in columns}) == 1
+    assert columns[-1].stop < 1560
 
 
 def test_a_failed_write_leaves_the_old_board(tmp_path: Path) -> None:
@@ -129,7 +134,5 @@ def test_frames_of_another_kind_are_refused() -> None:
             prompt="p",
             span=Span(0, 5),
             fps=Fraction(15),
-            first=np.zeros((4, 4, 3)),  # type: ignore[arg-type]
-            middle=flat(COLOURS[0]),
-            last=flat(COLOURS[0]),
+            pictures=(("frame 0", np.zeros((4, 4, 3))),),  # type: ignore[arg-type]
         )
