@@ -120,6 +120,7 @@ def preview(
     out_dir: opt.OutDir = None,
     seed: opt.Seed = None,
     seeds: opt.Seeds = 1,
+    watch: opt.Watch = False,
     model: opt.Model = None,
     lora: opt.Lora = None,
     force: opt.Force = False,
@@ -139,7 +140,8 @@ def preview(
     Writes harbour.preview.mp4 and harbour.preview.png.
     The same cuts with the draft profile's smaller frame and fewer steps. An
     earlier preview is replaced; the work folder is the render's. Several drafts
-    (--seeds) stand side by side in one storyboard.
+    (--seeds) stand side by side in one storyboard. --watch does it again whenever
+    the file is saved, and shoots only what changed.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     settings = _settings(
@@ -152,7 +154,23 @@ def preview(
         work=work,
         loras=loras_of(lora or ()),
     )
-    folder = out_dir or Path()
+    if not watch:
+        _preview(session, screenplay, out_dir or Path(), seeds, settings, force)
+        return
+    if as_json:
+        raise InputError("--watch never ends, --json is one document", hint="leave one out")
+    from holocine_cli.watch import watch as keep_watching
+
+    def again() -> None:
+        _preview(session, screenplay, out_dir or Path(), seeds, settings, force)
+
+    keep_watching(session, screenplay, again)
+
+
+def _preview(
+    session: Session, screenplay: Path, folder: Path, seeds: int, settings: Options, force: bool
+) -> None:
+    """One draft and its storyboard, or several and one of all."""
     if seeds == 1:
         jobs = [Job(screenplay, folder / f"{screenplay.stem}.preview.mp4")]
         _render(session, jobs, settings, Extras(force=force, storyboard=True, preview=True))

@@ -80,6 +80,16 @@ Seed = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        metavar="",
+        help="Again whenever the screenplay is saved, until Ctrl-C.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Seeds = Annotated[
     int,
     typer.Option(
