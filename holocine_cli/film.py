@@ -34,6 +34,7 @@ def plan(
     seed: opt.Seed = None,
     model: opt.Model = None,
     lora: opt.Lora = None,
+    allow_outside: opt.AllowOutside = False,
     force: opt.Force = False,
     device: opt.Device = "auto",
     memory: opt.Memory = "auto",
@@ -60,6 +61,7 @@ def plan(
         models_dir=models_dir,
         work=work,
         loras=loras_of(lora or ()),
+        outside=allow_outside,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     _show_plans(session, jobs, settings, Extras(force=force))
@@ -74,6 +76,7 @@ def render(
     seed: opt.Seed = None,
     model: opt.Model = None,
     lora: opt.Lora = None,
+    allow_outside: opt.AllowOutside = False,
     shots: opt.Shots = None,
     storyboard: opt.Storyboard = False,
     force: opt.Force = False,
@@ -104,6 +107,7 @@ def render(
         models_dir=models_dir,
         work=work,
         loras=loras_of(lora or ()),
+        outside=allow_outside,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     extras = Extras(force=force, shots=shots, storyboard=storyboard)
@@ -123,6 +127,7 @@ def preview(
     watch: opt.Watch = False,
     model: opt.Model = None,
     lora: opt.Lora = None,
+    allow_outside: opt.AllowOutside = False,
     force: opt.Force = False,
     device: opt.Device = "auto",
     memory: opt.Memory = "auto",
@@ -153,6 +158,7 @@ def preview(
         models_dir=models_dir,
         work=work,
         loras=loras_of(lora or ()),
+        outside=allow_outside,
     )
     if not watch:
         _preview(session, screenplay, out_dir or Path(), seeds, settings, force)

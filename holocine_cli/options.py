@@ -80,6 +80,16 @@ Seed = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        metavar="",
+        help="Take pictures from outside the screenplay's folder too.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Watch = Annotated[
     bool,
     typer.Option(

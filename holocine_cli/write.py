@@ -76,6 +76,7 @@ def check(
     screenplays: opt.Screenplays,
     model: opt.Model = None,
     models_dir: opt.ModelsDir = None,
+    allow_outside: opt.AllowOutside = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
 ) -> None:
@@ -90,7 +91,7 @@ def check(
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_core.production import Options, plan_film
 
-    settings = Options(model=model, models_dir=models_dir, device="cpu")
+    settings = Options(model=model, models_dir=models_dir, device="cpu", outside=allow_outside)
     problems: list[Problem] = []
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}

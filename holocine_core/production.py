@@ -47,6 +47,8 @@ class Options:
     loras: tuple[LoraFile, ...] = ()
     draft: int = 1
     """Which of several drafts: each has seeds of its own, one higher than the one before."""
+    outside: bool = False
+    """Whether pictures may lie outside the screenplay's folder."""
 
 
 def plan_film(
@@ -78,6 +80,7 @@ def plan_film(
         models_dir=options.models_dir,
         loras=options.loras,
         draft=options.draft,
+        outside=options.outside,
     )
     return make_plan(read(path), request)
 

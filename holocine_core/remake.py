@@ -99,6 +99,7 @@ def replan(
         model=options.get("model"),
         seed=options.get("seed"),
         draft=options.get("draft", 1),
+        outside=True,
         device=machine.device,
         memory=machine.memory,
         models_dir=machine.models_dir,

@@ -182,14 +182,15 @@ class _Studio:
             self._denoise(take)
 
     def _given(self, take: Take) -> Given | None:
-        """What of a take is there already."""
+        """What of a take is there already: parts of an earlier one, and pictures."""
         from holocine_core.shoot import generator as tensors
-        from holocine_core.shoot.given import Given
 
-        if (kept := take.kept) is None:
+        kept, base = take.kept, None
+        if kept is not None:
+            base = tensors.read_negative(self._vault.path("negatives", kept.base.negative_key))
+        if base is None and not take.pictures:
             return None
-        base = tensors.read_negative(self._vault.path("negatives", kept.base.negative_key))
-        return Given(latents_BCFHW=base, spans=kept.spans, method=kept.method)
+        return self.generator.given(take, base)
 
     def _denoise(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors

@@ -19,6 +19,7 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
+from holocine_core.plan.pictures import picture_problems
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.words import unknown_words
 from holocine_core.script.manuscript import Manuscript
@@ -66,8 +67,20 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
         yield manuscript.problem(("video", "quality"), error.message, error.hint)
 
 
-def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]:
-    """Timing, transitions and sound of every scene that is otherwise valid."""
+def scene_problems(
+    manuscript: Manuscript,
+    spec: ModelSpec,
+    size: tuple[int, int] | None = None,
+    outside: bool = False,
+) -> Iterator[Problem]:
+    """Timing, transitions, sound and pictures of every scene that is otherwise valid.
+
+    Args:
+        manuscript: The screenplay.
+        spec: The model's.
+        size: The film's; None where it is not known yet.
+        outside: Whether pictures may lie outside the screenplay's folder.
+    """
     data = manuscript.source.data
     fps = data.get("fps")
     fps = Fraction(fps if isinstance(fps, int) and fps > 0 else spec.fps)
@@ -79,6 +92,9 @@ def scene_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]
             yield manuscript.problem(("scenes", i, *problem.key), problem.message, problem.hint)
         if isinstance(timing, Timing):
             timings[i] = timing
+            yield from picture_problems(
+                manuscript, i, scene, timing.timeline, size, outside=outside
+            )
         if scene.sound is not None:
             yield from _sound_problems(manuscript, i, scene.sound.file)
         yield from _transition_problems(manuscript, i, fps)

@@ -45,10 +45,19 @@ from holocine_core.plan.check import (
     warnings,
 )
 from holocine_core.plan.state import begun_in, with_state
-from holocine_core.plan.values import Delivery, Plan, Request, Sampling, Take, TakeCost
+from holocine_core.plan.values import (
+    Delivery,
+    HeldPicture,
+    Plan,
+    Request,
+    Sampling,
+    Take,
+    TakeCost,
+)
+from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
-from holocine_core.script.screenplay import Adjusted, Screenplay
+from holocine_core.script.screenplay import Adjusted, Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import Vault, file_hash, fingerprint
@@ -68,7 +77,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec),
-            *scene_problems(manuscript, spec),
+            *scene_problems(manuscript, spec, _size(manuscript, spec, spoken), request.outside),
             *text_problems(manuscript, counter, spoken),
             *_lora_problems(manuscript, loras, spec),
         ]
@@ -113,6 +122,16 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         warnings=tuple(warnings(manuscript, screenplay, located, takes)),
         options=_options(spoken, request),
     )
+
+
+def _size(
+    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any]
+) -> tuple[int, int] | None:
+    """The film's width and height, where the screenplay is whole enough to tell."""
+    if manuscript.screenplay is None:
+        return None
+    chosen = quality(manuscript.screenplay.model_copy(update=dict(spoken)), spec)
+    return chosen.width, chosen.height
 
 
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -305,6 +324,10 @@ def _take(film: _Film, index: int) -> Take:
         ],
         "lora": film.lora,
     }
+    pictures = _pictures(film, scene, timing.timeline)
+    if pictures:  # Takes without any keep the fingerprint that they always had.
+        ingredients["pictures"] = [[one.latent, one.content] for one in pictures]
+        ingredients["held"] = "clean" if film.spec.clean_shots else "renoised"
     negative_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1
     return Take(
@@ -324,7 +347,17 @@ def _take(film: _Film, index: int) -> Take:
         cost=_cost(film, timing.timeline),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
+        pictures=pictures,
     )
+
+
+def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[HeldPicture, ...]:
+    found = []
+    for held in held_pictures(scene, timeline):
+        assert isinstance(held, Held), "checked with the scene's times"
+        path = film.folder / held.file
+        found.append(HeldPicture(path=path, content=file_hash(path), latent=held.latent))
+    return tuple(found)
 
 
 def _cost(film: _Film, timeline: Timeline) -> TakeCost:

@@ -111,7 +111,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         ("model", "the model's weights changed"),
         ("settings", "the model's settings changed"),
         ("lora", "the LoRAs changed"),
+        ("pictures", "the pictures it is held to changed"),
     ):
-        if old.get(name) != new[name]:
+        if old.get(name) != new.get(name):
             said.append(words)
     return said or ["the work folder's format changed"]

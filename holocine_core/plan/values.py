@@ -39,6 +39,8 @@ class Request:
     loras: tuple[LoraFile, ...] = ()
     draft: int = 1
     """Which of several drafts; its takes' seeds are so many minus one higher."""
+    outside: bool = False
+    """Whether pictures may lie outside the screenplay's folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,16 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPicture:
+    """A picture that one latent frame of a take is held to."""
+
+    path: Path
+    content: str
+    """Its SHA-256."""
+    latent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
     """One scene to shoot: everything that decides its picture, and whether it is there already."""
 
@@ -125,6 +137,8 @@ class Take:
     """How it passes into the next scene, with its length in frames."""
     kept: Kept | None = None
     """What of it is there already."""
+    pictures: tuple[HeldPicture, ...] = ()
+    """What some of its frames show."""
 
     @property
     def timeline(self) -> Timeline:

@@ -91,6 +91,8 @@ class Shot(Frozen):
     """Camera angle; goes before the prompt."""
     movement: Movement | None = None
     """Camera movement; goes before the prompt."""
+    image: Text | None = None
+    """A picture that the shot's first frame shows; a path, relative to the screenplay."""
 
     @model_validator(mode="before")
     @classmethod
@@ -159,6 +161,9 @@ class Scene(Frozen):
     `global` and `shots`."""
     seed: Seed | None = None
     """This scene's own seed; the film's where absent."""
+    keyframes: dict[str, Text] = {}
+    """Time -> picture that is shown there: a frame number (37), seconds ("5.0s") or a timecode, and
+    a path, relative to the screenplay."""
     transition: TransitionTo = TransitionTo()
     """How this scene passes into the next one."""
     sound: Sound | None = None

@@ -81,6 +81,19 @@ def encode(vae: Any, frames: Frames) -> Tensor:
     return (latents - mean) / std
 
 
+def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor:
+    """The latent frame [1, C, 1, H, W] that shows a picture [H, W, 3] and stays with it.
+
+    Args:
+        vae: As for :func:`decode`.
+        picture: RGB.
+        first: Whether it is a scene's first latent frame, which holds one frame; any other holds
+            four, and is the second of a still clip.
+    """
+    clip = np.repeat(picture[None], 1 if first else 5, axis=0)
+    return encode(vae, clip)[:, :, -1:]
+
+
 def to_frames(pixels_CTHW: Tensor) -> Frames:
     """Pixels in -1..1 (clamped) to RGB bytes, rounded to the nearest."""
     scaled = (pixels_CTHW.float().clamp(-1, 1) + 1) * 127.5

@@ -24,6 +24,7 @@ from holocine_core.model.lora import Part, apply_loras
 from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.model.segments import Engine, opened
 from holocine_core.plan.values import Plan, Take
+from holocine_core.script.timeline import Span
 from holocine_core.shoot import codec, flow
 from holocine_core.shoot.conditioning import (
     Conditioning,
@@ -34,6 +35,7 @@ from holocine_core.shoot.conditioning import (
 )
 from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
 from holocine_core.shoot.given import Given
+from holocine_core.shoot.pictures import read_picture
 from holocine_core.vault import disk_errors
 
 Text = tuple[Conditioning, Conditioning | None]
@@ -128,6 +130,32 @@ class Generator:
             "the denoised take is kept: run the same command again with more free memory",
         ):
             yield from codec.decode(self._networks.use("vae"), latents)
+
+    def given(self, take: Take, base: Tensor | None) -> Given:
+        """What of a take is there before it is denoised.
+
+        Args:
+            take: With parts of an earlier take, pictures, or both.
+            base: The earlier take's latents.
+        """
+        spans = list(take.kept.spans) if take.kept is not None else []
+        latents = torch.zeros(latent_shape(self._plan, take))
+        if base is not None:
+            frames = min(base.shape[2], latents.shape[2])
+            latents[:, :, :frames] = base[:, :, :frames]
+        for picture in take.pictures:
+            if any(span.start <= picture.latent < span.stop for span in spans):
+                continue  # The earlier take shows it already.
+            with memory_errors(f"encoding {picture.path.name}", "plan a smaller size or profile"):
+                still = codec.encode_still(
+                    self._networks.use("vae"),
+                    read_picture(picture.path, take.sampling.width, take.sampling.height),
+                    first=picture.latent == 0,
+                )
+            latents[:, :, picture.latent : picture.latent + 1] = still.cpu()
+            spans.append(Span(picture.latent, picture.latent + 1))
+        clean = self._spec.clean_shots
+        return Given(latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised")
 
     def peak_bytes(self) -> int | None:
         """Most device memory held since the last call; None where the device doesn't count it."""
