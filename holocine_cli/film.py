@@ -76,6 +76,7 @@ def render(
     seed: opt.Seed = None,
     model: opt.Model = None,
     lora: opt.Lora = None,
+    from_draft: opt.FromDraft = None,
     allow_outside: opt.AllowOutside = False,
     shots: opt.Shots = None,
     storyboard: opt.Storyboard = False,
@@ -108,6 +109,7 @@ def render(
         work=work,
         loras=loras_of(lora or ()),
         outside=allow_outside,
+        from_draft=from_draft,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     extras = Extras(force=force, shots=shots, storyboard=storyboard)

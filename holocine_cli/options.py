@@ -90,6 +90,17 @@ AllowOutside = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+FromDraft = Annotated[
+    int | None,
+    typer.Option(
+        "--from-draft",
+        metavar="N",
+        min=1,
+        help="Make the film from this draft of `preview --seeds`: 1 is the usual preview.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Watch = Annotated[
     bool,
     typer.Option(

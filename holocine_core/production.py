@@ -17,6 +17,7 @@ from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.plan.make import make_plan
+from holocine_core.plan.promote import make_promoted_plan
 from holocine_core.plan.values import Plan, Request
 from holocine_core.script.reader import read
 from holocine_core.script.timeline import Span
@@ -49,6 +50,8 @@ class Options:
     """Which of several drafts: each has seeds of its own, one higher than the one before."""
     outside: bool = False
     """Whether pictures may lie outside the screenplay's folder."""
+    from_draft: int | None = None
+    """The draft to make the film from."""
 
 
 def plan_film(
@@ -81,8 +84,9 @@ def plan_film(
         loras=options.loras,
         draft=options.draft,
         outside=options.outside,
+        from_draft=options.from_draft,
     )
-    return make_plan(read(path), request)
+    return (make_plan if request.from_draft is None else make_promoted_plan)(read(path), request)
 
 
 def _refuse_name(film: Path) -> None:

@@ -78,6 +78,10 @@ def take_record(take: Take) -> dict[str, Any]:
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
         "fingerprint": take.negative_key,
         "kept": take.ingredients.get("kept"),
+        "pictures": [
+            {"file": one.path.name, "sha256": one.content, "latent_frame": one.latent}
+            for one in take.pictures
+        ],
         "shots": [
             {
                 "prompt": prompt,

@@ -100,6 +100,7 @@ def replan(
         seed=options.get("seed"),
         draft=options.get("draft", 1),
         outside=True,
+        from_draft=options.get("from-draft"),
         device=machine.device,
         memory=machine.memory,
         models_dir=machine.models_dir,

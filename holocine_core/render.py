@@ -177,8 +177,9 @@ class _Studio:
     def _develop(self, take: Take) -> None:
         """Have the take's latents in the work folder, those of the take it is based on first."""
         if self._vault.sound("negatives", take.negative_key, self._emit) is None:
-            if take.kept is not None:
-                self._develop(take.kept.base)
+            for base in (take.kept, take.promoted):
+                if base is not None:
+                    self._develop(base.base)
             self._denoise(take)
 
     def _given(self, take: Take) -> Given | None:
@@ -195,7 +196,7 @@ class _Studio:
     def _denoise(self, take: Take) -> None:
         from holocine_core.shoot import generator as tensors
 
-        start = self._stopped(take)
+        start = self._stopped(take) or self._begun(take)
         steps = take.sampling.steps
         self._emit(
             TakeStarted(
@@ -236,6 +237,17 @@ class _Studio:
         )
         for entry in self._vault.stopped(take.progress_key):
             self._vault.drop("progress", entry.key)
+
+    def _begun(self, take: Take) -> Progress | None:
+        """Where a take begins that is made from a draft."""
+        from holocine_core.shoot import generator as tensors
+
+        if take.promoted is None:
+            return None
+        key = take.promoted.base.negative_key
+        return self.generator.enlarged(
+            take, tensors.read_negative(self._vault.path("negatives", key))
+        )
 
     def _stopped(self, take: Take) -> Progress | None:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""

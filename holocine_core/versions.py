@@ -78,6 +78,8 @@ def _keys(plan: Plan) -> list[tuple[Kind, str]]:
         at: Take | None = take
         while at is not None:
             found.append(("negatives", at.negative_key))
+            if at.promoted is not None:
+                found.append(("negatives", at.promoted.base.negative_key))
             at = at.kept.base if at.kept is not None else None
     return found
 

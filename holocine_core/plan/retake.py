@@ -14,6 +14,7 @@ import yaml
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.make import make_plan
+from holocine_core.plan.promote import make_promoted_plan
 from holocine_core.plan.state import with_state
 from holocine_core.plan.values import Kept, Plan, Request, Take
 from holocine_core.script.edits import Extend, Reshoot, edited
@@ -33,7 +34,8 @@ def make_edited_plan(
         InputError: As :func:`make_plan`, or an edit that the film has no place for.
         MachineError: There is no such device.
     """
-    plan = make_plan(manuscript, request)
+    begin = make_plan if request.from_draft is None else make_promoted_plan
+    plan = begin(manuscript, request)
     for edit in edits:
         plan = _after(plan, request, edit)
     return plan

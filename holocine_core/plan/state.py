@@ -112,6 +112,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         ("settings", "the model's settings changed"),
         ("lora", "the LoRAs changed"),
         ("pictures", "the pictures it is held to changed"),
+        ("draft", "the draft it is made from changed"),
     ):
         if old.get(name) != new.get(name):
             said.append(words)

@@ -41,6 +41,8 @@ class Request:
     """Which of several drafts; its takes' seeds are so many minus one higher."""
     outside: bool = False
     """Whether pictures may lie outside the screenplay's folder."""
+    from_draft: int | None = None
+    """The draft that the film is made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,16 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """The draft that a take is made from."""
+
+    base: Take
+    """It is made first where the work folder lacks it."""
+    step: int
+    """The first step that is made; the draft stands for those before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPicture:
     """A picture that one latent frame of a take is held to."""
 
@@ -139,6 +151,8 @@ class Take:
     """What of it is there already."""
     pictures: tuple[HeldPicture, ...] = ()
     """What some of its frames show."""
+    promoted: Promoted | None = None
+    """What it starts from in place of noise."""
 
     @property
     def timeline(self) -> Timeline:

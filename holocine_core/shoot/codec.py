@@ -94,6 +94,17 @@ def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor
     return encode(vae, clip)[:, :, -1:]
 
 
+def encode_larger(vae: Any, frames: Frames, width: int, height: int) -> Tensor:
+    """Encode a clip that was scaled to another size, as :func:`encode`."""
+    from PIL import Image
+
+    scaled = [
+        np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
+        for frame in frames
+    ]
+    return encode(vae, np.stack(scaled))
+
+
 def to_frames(pixels_CTHW: Tensor) -> Frames:
     """Pixels in -1..1 (clamped) to RGB bytes, rounded to the nearest."""
     scaled = (pixels_CTHW.float().clamp(-1, 1) + 1) * 127.5

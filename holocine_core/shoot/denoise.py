@@ -93,6 +93,9 @@ class UniPC:
 
     def restore(self, step: int, state: Mapping[str, Tensor]) -> None:
         s = self._scheduler
+        if not state:  # It begins here, with nothing to remember.
+            s.set_begin_index(step)
+            return
         s.lower_order_nums, s.this_order = (int(n) for n in state["counters"])
         s.last_sample = state["last"]
         s.model_outputs = [state.get(f"output{i}") for i in range(self.ORDER)]
@@ -122,7 +125,7 @@ def denoise(
         noise: Where sigma is 1, float32.
         sigmas: One per step, falling, without the final 0.
         solver: ``euler`` or ``unipc``.
-        start: Where an earlier run stopped.
+        start: Where an earlier run stopped; or, without a solver's memory, where this one begins.
         on_step: Called after every step but may also raise to stop the loop.
 
     Raises:

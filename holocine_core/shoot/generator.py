@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from diffusers import WanTransformer3DModel
 from safetensors.torch import load_file, save
@@ -156,6 +157,25 @@ class Generator:
             spans.append(Span(picture.latent, picture.latent + 1))
         clean = self._spec.clean_shots
         return Given(latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised")
+
+    def enlarged(self, take: Take, draft: Tensor) -> Progress:
+        """Where a take starts that is made from a draft: its frames in the take's size, with the
+        noise of the first step that is made.
+
+        Args:
+            take: Promoted.
+            draft: The draft's latents.
+        """
+        assert take.promoted is not None
+        frames = np.concatenate(list(self.decode(take.promoted.base, draft)))
+        with memory_errors(f"enlarging the draft of scene '{take.scene}'", "plan a smaller size"):
+            latents = codec.encode_larger(
+                self._networks.use("vae"), frames, take.sampling.width, take.sampling.height
+            )
+        step = take.promoted.step
+        sigma = flow.schedule(take.sampling.steps, take.sampling.shift)[step]
+        noise = initial_noise(self._plan, take)
+        return Progress(step, flow.noisy(latents.cpu().float(), noise, sigma), {})
 
     def peak_bytes(self) -> int | None:
         """Most device memory held since the last call; None where the device doesn't count it."""

@@ -1,0 +1,66 @@
+"""How near a film that is made from a draft stays to it, beside a fresh film with the same seed.
+
+    python -m benchmarks.promote [--seeds 3] [--model nano]
+
+Films of benchmarks.film's screenplay: the draft, the standard film made from it, and a standard film
+with the same seed. Distances are of frames averaged to 16x28 cells, so that detail hardly counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.film import FILM
+from benchmarks.machine import machine
+from holocine_core.edit.ffmpeg import read_frames
+from holocine_core.production import Options, plan_film
+from holocine_core.render import render
+from holocine_core.vault import Vault
+
+CELLS = (16, 28)
+
+
+def coarse(folder: Path, **options: object) -> NDArray[np.float64]:
+    """A film's frames as means of cells [T, 16, 28, 3]."""
+    plan = plan_film(
+        folder / "film.yaml",
+        folder / f"{len(list(folder.iterdir()))}.mp4",
+        Options(**options),  # type: ignore[arg-type]
+    )
+    render(plan)
+    clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
+    frames = np.concatenate(list(read_frames(clip))).astype(np.float64)
+    rows, columns = (side // cells for side, cells in zip(frames.shape[1:3], CELLS, strict=True))
+    return frames.reshape(len(frames), CELLS[0], rows, CELLS[1], columns, 3).mean((2, 4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--model", default="nano")
+    args = parser.parse_args()
+    print(
+        f"*{machine()}; {args.model}, 4 shots, 121 frames; root mean square of the difference to "
+    )
+    print("the draft in grey levels, of means of 16x28 cells*\n")
+    print("| seed | made from the draft | fresh, same seed | share |")
+    print("|---|---|---|---|")
+    for number in range(1, args.seeds + 1):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "film.yaml").write_text(FILM)
+            common = {"model": args.model, "work": folder / "work"}
+            draft = coarse(folder, profile="draft", draft=number, **common)
+            promoted = coarse(folder, profile="standard", from_draft=number, **common)
+            fresh = coarse(folder, profile="standard", draft=number, **common)
+        near, far = (float(((film - draft) ** 2).mean() ** 0.5) for film in (promoted, fresh))
+        print(f"| {number - 1} | {near:.1f} | {far:.1f} | {near / far:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""A plan of a film that is made from one of its drafts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from holocine_core.errors import InputError
+from holocine_core.plan.make import make_plan
+from holocine_core.plan.state import with_state
+from holocine_core.plan.values import Plan, Promoted, Request, Sampling, Take
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.vault import Vault, fingerprint
+
+SIGMA = 0.8
+"""The noise that a draft is made anew from: it leaves the composition and takes the detail."""
+
+
+def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
+    """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
+
+    Raises:
+        InputError: As :func:`make_plan`; or the profile is the draft's own.
+        MachineError: There is no such device.
+    """
+    number = request.from_draft
+    assert number is not None
+    own = replace(request, draft=number, from_draft=None)
+    plan = make_plan(manuscript, own)
+    if plan.profile == "draft":
+        raise InputError(
+            "a draft is not made from a draft", hint="choose --profile standard or final"
+        )
+    drafts = make_plan(manuscript, replace(own, profile="draft"))
+    takes = tuple(
+        _promoted(take, draft, plan) for take, draft in zip(plan.takes, drafts.takes, strict=True)
+    )
+    options = {name: value for name, value in plan.options.items() if name != "draft"}
+    return replace(plan, takes=takes, options={**options, "from-draft": number})
+
+
+def _promoted(take: Take, draft: Take, plan: Plan) -> Take:
+    step = first_step(take.sampling)
+    vae = plan.identity.get("vae")
+    # The draft's pixels are what is enlarged, so that the codec has a part in it.
+    ingredients = {**take.ingredients, "draft": [draft.negative_key, vae, step]}
+    key = fingerprint(ingredients)
+    promoted = replace(
+        take,
+        promoted=Promoted(base=draft, step=step),
+        ingredients=ingredients,
+        negative_key=key,
+        clip_key=fingerprint([key, vae, str(plan.fps)]),
+    )
+    return with_state(promoted, plan.placement, Vault(plan.work))
+
+
+def first_step(sampling: Sampling) -> int:
+    """The first step whose noise is at most :data:`SIGMA`; the last one where none is."""
+    steps, shift = sampling.steps, sampling.shift
+    even = (1 - i / steps for i in range(steps))
+    sigmas = [shift * s / (1 + (shift - 1) * s) for s in even]
+    return next((i for i, sigma in enumerate(sigmas) if sigma <= SIGMA), steps - 1)
