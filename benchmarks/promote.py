@@ -2,7 +2,7 @@
 
     python -m benchmarks.promote [--seeds 3] [--model nano]
 
-Films of benchmarks.film's screenplay: the draft, the standard film made from it, and a standard film
+Films of benchmarks.film's screenplay: the draft, the standard film made from it, and a standard one
 with the same seed. Distances are of frames averaged to 16x28 cells, so that detail hardly counts.
 """
 
