@@ -161,16 +161,29 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
             gain_db=take.sound.gain,
             fade_in_s=take.sound.fade_in,
             fade_out_s=take.sound.fade_out,
+            offset_s=take.sound.offset,
         )
         for take, start in zip(plan.takes, starts, strict=True)
         if take.sound is not None
     )
+    if (music := plan.screenplay.music) is not None:
+        cue = SoundCue(
+            path=base / music.file,
+            start_frame=0,
+            frames=film_frames(reel),
+            gain_db=music.gain,
+            fade_in_s=music.fade_in,
+            fade_out_s=music.fade_out,
+            offset_s=music.offset,
+            duck_db=music.duck,
+        )
+        sounds = (*sounds, cue)
     document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
     metadata = FilmMetadata(
         tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
         chapters=chapters(plan, reel),
     )
-    return replace(reel, sounds=sounds, metadata=metadata)
+    return replace(reel, sounds=sounds, metadata=metadata, loudness=delivery.loudness)
 
 
 def expected_frames(plan: Plan) -> int:
@@ -238,6 +251,8 @@ def preflight(plan: Plan) -> None:
     for take in plan.takes:
         if take.sound is not None:
             check_sound(plan.screenplay_path.parent / take.sound.file)
+    if plan.screenplay.music is not None:
+        check_sound(plan.screenplay_path.parent / plan.screenplay.music.file)
     if plan.obstacles:
         first = plan.obstacles[0]
         raise MachineError(first.message, where=first.where, hint=first.hint)

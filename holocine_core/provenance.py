@@ -57,7 +57,13 @@ def provenance(plan: Plan) -> dict[str, Any]:
             "fit": plan.delivery.fit,
             "codec": plan.delivery.codec,
             "quality": plan.delivery.quality,
+            "loudness": plan.delivery.loudness,
         },
+        "music": (
+            None
+            if plan.screenplay.music is None
+            else {**plan.screenplay.music.model_dump(), "sha256": plan.music_hash}
+        ),
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }

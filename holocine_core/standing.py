@@ -47,9 +47,19 @@ def film_key(plan: Plan) -> str:
                 delivery.fit,
                 delivery.codec,
                 delivery.quality,
+                *([] if delivery.loudness is None else [delivery.loudness]),
             ],
+            **_music(plan),
         }
     )
+
+
+def _music(plan: Plan) -> dict[str, object]:
+    """The film's music; nothing where it has none, as films had no music once."""
+    music = plan.screenplay.music
+    if music is None:
+        return {}
+    return {"music": [plan.music_hash, music.model_dump(exclude={"file"})]}
 
 
 def is_finished(plan: Plan) -> bool:

@@ -194,6 +194,7 @@ TABLES = {
     "Shot": models.Shot,
     "Transition": models.TransitionTo,
     "Sound": models.Sound,
+    "Music": models.Music,
     "Profile": models.Adjusted,
     "Delivery": models.Deliver,
     "Encoding": models.Video,

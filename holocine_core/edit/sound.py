@@ -7,6 +7,7 @@ decode into silence. Memory holds one second of the mix; decoded cues lie on the
 from __future__ import annotations
 
 import math
+import re
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ class SoundCue:
     fade_in_s: float = 0.0
     fade_out_s: float = 0.0
     """Both fades lie inside what is heard of the sound."""
+    offset_s: float = 0.0
+    """What is skipped of the file."""
+    duck_db: float = 0.0
+    """How much softer it is while any other cue is heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,25 @@ class Mix:
     """Largest amplitude before limiting; full scale is 1."""
     clipped: int
     """Samples of either channel that were cut off at full scale."""
+
+
+DUCK_RAMP_S = 0.3
+"""How long a ducked sound takes down before another cue begins, and up after it ends."""
+TRUE_PEAK_DB = -1.0
+"""Highest true peak of a film whose loudness is set, as EBU R 128 has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loudness:
+    """A sound as EBU R 128 measures it.
+
+    Attributes:
+        integrated: LUFS; -70 or lower is silence.
+        true_peak: dBTP.
+    """
+
+    integrated: float
+    true_peak: float
 
 
 def probe_sound(path: Path) -> float:
@@ -106,7 +130,11 @@ def lay_sound(cues: Sequence[SoundCue], frames: int, fps: Fraction, out: Path) -
         ) from failed
     total = _sample(frames, fps)
     with TemporaryDirectory(prefix="sound-", dir=out.parent) as room:
-        clips = [_placed(cue, fps, Path(room) / f"{i}.f32") for i, cue in enumerate(cues)]
+        placed = [_placed(cue, fps, Path(room) / f"{i}.f32") for i, cue in enumerate(cues)]
+        clips = [
+            _ducked(clip, cue, [other for other in placed if other is not clip])
+            for clip, cue in zip(placed, cues, strict=True)
+        ]
         return _write_wav(CompositeAudioClip(clips), total, out)
 
 
@@ -122,7 +150,7 @@ def _placed(cue: SoundCue, fps: Fraction, scratch: Path) -> AudioClip:
 
     start = _sample(cue.start_frame, fps)
     room = _sample(cue.start_frame + cue.frames, fps) - start
-    _decode(cue.path, room, scratch)
+    _decode(cue, room, scratch)
     heard = np.memmap(scratch, np.float32, "r").reshape(-1, 2)[:room]
     effects = [
         fx.MultiplyVolume(10 ** (cue.gain_db / 20)),
@@ -133,10 +161,28 @@ def _placed(cue: SoundCue, fps: Fraction, scratch: Path) -> AudioClip:
     return clip.with_start(start / SAMPLE_RATE)
 
 
-def _decode(path: Path, samples: int, scratch: Path) -> None:
+def _ducked(clip: AudioClip, cue: SoundCue, others: Sequence[AudioClip]) -> AudioClip:
+    """A clip that gives way to the others."""
+    if not cue.duck_db or not others:
+        return clip
+    spans = [(other.start - clip.start, other.end - clip.start) for other in others]
+    floor = 10 ** (-cue.duck_db / 20)
+
+    def gain(times: float | np.ndarray) -> np.ndarray:
+        at = np.atleast_1d(np.asarray(times, np.float64))
+        # How far each moment is from any other sound, in ramps.
+        away = np.min([np.maximum(a - at, at - b) for a, b in spans], axis=0) / DUCK_RAMP_S
+        return np.asarray(floor + (1 - floor) * np.clip(away, 0, 1))[:, None]
+
+    return clip.transform(lambda frame, times: frame(times) * gain(times), keep_duration=True)
+
+
+def _decode(cue: SoundCue, samples: int, scratch: Path) -> None:
     """Decode at least ``samples`` (or all there are) to raw stereo float32 at 48 kHz."""
+    path = cue.path
     target = ["-t", str(math.ceil(samples / SAMPLE_RATE)), "-f", "f32le", "-y", url(scratch)]
-    run = Run(["-xerror", *_decoder(path), *target])
+    skip = ["-ss", f"{cue.offset_s:.6f}"] if cue.offset_s else []
+    run = Run(["-xerror", *_decoder(path), *skip, *target])
     try:
         failed = run.wait_reading(path)
     finally:
@@ -146,6 +192,12 @@ def _decode(path: Path, samples: int, scratch: Path) -> None:
             f"the decoded sound does not fit: {run.reason}",
             where=str(scratch.parent),
             hint="free some space there and run the same command again",
+        )
+    if not failed and cue.offset_s and not scratch.stat().st_size:
+        raise InputError(
+            f"nothing is left of the sound after {cue.offset_s:g} seconds",
+            where=str(path),
+            hint="lower its `offset`",
         )
     if failed or not scratch.stat().st_size:
         raise _damaged(path, run.reason)
@@ -173,3 +225,53 @@ def _write_wav(mix: AudioClip, total: int, out: Path) -> Mix:
             clipped += int((loud > 1).sum())
             file.writeframes(np.rint(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
     return Mix(samples=total, peak=peak, clipped=clipped)
+
+
+# --- loudness ------------------------------------------------------------------------------------
+
+_SUMMARY = re.compile(r"\bI:\s*(-?[\d.]+|-inf|nan) LUFS.*?\bPeak:\s*(-?[\d.]+|-inf|nan) dBFS", re.S)
+
+
+def measure_loudness(path: Path) -> Loudness:
+    """Measure the first sound track of a file as EBU R 128 does.
+
+    Raises:
+        InputError: It holds no sound, or cannot be decoded to its end.
+    """
+    meter = ["-map", "0:a:0", "-af", "ebur128=peak=true:framelog=verbose", "-f", "null", "-"]
+    run = Run(["-i", url(path), *meter], level="info")
+    try:
+        failed = run.wait_reading(path)
+    finally:
+        run.kill()
+    found = _SUMMARY.search(run.log)
+    if failed or found is None:
+        raise _damaged(path, run.reason)
+    integrated, peak = (float(value.replace("nan", "-inf")) for value in found.groups())
+    return Loudness(integrated=max(integrated, -70.0), true_peak=max(peak, -120.0))
+
+
+def set_loudness(wav: Path, target: float, out: Path) -> Loudness | None:
+    """Write a WAV of ``target`` LUFS, by one gain for all of it: its dynamics stay.
+
+    Where a true peak would rise above :data:`TRUE_PEAK_DB` it stays as much softer.
+
+    Returns:
+        What it came to; None where it is silent and was left as it is.
+
+    Raises:
+        InputError, MachineError: The sound cannot be read; the disk refuses.
+    """
+    held = measure_loudness(wav)
+    if held.integrated <= -70:
+        return None
+    gain = min(target - held.integrated, TRUE_PEAK_DB - held.true_peak)
+    target_args = ["-af", f"volume={gain:.3f}dB:precision=double", "-c:a", "pcm_s16le", "-y"]
+    run = Run(["-i", url(wav), *target_args, url(out)])
+    try:
+        failed = run.wait_reading(wav)
+    finally:
+        run.kill()
+    if failed:
+        raise MachineError(f"the loudness cannot be set: {run.reason}", where=str(out))
+    return measure_loudness(out)

@@ -38,13 +38,14 @@ from holocine_core.edit.reel import (
     repeated,
     roll,
 )
-from holocine_core.edit.sound import SoundCue, lay_sound
+from holocine_core.edit.sound import TRUE_PEAK_DB, SoundCue, lay_sound, set_loudness
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import Span
 
 # One AAC frame at 48 kHz is 21 ms.
 _SOUND_TOLERANCE_S = 0.05
+LOUDNESS_TOLERANCE_LU = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class StitchJob:
     video: VideoCodec = field(default_factory=VideoCodec)
     metadata: FilmMetadata = field(default_factory=FilmMetadata)
     sounds: tuple[SoundCue, ...] = ()
+    loudness: float | None = None
+    """LUFS that the mix is brought to; as it is where None."""
 
     @property
     def out_fps(self) -> Fraction:
@@ -212,6 +215,8 @@ def _delivered_cues(job: StitchJob) -> list[SoundCue]:
 
 def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) -> Path:
     mix = lay_sound(cues, delivered_frame(job, film_frames(job)), job.out_fps, wav)
+    if job.loudness is not None:
+        wav = _set_loudness(wav, job.loudness, emit)
     if mix.clipped:
         emit(
             Warned(
@@ -220,6 +225,23 @@ def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) 
             )
         )
     return wav
+
+
+def _set_loudness(wav: Path, target: float, emit: Emit) -> Path:
+    out = wav.with_name("loud.wav")
+    came = set_loudness(wav, target, out)
+    if came is None:
+        emit(Warned(message="the film's sound is silent: its loudness stays as it is"))
+        return wav
+    if abs(came.integrated - target) > LOUDNESS_TOLERANCE_LU:
+        emit(
+            Warned(
+                message=f"the sound has {came.integrated:.1f} LUFS, not {target:g}: its peaks "
+                f"would rise above {TRUE_PEAK_DB:g} dBTP",
+                hint="lower what peaks, or ask for less loudness",
+            )
+        )
+    return out
 
 
 def _verify_film(film: Probe, job: StitchJob, out: Path) -> None:

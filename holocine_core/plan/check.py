@@ -96,7 +96,7 @@ def scene_problems(
                 manuscript, i, scene, timing.timeline, size, outside=outside
             )
         if scene.sound is not None:
-            yield from _sound_problems(manuscript, i, scene.sound.file)
+            yield from _sound_problems(manuscript, ("scenes", i, "sound"), scene.sound.file)
         yield from _transition_problems(manuscript, i, fps)
     scenes = dict(manuscript.scenes)
     for i, timing in timings.items():
@@ -110,10 +110,14 @@ def scene_problems(
                 "shorten the transitions or lengthen the scene",
             )
     yield from _no_frame_left(manuscript, timings, fps)
+    music = data.get("music")
+    file = music.get("file") if isinstance(music, dict) else music
+    if isinstance(file, str) and file.strip():
+        yield from _sound_problems(manuscript, ("music",), file)
 
 
-def _sound_problems(manuscript: Manuscript, scene: int, file: str) -> Iterator[Problem]:
-    path, key = manuscript.source.path.parent / file, ("scenes", scene, "sound")
+def _sound_problems(manuscript: Manuscript, key: Key, file: str) -> Iterator[Problem]:
+    path = manuscript.source.path.parent / file
     # False, not an error, for impossible names.
     if not os.path.isfile(path):  # noqa: PTH113
         hint = "paths are relative to the screenplay"

@@ -121,6 +121,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         obstacles=tuple(obstacles),
         warnings=tuple(warnings(manuscript, screenplay, located, takes)),
         options=_options(spoken, request),
+        music_hash=_music_hash(screenplay, manuscript),
     )
 
 
@@ -132,6 +133,12 @@ def _size(
         return None
     chosen = quality(manuscript.screenplay.model_copy(update=dict(spoken)), spec)
     return chosen.width, chosen.height
+
+
+def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
+    if screenplay.music is None:
+        return ""
+    return file_hash(manuscript.source.path.parent / screenplay.music.file)
 
 
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -277,6 +284,7 @@ def _delivery(screenplay: Screenplay, sampling: Sampling, fps: Fraction) -> Deli
         fit=deliver.fit,
         codec=screenplay.video.codec,
         quality=screenplay.video.quality,
+        loudness=deliver.loudness,
     )
 
 

@@ -170,6 +170,8 @@ class Delivery:
     fit: Literal["pad", "crop"]
     codec: Literal["h264", "h265", "av1", "prores"]
     quality: int | None
+    loudness: float | None = None
+    """LUFS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +202,8 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings given with the call, which went before the screenplay's: profile, model, seed,
     lora."""
+    music_hash: str = ""
+    """Content hash of the film's music; empty where it has none."""
     edits: tuple[Reshoot | Extend, ...] = ()
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 

@@ -15,7 +15,8 @@ def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a screenplay file, for editors."""
     document = Screenplay.model_json_schema(by_alias=True)
     _describe(document)
-    shorthand = {"Shot": "prompt", "TransitionTo": "kind", "Sound": "file", "Lora": "file"}
+    shorthand = {"Shot": "prompt", "TransitionTo": "kind", "Sound": "file", "Music": "file"}
+    shorthand["Lora"] = "file"
     for name, key in shorthand.items():
         whole = document["$defs"][name]
         plain = dict(whole["properties"][key])

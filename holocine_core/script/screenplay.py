@@ -125,6 +125,8 @@ class Sound(Frozen):
 
     file: Text
     """Path, relative to the screenplay."""
+    offset: Annotated[float, Field(ge=0, le=36000)] = 0.0
+    """Seconds of the file that are skipped."""
     gain: Annotated[float, Field(ge=-60, le=24)] = 0.0
     """Loudness change in dB."""
     fade_in: Annotated[float, Field(ge=0, le=60)] = 0.0
@@ -136,6 +138,13 @@ class Sound(Frozen):
     @classmethod
     def _path_is_a_file(cls, value: Any) -> Any:
         return {"file": value} if isinstance(value, str) else value
+
+
+class Music(Sound):
+    """A sound file under the whole film: starts with it and ends with it at the latest."""
+
+    duck: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """How many dB softer it is while a scene's own sound is heard."""
 
 
 class Scene(Frozen):
@@ -225,6 +234,9 @@ class Deliver(Frozen):
     """plain repeats frames; interpolate makes new ones between them, never across a cut."""
     fit: Literal["pad", "crop"] = "pad"
     """How another shape is filled: black bars, or the edges cut off."""
+    loudness: Annotated[float, Field(ge=-40, le=-5)] | None = None
+    """Integrated loudness of the sound in LUFS (EBU R 128): -23 for broadcasting, -14 for the web;
+    as it is mixed where absent."""
 
 
 class Video(Frozen):
@@ -281,6 +293,8 @@ class Screenplay(Frozen):
     """Name -> look. Written as {name} in prompts."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1)]
     """The scenes, in order."""
+    music: Music | None = None
+    """A sound file under the whole film."""
     deliver: Deliver = Deliver()
     video: Video = Video()
     lora: tuple[Lora, ...] = ()

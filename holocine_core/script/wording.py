@@ -18,6 +18,7 @@ from holocine_core.script.screenplay import (
     Adjusted,
     Deliver,
     Lora,
+    Music,
     Profiles,
     Scene,
     Screenplay,
@@ -43,6 +44,7 @@ _TYPES = {
 _MODELS: Mapping[str, type[BaseModel]] = {
     "transition": TransitionTo,
     "sound": Sound,
+    "music": Music,
     "profiles": Profiles,
     "deliver": Deliver,
     "video": Video,

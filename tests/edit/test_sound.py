@@ -12,7 +12,15 @@ import numpy.typing as npt
 import pytest
 
 from holocine_core.edit.process import ffmpeg_exe
-from holocine_core.edit.sound import SAMPLE_RATE, SoundCue, check_sound, lay_sound, probe_sound
+from holocine_core.edit.sound import (
+    SAMPLE_RATE,
+    SoundCue,
+    check_sound,
+    lay_sound,
+    measure_loudness,
+    probe_sound,
+    set_loudness,
+)
 from holocine_core.errors import InputError
 
 Samples = npt.NDArray[np.float64]
@@ -175,3 +183,65 @@ def test_only_the_mix_is_left(tmp_path: Path) -> None:
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     lay_sound([cue(tone(tmp_path / "a.wav", 1), 0, 15)], 15, FPS, tmp_path / "mix.wav")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_sound_can_begin_inside_its_file(tmp_path: Path) -> None:
+    quiet = heard(tone(tmp_path / "quiet.wav", 1, level=0.1))
+    loud = heard(tone(tmp_path / "loud.wav", 1, level=0.5))
+    both = tmp_path / "both.wav"
+    with wave.open(str(both), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.rint(np.concatenate([quiet, loud]) * 32767).astype("<i2").tobytes())
+    lay_sound([cue(both, 0, 15, offset_s=1.0)], 15, FPS, tmp_path / "mix.wav")
+    assert rms(heard(tmp_path / "mix.wav")) == pytest.approx(rms(loud), rel=0.01)
+    with pytest.raises(InputError, match="nothing is left"):
+        lay_sound([cue(both, 0, 15, offset_s=3.0)], 15, FPS, tmp_path / "mix.wav")
+
+
+def test_music_gives_way_to_other_sounds(tmp_path: Path) -> None:
+    music = tone(tmp_path / "music.wav", 6, level=0.4)
+    voice = tone(tmp_path / "voice.wav", 1, level=0.0)
+    cues = [cue(voice, 30, 15), cue(music, 0, 90, duck_db=20.0)]
+    lay_sound(cues, 90, FPS, tmp_path / "mix.wav")
+    mix = heard(tmp_path / "mix.wav")
+    second = [rms(mix[i * SAMPLE_RATE : (i + 1) * SAMPLE_RATE]) for i in range(6)]
+    assert second[0] == pytest.approx(0.4 / math.sqrt(2), rel=0.01)
+    assert second[2] == pytest.approx(second[0] / 10, rel=0.01)
+    assert second[4] == pytest.approx(second[0], rel=0.01)
+    steps = np.abs(np.diff(np.abs(mix[:, 0]).reshape(-1, 480).max(1)))
+    assert steps.max() < 0.03, "it goes down and up in ramps"
+
+
+@pytest.mark.parametrize("target", [-23.0, -14.0])
+def test_loudness_is_what_was_asked(tmp_path: Path, target: float) -> None:
+    came = set_loudness(tone(tmp_path / "a.wav", 3, level=0.05), target, tmp_path / "out.wav")
+    assert came is not None
+    assert came.integrated == pytest.approx(target, abs=0.1)
+    # An independent figure: R 128 gives a stereo sine of 997 Hz at 0 dBFS 0 LUFS; at 440 Hz the
+    # weighting differs by less than a decibel.
+    level = 20 * math.log10(rms(heard(tmp_path / "out.wav")) * math.sqrt(2))
+    assert level == pytest.approx(target, abs=1.0)
+
+
+def test_peaks_stay_below_full_scale(tmp_path: Path) -> None:
+    spike = tmp_path / "spike.wav"
+    sound = np.rint(np.sin(np.arange(3 * SAMPLE_RATE) / 20) * 300).astype("<i2")
+    sound[SAMPLE_RATE : SAMPLE_RATE + 40] = 30000
+    with wave.open(str(spike), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.repeat(sound, 2).tobytes())
+    came = set_loudness(spike, -14.0, tmp_path / "out.wav")
+    assert came is not None
+    assert came.integrated < -20
+    assert came.true_peak <= -0.9
+
+
+def test_silence_has_no_loudness(tmp_path: Path) -> None:
+    silent = tone(tmp_path / "a.wav", 1, level=0.0)
+    assert measure_loudness(silent).integrated <= -70
+    assert set_loudness(silent, -23.0, tmp_path / "out.wav") is None
+    assert not (tmp_path / "out.wav").exists()
