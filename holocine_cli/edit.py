@@ -44,6 +44,7 @@ EditSeed = Annotated[
         "--seed",
         metavar="N",
         min=0,
+        max=2**63 - 1,
         help="Seed of what is made anew; the scene's next one where left out.",
         show_default=False,
         rich_help_panel=opt.WHAT,
@@ -112,9 +113,9 @@ def reshoot(
     machine = _machine(device, memory, models_dir, work, lora)
     found, before = open_film(film, machine)
     take, number = place_of(before, shot)
-    edit = Reshoot(
-        scene=take.scene, shot=number, prompt=prompt, seed=take.seed + 1 if seed is None else seed
-    )
+    if prompt is not None and not prompt.strip():
+        raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
+    edit = Reshoot(scene=take.scene, shot=number, prompt=prompt, seed=_seed(take.seed, seed))
     _make(session, found, before, edit, machine, out, force)
 
 
@@ -154,9 +155,13 @@ def extend(
     edit = Extend(
         scene=name,
         shots=read_shots(add, before.screenplay),
-        seed=last.seed + 1 if seed is None else seed,
+        seed=_seed(last.seed, seed),
     )
     _make(session, found, before, edit, machine, out, force)
+
+
+def _seed(before: int, given: int | None) -> int:
+    return (before + 1) % 2**63 if given is None else given
 
 
 def _machine(
@@ -193,9 +198,9 @@ def _make(
     session.console.note(told([edit]))
     record: dict[str, Any] = {"edit": edit.model_dump(mode="json", exclude_none=True)}
     session.fields = record
+    remember_version(before)  # First: a call that is cut short must not lose the film as it was.
     with session.stop.awaited(session.tell_stop):
         produce(session, plan, Extras(force=force or out is None), record)
-    remember_version(before)
     version = remember_version(plan)
     record["version"] = version.number
     at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
@@ -276,10 +281,17 @@ def _pick(session: Session, found: Inspection, number: int, machine: Machine, wo
     from holocine_cli.extras import Extras
     from holocine_cli.produce import produce
     from holocine_core.remake import replan
+    from holocine_core.standing import film_key
     from holocine_core.versions import pick_version, versions
 
     version = pick_version(versions(work), number)
     plan = replan(found, version.edits, machine)
+    if film_key(plan) != version.key:
+        raise InputError(
+            f"version {number} is one of another film in this work folder",
+            where=str(work),
+            hint="call takes with that film: its preview, or the file that -o named",
+        )
     with session.stop.awaited(session.tell_stop):
         produce(session, plan, Extras(force=True), session.fields)
     return version.key

@@ -113,6 +113,9 @@ def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
     base = plan.screenplay_path.parent
     files = [base / take.sound.file for take in plan.takes if take.sound is not None]
     files += [lora.path for lora in plan.loras]
+    files += [picture.path for take in plan.takes for picture in take.pictures]
+    if plan.screenplay.music is not None:
+        files.append(base / plan.screenplay.music.file)
     for job in jobs:
         files += [job.screenplay, job.film, sidecar_path(job.film)]
     return {_place(path) for path in files}

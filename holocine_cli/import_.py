@@ -68,7 +68,7 @@ def import_(
         raise InputError(
             "it would be written over the script", where=str(path), hint="name another"
         )
-    draft = read_script(script, longest=float(spec.max_frames / spec.fps), kind=kind)
+    draft = read_script(script, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
     save(path, to_yaml(draft, name).encode(), replace=force)
     shots = sum(len(scene.shots) for scene in draft.scenes)
     session.fields = {

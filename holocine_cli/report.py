@@ -10,6 +10,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.layout import counted
 from holocine_cli.session import begin
+from holocine_core.errors import InputError
 
 Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
 Out = Annotated[
@@ -47,6 +48,8 @@ def report(
     from holocine_core.report import write_report
 
     path = out if out is not None else film.with_suffix(".html")
+    if path.exists() and film.exists() and path.samefile(film):
+        raise InputError("it would be written over the film", where=str(path), hint="name another")
     refuse_to_replace(path, replace=force)
     page = write_report(film, path, clip=clip, dino=dino)
     session.fields = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, Interrupted
+from holocine_core.errors import HolocineError, InputError, Interrupted
 
 POLL_SECONDS = 0.3
 State = tuple[int, int] | None
@@ -21,6 +21,8 @@ def watch(session: Session, path: Path, do: Callable[[], None]) -> None:
     Raises:
         Interrupted: A signal came while ``do`` was at work.
     """
+    if _state(path) is None:
+        raise InputError(f"no screenplay at {path}", where=str(path), hint="is that its name?")
     done: State | str = "never"
     try:
         while True:

@@ -37,6 +37,13 @@ def cut_list(found: Inspection) -> CutList:
         [Transition(**take["transition"]) for take in takes[:-1]],
     )
     film = probe(found.path)
+    kinds = {take["transition"]["kind"] for take in takes}
+    if not kinds <= {"cut", "fade", "crossfade"}:
+        raise InputError(
+            f"the film tells of transitions that there are not: {', '.join(sorted(kinds))}",
+            where=str(found.path),
+            hint="it was not made by this program, or by a newer one",
+        )
     fps = Fraction(made["fps"])
     shots = []
     for number, shot, span in reel:
@@ -63,6 +70,8 @@ def cut_list(found: Inspection) -> CutList:
             "profile": made["profile"],
             "made_fps": str(fps),
             "screenplay": made["screenplay"],
+            "options": made.get("options", {}),
+            "edits": made.get("edits", []),
         },
     )
 

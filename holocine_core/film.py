@@ -23,7 +23,7 @@ from holocine_core.edit.reel import (
     check_reel,
     shots_in_reel,
 )
-from holocine_core.edit.sound import SoundCue, check_sound
+from holocine_core.edit.sound import SoundCue, check_sound, probe_sound
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
@@ -32,10 +32,11 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.errors import MachineError, RenderError
+from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import TAG, provenance
+from holocine_core.script.screenplay import Sound
 from holocine_core.standing import (
     KEY_TAG,
     film_is_ours,
@@ -97,12 +98,17 @@ def _write_sidecar(plan: Plan, found: Probe) -> None:
                 "height": found.height,
                 "fps": str(found.fps),
                 "seconds": found.seconds,
-                "work": str(plan.work),
-                "screenplay_file": str(plan.screenplay_path),
+                # Relative to the film, so that all of it can move together.
+                "work": _beside(plan.out, plan.work),
+                "screenplay_file": _beside(plan.out, plan.screenplay_path),
                 "made": _made(plan),
                 **provenance(plan),
             },
         )
+
+
+def _beside(film: Path, path: Path) -> str:
+    return os.path.relpath(path.resolve(), film.resolve().parent)
 
 
 def _made(plan: Plan) -> dict[str, Any]:
@@ -250,9 +256,9 @@ def preflight(plan: Plan) -> None:
     check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
     for take in plan.takes:
         if take.sound is not None:
-            check_sound(plan.screenplay_path.parent / take.sound.file)
+            _check_sound(plan, take.sound)
     if plan.screenplay.music is not None:
-        check_sound(plan.screenplay_path.parent / plan.screenplay.music.file)
+        _check_sound(plan, plan.screenplay.music)
     if plan.obstacles:
         first = plan.obstacles[0]
         raise MachineError(first.message, where=first.where, hint=first.hint)
@@ -264,6 +270,17 @@ def preflight(plan: Plan) -> None:
             trial.touch()
             trial.unlink(missing_ok=True)  # The render that holds the folder may have swept it.
     _try_ffmpeg(plan)
+
+
+def _check_sound(plan: Plan, sound: Sound) -> None:
+    path = plan.screenplay_path.parent / sound.file
+    check_sound(path)
+    if sound.offset >= (seconds := probe_sound(path)):
+        raise InputError(
+            f"the sound lasts {seconds:.1f} seconds, its `offset` is {sound.offset:g}",
+            where=str(path),
+            hint="lower the offset",
+        )
 
 
 def _try_ffmpeg(plan: Plan) -> None:

@@ -5,11 +5,11 @@ May import: provenance, standing, plan, script, vault, edit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from holocine_core.edit.ffmpeg import Frames, read_frames
@@ -19,7 +19,8 @@ from holocine_core.plan.retake import make_edited_plan
 from holocine_core.plan.values import Plan, Request, Take
 from holocine_core.provenance import Inspection, inspect
 from holocine_core.script.edits import Extend, Reshoot, read_edits
-from holocine_core.script.reader import read_text
+from holocine_core.script.prompt import mentions
+from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import Span
 from holocine_core.script.yaml_source import read_source
@@ -87,10 +88,9 @@ def replan(
     """
     made = found.provenance
     sidecar = read_json(sidecar_path(found.path)) or {}
-    work = machine.work or Path(
-        sidecar.get("work", found.path.parent / ".holocine" / found.path.stem)
-    )
-    screenplay = Path(sidecar.get("screenplay_file", found.path.with_suffix(".yaml")))
+    home = found.path.resolve().parent
+    work = machine.work or home / sidecar.get("work", f".holocine/{found.path.stem}")
+    screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
     options = made.get("options", {})
     request = Request(
         out=out or found.path,
@@ -106,7 +106,9 @@ def replan(
         models_dir=machine.models_dir,
         loras=machine.loras,
     )
-    return make_edited_plan(read_text(found.screenplay, str(screenplay)), request, edits)
+    plan = make_edited_plan(read_text(found.screenplay, str(screenplay)), request, edits)
+    # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
+    return replace(plan, title=str(made["title"]))
 
 
 def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
@@ -152,10 +154,21 @@ def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
             where=str(path),
             hint='such as: shots: [{prompt: "{mara} waves.", seconds: 2}]',
         )
-    # The film's characters stand below, so that every line keeps its number.
-    known = yaml.safe_dump({"characters": screenplay.characters}, allow_unicode=True)
-    manuscript = read_text(f"{source.text.rstrip()}\n{known}", str(path))
+    # Characters are the film's: those named here are declared beside the data, which keeps its
+    # places in the file.
+    named = {mention.name for text in _texts(source.data["shots"]) for mention in mentions(text)}
+    known = {name: look for name, look in screenplay.characters.items() if name in named}
+    data = {**source.data, **({"characters": known} if known else {})}
+    manuscript = manuscript_of(replace(source, data=data))
     return manuscript.accepted().scenes[0].shots or ()
+
+
+def _texts(shots: Any) -> Iterator[str]:
+    """Every prompt of a list of shots, whatever else is wrong with it."""
+    for shot in shots if isinstance(shots, list) else ():
+        prompt = shot.get("prompt") if isinstance(shot, dict) else shot
+        if isinstance(prompt, str):
+            yield prompt
 
 
 def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | None:

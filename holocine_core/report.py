@@ -20,6 +20,7 @@ from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.page import Cut, Page, page_html
 from holocine_core.provenance import Inspection, inspect
+from holocine_core.script.edits import read_edits, told
 
 if TYPE_CHECKING:
     from holocine_core.evaluate.consistency import Extract, Features
@@ -182,6 +183,8 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
         yield "called with", " ".join(words)
     if "draft" in given:
         yield "draft", f"{given['draft']} of holocine preview --seeds"
+    for line in told(read_edits(made.get("edits", []))).split("; ") if made.get("edits") else ():
+        yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
         yield (

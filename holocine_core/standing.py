@@ -10,6 +10,7 @@ from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.plan.values import Plan
+from holocine_core.script.screenplay import Sound
 from holocine_core.vault import fingerprint, read_json
 
 KEY_TAG = "holocine_key"
@@ -34,9 +35,7 @@ def film_key(plan: Plan) -> str:
             "clips": [take.clip_key for take in plan.takes],
             "transitions": [take.transition for take in plan.takes],
             "sounds": [
-                None
-                if take.sound is None
-                else [take.sound_hash, take.sound.model_dump(exclude={"file"})]
+                None if take.sound is None else [take.sound_hash, _sound(take.sound)]
                 for take in plan.takes
             ],
             "delivery": [
@@ -52,6 +51,12 @@ def film_key(plan: Plan) -> str:
             **_music(plan),
         }
     )
+
+
+def _sound(sound: Sound) -> dict[str, object]:
+    """How a sound is laid; films from before `offset` was known keep their fingerprint."""
+    unsaid = set() if sound.offset else {"offset"}
+    return sound.model_dump(exclude={"file", *unsaid})
 
 
 def _music(plan: Plan) -> dict[str, object]:

@@ -26,7 +26,7 @@ class Version:
     """One of them.
 
     Attributes:
-        number: As people count them, from 1.
+        number: From 1; a dropped one's is not given again.
         key: The film's fingerprint.
         edits: Since it was rendered.
         takes: Keys of its negatives and clips, those of takes they are based on included.
@@ -48,12 +48,12 @@ def versions(work: Path) -> list[Version]:
     held = read_json(work / LIST) or {}
     return [
         Version(
-            number=number,
+            number=one["number"],
             key=one["key"],
             edits=read_edits(one["edits"]),
             takes=tuple((kind, key) for kind, key in one["takes"]),
         )
-        for number, one in enumerate(held.get("versions", []), 1)
+        for one in held.get("versions", [])
     ]
 
 
@@ -65,7 +65,10 @@ def remember_version(plan: Plan) -> Version:
     if found is not None:
         return found
     new = Version(
-        number=len(known) + 1, key=key, edits=plan.edits, takes=tuple(dict.fromkeys(_keys(plan)))
+        number=1 + max((version.number for version in known), default=0),
+        key=key,
+        edits=plan.edits,
+        takes=tuple(dict.fromkeys(_keys(plan))),
     )
     _write(plan.work, [*known, new])
     return new
@@ -78,8 +81,6 @@ def _keys(plan: Plan) -> list[tuple[Kind, str]]:
         at: Take | None = take
         while at is not None:
             found.append(("negatives", at.negative_key))
-            if at.promoted is not None:
-                found.append(("negatives", at.promoted.base.negative_key))
             at = at.kept.base if at.kept is not None else None
     return found
 
@@ -120,7 +121,9 @@ def pick_version(known: Sequence[Version], number: int) -> Version:
     if found is None:
         raise InputError(
             f"the film has no version {number}",
-            hint=f"it has {len(known)}" if known else "nothing was edited yet",
+            hint=f"it has {', '.join(str(one.number) for one in known)}"
+            if known
+            else "nothing was edited yet",
         )
     return found
 
@@ -128,6 +131,7 @@ def pick_version(known: Sequence[Version], number: int) -> Version:
 def _write(work: Path, known: Sequence[Version]) -> None:
     listed: list[dict[str, Any]] = [
         {
+            "number": version.number,
             "key": version.key,
             "edits": [edit.model_dump(mode="json", exclude_none=True) for edit in version.edits],
             "takes": [list(take) for take in version.takes],

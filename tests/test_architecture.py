@@ -41,12 +41,12 @@ ROOMS: dict[str, set[str]] = {
     },
     "provenance": {"errors", "script", "plan", "edit"},
     "cutlist": {"errors", "script", "edit", "provenance"},
-    "report": {"cutlist", "edit", "evaluate", "provenance"},
+    "report": {"cutlist", "edit", "evaluate", "provenance", "script"},
     "remake": {
         "edit", "errors", "model", "plan", "provenance", "script", "standing", "vault",
     },
     "versions": {"errors", "plan", "script", "standing", "vault"},
-    "standing": {"errors", "plan", "vault", "edit"},
+    "standing": {"errors", "plan", "vault", "edit", "script"},
     "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
     "render": {
         "errors", "events", "plan", "provenance", "standing", "film", "journal", "vault", "edit",

@@ -51,12 +51,18 @@ def to_draft(elements: Sequence[Element], source: str) -> Draft:
     draft = _Drafting(cast)
     for element in elements:
         draft.take(element)
+    scenes = draft.scenes()
+    told = " ".join(shot.prompt for scene in scenes for shot in scene.shots)
     title = next((e.text for e in elements if e.kind == "title" and e.extra == "title"), source)
     return Draft(
         title=_plain(title),
         source=source,
-        looks={name: _look(spoken, elements) for spoken, name in cast.items()},
-        scenes=draft.scenes(),
+        looks={
+            name: _look(spoken, elements)
+            for spoken, name in cast.items()
+            if f"{{{name}}}" in told  # A voice that is never seen needs no look.
+        },
+        scenes=scenes,
         remarks=(
             "Lengths are guessed from the words: change what should last longer or shorter.",
             *(f"{e.extra}: {e.text}" for e in elements if e.kind == "title" and e.extra != "title"),
@@ -74,38 +80,45 @@ class _Drafting:
         self._waiting: list[str] = []
         """Remarks for what comes next."""
         self._speaker: Element | None = None
-        self._manner = ""
+        self._spoke = False
+        self._manner: list[str] = []
+        self._passing = ""
+        """A transition that waits to be the scene's last word."""
 
     def scenes(self) -> tuple[DraftScene, ...]:
         """All scenes, once the script has ended."""
         self._close()
-        if self._waiting and self._scenes:
-            last = self._scenes[-1]
-            shots = (*last.shots[:-1], _with(last.shots[-1], self._waiting))
-            self._scenes[-1] = replace(last, shots=shots)
         return tuple(self._scenes)
 
     def take(self, element: Element) -> None:
+        if element.kind not in ("parenthetical", "dialogue", "lyric", "remark"):
+            self._fall_silent()
+        if element.kind not in ("heading", "remark"):
+            self._keep_passing()
         match element.kind:
             case "heading":
                 self._close()
                 self._open(element)
             case "action":
-                for beat in re.split(r"\n\s*\n", element.text):
-                    if beat.strip():
-                        self._add(self._told(beat), "action")
+                self._beats(element.text)
             case "character":
-                self._speaker, self._manner = element, ""
+                self._speaker = element
             case "parenthetical":
-                self._manner = f", {_plain(element.text)},"
+                self._manner.append(_plain(element.text))
             case "dialogue" | "lyric":
                 self._say(element)
             case "transition":
-                self._pass(element.text)
+                self._passing = element.text.strip()
             case "centered":
                 self._waiting.append(f"{LOOK} a title card in the script: {_plain(element.text)}")
             case "remark":
                 self._waiting.append(element.text)
+
+    def _beats(self, text: str) -> None:
+        """A shot for every beat of an action."""
+        for beat in re.split(r"\n\s*\n", text):
+            if beat.strip():
+                self._add(self._told(beat), "action")
 
     def _open(self, heading: Element) -> None:
         taken = [scene.id for scene in self._scenes]
@@ -116,11 +129,19 @@ class _Drafting:
         )
 
     def _close(self) -> None:
-        """Give the open scene its shots."""
-        self._speaker = None
+        """Give the open scene its shots, and what was said after the last of them."""
+        self._fall_silent()
         if not self._scenes:
             return
         scene = self._scenes[-1]
+        kind = _transition(self._passing.rstrip(":.").upper())
+        if kind is None:
+            self._keep_passing()
+        else:
+            scene, self._passing = replace(scene, transition=kind), ""
+        if self._shots and self._waiting:
+            self._shots[-1] = _with(self._shots[-1], self._waiting)
+            self._waiting = []
         if not self._shots:
             empty = f"{LOOK} the script tells nothing of this scene"
             self._shots = [DraftShot(prompt=scene.caption, seconds=SHORTEST, remarks=(empty,))]
@@ -146,23 +167,29 @@ class _Drafting:
             return
         name, extra = self._speaker.text, self._speaker.extra
         words = " ".join(self._told(line.text).split())
+        manner, self._manner = self._manner, []
+        self._spoke = True
         if _OFF_SCREEN.search(extra):
-            told = f"{LOOK} heard, not seen: {name} ({extra}): {_plain(line.text)}"
-            self._waiting.append(told)
+            told = f"{LOOK} heard, not seen: {', '.join([f'{name} ({extra})', *manner])}: "
+            self._waiting.append(told + _plain(line.text))
             return
         if extra and "CONT" not in extra.upper():
             self._waiting.append(f"{name} ({extra})")
-        self._add(f'{{{self._cast[name]}}}{self._manner} {verb}: "{words}"', "speech")
-        self._manner = ""
+        told = "".join(f", {_doubled(one)}," for one in manner).replace(",,", ",")
+        self._add(f'{{{self._cast[name]}}}{told} {verb}: "{words}"', "speech")
 
-    def _pass(self, text: str) -> None:
-        """A transition between this scene and the next."""
-        words = text.strip().rstrip(":.").upper()
-        kind = _transition(words)
-        if kind is None or not self._scenes:
-            self._waiting.append(f"{LOOK} a transition in the script: {text.strip()}")
-        else:
-            self._scenes[-1] = replace(self._scenes[-1], transition=kind)
+    def _fall_silent(self) -> None:
+        """Nobody speaks any more: what was said about how, and not spoken, is kept."""
+        if self._speaker is not None and (self._manner or not self._spoke):
+            name = " ".join([self._speaker.text, *(f"({one})" for one in self._manner)])
+            self._waiting.append(f"{LOOK} named in the script without words: {name}")
+        self._speaker, self._manner, self._spoke = None, [], False
+
+    def _keep_passing(self) -> None:
+        """A transition in the middle of a scene, which a screenplay has no place for."""
+        if self._passing:
+            self._waiting.append(f"{LOOK} a transition in the script: {self._passing}")
+        self._passing = ""
 
     def _told(self, text: str) -> str:
         """A text with its characters as {names}."""

@@ -74,8 +74,9 @@ class Draft:
         return missing + sum(text.startswith(LOOK) for text in texts)
 
 
-def parted(scenes: Sequence[DraftScene], longest: float) -> tuple[DraftScene, ...]:
-    """Scenes of at most ``longest`` seconds: longer ones go on in another, from a shot's border on.
+def parted(scenes: Sequence[DraftScene], longest: float, fps: float = 15) -> tuple[DraftScene, ...]:
+    """Scenes of at most ``longest`` seconds at ``fps``: longer ones go on in another, from a shot's
+    border on.
 
     A single shot that is longer stays whole; checking the screenplay tells of it.
     """
@@ -84,7 +85,7 @@ def parted(scenes: Sequence[DraftScene], longest: float) -> tuple[DraftScene, ..
     for scene in scenes:
         parts: list[list[DraftShot]] = [[]]
         for shot in scene.shots:
-            length = sum(one.seconds or 0 for one in parts[-1]) + (shot.seconds or 0)
+            length = sum(_seconds(one, fps) for one in (*parts[-1], shot))
             if parts[-1] and length > longest:
                 parts.append([])
             parts[-1].append(shot)
@@ -102,6 +103,10 @@ def parted(scenes: Sequence[DraftScene], longest: float) -> tuple[DraftScene, ..
                 )
             )
     return tuple(found)
+
+
+def _seconds(shot: DraftShot, fps: float) -> float:
+    return shot.frames / fps if shot.frames is not None else shot.seconds or 0
 
 
 def _goes_on(scene: DraftScene, longest: float) -> tuple[str, ...]:

@@ -20,12 +20,13 @@ _SUFFIXES: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def read_script(path: Path, *, longest: float, kind: Kind | None = None) -> Draft:
+def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | None = None) -> Draft:
     """Read a script, shot list or raw prompts.
 
     Args:
         path: The file.
         longest: Seconds of the longest scene that the model films in one piece.
+        fps: The model's frames per second.
         kind: What it is; told by its name, or by its first words, where None.
 
     Raises:
@@ -54,7 +55,7 @@ def read_script(path: Path, *, longest: float, kind: Kind | None = None) -> Draf
         raise InputError("the script has no scenes", where=str(path), hint="is it the right file?")
     if draft.title == path.name:
         draft = replace(draft, title=title)
-    return replace(draft, source=path.name, scenes=parted(draft.scenes, longest))
+    return replace(draft, source=path.name, scenes=parted(draft.scenes, longest, fps))
 
 
 def _text(path: Path) -> str:

@@ -44,16 +44,18 @@ def fdx_elements(text: str, where: str) -> list[Element]:
         from screenplay_tools.fdx.parser import Parser
     except ImportError:
         raise _missing() from None
-    return list(_elements(Parser().parse(_flattened(text, where))))
+    flat, remarks = _flattened(text, where)
+    return [*remarks, *_elements(Parser().parse(flat))]
 
 
 def _missing() -> MachineError:
     return MachineError("scripts need screenplay-tools", hint="pip install 'holocine[film]'")
 
 
-def _flattened(text: str, where: str) -> str:
+def _flattened(text: str, where: str) -> tuple[str, list[Element]]:
     """The document as the library reads all of it: it looks at a paragraph's first run of text
-    only, and not below paragraphs, where two who speak at once stand."""
+    only, and not below paragraphs, where two who speak at once stand. And what else it says: its
+    title page, summaries and notes."""
     try:
         root = ET.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text.lstrip("\ufeff"), flags=re.S))
     except ET.ParseError as error:
@@ -74,13 +76,23 @@ def _flattened(text: str, where: str) -> str:
         )
     document = ET.Element("FinalDraft")
     document.append(flat)
-    return ET.tostring(document, encoding="unicode")
+    return ET.tostring(document, encoding="unicode"), list(_asides(root))
+
+
+def _asides(root: ET.Element) -> Iterator[Element]:
+    for name, tag in (("title page", "TitlePage"), ("summary", "Summary"), ("note", "ScriptNote")):
+        for aside in root.iter(tag):
+            words = " ".join("".join(run.itertext()).strip() for run in aside.iter("Text")).split()
+            if words:
+                yield Element("title", " ".join(words), name)
 
 
 def _paragraphs(content: ET.Element) -> Iterator[ET.Element]:
-    for paragraph in content.iter("Paragraph"):
+    for paragraph in content.findall("Paragraph"):
         if paragraph.find("Text") is not None:
             yield paragraph
+        for spoken in paragraph.findall("DualDialogue"):
+            yield from _paragraphs(spoken)
 
 
 def _elements(script: Any) -> Iterator[Element]:
@@ -116,8 +128,11 @@ def _without_marks(script: Any, text: str) -> tuple[str, list[str]]:
     """A text without the library's marks of notes and crossed-out parts, and what they held."""
     notes = []
     for found in _MARK.finditer(text):
+        number, held = int(found[1] or found[2]), script.notes if found[1] else script.boneyards
+        if number >= len(held):
+            continue  # The script's own words, which only look like a mark.
         if found[1] is not None:
             notes.append(f"note: {script.notes[int(found[1])].text.strip()}")
         else:
             notes.append(f"crossed out: {script.boneyards[int(found[2])].text.strip()}")
-    return _MARK.sub("", text), notes
+    return (_MARK.sub("", text) if notes else text), notes

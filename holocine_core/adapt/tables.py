@@ -50,21 +50,29 @@ def table_draft(text: str, source: str, title: str) -> Draft:
     rows, first = _rows(text, source)
     problems: list[Problem] = []
     shots: list[tuple[str, str, DraftShot]] = []
+    scene = ""
     for line, row in rows:
+        scene = row.get("scene") or scene  # Most lists name a scene in its first row only.
         shot = _shot(row, f"{source}:{line}", problems)
-        shots.append((row.get("scene", ""), row.get("global", ""), shot))
+        shots.append((scene, row.get("global", ""), shot))
     if problems:
         raise InputError.of(problems)
     if not shots:
         raise InputError("the table has no shots", where=f"{source}:{first}")
     scenes: list[DraftScene] = []
+    before: list[tuple[str, str, DraftShot]] = []
     for name, group in groupby(shots, key=lambda one: one[0]):
         members = list(group)
         told = dict.fromkeys(caption for _, caption, _ in members if caption)
+        remarks = [f"scene: {name}"] if name and not name.isascii() else []
+        if name and any(name == other for other, *_ in before):
+            remarks.append(f"{LOOK} '{name}' comes back: this is another scene, filmed by itself")
+        before += members
         scenes.append(
             DraftScene(
                 id=slug(name, [scene.id for scene in scenes], f"scene-{len(scenes) + 1}"),
-                caption=" ".join(told),
+                caption=" ".join(told).replace("{", "{{").replace("}", "}}"),
+                remarks=tuple(remarks),
                 shots=tuple(shot for *_, shot in members),
             )
         )
@@ -75,7 +83,7 @@ def table_draft(text: str, source: str, title: str) -> Draft:
 
 def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int]:
     """Every row that says something, with its line, by the columns' names."""
-    first = text.splitlines()[0] if text.strip() else ""
+    first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
@@ -106,7 +114,7 @@ def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int
 
 def _names(cells: Sequence[str], where: str) -> list[str]:
     names = [cell.strip().lower() for cell in cells]
-    names = [_OTHER_NAMES.get(name, name) for name in names]
+    names = [_OTHER_NAMES.get(name, name) or f"column {i}" for i, name in enumerate(names, 1)]
     if "prompt" not in names:
         raise InputError(
             "the table has no column `prompt`",
@@ -119,9 +127,7 @@ def _names(cells: Sequence[str], where: str) -> list[str]:
 
 
 def _shot(row: Mapping[str, str], where: str, problems: list[Problem]) -> DraftShot:
-    remarks = [
-        f"{name}: {cell}" for name, cell in row.items() if cell and name not in COLUMNS and name
-    ]
+    remarks = [f"{name}: {cell}" for name, cell in row.items() if cell and name not in COLUMNS]
     said = {name: "" for name in _WORDS}
     for name, known in _WORDS.items():
         word = row.get(name, "").lower()

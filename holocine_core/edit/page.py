@@ -175,7 +175,8 @@ def _cut_table(page: Page) -> str:
             style = ' class="off"' if cut.found != asked else ""
         name = escape(cut.shot.name)
         rows.append(
-            f"<tr><td>{name}</td><td>{asked}</td><td{style}>{found}</td><td{style}>{off}</td></tr>"
+            f"<tr><td>{name}</td><td>{asked}</td><td{style}>{escape(found)}</td>"
+            f"<td{style}>{off}</td></tr>"
         )
     words = f"First frame of every new shot. Measured by {page.measured_by}."
     return f'<p>{escape(words)}</p><div class="scroll"><table>{"".join(rows)}</table></div>'

@@ -59,6 +59,8 @@ class Mix:
 
 DUCK_RAMP_S = 0.3
 """How long a ducked sound takes down before another cue begins, and up after it ends."""
+HEADROOM_DB = 24.0
+"""By how much softer a mix is laid whose loudness is set afterwards."""
 TRUE_PEAK_DB = -1.0
 """Highest true peak of a film whose loudness is set, as EBU R 128 has it."""
 
@@ -113,8 +115,11 @@ def _track(path: Path) -> SoundTrack:
     return track
 
 
-def lay_sound(cues: Sequence[SoundCue], frames: int, fps: Fraction, out: Path) -> Mix:
-    """Write a 16-bit, 48 kHz stereo WAV that lasts ``frames`` at ``fps``, to the sample.
+def lay_sound(
+    cues: Sequence[SoundCue], frames: int, fps: Fraction, out: Path, *, headroom_db: float = 0.0
+) -> Mix:
+    """Write a 48 kHz stereo WAV that lasts ``frames`` at ``fps``, to the sample: of 16 bits, or
+    softer by ``headroom_db`` and of 24, so that nothing is cut off before its loudness is set.
 
     Raises:
         InputError: A cue's file is absent, damaged or silent by nature.
@@ -135,7 +140,7 @@ def lay_sound(cues: Sequence[SoundCue], frames: int, fps: Fraction, out: Path) -
             _ducked(clip, cue, [other for other in placed if other is not clip])
             for clip, cue in zip(placed, cues, strict=True)
         ]
-        return _write_wav(CompositeAudioClip(clips), total, out)
+        return _write_wav(CompositeAudioClip(clips), total, out, headroom_db)
 
 
 def _sample(frame: int, fps: Fraction) -> int:
@@ -211,19 +216,23 @@ def _decoder(path: Path) -> list[str]:
     return ["-i", url(path), "-map", "0:a:0", "-af", stereo]
 
 
-def _write_wav(mix: AudioClip, total: int, out: Path) -> Mix:
+def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix:
     peak, clipped = 0.0, 0
+    width = 3 if headroom_db else 2
+    scale = 10 ** (-headroom_db / 20)
+    full = 2 ** (8 * width - 1) - 1
     with wave.open(str(out), "wb") as file:
         file.setnchannels(2)
-        file.setsampwidth(2)
+        file.setsampwidth(width)
         file.setframerate(SAMPLE_RATE)
         for at in range(0, total, SAMPLE_RATE):
             times = np.arange(at, min(at + SAMPLE_RATE, total)) / SAMPLE_RATE
-            sound = np.asarray(mix.get_frame(times))
+            sound = np.asarray(mix.get_frame(times)) * scale
             loud = np.abs(sound)
             peak = max(peak, float(loud.max()))
             clipped += int((loud > 1).sum())
-            file.writeframes(np.rint(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+            levels = np.ascontiguousarray(np.rint(np.clip(sound, -1, 1) * full).astype("<i4"))
+            file.writeframes(levels.view(np.uint8).reshape(-1, 4)[:, :width].tobytes())
     return Mix(samples=total, peak=peak, clipped=clipped)
 
 

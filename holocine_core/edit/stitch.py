@@ -38,7 +38,13 @@ from holocine_core.edit.reel import (
     repeated,
     roll,
 )
-from holocine_core.edit.sound import TRUE_PEAK_DB, SoundCue, lay_sound, set_loudness
+from holocine_core.edit.sound import (
+    HEADROOM_DB,
+    TRUE_PEAK_DB,
+    SoundCue,
+    lay_sound,
+    set_loudness,
+)
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import Span
@@ -214,7 +220,9 @@ def _delivered_cues(job: StitchJob) -> list[SoundCue]:
 
 
 def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) -> Path:
-    mix = lay_sound(cues, delivered_frame(job, film_frames(job)), job.out_fps, wav)
+    headroom = HEADROOM_DB if job.loudness is not None else 0.0
+    frames = delivered_frame(job, film_frames(job))
+    mix = lay_sound(cues, frames, job.out_fps, wav, headroom_db=headroom)
     if job.loudness is not None:
         wav = _set_loudness(wav, job.loudness, emit)
     if mix.clipped:

@@ -336,6 +336,7 @@ def _take(film: _Film, index: int) -> Take:
     if pictures:  # Takes without any keep the fingerprint that they always had.
         ingredients["pictures"] = [[one.latent, one.content] for one in pictures]
         ingredients["held"] = "clean" if film.spec.clean_shots else "renoised"
+        ingredients["codec"] = film.identity.get("vae")
     negative_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1
     return Take(

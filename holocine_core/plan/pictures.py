@@ -66,8 +66,11 @@ def _wrong(
         with Image.open(path) as picture:
             picture.verify()
         with Image.open(path) as picture:
+            picture.load()  # Some damage shows only then, and would else after hours.
             width, height = _turned(picture.size, picture.getexif().get(0x0112, 1))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
         yield f"the picture {path} cannot be read: {error}", "save it again as PNG or JPEG"
         return
     if size is not None and abs(width * size[1] / (height * size[0]) - 1) > SHAPE_TOLERANCE:

@@ -47,7 +47,12 @@ def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
         names = ", ".join(take.scene for take in plan.takes)
         raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
     _refuse(take, edit)
-    changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
+    try:
+        changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
+    except ValueError as error:
+        raise InputError(
+            f"scene '{edit.scene}': {error}", hint="or change the screenplay and render it anew"
+        ) from None
     fresh = _planned(changed, plan, request, edit)
     takes = tuple(
         _based(new, old, edit, plan) if old is take else replace(old, transition=new.transition)
@@ -98,6 +103,11 @@ def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | 
 
 def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
     """The edited take: what it keeps of the one before is part of its fingerprint."""
+    if isinstance(edit, Reshoot) and fresh.timeline != base.timeline:
+        raise InputError(
+            f"the new text would move the cuts of scene '{edit.scene}'",
+            hint="leave HoloCine's markers out of it",
+        )
     spans = base.timeline.latent_spans
     if isinstance(edit, Reshoot):
         spans = _joined([span for i, span in enumerate(spans, 1) if i != edit.shot])

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from holocine_core.script.prompt import CUT, GLOBAL, PER_SHOT, parse_raw
+from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
 from holocine_core.script.screenplay import Frozen, Scene, Screenplay, Seed, Shot, Text
 from holocine_core.script.timeline import Span
 
@@ -58,6 +58,7 @@ def edited(screenplay: Screenplay, edit: Reshoot | Extend, shots: Sequence[Span]
     Raises:
         KeyError: There is no such scene.
         IndexError: There is no such shot.
+        ValueError: The scene's form does not take the edit, in words.
     """
     ids = screenplay.scene_ids()
     if edit.scene not in ids:
@@ -68,12 +69,31 @@ def edited(screenplay: Screenplay, edit: Reshoot | Extend, shots: Sequence[Span]
         changed = _retold(scene, edit.shot - 1, edit.prompt)
     else:
         changed = _longer(scene, edit.shots, shots)
+    changed = _with_cast(changed)
     scenes = (*screenplay.scenes[:at], changed, *screenplay.scenes[at + 1 :])
-    return screenplay.model_copy(update={"scenes": scenes})
+    used = {name for scene in scenes for name in _named(scene)}
+    cast = {name: look for name, look in screenplay.characters.items() if name in used}
+    return screenplay.model_copy(update={"scenes": scenes, "characters": cast})
+
+
+def _named(scene: Scene) -> list[str]:
+    """Every character of a scene: those listed, and those that its texts name."""
+    texts = [scene.global_, *(shot.prompt for shot in scene.shots or ())]
+    found = [m.name for text in texts for m in mentions(text) if m.name is not None]
+    return list(dict.fromkeys([*(scene.characters or ()), *found]))
+
+
+def _with_cast(scene: Scene) -> Scene:
+    """A scene whose list of characters holds whoever an edit brought in, at its end."""
+    if scene.characters is None:
+        return scene
+    return scene.model_copy(update={"characters": tuple(_named(scene))})
 
 
 def _retold(scene: Scene, shot: int, prompt: str | None) -> Scene:
     if scene.prompt is not None:
+        if prompt is not None and (any(m in prompt for m in MARKERS) or set("{}") & set(prompt)):
+            raise ValueError("a raw scene's shot takes plain text: no {names}, no markers")
         raw = parse_raw(scene.prompt)
         texts = list(raw.shots)
         texts[shot] = prompt or texts[shot]
@@ -88,24 +108,25 @@ def _longer(scene: Scene, more: Sequence[Shot], spans: Sequence[Span]) -> Scene:
     """A scene with more shots; those before have their lengths as frames."""
     before = scene.shots or ()
     if scene.prompt is not None:
-        raw = parse_raw(scene.prompt)
-        before = tuple(Shot(prompt=_doubled(text)) for text in raw.shots)
-        scene = scene.model_copy(update={"global_": _doubled(raw.global_), "prompt": None})
+        raise ValueError("a scene in HoloCine's raw form cannot go on: write it as shots")
     kept = tuple(
         shot.model_copy(update={"frames": len(span), "seconds": None})
         for shot, span in zip(before, spans, strict=True)
     )
     return scene.model_copy(
-        update={"shots": (*kept, *more), "cuts": None, "frames": None, "seconds": None}
+        update={
+            "shots": (*kept, *more),
+            "cuts": None,
+            "frames": None,
+            "seconds": None,
+            # A caption's own count of shots would be wrong now; one is added where none stands.
+            "global_": COUNT.sub("", scene.global_).strip(),
+        }
     )
 
 
 def _raw(caption: str, shots: Sequence[str]) -> str:
     return f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(shots)}"
-
-
-def _doubled(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def told(edits: Sequence[Reshoot | Extend]) -> str:

@@ -21,15 +21,16 @@ from holocine_core.script.yaml_source import Key, Source, parse_source, read_sou
 
 def read(path: Path) -> Manuscript:
     """Read a screenplay file. Raises InputError only where it is no YAML mapping at all."""
-    return _manuscript(read_source(path))
+    return manuscript_of(read_source(path))
 
 
 def read_text(text: str, name: str = "screenplay.yaml") -> Manuscript:
     """Read a screenplay from text."""
-    return _manuscript(parse_source(text, Path(name)))
+    return manuscript_of(parse_source(text, Path(name)))
 
 
-def _manuscript(source: Source) -> Manuscript:
+def manuscript_of(source: Source) -> Manuscript:
+    """Read a screenplay that was parsed already."""
     if not isinstance(source.data, dict):
         raise InputError(
             "a screenplay is a mapping of keys like title: and shots:",

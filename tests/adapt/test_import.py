@@ -254,3 +254,62 @@ def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0xff is no UTF-8") as told:
         read_script(tmp_path / "a.fountain", longest=60)
     assert told.value.where.endswith(":3")
+
+
+ODD = """\
+INT. ROOM - DAY
+
+NARRATOR (V.O.)
+(tired)
+It was late.
+
+Ann sits.
+
+ANN
+(nods)
+
+DISSOLVE TO:
+
+Later, Ann sleeps.
+
+BOB (O.S.)
+Good night!
+
+FADE OUT.
+
+EXT. STREET - NIGHT
+
+ANN
+(softly)
+Hello.
+"""
+
+
+def test_odd_scripts_lose_nothing_and_pass_the_check(tmp_path: Path) -> None:
+    draft = imported(tmp_path, ODD)
+    film = screenplay(draft)
+    shown = to_yaml(draft, "nano")
+    assert list(film.characters) == ["ann"], "voices that are never seen are no characters"
+    for words in (
+        "heard, not seen: NARRATOR (V.O.), tired: It was late.",
+        "named in the script without words: ANN (nods)",
+        "a transition in the script: DISSOLVE TO:",
+        "heard, not seen: BOB (O.S.): Good night!",
+    ):
+        assert f"# LOOK: {words}" in shown
+    assert [scene.transition.kind for scene in film.scenes] == ["fade", "cut"]
+    room, _ = shown.split("id: street")
+    assert "BOB" in room
+    assert [shot.prompt for shot in film.scenes[1].shots or ()] == ['{ann}, softly, says: "Hello."']
+
+
+def test_a_shot_list_as_people_write_it(tmp_path: Path) -> None:
+    lines = ["", "scene,,prompt,frames,", "quay,x,A {b},90,", ",,Rain.,91,", "quay 2,,Sea.,9,"]
+    text = "\ufeff" + "\r\n".join([*lines, "quay,,Again.,9,", ""])
+    draft = imported(tmp_path, text, "list.csv", longest=10)
+    assert [len(scene.shots) for scene in draft.scenes] == [1, 1, 1, 1]
+    assert len({scene.id for scene in draft.scenes}) == 4
+    shown = to_yaml(draft, "nano")
+    assert "# column 2: x" in shown
+    assert "'quay' comes back" in shown
+    assert screenplay(draft).scenes[0].shots is not None

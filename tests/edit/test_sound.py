@@ -245,3 +245,14 @@ def test_silence_has_no_loudness(tmp_path: Path) -> None:
     assert measure_loudness(silent).integrated <= -70
     assert set_loudness(silent, -23.0, tmp_path / "out.wav") is None
     assert not (tmp_path / "out.wav").exists()
+
+
+def test_what_is_loud_before_its_loudness_is_set_is_not_cut_off(tmp_path: Path) -> None:
+    source = tone(tmp_path / "a.wav", 2, level=0.8)
+    cues = [cue(source, 0, 30, gain_db=6), cue(source, 0, 30, gain_db=6)]
+    mix = lay_sound(cues, 30, FPS, tmp_path / "mix.wav", headroom_db=24)
+    assert mix.clipped == 0
+    assert set_loudness(tmp_path / "mix.wav", -23.0, tmp_path / "out.wav") is not None
+    made = heard(tmp_path / "out.wav")
+    wanted = heard(source)[: len(made)]
+    assert np.corrcoef(made[:, 0], wanted[:, 0])[0, 1] > 0.9999

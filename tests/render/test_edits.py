@@ -35,9 +35,6 @@ def made(whole: tuple[Path, Path], tmp_path: Path) -> Path:
     for path in (screenplay, film, film.with_name("film.mp4.json")):
         shutil.copy(path, tmp_path / path.name)
     shutil.copytree(film.parent / ".holocine", tmp_path / ".holocine")
-    sidecar = tmp_path / "film.mp4.json"
-    text = sidecar.read_text().replace(str(film.parent), str(tmp_path))
-    sidecar.write_text(text)
     return tmp_path / "film.mp4"
 
 
