@@ -190,17 +190,17 @@ class Generator:
 
         The text encoder is the first network needed and then never again: its memory is freed.
         """
-        if take.negative_key not in self._encoded:
+        if _name(take) not in self._encoded:
             waiting = [t for t in self._plan.takes if t.state != "reuse" and t is not take]
             self._encoded |= self._encode_all([take, *waiting])
             # Only now does nothing refer to the encoder any more.
             self._networks.release("text_encoder")
-        return self._encoded[take.negative_key]
+        return self._encoded[_name(take)]
 
     def _encode_all(self, takes: list[Take]) -> dict[str, Text]:
         tokenizer = load_tokenizer(self._plan.model)
         encoder = self._networks.use("text_encoder")
-        return {take.negative_key: self._encode(take, tokenizer, encoder) for take in takes}
+        return {_name(take): self._encode(take, tokenizer, encoder) for take in takes}
 
     def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
         reads = ContextRows(self._spec.text_tokens, padding=self._spec.text_padding)
@@ -277,6 +277,11 @@ class Generator:
             )[0]
         result: Tensor = out.float()
         return result
+
+
+def _name(take: Take) -> str:
+    """Tells takes apart: a scene's edits by their keys, shots filmed alone by their names."""
+    return f"{take.scene} {take.negative_key}"
 
 
 def latent_shape(plan: Plan, take: Take) -> tuple[int, int, int, int, int]:

@@ -55,7 +55,10 @@ def test_what_the_starter_comments_out_is_valid_too(holocine: Holocine) -> None:
     assert len({line.split(":")[0] for line in opened if re.match(r"\w+:", line)}) > 12
     told = holocine("check", "all.yaml").stderr
     errors = [line for line in told.splitlines() if line.startswith("error")]
-    assert errors == ["error: the LoRA file does not exist: wool.safetensors"]
+    assert errors == [
+        "error: no sound file at theme.wav",
+        "error: the LoRA file does not exist: wool.safetensors",
+    ]
 
 
 def test_the_starters_schema_lies_beside_it(holocine: Holocine) -> None:

@@ -12,7 +12,7 @@ from holocine_core.stage.sample import sample_person, sample_scene
 from holocine_core.stage.view import in_view, slots
 from holocine_core.stage.world import Person, Place, Role, Scene, Shot
 
-SCENES = [sample_scene(seed) for seed in range(150)]
+SCENES = [sample_scene(seed) for seed in range(400)]
 
 
 def test_every_truth_has_a_field_and_every_field_is_seen() -> None:
