@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from holocine_core.remake import Machine
     from holocine_core.script.edits import Extend, Reshoot
 
-Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
 ShotOption = Annotated[
     str,
     typer.Option(
@@ -83,7 +82,7 @@ SceneOption = Annotated[
 
 def reshoot(
     ctx: typer.Context,
-    film: Film,
+    film: opt.Film,
     shot: ShotOption,
     prompt: Prompt = None,
     seed: EditSeed = None,
@@ -121,7 +120,7 @@ def reshoot(
 
 def extend(
     ctx: typer.Context,
-    film: Film,
+    film: opt.Film,
     add: Add,
     scene: SceneOption = None,
     seed: EditSeed = None,
@@ -222,7 +221,7 @@ def _changed(spans: Any, scene: str) -> str:
 
 def takes(
     ctx: typer.Context,
-    film: Film,
+    film: opt.Film,
     pick: Annotated[
         int | None,
         typer.Option(

@@ -19,7 +19,6 @@ To = Literal["otio", "edl", "fcpxml", "xml", "vtt", "srt"]
 STDOUT = Path("-")
 
 
-Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
 ToOption = Annotated[
     To,
     typer.Option(
@@ -53,7 +52,7 @@ Rate = Annotated[
 
 def export(
     ctx: typer.Context,
-    film: Film,
+    film: opt.Film,
     to: ToOption,
     out: Out = None,
     rate: Rate = None,
@@ -71,12 +70,12 @@ def export(
     of 15 gets a timeline of 30, each of its frames two of the editor's.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_cli.files import refuse_to_be
     from holocine_core.cutlist import cut_list
     from holocine_core.provenance import inspect as read_back
 
     path = out if out is not None else film.with_suffix(f".{to}")
-    if path.exists() and film.exists() and path.samefile(film):
-        raise InputError("it would be written over the film", where=str(path), hint="name another")
+    refuse_to_be(path, film, "film")
     if to in ("vtt", "srt") and rate is not None:
         raise InputError("subtitles have no rate", hint="leave --rate out")
     cuts = cut_list(read_back(film))

@@ -28,3 +28,11 @@ def refuse_to_replace(path: Path, *, replace: bool) -> None:
             where=str(path),
             hint="choose another name, or replace it with --force",
         )
+
+
+def refuse_to_be(path: Path, source: Path, what: str) -> None:
+    """Raises InputError where a product would be written over what it is made of."""
+    if path.exists() and source.exists() and path.samefile(source):
+        raise InputError(
+            f"it would be written over the {what}", where=str(path), hint="name another file"
+        )

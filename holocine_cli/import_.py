@@ -10,7 +10,6 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.layout import counted
 from holocine_cli.session import begin
-from holocine_core.errors import InputError
 
 From = Literal["fountain", "fdx", "csv", "raw"]
 DEFAULT_MODEL = "nano"
@@ -56,7 +55,7 @@ def import_(
     in one piece go on in another. Comments with LOOK: ask you to decide.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.files import save
+    from holocine_cli.files import refuse_to_be, save
     from holocine_core.adapt.draft import to_yaml
     from holocine_core.adapt.read import read_script
     from holocine_core.model.locate import find_model
@@ -64,10 +63,7 @@ def import_(
     name = model or DEFAULT_MODEL
     spec = find_model(name, models_dir).spec
     path = out if out is not None else Path(f"{script.stem}.yaml")
-    if path.exists() and script.exists() and path.samefile(script):
-        raise InputError(
-            "it would be written over the script", where=str(path), hint="name another"
-        )
+    refuse_to_be(path, script, "script")
     draft = read_script(script, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
     save(path, to_yaml(draft, name).encode(), replace=force)
     shots = sum(len(scene.shots) for scene in draft.scenes)

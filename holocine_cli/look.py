@@ -24,7 +24,7 @@ STDOUT = Path("-")
 
 def inspect(
     ctx: typer.Context,
-    film: Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")],
+    film: opt.Film,
     extract: Annotated[
         Path | None,
         typer.Option(

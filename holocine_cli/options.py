@@ -39,6 +39,7 @@ OneScreenplay = Annotated[
     Path, typer.Argument(metavar="FILE", help="A screenplay in YAML.", show_default=False)
 ]
 
+Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -10,9 +10,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.layout import counted
 from holocine_cli.session import begin
-from holocine_core.errors import InputError
 
-Film = Annotated[Path, typer.Argument(metavar="FILM", help="A film made by holocine.")]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -27,7 +25,7 @@ Out = Annotated[
 
 def report(
     ctx: typer.Context,
-    film: Film,
+    film: opt.Film,
     out: Out = None,
     clip: opt.Clip = None,
     dino: opt.Dino = None,
@@ -44,12 +42,11 @@ def report(
     measured by TransNetV2 where holocine[eval] is installed.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.files import refuse_to_replace
+    from holocine_cli.files import refuse_to_be, refuse_to_replace
     from holocine_core.report import write_report
 
     path = out if out is not None else film.with_suffix(".html")
-    if path.exists() and film.exists() and path.samefile(film):
-        raise InputError("it would be written over the film", where=str(path), hint="name another")
+    refuse_to_be(path, film, "film")
     refuse_to_replace(path, replace=force)
     page = write_report(film, path, clip=clip, dino=dino)
     session.fields = {
