@@ -80,6 +80,10 @@ SceneOption = Annotated[
 ]
 
 
+PENDING = "pending.json"
+"""In the work folder: the edit that replaces a film, until all is said about it."""
+
+
 def reshoot(
     ctx: typer.Context,
     film: opt.Film,
@@ -111,6 +115,8 @@ def reshoot(
 
     machine = _machine(device, memory, models_dir, work, lora)
     found, before = open_film(film, machine)
+    if _made_already(session, before):
+        return
     take, number = place_of(before, shot)
     if prompt is not None and not prompt.strip():
         raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
@@ -149,6 +155,8 @@ def extend(
 
     machine = _machine(device, memory, models_dir, work, lora)
     found, before = open_film(film, machine)
+    if _made_already(session, before):
+        return
     name = scene or before.takes[-1].scene
     last = next((take for take in before.takes if take.scene == name), before.takes[-1])
     edit = Extend(
@@ -191,6 +199,8 @@ def _make(
     from holocine_cli.produce import produce
     from holocine_core.remake import changed_frames, replan
     from holocine_core.script.edits import told
+    from holocine_core.standing import film_key
+    from holocine_core.vault import disk_errors, write_json
     from holocine_core.versions import remember_version
 
     plan = replan(found, (*before.edits, edit), machine, out)
@@ -198,6 +208,10 @@ def _make(
     record: dict[str, Any] = {"edit": edit.model_dump(mode="json", exclude_none=True)}
     session.fields = record
     remember_version(before)  # First: a call that is cut short must not lose the film as it was.
+    pending = plan.work / PENDING
+    if out is None:
+        with disk_errors("note what is edited", pending):
+            write_json(pending, {"line": session.line, "after": film_key(plan)})
     with session.stop.awaited(session.tell_stop):
         produce(session, plan, Extras(force=force or out is None), record)
     version = remember_version(plan)
@@ -208,6 +222,26 @@ def _make(
         None if spans is None else [[span.start, span.stop] for span in spans]
     )
     session.console.note(f"{_changed(spans, edit.scene)}; this is version {version.number}")
+    pending.unlink(missing_ok=True)
+
+
+def _made_already(session: Session, film: Plan) -> bool:
+    """Whether this very call has replaced the film before and was cut short right after: the same
+    command again must not edit it twice."""
+    from holocine_core.standing import film_key
+    from holocine_core.vault import read_json
+    from holocine_core.versions import remember_version
+
+    pending = film.work / PENDING
+    noted = read_json(pending) or {}
+    if noted.get("line") != session.line or noted.get("after") != film_key(film):
+        return False
+    version = remember_version(film)
+    pending.unlink(missing_ok=True)
+    session.fields = {"film": str(film.out), "version": version.number}
+    session.console.product(str(film.out))
+    session.console.note(f"the edit was made already; this is version {version.number}")
+    return True
 
 
 def _changed(spans: Any, scene: str) -> str:

@@ -139,4 +139,5 @@ def _write(work: Path, known: Sequence[Version]) -> None:
         for version in known
     ]
     with disk_errors("note the film's versions", work / LIST):
+        work.mkdir(parents=True, exist_ok=True)
         write_json(work / LIST, {"versions": listed})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.errors import MachineError
 from holocine_core.vault import Vault
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
@@ -107,6 +108,32 @@ def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film:
     after = sum(len(vault.entries(kind)) for kind in ("negatives", "clips"))
     assert after == before - 1
     assert holocine("takes", film, "--pick", "7").exit_code == 2
+
+
+def test_a_call_cut_short_at_its_end_does_not_edit_twice(
+    holocine: Holocine, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("reshoot", film, "--shot", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr("holocine_core.remake.changed_frames", _cut_short)
+        assert holocine(*words).exit_code == 3
+    edited = film.read_bytes()
+    answer = holocine(*words)
+    assert (answer.exit_code, answer.stdout) == (0, "room.mp4\n")
+    assert "made already; this is version 2" in answer.stderr
+    assert film.read_bytes() == edited
+    assert holocine(*words, "--json").json["version"] == 3, "asked for once more, it is made"
+
+
+def test_a_film_without_its_work_folder_can_be_edited(holocine: Holocine, film: Path) -> None:
+    shutil.rmtree(".holocine")
+    answer = holocine("reshoot", film, "--shot", "2", "--json")
+    assert (answer.exit_code, answer.json["version"]) == (0, 2)
+    assert answer.json["changed_frames"] is None
+
+
+def _cut_short(*args: object) -> None:
+    raise MachineError("the disk is gone")
 
 
 def test_film_and_work_folder_can_move_together(
