@@ -113,6 +113,7 @@ def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
     base = plan.screenplay_path.parent
     files = [base / take.sound.file for take in plan.takes if take.sound is not None]
     files += [lora.path for lora in plan.loras]
+    files += [one.lora.path for take in plan.takes for one in take.loras]
     files += [picture.path for take in plan.takes for picture in take.pictures]
     if plan.screenplay.music is not None:
         files.append(base / plan.screenplay.music.file)

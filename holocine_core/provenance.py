@@ -88,6 +88,18 @@ def take_record(take: Take) -> dict[str, Any]:
             {"file": one.path.name, "sha256": one.content, "latent_frame": one.latent}
             for one in take.pictures
         ],
+        "lora": [
+            {
+                "file": one.lora.path.name,
+                "weight": one.lora.weight,
+                "expert": one.lora.expert,
+                "shots": [number + 1 for number in one.shots],
+                "sha256": content,
+            }
+            for one, (content, *_) in zip(
+                take.loras, take.ingredients.get("shot_lora", ()), strict=True
+            )
+        ],
         "shots": [
             {
                 "prompt": prompt,

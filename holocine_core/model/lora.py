@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from holocine_core.errors import InputError, RenderError
 from holocine_core.model.lora_file import DOWN, UP, LoraFile, check_lora_files
+from holocine_core.model.lora_shots import SHARED, ShotLoras
 
 Part = Literal["transformer", "transformer_2"]
 PARTS: Mapping[Part, Literal["high", "low"]] = {"transformer": "high", "transformer_2": "low"}
@@ -92,7 +93,13 @@ class Change:
         ) or any(bool(difference.any()) for difference in self.differences.values())
 
 
-def apply_loras(transformer: WanTransformer3DModel, part: Part, loras: Sequence[LoraFile]) -> None:
+def apply_loras(
+    transformer: WanTransformer3DModel,
+    part: Part,
+    loras: Sequence[LoraFile],
+    of_shots: Sequence[LoraFile] = (),
+    shots: ShotLoras | None = None,
+) -> None:
     """Change one expert by the LoRAs meant for it, each with its own weight.
 
     Call it once per network, after loading and before fp8 casting and offloading. Files of the
@@ -103,23 +110,32 @@ def apply_loras(transformer: WanTransformer3DModel, part: Part, loras: Sequence[
             ``lora_0``, ``lora_1``..., whole differences are added to their parameters.
         part: Which expert it is: ``transformer`` takes high noise, ``transformer_2`` low noise.
         loras: Files for either expert.
+        of_shots: Files that only some shots take.
+        shots: Decides, pass by pass, which; needed with ``of_shots``.
 
     Raises:
         InputError: Where a file has a key without a place in this network, a shape that does not
-            fit, values that are not finite, or no effect.
+            fit, values that are not finite, or no effect, or changes for all shots what only some
+            shall take.
         RenderError: Where an adapter did not arrive in the network.
         ValueError: Where the network already has adapters or is stored in fp8.
     """
-    mine = [lora for lora in loras if lora.expert in (PARTS[part], "both")]
-    if not mine:
+    whole = [lora for lora in loras if lora.expert in (PARTS[part], "both")]
+    single = [lora for lora in of_shots if lora.expert in (PARTS[part], "both")]
+    if not (whole or single):
         return
     if getattr(transformer, "peft_config", None):
         raise ValueError("this network already has LoRAs; load it anew to change them")
     if any(parameter.dtype in FP8 for parameter in transformer.parameters()):
         raise ValueError("apply LoRAs before fp8 casting: peft would store them in fp8 as well")
-    check_lora_files(mine, experts=2)
+    check_lora_files(whole, experts=2)
+    for lora in single:  # One file may be one shot's and another's, with another weight.
+        check_lora_files([lora], experts=2)
+    mine = [*whole, *single]
     changes = [read_change(transformer, part, lora) for lora in mine]
-    for lora, change in zip(mine, changes, strict=True):
+    for lora, change in zip(single, changes[len(whole) :], strict=True):
+        _refuse_for_shots(change, lora.path)
+    for lora, change in zip(whole, changes, strict=False):
         _add_differences(transformer, change, lora.weight)
     weights: dict[str, float] = {}
     for index, (lora, change) in enumerate(zip(mine, changes, strict=True)):
@@ -127,8 +143,23 @@ def apply_loras(transformer: WanTransformer3DModel, part: Part, loras: Sequence[
             name = f"lora_{index}"
             _inject(transformer, name, change, lora.path)
             weights[name] = lora.weight
+            if index >= len(whole):
+                if shots is None:
+                    raise ValueError("a LoRA of single shots needs what knows the shots")
+                shots.bind(transformer, name, lora)
     if weights:
         transformer.set_adapters(list(weights), list(weights.values()))
+
+
+def _refuse_for_shots(change: Change, path: Path) -> None:
+    """Refuse a file for single shots that changes what all shots share."""
+    layers = [name for name in change.low_rank if name.startswith(SHARED)]
+    if common := sorted([*change.differences, *layers]):
+        raise _refusal(
+            path,
+            f"it changes what all shots of a scene share: {_first(common)}",
+            "put it under `lora:` of the film instead of a shot",
+        )
 
 
 def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) -> Change:

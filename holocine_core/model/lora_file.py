@@ -36,6 +36,19 @@ class LoraFile:
     expert: Expert = "both"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotLora:
+    """A LoRA of some shots of a scene.
+
+    Attributes:
+        lora: The file.
+        shots: Numbers of the shots that take it, from 0.
+    """
+
+    lora: LoraFile
+    shots: tuple[int, ...]
+
+
 def fingerprint(lora: LoraFile) -> str:
     """SHA-256 of the file's content in hex; the name, place, weight and expert do not enter it.
 

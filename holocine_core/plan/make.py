@@ -22,7 +22,7 @@ from holocine_core.model.cost import (
 )
 from holocine_core.model.locate import find_model
 from holocine_core.model.lock import read_lock
-from holocine_core.model.lora_file import LoraFile, lora_problems
+from holocine_core.model.lora_file import LoraFile, ShotLora, lora_problems
 from holocine_core.model.lora_file import fingerprint as lora_fingerprint
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.placement import (
@@ -57,7 +57,7 @@ from holocine_core.plan.values import (
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
-from holocine_core.script.screenplay import Adjusted, Scene, Screenplay
+from holocine_core.script.screenplay import Adjusted, Lora, Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import Vault, file_hash, fingerprint
@@ -212,10 +212,22 @@ def _loras(manuscript: Manuscript, request: Request) -> tuple[LoraFile, ...]:
     """The screenplay's, if it is valid, and those of the call."""
     base = manuscript.source.path.parent
     written = tuple(
-        LoraFile(path=base / lora.file, weight=lora.weight, expert=lora.expert)
-        for lora in (manuscript.screenplay.lora if manuscript.screenplay else ())
+        _file(base, lora) for lora in (manuscript.screenplay.lora if manuscript.screenplay else ())
     )
     return (*written, *request.loras)
+
+
+def _file(folder: Path, lora: Lora) -> LoraFile:
+    return LoraFile(path=folder / lora.file, weight=lora.weight, expert=lora.expert)
+
+
+def _shot_loras(scene: Scene, folder: Path) -> tuple[ShotLora, ...]:
+    """Every file of a scene's shots once for each weight, with the shots that take it."""
+    taken: dict[LoraFile, list[int]] = {}
+    for number, shot in enumerate(scene.shots or ()):
+        for lora in shot.lora:
+            taken.setdefault(_file(folder, lora), []).append(number)
+    return tuple(ShotLora(lora=lora, shots=tuple(shots)) for lora, shots in taken.items())
 
 
 def _told(loras: tuple[LoraFile, ...]) -> list[str]:
@@ -233,6 +245,12 @@ def _lora_problems(
             yield manuscript.problem(("lora", i), message, problem.hint)
         else:
             yield problem
+    for at, scene in manuscript.scenes:
+        for number, shot in enumerate(scene.shots or ()):
+            files = [_file(manuscript.source.path.parent, lora) for lora in shot.lora]
+            for i, problem in lora_problems(files, experts=spec.experts).items():
+                key = ("scenes", at, "shots", number, "lora", i)
+                yield manuscript.problem(key, f"{problem.message}: {problem.where}", problem.hint)
 
 
 def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
@@ -337,6 +355,12 @@ def _take(film: _Film, index: int) -> Take:
         ingredients["pictures"] = [[one.latent, one.content] for one in pictures]
         ingredients["held"] = "clean" if film.spec.clean_shots else "renoised"
         ingredients["codec"] = film.identity.get("vae")
+    loras = _shot_loras(scene, film.folder)
+    if loras:
+        ingredients["shot_lora"] = [
+            [lora_fingerprint(one.lora), one.lora.weight, one.lora.expert, one.shots]
+            for one in loras
+        ]
     negative_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1
     return Take(
@@ -353,10 +377,11 @@ def _take(film: _Film, index: int) -> Take:
         clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
-        cost=_cost(film, timing.timeline),
+        cost=_cost(film, timing.timeline, lora=bool(film.lora or loras)),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
         pictures=pictures,
+        loras=loras,
     )
 
 
@@ -369,7 +394,7 @@ def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[HeldPictur
     return tuple(found)
 
 
-def _cost(film: _Film, timeline: Timeline) -> TakeCost:
+def _cost(film: _Film, timeline: Timeline, *, lora: bool) -> TakeCost:
     spec, sampling, device = film.spec, film.sampling, film.device
     latents = geometry(spec, timeline, width=sampling.width, height=sampling.height)
     denoising = take_flops(
@@ -386,7 +411,7 @@ def _cost(film: _Film, timeline: Timeline) -> TakeCost:
             latents,
             dtype_bytes=4 if precision_of(spec, device) == "float32" else 2,
             attention=sampling.attention,
-            lora=bool(film.lora),
+            lora=lora,
             engine="loop" if device == "cpu" else "varlen",
         ),
         decode_bytes=vae_decode_bytes(

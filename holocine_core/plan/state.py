@@ -111,6 +111,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         ("model", "the model's weights changed"),
         ("settings", "the model's settings changed"),
         ("lora", "the LoRAs changed"),
+        ("shot_lora", "the LoRAs of its shots changed"),
         ("pictures", "the pictures it is held to changed"),
         ("draft", "the draft it is made from changed"),
     ):

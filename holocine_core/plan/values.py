@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holocine_core.errors import Problem
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.lora_file import LoraFile, ShotLora
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.placement import Placement
 from holocine_core.script.edits import Extend, Reshoot
@@ -153,6 +153,8 @@ class Take:
     """What some of its frames show."""
     promoted: Promoted | None = None
     """What it starts from in place of noise."""
+    loras: tuple[ShotLora, ...] = ()
+    """LoRAs of single shots; the plan has those of the film."""
 
     @property
     def timeline(self) -> Timeline:

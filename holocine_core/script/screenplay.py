@@ -76,6 +76,21 @@ class Frozen(BaseModel):
     )
 
 
+class Lora(Frozen):
+    """A LoRA file laid over the model."""
+
+    file: Text
+    """Path, relative to the screenplay."""
+    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
+    expert: Literal["both", "high", "low"] = "both"
+    """Which of the two experts it is for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_is_a_file(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
 class Shot(Frozen):
     """One shot: what is seen, how long, and how it is filmed."""
 
@@ -93,6 +108,9 @@ class Shot(Frozen):
     """Camera movement; goes before the prompt."""
     image: Text | None = None
     """A picture that the shot's first frame shows; a path, relative to the screenplay."""
+    # Behind a validator that runs before, pydantic sees JSON's lists as Python's.
+    lora: Annotated[tuple[Lora, ...], Field(strict=False)] = ()
+    """LoRA files laid over the model for this shot alone, beside the film's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -245,21 +263,6 @@ class Video(Frozen):
     codec: Literal["h264", "h265", "av1", "prores"] = "h264"
     quality: Annotated[int, Field(ge=0, le=63)] | None = None
     """Constant rate factor: lower is better and larger; the codec's usual one where absent."""
-
-
-class Lora(Frozen):
-    """A LoRA file laid over the model."""
-
-    file: Text
-    """Path, relative to the screenplay."""
-    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
-    expert: Literal["both", "high", "low"] = "both"
-    """Which of the two experts it is for."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _path_is_a_file(cls, value: Any) -> Any:
-        return {"file": value} if isinstance(value, str) else value
 
 
 class Screenplay(Frozen):

@@ -22,6 +22,7 @@ from holocine_core.events import Emit, ignore
 from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora import Part, apply_loras
+from holocine_core.model.lora_shots import ShotLoras
 from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.model.segments import Engine, opened
 from holocine_core.plan.values import Plan, Take
@@ -77,6 +78,7 @@ class Generator:
         self._spec = plan.model.spec
         self._engine: Engine = engine
         self._context = ShotContext()
+        self._shot_loras = ShotLoras(self._context)
         self._encoded: dict[str, Text] = {}
         self._networks = Networks(
             plan.model,
@@ -88,8 +90,19 @@ class Generator:
     def _prepare(self, part: str, network: torch.nn.Module) -> None:
         """LoRAs and shot-aware attention, before the network is placed."""
         if isinstance(network, WanTransformer3DModel):
-            apply_loras(network, cast(Part, part), self._plan.loras)
+            of_shots = dict.fromkeys(one.lora for take in self._all_takes() for one in take.loras)
+            apply_loras(
+                network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
+            )
             install(network, self._context, self._engine)
+
+    def _all_takes(self) -> Iterator[Take]:
+        """The plan's takes and those that they are made from."""
+        waiting = list(self._plan.takes)
+        while waiting:
+            take = waiting.pop()
+            yield take
+            waiting += [of.base for of in (take.kept, take.promoted) if of is not None]
 
     def denoise(
         self,
@@ -110,6 +123,7 @@ class Generator:
             MachineError: Memory ran out.
             RenderError: The latents stopped being finite.
         """
+        self._shot_loras.shots = {one.lora: one.shots for one in take.loras}
         with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
             positive, negative = self._text(take)
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)

@@ -1,0 +1,97 @@
+"""A LoRA under a shot: part of the take, refused by name and line, and seen in that shot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from holocine_core.errors import InputError
+from holocine_core.model.spec import MODELS
+from holocine_core.plan.values import Plan
+from holocine_core.production import Options, plan_film
+from holocine_core.provenance import inspect
+from holocine_core.render import render
+from holocine_core.shoot.generator import Generator
+from tests.conftest import Write
+
+SCENE = """
+seed: 5
+profiles: {{standard: {{size: 32x32, steps: 2, guidance: 1}}}}
+global: A cliff.
+frames: 33
+cuts: [9, 21]
+shots:
+  - Wide shot of the cliff.
+  - prompt: Rain.
+    {lora}
+  - The cliff again.
+"""
+
+
+def planned(write: Write, lora: str = "") -> Plan:
+    path = write(SCENE.format(lora=lora))
+    return plan_film(path, path.with_name("film.mp4"), Options())
+
+
+def strong(path: Path) -> Path:
+    """A LoRA that turns the last layer of the model upside down."""
+    shape = MODELS["nano"].shape
+    generator = torch.Generator().manual_seed(0)
+    stem = f"transformer.blocks.{shape.layers - 1}.ffn.net.2"
+    save_file(
+        {
+            f"{stem}.lora_A.weight": torch.randn(4, shape.ffn, generator=generator) * 0.1,
+            f"{stem}.lora_B.weight": torch.randn(shape.width, 4, generator=generator),
+        },
+        path,
+    )
+    return path
+
+
+def test_only_its_shot_takes_it(write: Write, tmp_path: Path) -> None:
+    strong(tmp_path / "a.safetensors")
+    plain, plan = planned(write), planned(write, "lora: [a.safetensors]")
+    assert plan.takes[0].negative_key != plain.takes[0].negative_key
+    assert [one.shots for one in plan.takes[0].loras] == [(1,)]
+    a, b = (Generator(one).denoise(one.takes[0]) for one in (plain, plan))
+    moved = [float((a[:, :, s] - b[:, :, s]).square().mean()) for s in shots(plan)]
+    assert moved[1] > 10 * max(moved[0], moved[2])
+
+
+def shots(plan: Plan) -> list[slice]:
+    return [slice(s.start, s.stop) for s in plan.takes[0].timeline.latent_spans]
+
+
+def test_a_film_tells_which_shot_took_it(write: Write, tmp_path: Path) -> None:
+    strong(tmp_path / "a.safetensors")
+    plan = planned(write, "lora: [{file: a.safetensors, weight: 0.5}]")
+    render(plan)
+    (told,) = inspect(plan.out).provenance["takes"][0]["lora"]
+    assert (told["file"], told["weight"], told["shots"]) == ("a.safetensors", 0.5, [2])
+    assert plan_film(plan.screenplay_path, plan.out, Options()).takes[0].state == "reuse"
+    strong(tmp_path / "a.safetensors")
+    weaker = planned(write, "lora: [{file: a.safetensors, weight: 0.4}]")
+    assert weaker.takes[0].state == "changed"
+    assert "the LoRAs of its shots changed" in weaker.takes[0].reason
+
+
+@pytest.mark.parametrize(
+    ("lora", "message"),
+    [
+        ("lora: [b.safetensors]", "does not exist"),
+        ("lora: [a.safetensors, a.safetensors]", "given twice"),
+        ("lora: [{file: a.safetensors, weight: 9}]", "less than or equal to 4"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(
+    write: Write, tmp_path: Path, lora: str, message: str
+) -> None:
+    strong(tmp_path / "a.safetensors")
+    with pytest.raises(InputError) as caught:
+        planned(write, lora)
+    (problem,) = caught.value.problems
+    assert message in f"{problem.message} {problem.hint}"
+    assert "film.yaml:9:" in str(problem.where)
