@@ -6,7 +6,7 @@ plan costs a fraction of a second on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,8 +22,6 @@ from holocine_core.model.cost import (
 )
 from holocine_core.model.locate import find_model
 from holocine_core.model.lock import read_lock
-from holocine_core.model.lora_file import LoraFile, ShotLora, lora_problems
-from holocine_core.model.lora_file import fingerprint as lora_fingerprint
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.placement import (
     STRATEGIES,
@@ -44,6 +42,7 @@ from holocine_core.plan.check import (
     transition_of,
     warnings,
 )
+from holocine_core.plan.loras import film_lora_problems, film_loras, marks, shot_loras, told
 from holocine_core.plan.state import begun_in, with_state
 from holocine_core.plan.values import (
     Delivery,
@@ -57,7 +56,7 @@ from holocine_core.plan.values import (
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
-from holocine_core.script.screenplay import Adjusted, Lora, Scene, Screenplay
+from holocine_core.script.screenplay import Adjusted, Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import Vault, file_hash, fingerprint
@@ -73,16 +72,16 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     spoken = _spoken(manuscript, request)
     located = _locate(manuscript, spoken, request)
     spec, counter = located.spec, TokenCounter(located)
-    loras = _loras(manuscript, request)
+    placed = film_loras(manuscript, spoken, request)
+    loras = tuple(lora for lora, _ in placed)
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec),
             *scene_problems(manuscript, spec, _size(manuscript, spec, spoken), request.outside),
             *text_problems(manuscript, counter, spoken),
-            *_lora_problems(manuscript, loras, spec),
+            *film_lora_problems(manuscript, placed, spec),
         ]
-    )
-    screenplay = screenplay.model_copy(update=spoken)
+    ).model_copy(update=spoken)
     fps = Fraction(screenplay.fps or spec.fps)
     vault = Vault(request.work)
     device = pick_device(request.device)
@@ -90,7 +89,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         screenplay=screenplay,
         spec=spec,
         identity=located.identity(),
-        lora=[[lora_fingerprint(lora), lora.weight, lora.expert] for lora in loras],
+        lora=marks(loras),
         sampling=_sampling(screenplay, spec),
         fps=fps,
         counter=counter,
@@ -143,7 +142,7 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
 
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
-    loras = {"lora": _told(request.loras)} if request.loras else {}
+    loras = {"lora": told(request.loras)} if request.loras else {}
     return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
 
 
@@ -208,51 +207,6 @@ def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request)
         raise InputError.of(found) from None
 
 
-def _loras(manuscript: Manuscript, request: Request) -> tuple[LoraFile, ...]:
-    """The screenplay's, if it is valid, and those of the call."""
-    base = manuscript.source.path.parent
-    written = tuple(
-        _file(base, lora) for lora in (manuscript.screenplay.lora if manuscript.screenplay else ())
-    )
-    return (*written, *request.loras)
-
-
-def _file(folder: Path, lora: Lora) -> LoraFile:
-    return LoraFile(path=folder / lora.file, weight=lora.weight, expert=lora.expert)
-
-
-def _shot_loras(scene: Scene, folder: Path) -> tuple[ShotLora, ...]:
-    """Every file of a scene's shots once for each weight, with the shots that take it."""
-    taken: dict[LoraFile, list[int]] = {}
-    for number, shot in enumerate(scene.shots or ()):
-        for lora in shot.lora:
-            taken.setdefault(_file(folder, lora), []).append(number)
-    return tuple(ShotLora(lora=lora, shots=tuple(shots)) for lora, shots in taken.items())
-
-
-def _told(loras: tuple[LoraFile, ...]) -> list[str]:
-    """LoRAs as the command line takes them."""
-    return [f"{lora.path.name}:{lora.weight:g}:{lora.expert}" for lora in loras]
-
-
-def _lora_problems(
-    manuscript: Manuscript, loras: tuple[LoraFile, ...], spec: ModelSpec
-) -> Iterator[Problem]:
-    written = len(manuscript.screenplay.lora) if manuscript.screenplay else 0
-    for i, problem in lora_problems(loras, experts=spec.experts).items():
-        if i < written:
-            message = f"{problem.message}: {problem.where}"
-            yield manuscript.problem(("lora", i), message, problem.hint)
-        else:
-            yield problem
-    for at, scene in manuscript.scenes:
-        for number, shot in enumerate(scene.shots or ()):
-            files = [_file(manuscript.source.path.parent, lora) for lora in shot.lora]
-            for i, problem in lora_problems(files, experts=spec.experts).items():
-                key = ("scenes", at, "shots", number, "lora", i)
-                yield manuscript.problem(key, f"{problem.message}: {problem.where}", problem.hint)
-
-
 def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
     """The profile's settings: the model's, then the film's size, then the profile's changes.
 
@@ -270,7 +224,7 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
             height = max(step, round(height * scale / step) * step)
         base = replace(base, width=width, height=height)
     changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
-    given = changes.model_dump(exclude_none=True, exclude={"size"})
+    given = changes.model_dump(exclude_none=True, exclude={"size", "lora"})
     if changes.size is not None:
         given["width"], given["height"] = parse_size(changes.size)
     return replace(base, **given)
@@ -355,11 +309,11 @@ def _take(film: _Film, index: int) -> Take:
         ingredients["pictures"] = [[one.latent, one.content] for one in pictures]
         ingredients["held"] = "clean" if film.spec.clean_shots else "renoised"
         ingredients["codec"] = film.identity.get("vae")
-    loras = _shot_loras(scene, film.folder)
+    loras = shot_loras(scene, film.folder)
     if loras:
         ingredients["shot_lora"] = [
-            [lora_fingerprint(one.lora), one.lora.weight, one.lora.expert, one.shots]
-            for one in loras
+            [*mark, one.shots]
+            for one, mark in zip(loras, marks([one.lora for one in loras]), strict=True)
         ]
     negative_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1

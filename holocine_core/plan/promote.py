@@ -19,7 +19,8 @@ def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
     """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
 
     Raises:
-        InputError: As :func:`make_plan`; or the profile is the draft's own.
+        InputError: As :func:`make_plan`; the profile is the draft's own; or the draft is not there
+            and its profile has LoRAs of its own, which this film's networks are without.
         MachineError: There is no such device.
     """
     number = request.from_draft
@@ -31,11 +32,24 @@ def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
             "a draft is not made from a draft", hint="choose --profile standard or final"
         )
     drafts = make_plan(manuscript, replace(own, profile="draft"))
+    if drafts.loras != plan.loras:
+        _require(drafts, number)
     takes = tuple(
         _promoted(take, draft, plan) for take, draft in zip(plan.takes, drafts.takes, strict=True)
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
     return replace(plan, takes=takes, options={**options, "from-draft": number})
+
+
+def _require(drafts: Plan, number: int) -> None:
+    vault = Vault(drafts.work)
+    for take in drafts.takes:
+        if vault.find("negatives", take.negative_key) is None:
+            raise InputError(
+                f"draft {number} of scene '{take.scene}' is not in the work folder, and drafts "
+                f"have other LoRAs than {drafts.screenplay_path.name} has for this profile",
+                hint=f"make it first: holocine preview {drafts.screenplay_path} --seeds {number}",
+            )
 
 
 def _promoted(take: Take, draft: Take, plan: Plan) -> Take:

@@ -232,6 +232,8 @@ class Adjusted(Frozen):
     """Timestep shift: higher spends more steps on layout, fewer on detail."""
     sampler: Literal["euler", "unipc"] | None = None
     """euler is the release's; unipc needs fewer steps."""
+    lora: tuple[Lora, ...] = ()
+    """LoRA files for this profile alone, beside the film's: those that film in few steps."""
 
 
 class Profiles(Frozen):
@@ -274,7 +276,7 @@ class Screenplay(Frozen):
     profile: ProfileName = "standard"
     """Quality: draft, standard or final."""
     profiles: Profiles = Profiles()
-    """Changes to the profiles' steps, size, guidance, shift and sampler."""
+    """Changes to the profiles' steps, size, guidance, shift, sampler and LoRAs."""
     fps: Annotated[int, Field(ge=1, le=60)] | None = None
     """Frames per second of the model's film; its own where absent (15)."""
     size: FrameSize | None = None

@@ -21,7 +21,8 @@ from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention import ShotContext, ShotLayout, install
 from holocine_core.model.locate import load_tokenizer
-from holocine_core.model.lora import Part, apply_loras
+from holocine_core.model.lora import apply_loras
+from holocine_core.model.lora_read import Part
 from holocine_core.model.lora_shots import ShotLoras
 from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.model.segments import Engine, opened

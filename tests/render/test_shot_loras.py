@@ -1,4 +1,4 @@
-"""A LoRA under a shot: part of the take, refused by name and line, and seen in that shot."""
+"""LoRAs under a shot and under a profile: part of the take, refused by name and line."""
 
 from __future__ import annotations
 
@@ -95,3 +95,35 @@ def test_a_wrong_file_is_named_with_its_line(
     (problem,) = caught.value.problems
     assert message in f"{problem.message} {problem.hint}"
     assert "film.yaml:9:" in str(problem.where)
+
+
+def test_a_profile_has_loras_of_its_own(write: Write, tmp_path: Path) -> None:
+    strong(tmp_path / "a.safetensors")
+    path = write(
+        """
+        frames: 9
+        lora: [a.safetensors]
+        profiles:
+          draft:
+            size: 32x32
+            steps: 1
+            lora: [{file: b.safetensors, weight: 0.5}]
+          standard: {size: 32x32, steps: 3}
+        shots: [A cliff.]
+        """
+    )
+    out = tmp_path / "film.mp4"
+    assert [lora.path.name for lora in plan_film(path, out, Options()).loras] == ["a.safetensors"]
+    with pytest.raises(InputError) as caught:
+        plan_film(path, out, Options(profile="draft"))
+    assert "film.yaml:7:" in str(caught.value.problems[0].where)
+    (tmp_path / "b.safetensors").write_bytes(strong(tmp_path / "a.safetensors").read_bytes())
+    draft = plan_film(path, tmp_path / "draft.mp4", Options(profile="draft"))
+    assert [lora.weight for lora in draft.loras] == [1.0, 0.5]
+    with pytest.raises(InputError, match="not in the work folder") as missing:
+        plan_film(path, out, Options(from_draft=1))
+    assert "holocine preview" in missing.value.hint
+    render(draft)
+    plan = plan_film(path, out, Options(from_draft=1))
+    assert [lora.weight for lora in plan.loras] == [1.0]
+    render(plan)

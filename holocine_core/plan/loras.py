@@ -1,0 +1,74 @@
+"""Which LoRA files a screenplay, its profile, its shots and a call lay over the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from holocine_core.errors import Problem
+from holocine_core.model.lora_file import LoraFile, ShotLora, fingerprint, lora_problems
+from holocine_core.model.spec import ModelSpec
+from holocine_core.plan.values import Request
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.screenplay import Lora, Scene
+from holocine_core.script.yaml_source import Key
+
+Placed = Sequence[tuple[LoraFile, Key | None]]
+"""Files, each with its place in the screenplay; None for those of the call."""
+
+
+def film_loras(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> Placed:
+    """Those of the screenplay, if it is valid, of its profile and of the call, each with its place
+    in the file."""
+    found: list[tuple[LoraFile, Key | None]] = []
+    base = manuscript.source.path.parent
+    if manuscript.screenplay is not None:
+        screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
+        profile = screenplay.profile
+        for key, loras in (
+            (("lora",), screenplay.lora),
+            (("profiles", profile, "lora"), getattr(screenplay.profiles, profile).lora),
+        ):
+            found += [(_file(base, lora), (*key, i)) for i, lora in enumerate(loras)]
+    return [*found, *((lora, None) for lora in request.loras)]
+
+
+def shot_loras(scene: Scene, folder: Path) -> tuple[ShotLora, ...]:
+    """Every file of a scene's shots once for each weight, with the shots that take it."""
+    taken: dict[LoraFile, list[int]] = {}
+    for number, shot in enumerate(scene.shots or ()):
+        for lora in shot.lora:
+            taken.setdefault(_file(folder, lora), []).append(number)
+    return tuple(ShotLora(lora=lora, shots=tuple(shots)) for lora, shots in taken.items())
+
+
+def film_lora_problems(manuscript: Manuscript, loras: Placed, spec: ModelSpec) -> Iterator[Problem]:
+    """What is wrong with the film's files and those of its shots."""
+    for i, problem in lora_problems([lora for lora, _ in loras], experts=spec.experts).items():
+        key = loras[i][1]
+        if key is None:
+            yield problem
+        else:
+            message = f"{problem.message}: {problem.where}"
+            yield manuscript.problem(key, message, problem.hint)
+    for at, scene in manuscript.scenes:
+        for number, shot in enumerate(scene.shots or ()):
+            files = [_file(manuscript.source.path.parent, lora) for lora in shot.lora]
+            for i, problem in lora_problems(files, experts=spec.experts).items():
+                key = ("scenes", at, "shots", number, "lora", i)
+                yield manuscript.problem(key, f"{problem.message}: {problem.where}", problem.hint)
+
+
+def marks(loras: Sequence[LoraFile]) -> list[list[Any]]:
+    """What of each file decides a picture, for fingerprints."""
+    return [[fingerprint(lora), lora.weight, lora.expert] for lora in loras]
+
+
+def told(loras: Sequence[LoraFile]) -> list[str]:
+    """LoRAs as the command line takes them."""
+    return [f"{lora.path.name}:{lora.weight:g}:{lora.expert}" for lora in loras]
+
+
+def _file(folder: Path, lora: Lora) -> LoraFile:
+    return LoraFile(path=folder / lora.file, weight=lora.weight, expert=lora.expert)
