@@ -6,7 +6,7 @@ plan costs a fraction of a second on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -122,6 +122,20 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
     )
+
+
+def placed_for(plan: Plan, takes: Sequence[Take], request: Request) -> Plan:
+    """A plan with other takes: where its networks lie is chosen anew, for what of these was begun.
+
+    Args:
+        plan: Of the same film and model.
+        takes: With their final keys.
+        request: For the placement it asks for.
+    """
+    vault = Vault(plan.work)
+    placement, obstacles = _placement(plan.model, tuple(takes), plan.device, request.memory, vault)
+    stated = tuple(with_state(take, placement, vault) for take in takes)
+    return replace(plan, takes=stated, placement=placement, obstacles=tuple(obstacles))
 
 
 def _size(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holocine_core.errors import InputError
-from holocine_core.plan.make import make_plan
-from holocine_core.plan.state import with_state
+from holocine_core.plan.make import make_plan, placed_for
 from holocine_core.plan.values import Plan, Promoted, Request, Sampling, Take
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.vault import Vault, fingerprint
@@ -38,7 +37,7 @@ def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
         _promoted(take, draft, plan) for take, draft in zip(plan.takes, drafts.takes, strict=True)
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
-    return replace(plan, takes=takes, options={**options, "from-draft": number})
+    return replace(placed_for(plan, takes, own), options={**options, "from-draft": number})
 
 
 def _require(drafts: Plan, number: int) -> None:
@@ -58,14 +57,13 @@ def _promoted(take: Take, draft: Take, plan: Plan) -> Take:
     # The draft's pixels are what is enlarged, so that the codec has a part in it.
     ingredients = {**take.ingredients, "draft": [draft.negative_key, vae, step]}
     key = fingerprint(ingredients)
-    promoted = replace(
+    return replace(
         take,
         promoted=Promoted(base=draft, step=step),
         ingredients=ingredients,
         negative_key=key,
         clip_key=fingerprint([key, vae, str(plan.fps)]),
     )
-    return with_state(promoted, plan.placement, Vault(plan.work))
 
 
 def first_step(sampling: Sampling) -> int:

@@ -13,16 +13,15 @@ from typing import Any
 import yaml
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.plan.make import make_plan
+from holocine_core.plan.make import make_plan, placed_for
 from holocine_core.plan.promote import make_promoted_plan
-from holocine_core.plan.state import with_state
 from holocine_core.plan.values import Kept, Plan, Request, Take
 from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.timeline import Span
-from holocine_core.vault import Vault, fingerprint
+from holocine_core.vault import fingerprint
 
 
 def make_edited_plan(
@@ -38,7 +37,7 @@ def make_edited_plan(
     plan = begin(manuscript, request)
     for edit in edits:
         plan = _after(plan, request, edit)
-    return plan
+    return placed_for(plan, plan.takes, request) if edits else plan
 
 
 def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
@@ -62,8 +61,6 @@ def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
         plan,
         screenplay=changed,
         takes=takes,
-        placement=fresh.placement,
-        obstacles=fresh.obstacles,
         warnings=fresh.warnings,
         edits=(*plan.edits, edit),
     )
@@ -128,7 +125,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         },
     }
     key = fingerprint(ingredients)
-    take = replace(
+    return replace(
         fresh,
         seed=edit.seed,
         kept=kept,
@@ -136,7 +133,6 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         negative_key=key,
         clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
     )
-    return with_state(take, plan.placement, Vault(plan.work))
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:

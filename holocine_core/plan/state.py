@@ -42,7 +42,15 @@ def _progress_key(negative_key: str, computing: str) -> str:
 
 
 def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
-    """The take with what the work folder holds of it, and its key for a stopped denoising."""
+    """The take, and those it is made from, with what the work folder holds of each and their keys
+    for a stopped denoising."""
+    if take.kept is not None:
+        take = replace(
+            take, kept=replace(take.kept, base=with_state(take.kept.base, placement, vault))
+        )
+    if take.promoted is not None:
+        base = with_state(take.promoted.base, placement, vault)
+        take = replace(take, promoted=replace(take.promoted, base=base))
     progress_key = _progress_key(take.negative_key, placement.computing)
     take = replace(take, progress_key=progress_key)
     negative = vault.find("negatives", take.negative_key)

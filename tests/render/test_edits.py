@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted
-from holocine_core.plan.values import Plan
+from holocine_core.model.placement import Placement
+from holocine_core.plan import make
+from holocine_core.plan.values import Plan, Take
 from holocine_core.remake import changed_frames, open_film, place_of, replan
 from holocine_core.render import render
 from holocine_core.script.edits import Extend, Reshoot
@@ -45,6 +48,22 @@ def again(film: Path, *edits: Reshoot | Extend) -> Plan:
 
 def latents(plan: Plan, scene: int = 0) -> Tensor:
     return read_negative(Vault(plan.work).path("negatives", plan.takes[scene].negative_key))
+
+
+def test_what_was_begun_is_asked_of_the_edited_takes(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    real = make.begun_in
+
+    def listening(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
+        asked.append([take.negative_key for take in takes])
+        return real(takes, placement, vault)
+
+    monkeypatch.setattr(make, "begun_in", listening)
+    plan = again(made, ANEW, LONGER)
+    assert asked[-1] == [take.negative_key for take in plan.takes]
+    assert len({tuple(keys) for keys in asked}) > 1, "others were asked about before"
 
 
 def test_a_shot_is_made_anew_and_all_others_stay(made: Path) -> None:
