@@ -205,6 +205,11 @@ def _make(
 
     plan = replan(found, (*before.edits, edit), machine, out)
     session.console.note(told([edit]))
+    at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
+    kept = plan.takes[at].kept
+    if kept is not None and kept.shots is not None:
+        seen = ", ".join(str(shot + 1) for shot in kept.shots)
+        session.console.note(f"the scene is longer than one pass, which sees its shots {seen}")
     record: dict[str, Any] = {"edit": edit.model_dump(mode="json", exclude_none=True)}
     session.fields = record
     remember_version(before)  # First: a call that is cut short must not lose the film as it was.
@@ -216,7 +221,6 @@ def _make(
         produce(session, plan, Extras(force=force or out is None), record)
     version = remember_version(plan)
     record["version"] = version.number
-    at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
     spans = changed_frames(before.takes[at], plan.takes[at], plan.work)
     record["changed_frames"] = (
         None if spans is None else [[span.start, span.stop] for span in spans]

@@ -35,9 +35,10 @@ from holocine_core.vault import Vault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from holocine_core.shoot.denoise import Progress
     from holocine_core.shoot.generator import Generator
-    from holocine_core.shoot.given import Given
 
 SAVE_STEPS = 5
 SAVE_SECONDS = 30.0
@@ -182,19 +183,16 @@ class _Studio:
                     self._develop(base.base)
             self._denoise(take)
 
-    def _given(self, take: Take) -> Given | None:
-        """What of a take is there already: parts of an earlier one, and pictures."""
-        from holocine_core.shoot import generator as tensors
+    def _base(self, take: Take) -> Tensor | None:
+        """Latents of the take that an edited one is based on."""
+        from holocine_core.shoot import negatives as tensors
 
-        kept, base = take.kept, None
-        if kept is not None:
-            base = tensors.read_negative(self._vault.path("negatives", kept.base.negative_key))
-        if base is None and not take.pictures:
+        if take.kept is None:
             return None
-        return self.generator.given(take, base)
+        return tensors.read_negative(self._vault.path("negatives", take.kept.base.negative_key))
 
     def _denoise(self, take: Take) -> None:
-        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot import negatives as tensors
 
         start = self._stopped(take) or self._begun(take)
         steps = take.sampling.steps
@@ -224,7 +222,11 @@ class _Studio:
             if stop and progress.step < steps:
                 self._stop()
 
-        latents = self.generator.denoise(take, start, on_step, self._given(take))
+        base = self._base(take)
+        there = base is not None or bool(take.pictures)
+        given = self.generator.given(take, base) if there else None
+        made = self.generator.denoise(take, start, on_step, given)
+        latents = self.generator.whole(take, made, base)
         self._vault.keep(
             "negatives",
             take.negative_key,
@@ -240,7 +242,7 @@ class _Studio:
 
     def _begun(self, take: Take) -> Progress | None:
         """Where a take begins that is made from a draft."""
-        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot import negatives as tensors
 
         if take.promoted is None:
             return None
@@ -251,7 +253,7 @@ class _Studio:
 
     def _stopped(self, take: Take) -> Progress | None:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""
-        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot import negatives as tensors
 
         for entry in self._vault.stopped(take.progress_key):
             if self._vault.sound("progress", entry.key, self._emit) is not None:
@@ -259,7 +261,7 @@ class _Studio:
         return None
 
     def _keep_progress(self, take: Take, progress: Progress) -> None:
-        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot import negatives as tensors
 
         earlier = self._vault.stopped(take.progress_key)
         self._vault.keep(
@@ -278,7 +280,7 @@ class _Studio:
                 self._vault.drop("progress", entry.key)
 
     def _decode(self, take: Take) -> None:
-        from holocine_core.shoot import generator as tensors
+        from holocine_core.shoot import negatives as tensors
 
         latents = tensors.read_negative(self._vault.path("negatives", take.negative_key))
         size = (take.sampling.width, take.sampling.height)

@@ -18,10 +18,9 @@ from holocine_core.shoot.generator import (
     Generator,
     Mechanism,
     initial_noise,
-    negative_writer,
-    read_negative,
 )
 from holocine_core.shoot.given import Given
+from holocine_core.shoot.negatives import negative_writer, read_negative
 from holocine_core.stage.world import Person
 from holocine_core.vault import Vault, fingerprint
 

@@ -223,9 +223,19 @@ class TokenCounter:
 
 
 def text_problems(
-    manuscript: Manuscript, counter: TokenCounter, spoken: Mapping[str, Any]
+    manuscript: Manuscript,
+    counter: TokenCounter,
+    spoken: Mapping[str, Any],
+    in_passes: frozenset[int] = frozenset(),
 ) -> Iterator[Problem]:
-    """Prompts over the model's length or without a word for it, of all scenes that are valid."""
+    """Prompts over the model's length or without a word for it, of all scenes that are valid.
+
+    Args:
+        manuscript: The screenplay.
+        counter: The model's.
+        spoken: Settings of the call.
+        in_passes: Scenes whose text is not read as a whole.
+    """
     screenplay = (manuscript.screenplay or _rest_of(manuscript)).model_copy(update=dict(spoken))
     negative = counter.count(screenplay.negative)
     if negative.count > negative.limit:
@@ -241,7 +251,9 @@ def text_problems(
         except (KeyError, ValueError):
             continue  # Unknown names, broken raw prompts: the reader has said so.
         if screenplay.text == "scene":
-            yield from _too_long(manuscript, key, "the scene's prompt", counter.count(prompt.text))
+            if i not in in_passes:
+                tokens = counter.count(prompt.text)
+                yield from _too_long(manuscript, key, "the scene's prompt", tokens)
             for part in counter.unread(prompt.text):
                 yield _unread(manuscript, key, part)
             continue
@@ -287,8 +299,13 @@ def _too_long(
 
 
 def warnings(
-    manuscript: Manuscript, screenplay: Screenplay, located: LocatedModel, takes: tuple[Take, ...]
+    manuscript: Manuscript,
+    screenplay: Screenplay,
+    located: LocatedModel,
+    takes: tuple[Take, ...],
+    in_passes: frozenset[int] = frozenset(),
 ) -> Iterator[Problem]:
+    """What a person should know before the film is made. Arguments as of :func:`text_problems`."""
     spec = located.spec
     if spec.note:
         yield Problem(spec.note)
@@ -300,7 +317,7 @@ def warnings(
         )
     yield from _without_effect(manuscript, screenplay)
     for take in takes:
-        if take.timeline.frames > spec.max_frames:
+        if take.timeline.frames > spec.max_frames and take.index not in in_passes:
             yield manuscript.problem(
                 ("scenes", take.index),
                 f"scene '{take.scene}' has {take.timeline.frames} frames; "

@@ -65,6 +65,12 @@ def marks(loras: Sequence[LoraFile]) -> list[list[Any]]:
     return [[fingerprint(lora), lora.weight, lora.expert] for lora in loras]
 
 
+def shot_marks(loras: Sequence[ShotLora]) -> list[list[Any]]:
+    """As :func:`marks`, with the shots."""
+    told_of = marks([one.lora for one in loras])
+    return [[*mark, one.shots] for one, mark in zip(loras, told_of, strict=True)]
+
+
 def told(loras: Sequence[LoraFile]) -> list[str]:
     """LoRAs as the command line takes them."""
     return [f"{lora.path.name}:{lora.weight:g}:{lora.expert}" for lora in loras]

@@ -32,20 +32,26 @@ from holocine_core.model.placement import (
     pick_device,
     precision_of,
 )
-from holocine_core.model.spec import ModelSpec, Quality
+from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.check import (
     TokenCounter,
-    parse_size,
     scene_problems,
     settings_problems,
     text_problems,
     transition_of,
     warnings,
 )
-from holocine_core.plan.loras import film_lora_problems, film_loras, marks, shot_loras, told
+from holocine_core.plan.loras import (
+    film_lora_problems,
+    film_loras,
+    marks,
+    shot_loras,
+    shot_marks,
+    told,
+)
+from holocine_core.plan.settings import delivery_of, quality, sampling_of
 from holocine_core.plan.state import begun_in, with_state
 from holocine_core.plan.values import (
-    Delivery,
     HeldPicture,
     Plan,
     Request,
@@ -56,7 +62,7 @@ from holocine_core.plan.values import (
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
-from holocine_core.script.screenplay import Adjusted, Scene, Screenplay
+from holocine_core.script.screenplay import Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import Vault, file_hash, fingerprint
@@ -78,7 +84,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         [
             *settings_problems(manuscript, spec),
             *scene_problems(manuscript, spec, _size(manuscript, spec, spoken), request.outside),
-            *text_problems(manuscript, counter, spoken),
+            *text_problems(manuscript, counter, spoken, request.in_passes),
             *film_lora_problems(manuscript, placed, spec),
         ]
     ).model_copy(update=spoken)
@@ -90,7 +96,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         spec=spec,
         identity=located.identity(),
         lora=marks(loras),
-        sampling=_sampling(screenplay, spec),
+        sampling=sampling_of(screenplay, spec),
         fps=fps,
         counter=counter,
         device=device,
@@ -114,11 +120,11 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         placement=placement,
         fps=fps,
         takes=takes,
-        delivery=_delivery(screenplay, film.sampling, fps),
+        delivery=delivery_of(screenplay, film.sampling, fps),
         out=request.out,
         work=request.work,
         obstacles=tuple(obstacles),
-        warnings=tuple(warnings(manuscript, screenplay, located, takes)),
+        warnings=tuple(warnings(manuscript, screenplay, located, takes, request.in_passes)),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
     )
@@ -221,59 +227,6 @@ def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request)
         raise InputError.of(found) from None
 
 
-def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
-    """The profile's settings: the model's, then the film's size, then the profile's changes.
-
-    A film's own size holds for standard and final; a draft keeps its shape and takes the draft's
-    share of its area, on the model's grid.
-    """
-    base = spec.profiles[screenplay.profile]
-    if screenplay.size is not None:
-        width, height = parse_size(screenplay.size)
-        if screenplay.profile == "draft":
-            whole = spec.profiles["standard"]
-            scale = (base.width * base.height / (whole.width * whole.height)) ** 0.5
-            step = spec.size_multiple
-            width = max(step, round(width * scale / step) * step)
-            height = max(step, round(height * scale / step) * step)
-        base = replace(base, width=width, height=height)
-    changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
-    given = changes.model_dump(exclude_none=True, exclude={"size", "lora"})
-    if changes.size is not None:
-        given["width"], given["height"] = parse_size(changes.size)
-    return replace(base, **given)
-
-
-def _sampling(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
-    chosen = quality(screenplay, spec)
-    return Sampling(
-        width=chosen.width,
-        height=chosen.height,
-        steps=chosen.steps,
-        guidance=chosen.guidance,
-        guidance_stop=chosen.guidance_stop,
-        shift=chosen.shift,
-        sampler=chosen.sampler,
-        text=screenplay.text,
-        attention=screenplay.attention or spec.attention,
-    )
-
-
-def _delivery(screenplay: Screenplay, sampling: Sampling, fps: Fraction) -> Delivery:
-    deliver = screenplay.deliver
-    width, height = parse_size(deliver.size) if deliver.size else (sampling.width, sampling.height)
-    return Delivery(
-        width=width,
-        height=height,
-        fps=Fraction(deliver.fps) if deliver.fps else fps,
-        motion=deliver.motion,
-        fit=deliver.fit,
-        codec=screenplay.video.codec,
-        quality=screenplay.video.quality,
-        loudness=deliver.loudness,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Film:
     """What all takes of a film share."""
@@ -325,10 +278,7 @@ def _take(film: _Film, index: int) -> Take:
         ingredients["codec"] = film.identity.get("vae")
     loras = shot_loras(scene, film.folder)
     if loras:
-        ingredients["shot_lora"] = [
-            [*mark, one.shots]
-            for one, mark in zip(loras, marks([one.lora for one in loras]), strict=True)
-        ]
+        ingredients["shot_lora"] = shot_marks(loras)
     negative_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1
     return Take(
@@ -345,7 +295,9 @@ def _take(film: _Film, index: int) -> Take:
         clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
-        cost=_cost(film, timing.timeline, lora=bool(film.lora or loras)),
+        cost=take_cost(
+            film.spec, sampling, film.device, timing.timeline, lora=bool(film.lora or loras)
+        ),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
         pictures=pictures,
@@ -362,9 +314,26 @@ def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[HeldPictur
     return tuple(found)
 
 
-def _cost(film: _Film, timeline: Timeline, *, lora: bool) -> TakeCost:
-    spec, sampling, device = film.spec, film.sampling, film.device
-    latents = geometry(spec, timeline, width=sampling.width, height=sampling.height)
+def take_cost(
+    spec: ModelSpec,
+    sampling: Sampling,
+    device: str,
+    timeline: Timeline,
+    seen: Timeline | None = None,
+    *,
+    lora: bool,
+) -> TakeCost:
+    """What a take asks of a machine.
+
+    Args:
+        spec: The model's.
+        sampling: How it is denoised.
+        device: Where.
+        timeline: Its own.
+        seen: What its pass has of it; all where None.
+        lora: Whether LoRAs lie over the model.
+    """
+    latents = geometry(spec, seen or timeline, width=sampling.width, height=sampling.height)
     denoising = take_flops(
         spec,
         latents,
@@ -372,8 +341,9 @@ def _cost(film: _Film, timeline: Timeline, *, lora: bool) -> TakeCost:
         guided=sampling.guided_steps,
         attention=sampling.attention,
     )
+    width, height = sampling.width, sampling.height
     return TakeCost(
-        flops=denoising + decode_flops(sampling.width, sampling.height, latents.frames, spec.vae),
+        flops=denoising + decode_flops(width, height, timeline.latent_frames, spec.vae),
         activation_bytes=activation_bytes(
             spec,
             latents,
@@ -382,7 +352,5 @@ def _cost(film: _Film, timeline: Timeline, *, lora: bool) -> TakeCost:
             lora=lora,
             engine="loop" if device == "cpu" else "varlen",
         ),
-        decode_bytes=vae_decode_bytes(
-            sampling.width, sampling.height, spec.vae, cpu=device == "cpu"
-        ),
+        decode_bytes=vae_decode_bytes(width, height, spec.vae, cpu=device == "cpu"),
     )

@@ -13,14 +13,17 @@ from typing import Any
 import yaml
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.plan.make import make_plan, placed_for
+from holocine_core.plan.check import TokenCounter
+from holocine_core.plan.make import make_plan, placed_for, take_cost
+from holocine_core.plan.passes import choose_shots, pass_of
 from holocine_core.plan.promote import make_promoted_plan
 from holocine_core.plan.values import Kept, Plan, Request, Take
 from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import Span, latent_frames
+from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import fingerprint
 
 
@@ -92,6 +95,7 @@ def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | 
     document: dict[str, Any] = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
     try:
+        request = replace(request, in_passes=_in_passes(changed, plan, edit))
         return make_plan(read_text(text, str(plan.screenplay_path)), request)
     except InputError as error:
         where = f"the edit of scene '{edit.scene}'"
@@ -105,27 +109,31 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
             f"the new text would move the cuts of scene '{edit.scene}'",
             hint="leave HoloCine's markers out of it",
         )
-    spans = base.timeline.latent_spans
+    spans = fresh.timeline.latent_spans
     if isinstance(edit, Reshoot):
-        spans = _joined([span for i, span in enumerate(spans, 1) if i != edit.shot])
+        new = [edit.shot - 1]
+        stays = _joined([span for i, span in enumerate(spans) if i not in new])
     else:
-        spans = (Span(0, base.timeline.latent_frames),)
+        new = list(range(base.timeline.shots, fresh.timeline.shots))
+        stays = (Span(0, base.timeline.latent_frames),)
     kept = Kept(
         base=base,
-        spans=spans,
+        spans=stays,
         method="clean" if plan.model.spec.clean_shots else "renoised",
+        shots=_seen(fresh, new, plan),
     )
     ingredients = {
         **fresh.ingredients,
         "seed": edit.seed,
         "kept": {
             "take": base.negative_key,
-            "latent_frames": [[span.start, span.stop] for span in spans],
+            "latent_frames": [[span.start, span.stop] for span in stays],
             "method": kept.method,
+            **({} if kept.shots is None else {"shots_seen": [n + 1 for n in kept.shots]}),
         },
     }
     key = fingerprint(ingredients)
-    return replace(
+    take = replace(
         fresh,
         seed=edit.seed,
         kept=kept,
@@ -133,6 +141,57 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         negative_key=key,
         clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
     )
+    return take if kept.shots is None else _in_a_pass(take, plan)
+
+
+def _in_passes(changed: Screenplay, plan: Plan, edit: Reshoot | Extend) -> frozenset[int]:
+    """Edited scenes that are longer than the model was trained for."""
+    edited_ids = {one.scene for one in (*plan.edits, edit)}
+    longest = plan.model.spec.max_frames
+    found = set()
+    for i, (scene, name) in enumerate(zip(changed.scenes, changed.scene_ids(), strict=True)):
+        timing = resolve(scene, plan.fps, longest) if name in edited_ids else None
+        if isinstance(timing, Timing) and timing.timeline.frames > longest:
+            found.add(i)
+    return frozenset(found)
+
+
+def _seen(fresh: Take, new: Sequence[int], plan: Plan) -> tuple[int, ...] | None:
+    """The shots that the edit's pass sees; None where it sees the whole scene."""
+    longest = plan.model.spec.max_frames
+    if fresh.timeline.frames <= longest:
+        return None
+    spans = fresh.timeline.latent_spans
+    room = latent_frames(longest)
+    shots = choose_shots(fresh.prompt.captions, spans, new, room)
+    if shots is None:
+        raise InputError(
+            f"scene '{fresh.scene}': its first shot and those to make take more than the "
+            f"{longest} frames that {plan.model.spec.name} sees in one pass",
+            hint="add fewer or shorter shots at a time",
+        )
+    return shots
+
+
+def _in_a_pass(take: Take, plan: Plan) -> Take:
+    """The take with what its pass costs and reads."""
+    shown = pass_of(take)
+    tokens = TokenCounter(plan.model).longest(shown.prompt, take.sampling.text)
+    if tokens.count > tokens.limit:
+        raise InputError(
+            f"scene '{take.scene}': the shots of its pass have {tokens.count} tokens; the model "
+            f"reads {tokens.limit}",
+            hint="shorten the new shots' text, or add fewer at a time",
+        )
+    cost = take_cost(
+        plan.model.spec,
+        take.sampling,
+        plan.device,
+        take.timeline,
+        shown.timeline,
+        lora=bool(plan.loras or take.loras),
+    )
+    return replace(take, tokens=tokens, cost=cost)
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -108,6 +108,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
     if old.get("kept") != new.get("kept") and (kept := new.get("kept")):
         said.append(f"beside latent frames that are kept ({_spans(kept['latent_frames'])})")
+        if shots := kept.get("shots_seen"):
+            said.append(f"in a pass that sees shots {', '.join(map(str, shots))}")
     was = old.get("sampling", {})
     said += [
         f"{name} {was.get(name)} -> {value}"

@@ -43,6 +43,8 @@ class Request:
     """Whether pictures may lie outside the screenplay's folder."""
     from_draft: int | None = None
     """The draft that the film is made from."""
+    in_passes: frozenset[int] = frozenset()
+    """Scenes that no pass sees as a whole: neither their length nor their text is too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,9 @@ class Kept:
     """Latent frames, the same in both takes."""
     method: Literal["clean", "renoised"]
     """How they enter the network; see ``shoot.given``."""
+    shots: tuple[int, ...] | None = None
+    """Numbers of the shots that the pass sees, from 0, where the scene is longer than the model was
+    trained for; all where None. See ``plan.passes``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,8 +216,13 @@ def sentence(text: str) -> str:
 
 def alone(prompt: ScenePrompt, shot: int) -> ScenePrompt:
     """One shot of a scene as a scene of its own, under the same global caption."""
+    return some(prompt, (shot,))
+
+
+def some(prompt: ScenePrompt, shots: Sequence[int]) -> ScenePrompt:
+    """Some shots of a scene as a scene of their own, under the same global caption."""
     caption = COUNT.sub("", prompt.caption).strip()
-    return _assemble(caption, (prompt.captions[shot],), (prompt.shots[shot],))
+    return _assemble(caption, [prompt.captions[i] for i in shots], [prompt.shots[i] for i in shots])
 
 
 def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> ScenePrompt:

@@ -6,15 +6,13 @@ This is where text, attention layout, guidance, experts and the flow meet; each 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from diffusers import WanTransformer3DModel
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from holocine_core.errors import MachineError
@@ -26,6 +24,7 @@ from holocine_core.model.lora_read import Part
 from holocine_core.model.lora_shots import ShotLoras
 from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.model.segments import Engine, opened
+from holocine_core.plan.passes import pass_frames, pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import codec, flow
@@ -39,7 +38,6 @@ from holocine_core.shoot.conditioning import (
 from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
 from holocine_core.shoot.given import Given
 from holocine_core.shoot.pictures import read_picture
-from holocine_core.vault import disk_errors
 
 Text = tuple[Conditioning, Conditioning | None]
 """A take's prompt and, where it is guided, its negative prompt."""
@@ -112,7 +110,8 @@ class Generator:
         on_step: OnStep = lambda progress: None,
         given: Given | None = None,
     ) -> Tensor:
-        """A take's latents [1, C, F, H, W], float32 on the CPU.
+        """A take's latents [1, C, F, H, W], float32 on the CPU; of one that is longer than its
+        pass, those of the pass (see :meth:`whole`).
 
         Args:
             take: What to make.
@@ -124,6 +123,7 @@ class Generator:
             MachineError: Memory ran out.
             RenderError: The latents stopped being finite.
         """
+        take = pass_of(take)
         self._shot_loras.shots = {one.lora: one.shots for one in take.loras}
         with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
             positive, negative = self._text(take)
@@ -148,17 +148,19 @@ class Generator:
             yield from codec.decode(self._networks.use("vae"), latents)
 
     def given(self, take: Take, base: Tensor | None) -> Given:
-        """What of a take is there before it is denoised.
+        """What of a take's pass is there before it is denoised.
 
         Args:
             take: With parts of an earlier take, pictures, or both.
             base: The earlier take's latents.
         """
+        frames, take = pass_frames(take), pass_of(take)
         spans = list(take.kept.spans) if take.kept is not None else []
         latents = torch.zeros(latent_shape(self._plan, take))
         if base is not None:
-            frames = min(base.shape[2], latents.shape[2])
-            latents[:, :, :frames] = base[:, :, :frames]
+            there = [(i, frame) for i, frame in enumerate(frames) if frame < base.shape[2]]
+            to, of = map(list, zip(*there, strict=True))
+            latents[:, :, to] = base[:, :, of]
         for picture in take.pictures:
             if any(span.start <= picture.latent < span.stop for span in spans):
                 continue  # The earlier take shows it already.
@@ -172,6 +174,22 @@ class Generator:
             spans.append(Span(picture.latent, picture.latent + 1))
         clean = self._spec.clean_shots
         return Given(latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised")
+
+    def whole(self, take: Take, made: Tensor, base: Tensor | None) -> Tensor:
+        """A take's latents from those of its pass: what the pass did not see is the earlier take's.
+
+        Args:
+            take: As it was denoised.
+            made: Of :meth:`denoise`.
+            base: The earlier take's latents.
+        """
+        if take.kept is None or take.kept.shots is None:
+            return made
+        assert base is not None, "only an edit is longer than its pass"
+        latents = torch.zeros(latent_shape(self._plan, take))
+        latents[:, :, : base.shape[2]] = base
+        latents[:, :, pass_frames(take)] = made
+        return latents
 
     def enlarged(self, take: Take, draft: Tensor) -> Progress:
         """Where a take starts that is made from a draft: its frames in the take's size, with the
@@ -206,7 +224,11 @@ class Generator:
         The text encoder is the first network needed and then never again: its memory is freed.
         """
         if _name(take) not in self._encoded:
-            waiting = [t for t in self._plan.takes if t.state != "reuse" and t is not take]
+            waiting = [
+                pass_of(t)
+                for t in self._plan.takes
+                if t.state != "reuse" and _name(t) != _name(take)
+            ]
             self._encoded |= self._encode_all([take, *waiting])
             # Only now does nothing refer to the encoder any more.
             self._networks.release("text_encoder")
@@ -344,46 +366,6 @@ def memory_errors(doing: str, hint: str) -> Iterator[None]:
         if not out_of_memory(error):
             raise
         raise MachineError(f"memory ran out while {doing}", hint=hint) from error
-
-
-# --- tensors on disk -----------------------------------------------------------------------------
-
-
-def negative_writer(latents: Tensor) -> Callable[[Path], None]:
-    """Writes a take's latents as they are."""
-    return lambda path: _save({"latents": latents}, path)
-
-
-def read_negative(path: Path) -> Tensor:
-    """A take's latents [1, C, F, H, W]."""
-    latents: Tensor = load_file(path)["latents"]
-    return latents
-
-
-def progress_writer(progress: Progress) -> Callable[[Path], None]:
-    """Writes a stopped take's whole state into one file, so that step and latents agree."""
-    tensors = {f"solver.{name}": value for name, value in progress.solver.items()}
-    tensors |= {"x": progress.x, "step": torch.tensor(progress.step)}
-    return lambda path: _save(tensors, path)
-
-
-def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Latents are small: they are written in one go, with the system's own words where it fails."""
-    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with disk_errors("keep latents", path):
-        path.write_bytes(save(whole))
-
-
-def read_progress(path: Path) -> Progress:
-    """A stopped take's state."""
-    # Copied: a forward pass may compute otherwise on what lies unaligned in a mapped file.
-    tensors = {name: value.clone() for name, value in load_file(path).items()}
-    solver = {
-        name.removeprefix("solver."): value
-        for name, value in tensors.items()
-        if name.startswith("solver.")
-    }
-    return Progress(int(tensors["step"]), tensors["x"], solver)
 
 
 def _moved(progress: Progress | None, device: torch.device) -> Progress | None:

@@ -12,7 +12,8 @@ from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Mechanism, read_negative, shot_layout
+from holocine_core.shoot.generator import Mechanism, shot_layout
+from holocine_core.shoot.negatives import read_negative
 from holocine_core.vault import Vault
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}

@@ -13,15 +13,18 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.model.placement import Placement
+from holocine_core.model.spec import MODELS
 from holocine_core.plan import make
+from holocine_core.plan.passes import pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.remake import changed_frames, open_film, place_of, replan
 from holocine_core.render import render
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Generator, initial_noise, read_negative
+from holocine_core.shoot.generator import Generator, initial_noise
 from holocine_core.shoot.given import Given
+from holocine_core.shoot.negatives import read_negative
 from holocine_core.vault import Vault
 from tests.render.conftest import Listener
 
@@ -210,3 +213,96 @@ def test_a_film_of_other_weights_is_not_edited(made: Path) -> None:
         with pytest.raises(InputError, match="would not be made again"):
             open_film(made)
     assert plan.edits == ()
+
+
+# --- past the length that the model was trained for ----------------------------------------------
+
+
+@pytest.fixture
+def short_sighted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose passes see 17 frames; the small film's first scene has as many."""
+    row = MODELS["nano"]
+    monkeypatch.setitem(MODELS, "nano", replace(row, max_frames=17))
+
+
+def one_by_one(*lengths: int) -> list[Extend]:
+    return [
+        Extend(scene="storm", shots=(Shot(prompt="{mara} runs.", frames=n),), seed=20 + n)
+        for n in lengths
+    ]
+
+
+@pytest.mark.usefixtures("short_sighted")
+def test_a_scene_goes_on_past_the_models_length(made: Path) -> None:
+    _, before = open_film(made)
+    assert before.takes[0].timeline.frames == 17
+    first, second = one_by_one(8, 4)
+    plan = again(made, first)
+    take = plan.takes[0]
+    assert take.timeline.frames == 25
+    assert take.kept is not None
+    assert take.kept.shots == (0, 2), "no room for shot 2 beside the new one"
+    shown = pass_of(take)
+    assert shown.timeline.latent_frames <= 5
+    assert shown.prompt.text.count("[shot cut]") == len(take.kept.shots) - 1
+    assert not any("trained on" in warned.message for warned in plan.warnings)
+    assert "in a pass that sees shots 1, 3" in take.reason
+    film = render(plan, force=True)
+    assert film.frames == before.takes[0].timeline.frames + 8 + before.takes[1].timeline.frames - 3
+    old, new = latents(before), latents(plan)
+    assert torch.equal(old, new[:, :, : old.shape[2]])
+    assert new[:, :, old.shape[2] :].isfinite().all()
+
+    further = again(made, first, second)
+    assert further.takes[0].kept is not None
+    render(further, force=True)
+    assert torch.equal(latents(further)[:, :, : new.shape[2]], new)
+    _, opened = open_film(made)
+    assert opened.takes[0].timeline.frames == 29
+    assert opened.takes[0].state == "reuse"
+
+
+@pytest.mark.usefixtures("short_sighted")
+def test_what_the_pass_sees_decides_the_new_shot_and_nothing_else_does(made: Path) -> None:
+    plan = again(made, *one_by_one(8))
+    take = plan.takes[0]
+    assert take.kept is not None
+    generator = Generator(plan)
+    base = latents(open_film(made)[1])
+    there = generator.given(take, base)
+    assert torch.equal(there.latents_BCFHW[:, :, :3], base[:, :, :3])
+    made_anew = generator.denoise(take, given=there)
+    assert made_anew.shape[2] == 5
+    unseen = base.clone()
+    unseen[:, :, 3:] += 1
+    again_made = generator.denoise(take, given=generator.given(take, unseen))
+    assert torch.equal(made_anew, again_made)
+    seen = base.clone()
+    seen[:, :, :3] += 1
+    other = generator.denoise(take, given=generator.given(take, seen))
+    assert not torch.equal(made_anew[:, :, 3:], other[:, :, 3:])
+    whole = generator.whole(take, made_anew, base)
+    assert torch.equal(whole[:, :, :5], base)
+    assert torch.equal(whole[:, :, 5:], made_anew[:, :, 3:])
+
+
+@pytest.mark.usefixtures("short_sighted")
+def test_a_shot_of_a_long_scene_is_made_anew_beside_its_neighbours(made: Path) -> None:
+    longer = one_by_one(8)
+    render(again(made, *longer), force=True)
+    before = latents(open_film(made)[1])
+    plan = again(made, *longer, Reshoot(scene="storm", shot=3, prompt="Rain.", seed=5))
+    kept = plan.takes[0].kept
+    assert kept is not None
+    assert kept.shots == (0, 2)
+    render(plan, force=True)
+    after = latents(plan)
+    assert torch.equal(after[:, :, :5], before[:, :, :5])
+    assert not torch.equal(after[:, :, 5:], before[:, :, 5:])
+
+
+@pytest.mark.usefixtures("short_sighted")
+def test_more_than_a_pass_sees_is_refused(made: Path) -> None:
+    with pytest.raises(InputError, match="more than the 17 frames") as caught:
+        again(made, *one_by_one(16))
+    assert "at a time" in caught.value.hint
