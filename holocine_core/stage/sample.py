@@ -13,7 +13,16 @@ from itertools import pairwise
 
 from holocine_core.script.timeline import Span
 from holocine_core.stage import world
-from holocine_core.stage.world import Animal, Framing, Person, Place, Role, Scene, Shot
+from holocine_core.stage.world import (
+    Animal,
+    Framing,
+    Person,
+    Place,
+    Repertoire,
+    Role,
+    Scene,
+    Shot,
+)
 
 JUDGE_SEEDS = 5 * 10**8
 """Models that film learn from seeds below. From here on the judge learns, which marks them."""
@@ -26,6 +35,7 @@ CHECK_SEEDS = 2 * 10**9
 PLACE_PAIR = ("set", "time")
 LOOK_PAIRS = (("top_colour", "pattern"), ("top_colour", "hair_colour"))
 """Pairs of fields of which some combinations are kept out of training."""
+EVERYTHING = Repertoire()
 SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
 """How often a scene has 1, 2, ... 8 shots."""
 MOST_SHOTS = len(SHOT_WEIGHTS)
@@ -35,6 +45,7 @@ _LENGTHS = (1, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 10)
 """What shots last in latent frames, the usual more often."""
 MOST_LATENT_FRAMES = 46
 """12 seconds of 15 frames each, on the 4t+1 grid."""
+_OVER_THE_SHOULDER = ("medium", "close-up")
 _CLOSE_ACTIONS = ("stand", "talk", "laugh", "nod")
 _MEDIUM_ACTIONS = (*_CLOSE_ACTIONS, "wave", "point", "bow", "dance", "walk")
 
@@ -70,7 +81,11 @@ def spans(layout: Sequence[int]) -> tuple[Span, ...]:
 
 
 def sample_scene(
-    seed: int, layout: tuple[int, ...] | None = None, *, novel: bool | None = None
+    seed: int,
+    layout: tuple[int, ...] | None = None,
+    *,
+    novel: bool | None = None,
+    within: Repertoire = EVERYTHING,
 ) -> Scene:
     """The scene of a seed.
 
@@ -79,17 +94,19 @@ def sample_scene(
         layout: Shot lengths in latent frames; drawn from the seed if not given.
         novel: Whether its combinations (see :func:`is_novel`) are those kept out of training;
             None: as they come for held-out seeds, never for others.
+        within: What it may be made of.
     """
     rng = random.Random(f"scene {seed}")
     drawn = sample_layout(rng)
     if novel is None and seed < HELD_OUT_SEEDS:
         novel = False
     while True:
-        place = _place(rng)
-        cast = _cast(rng)
+        place = _place(rng, within)
+        cast = _cast(rng, within)
         if novel is None or novel == is_novel(place, cast):
             break
-    return Scene(seed=seed, place=place, cast=cast, shots=_shots(rng, cast, spans(layout or drawn)))
+    shots = _shots(rng, cast, spans(layout or drawn), within)
+    return Scene(seed=seed, place=place, cast=cast, shots=shots)
 
 
 def is_novel(place: Place, cast: Sequence[Person | Animal]) -> bool:
@@ -120,16 +137,24 @@ def novel_looks(person: Person) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _place(rng: random.Random) -> Place:
+def _place(rng: random.Random, within: Repertoire) -> Place:
     return Place(
-        set=rng.choice(world.SETS),
-        time=rng.choice(world.TIMES),
-        weather=rng.choices(world.WEATHERS, (4, 2, 2, 2))[0],
+        set=rng.choice(within.sets),
+        time=rng.choice(within.times),
+        weather=_weighted(rng, world.WEATHERS, (4, 2, 2, 2), within.weathers),
         accent=rng.choice(world.COLOURS),
         landmark=rng.randrange(2),
         side=rng.choice((-1, 1)),
         seed=0,
     )
+
+
+def _weighted(
+    rng: random.Random, values: Sequence[str], weights: Sequence[int], allowed: Sequence[str]
+) -> str:
+    """One of the values that are allowed, the likelier the greater its weight."""
+    kept = [(v, w) for v, w in zip(values, weights, strict=True) if v in allowed and w]
+    return rng.choices([v for v, _ in kept], [w for _, w in kept])[0]
 
 
 def sample_person(rng: random.Random) -> Person:
@@ -163,8 +188,8 @@ def _animal(rng: random.Random) -> Animal:
     return Animal(kind=rng.choice(world.ANIMALS), coat=rng.choice(world.COATS))
 
 
-def _cast(rng: random.Random) -> tuple[Person | Animal, ...]:
-    kind = rng.choices(("one", "two", "pet", "three", "animal"), (36, 40, 14, 5, 5))[0]
+def _cast(rng: random.Random, within: Repertoire) -> tuple[Person | Animal, ...]:
+    kind = _weighted(rng, world.CASTS, (36, 40, 14, 5, 5), within.casts)
     first = sample_person(rng)
     if kind == "one":
         return (first,)
@@ -192,11 +217,14 @@ def _alike(a: Person, b: Person) -> int:
 
 
 def _shots(
-    rng: random.Random, cast: tuple[Person | Animal, ...], frames: tuple[Span, ...]
+    rng: random.Random,
+    cast: tuple[Person | Animal, ...],
+    frames: tuple[Span, ...],
+    within: Repertoire,
 ) -> tuple[Shot, ...]:
     home = _homes(rng, len(cast))
     return tuple(
-        _shot(rng, cast, home, who, span)
+        _shot(rng, cast, home, who, span, within)
         for who, span in zip(_order(rng, len(cast), len(frames)), frames, strict=True)
     )
 
@@ -240,14 +268,16 @@ def _shot(
     home: tuple[float, ...],
     who: tuple[int, ...],
     span: Span,
+    within: Repertoire,
 ) -> Shot:
     people = [isinstance(cast[i], Person) for i in who]
     framing: Framing = "empty" if not who else "single" if len(who) == 1 else "two-shot"
-    if framing == "two-shot" and all(people) and rng.random() < 0.4:
+    near = any(size in within.sizes for size in _OVER_THE_SHOULDER)
+    if framing == "two-shot" and all(people) and rng.random() < 0.4 and near:
         framing = "over-the-shoulder"
-    size = _size(rng, framing, all(people))
-    actions = [_action(rng, size, framing, person) for person in people]
-    movement = _movement(rng, framing, size, actions)
+    size = _size(rng, framing, all(people), within)
+    actions = [_action(rng, size, framing, person, within) for person in people]
+    movement = _movement(rng, framing, size, actions, within)
     seconds = len(span) / world.FPS
     roles = []
     for i, action in zip(who, actions, strict=True):
@@ -265,40 +295,53 @@ def _shot(
         frames=span,
         size=size,
         framing=framing,
-        angle=rng.choices(world.ANGLES, (7, 2, 2))[0],
+        angle=_weighted(rng, world.ANGLES, (7, 2, 2), within.angles),
         movement=movement,
         roles=tuple(roles),
     )
 
 
-def _size(rng: random.Random, framing: Framing, people: bool) -> str:
+def _size(rng: random.Random, framing: Framing, people: bool, within: Repertoire) -> str:
     if framing == "empty":
         return "wide"
     if framing == "two-shot":
-        return rng.choices(("wide", "medium"), (5, 5 if people else 0))[0]
-    if framing == "over-the-shoulder":
-        return rng.choice(("medium", "close-up"))
-    weights = (28, 36, 26, 10) if people else (40, 35, 25, 0)
-    return rng.choices(world.SIZES, weights)[0]
+        weights = (5, 5 if people else 0, 0, 0)
+    elif framing == "over-the-shoulder":
+        return rng.choice([size for size in _OVER_THE_SHOULDER if size in within.sizes])
+    else:
+        weights = (28, 36, 26, 10) if people else (40, 35, 25, 0)
+    return _weighted(rng, world.SIZES, weights, within.sizes)
 
 
-def _action(rng: random.Random, size: str, framing: Framing, person: bool) -> str:
+def _action(
+    rng: random.Random, size: str, framing: Framing, person: bool, within: Repertoire
+) -> str:
     if not person:
-        return rng.choice(world.ANIMAL_ACTIONS if size == "wide" else ("stand", "sit", "jump"))
-    if size in ("close-up", "extreme close-up"):
-        return rng.choice(_CLOSE_ACTIONS)
-    if framing != "single":
+        known: Sequence[str] = world.ANIMAL_ACTIONS if size == "wide" else ("stand", "sit", "jump")
+    elif size in ("close-up", "extreme close-up"):
+        known = _CLOSE_ACTIONS
+    elif framing != "single":
         still = tuple(a for a in world.ACTIONS if a not in ("walk", "run"))
-        allowed = still if size == "wide" else _CLOSE_ACTIONS
-        return rng.choice(allowed)
-    return rng.choice(world.ACTIONS if size == "wide" else _MEDIUM_ACTIONS)
+        known = still if size == "wide" else _CLOSE_ACTIONS
+    else:
+        known = world.ACTIONS if size == "wide" else _MEDIUM_ACTIONS
+    return rng.choice([action for action in known if action in within.actions])
 
 
-def _movement(rng: random.Random, framing: Framing, size: str, actions: Sequence[str]) -> str:
-    if framing == "single" and actions[0] in ("walk", "run") and rng.random() < 0.55:
+def _movement(
+    rng: random.Random,
+    framing: Framing,
+    size: str,
+    actions: Sequence[str],
+    within: Repertoire,
+) -> str:
+    follows = framing == "single" and actions[0] in ("walk", "run")
+    if follows and rng.random() < 0.55 and "tracking" in within.movements:
         return "tracking"
     if rng.random() < 0.45 or framing == "over-the-shoulder":
         return "static"
     if size == "extreme close-up":
-        return rng.choice(("static", "push in", "pull out"))
-    return rng.choice([m for m in world.MOVEMENTS if m not in ("static", "tracking")])
+        known: Sequence[str] = ("static", "push in", "pull out")
+    else:
+        known = [m for m in world.MOVEMENTS if m not in ("static", "tracking")]
+    return rng.choice([m for m in known if m in within.movements] or ["static"])

@@ -7,7 +7,7 @@ judge network reads them back from frames.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from holocine_core.script.timeline import Span
@@ -59,6 +59,53 @@ MOVEMENTS = (
 )  # fmt: skip
 Framing = Literal["empty", "single", "two-shot", "over-the-shoulder"]
 FRAMINGS: tuple[Framing, ...] = ("empty", "single", "two-shot", "over-the-shoulder")
+
+
+CASTS = ("one", "two", "pet", "three", "animal")
+"""Who plays: a person, two, one with an animal, two with an animal, an animal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repertoire:
+    """What scenes are made of: everything, or less, which is learned sooner.
+
+    Raises:
+        ValueError: A value is unknown, or one is missing that scenes can't do without.
+    """
+
+    sets: tuple[str, ...] = SETS
+    times: tuple[str, ...] = TIMES
+    weathers: tuple[str, ...] = WEATHERS
+    sizes: tuple[str, ...] = SIZES
+    angles: tuple[str, ...] = ANGLES
+    movements: tuple[str, ...] = MOVEMENTS
+    actions: tuple[str, ...] = ACTIONS
+    casts: tuple[str, ...] = CASTS
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            values: tuple[str, ...] = getattr(self, field.name)
+            known = _KNOWN[field.name]
+            if wrong := [value for value in values if value not in known]:
+                raise ValueError(f"`{field.name}` has no {wrong[0]!r}; it has {', '.join(known)}")
+            if not values:
+                raise ValueError(f"`{field.name}` is empty")
+            needed = _NEEDED.get(field.name)
+            if needed is not None and needed not in values:
+                raise ValueError(f"`{field.name}` can't do without {needed!r}")
+
+
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "sets": SETS,
+    "times": TIMES,
+    "weathers": WEATHERS,
+    "sizes": SIZES,
+    "angles": ANGLES,
+    "movements": MOVEMENTS,
+    "actions": ACTIONS,
+    "casts": CASTS,
+}
+_NEEDED = {"sizes": "wide", "angles": "eye-level", "movements": "static", "actions": "stand"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from holocine_core.events import Emit, LatentsDrawn
 from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
-from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout
+from holocine_core.stage.sample import EVERYTHING, SHOT_LENGTHS, sample_layout, sample_scene
+from holocine_core.stage.world import Repertoire, Scene
 from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import GROUP
 from holocine_core.vault import disk_errors, fingerprint, write_whole
@@ -59,6 +60,7 @@ class Drawing:
         latent_frames: Shortest and longest scene.
         shots: Shortest and longest shot in latent frames.
         group: Scenes that share one layout.
+        world: What scenes are made of.
     """
 
     vae: PartFiles
@@ -68,6 +70,7 @@ class Drawing:
     latent_frames: tuple[int, int]
     shots: tuple[int, int] = SHOT_LENGTHS
     group: int = GROUP
+    world: Repertoire = EVERYTHING
 
     @property
     def key(self) -> str:
@@ -80,6 +83,7 @@ class Drawing:
                 "latent_frames": self.latent_frames,
                 "shots": self.shots,
                 "group": self.group,
+                **({} if self.world == EVERYTHING else {"world": asdict(self.world)}),
             }
         )
 
@@ -134,6 +138,10 @@ class LatentCache:
 
     def layout(self, group: int) -> tuple[int, ...]:
         return self._drawing.layout(group)
+
+    def scene(self, seed: int, layout: tuple[int, ...]) -> Scene:
+        """The scene that a seed of these groups draws."""
+        return sample_scene(seed, layout, within=self._drawing.world)
 
     def read(self, group: int) -> Tensor:
         """A group's latents [B, C, F, H, W], half precision."""
@@ -262,13 +270,13 @@ def _draw(job: tuple[int, int]) -> Latents:
 def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
     """Draw and encode some of a group's scenes, from its number ``at`` on: [B, C, F, H, W]."""
     from holocine_core.stage.paint import draw
-    from holocine_core.stage.sample import sample_scene
 
     layout = drawing.layout(group)
     first = drawing.group * group + at
     clips = []
     for seed in range(first, first + GROUP):
-        frames = draw(sample_scene(seed, layout), drawing.height, drawing.width)
+        scene = sample_scene(seed, layout, within=drawing.world)
+        frames = draw(scene, drawing.height, drawing.width)
         clips.append(codec.encode(vae, frames.numpy()))
     latents: Latents = torch.cat(clips).half().cpu().numpy()
     return latents

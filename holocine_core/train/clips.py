@@ -18,7 +18,6 @@ from holocine_core.script.timeline import Span
 from holocine_core.shoot.conditioning import BatchTokens
 from holocine_core.stage.caption import tell
 from holocine_core.stage.facts import labels_of
-from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.view import in_view
 from holocine_core.stage.world import Scene
 from holocine_core.train.cache import LatentCache
@@ -80,7 +79,7 @@ class StageClips:
         layout = self._cache.layout(number)
         seeds = [self._cache.group_size * number + member for member in members]
         latents = self._cache.read(number)[torch.tensor(list(members))]
-        scenes = [sample_scene(seed, layout) for seed in seeds]
+        scenes = [self._cache.scene(seed, layout) for seed in seeds]
         facts = [[labels_of(in_view(scene, shot)) for shot in scene.shots] for scene in scenes]
         return Batch(
             latents_BCFHW=latents,

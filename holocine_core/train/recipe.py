@@ -9,7 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
-from holocine_core.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
+from holocine_core.stage.sample import EVERYTHING, JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
+from holocine_core.stage.world import Repertoire
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -183,6 +184,10 @@ class Phase(Frozen):
     shots: tuple[Count, Count] = SHOT_LENGTHS
     """Shortest and longest shot of the stage to draw, in latent frames, at most 10. Shots of one
     show most for the work: what things look like is learned before how they move."""
+    world: Repertoire = EVERYTHING
+    """What the stage's scenes are made of: `sets`, `times`, `weathers`, `sizes`, `angles`,
+    `movements`, `actions` and `casts`, each a list; all where absent. A smaller world is learned
+    sooner, and a later phase can widen it."""
     data: Text | None = None
     """Instead of `scenes`: a folder of samples, each a screenplay beside its clip."""
 

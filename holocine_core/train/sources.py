@@ -109,6 +109,7 @@ def _cache(recipe: Recipe, phase: Phase, company: Company, group: int) -> Latent
         latent_frames=phase.latent_frames,
         shots=phase.shots,
         group=group,
+        world=phase.world,
     )
     return LatentCache(cache_folder(recipe), drawing)
 

@@ -17,7 +17,7 @@ from holocine_core.stage.sample import (
     sample_scene,
     spans,
 )
-from holocine_core.stage.world import Person, Scene
+from holocine_core.stage.world import Person, Repertoire, Scene
 
 SCENES = [sample_scene(seed) for seed in range(400)]
 
@@ -113,3 +113,52 @@ def test_every_value_survives_the_holding_out() -> None:
     assert {p.top_colour for p in people} == set(world.COLOURS)
     assert {p.pattern for p in people} == set(world.PATTERNS)
     assert {p.hair_colour for p in people} == set(world.HAIR_COLOURS)
+
+
+SMALL = Repertoire(
+    sets=("harbour", "library"),
+    times=("night",),
+    weathers=("rain",),
+    sizes=("wide", "close-up"),
+    angles=("eye-level",),
+    movements=("static", "push in"),
+    actions=("stand", "run", "laugh"),
+    casts=("two", "pet"),
+)
+
+
+def test_a_small_world_is_all_that_its_scenes_show() -> None:
+    scenes = [sample_scene(seed, within=SMALL) for seed in range(300)]
+    shots = [shot for scene in scenes for shot in scene.shots]
+    assert {scene.place.set for scene in scenes} == set(SMALL.sets)
+    assert {scene.place.time for scene in scenes} == {"night"}
+    assert {scene.place.weather for scene in scenes} == {"rain"}
+    assert {shot.size for shot in shots} == {"wide", "close-up"}
+    assert {shot.angle for shot in shots} == {"eye-level"}
+    assert {shot.movement for shot in shots} == {"static", "push in"}
+    assert {role.action for shot in shots for role in shot.roles} == set(SMALL.actions)
+    people = [sum(isinstance(who, Person) for who in scene.cast) for scene in scenes]
+    assert {(len(scene.cast), n) for scene, n in zip(scenes, people, strict=True)} == {
+        (2, 2),
+        (2, 1),
+    }
+
+
+def test_the_whole_world_is_what_it_was() -> None:
+    assert [sample_scene(seed, within=Repertoire()) for seed in range(400)] == SCENES
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        ("sets", ("moon",), "`sets` has no 'moon'; it has harbour"),
+        ("times", (), "`times` is empty"),
+        ("sizes", ("close-up",), "can't do without 'wide'"),
+        ("movements", ("pan left",), "can't do without 'static'"),
+    ],
+)
+def test_no_world_without_what_scenes_need(
+    field: str, values: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Repertoire(**{field: values})

@@ -14,8 +14,11 @@ from holocine_core.events import Event, LatentsDrawn, ignore
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
+from holocine_core.stage.facts import labels_of
 from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_LENGTHS, sample_scene
+from holocine_core.stage.view import in_view
+from holocine_core.stage.world import Repertoire
 from holocine_core.train import cache as caches
 from holocine_core.train.cache import Drawing, LatentCache, layout_of
 from holocine_core.train.clips import StageClips
@@ -52,6 +55,22 @@ def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: D
     for member in (0, GROUP - 1):
         frames = draw(sample_scene(3 * GROUP + member, layout), 32, 32).numpy()
         assert torch.equal(latents[member], codec.encode(vae, frames)[0].half())
+
+
+def test_a_small_world_has_latents_of_its_own(drawing: Drawing, tmp_path: Path) -> None:
+    small = replace(drawing, world=Repertoire(sets=("kitchen",)))
+    assert small.key != drawing.key
+    cache = LatentCache(tmp_path, small)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
+    clips = StageClips(cache, [3]).batch(0, range(GROUP), epoch=0)
+    layout = cache.layout(3)
+    scene = cache.scene(3 * GROUP, layout)
+    assert scene.place.set == "kitchen"
+    vae = load_part(drawing.vae, torch.float32)
+    drawn = codec.encode(vae, draw(scene, 32, 32).numpy())[0].half()
+    assert torch.equal(clips.latents_BCFHW[0], drawn)
+    assert clips.facts_BSF is not None
+    assert clips.facts_BSF[0, 0].tolist() == labels_of(in_view(scene, scene.shots[0]))
 
 
 def test_drawn_groups_are_found_again_and_only_the_rest_is_drawn(

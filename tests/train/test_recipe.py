@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from holocine_core.errors import InputError
 from holocine_core.stage.sample import JUDGE_SEEDS
+from holocine_core.stage.world import TIMES
 from holocine_core.train import recipe as recipes
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe
@@ -42,6 +43,12 @@ def told(path: Path) -> list[tuple[str, str, str]]:
 def test_a_small_recipe_is_read_with_its_defaults(write: Write) -> None:
     read = read_recipe(write(GOOD), Recipe)
     assert (read.steps, read.train, read.phases[0].latent_frames) == (300, "full", (8, 46))
+
+
+def test_a_phase_may_have_a_small_world(write: Write) -> None:
+    small = "scenes: 16, world: {sets: [harbour], casts: [one]}"
+    world = read_recipe(write(GOOD.replace("scenes: 16", small)), Recipe).phases[0].world
+    assert (world.sets, world.casts, world.times) == (("harbour",), ("one",), TIMES)
 
 
 def test_every_fault_is_told_with_its_place(write: Write) -> None:
@@ -85,6 +92,8 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
             "scenes: 16, shots: [1, 2], frames: [81, 181]",
             "no scene of 1 to 8 shots",
         ),
+        ("scenes: 16", "scenes: 16, world: {sets: [moon]}", "`sets` has no 'moon'"),
+        ("scenes: 16", "scenes: 16, world: {angles: [low]}", "can't do without 'eye-level'"),
         ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
         (
