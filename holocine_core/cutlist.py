@@ -5,6 +5,7 @@ May import: provenance, edit. No torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,9 @@ def cut_list(found: Inspection) -> CutList:
     """
     made = found.provenance
     takes = made["takes"]
-    reel = shots_in_reel(
-        [
-            ClipInput(
-                path=Path(take["scene"]),
-                frames=take["frames"]["got"],
-                cuts=tuple(cut["got"] for cut in take["cuts"]),
-            )
-            for take in takes
-        ],
-        [Transition(**take["transition"]) for take in takes[:-1]],
-    )
+    cards = made.get("cards", {})  # Films had none once.
+    reel = _reel(takes, cards)
+    first = int("opening" in cards)
     film = probe(found.path)
     kinds = {take["transition"]["kind"] for take in takes}
     if not kinds <= {"cut", "fade", "crossfade"}:
@@ -49,8 +42,12 @@ def cut_list(found: Inspection) -> CutList:
     for number, shot, span in reel:
         shown = Span(delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps))
         if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.
-            before = takes[number - 1]["transition"]["kind"] if number and not shot else "cut"
-            shots.append(_shot(takes[number], shot, shown, before))
+            at = number - first
+            if not 0 <= at < len(takes):
+                shots.append(_card("closing" if at > 0 else "opening", cards, shown))
+                continue
+            before = takes[at - 1]["transition"]["kind"] if at and not shot else "cut"
+            shots.append(_shot(takes[at], shot, shown, before))
     wanted = delivered(reel[-1][2].stop, fps, film.fps)
     if film.frames != wanted:
         raise InputError(
@@ -73,6 +70,41 @@ def cut_list(found: Inspection) -> CutList:
             "options": made.get("options", {}),
             "edits": made.get("edits", []),
         },
+    )
+
+
+def _reel(
+    takes: Sequence[dict[str, Any]], cards: dict[str, Any]
+) -> tuple[tuple[int, int, Span], ...]:
+    """Every shot and card that is seen: which, its shot (from 0), its frames of the reel."""
+    clips = [
+        ClipInput(
+            path=Path(take["scene"]),
+            frames=take["frames"]["got"],
+            cuts=tuple(cut["got"] for cut in take["cuts"]),
+        )
+        for take in takes
+    ]
+    transitions = [Transition(**take["transition"]) for take in takes[:-1]]
+    if "opening" in cards:
+        clips.insert(0, _card_clip("opening", cards))
+        transitions.insert(0, Transition())
+    if "closing" in cards:
+        clips.append(_card_clip("closing", cards))
+        transitions.append(Transition())
+    return shots_in_reel(clips, transitions)
+
+
+def _card_clip(name: str, cards: dict[str, Any]) -> ClipInput:
+    return ClipInput(path=Path(name), frames=cards[name]["frames"])
+
+
+def _card(name: str, cards: dict[str, Any], span: Span) -> CutShot:
+    return CutShot(
+        name=f"{name} card",
+        span=span,
+        prompt=cards[name]["text"],
+        facts={"scene": f"{name} card", "shot": 1, "begins": "cut"},
     )
 
 

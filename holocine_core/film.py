@@ -8,13 +8,15 @@ from __future__ import annotations
 import glob
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from holocine_core.edit.cards import card_frames
 from holocine_core.edit.codecs import VideoCodec, check_video
-from holocine_core.edit.ffmpeg import MASTER_ARGS, Probe, probe, write_frames
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
 from holocine_core.edit.reel import (
     ClipInput,
@@ -34,9 +36,11 @@ from holocine_core.edit.stitch import (
 )
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
+from holocine_core.plan.cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import TAG, provenance
 from holocine_core.script.screenplay import Sound
+from holocine_core.script.timeline import Span
 from holocine_core.standing import (
     KEY_TAG,
     film_is_ours,
@@ -65,6 +69,7 @@ class Film:
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
     refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
+    cut_cards(plan, vault)
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +137,6 @@ def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
 
 def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
     """What the plan asks of the cutting room."""
-    base = plan.screenplay_path.parent
     delivery = plan.delivery
     reel = StitchJob(
         clips=tuple(
@@ -157,7 +161,26 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
             fit=delivery.fit,
         ),
         video=VideoCodec(codec=delivery.codec, crf=delivery.quality),
+        opening=_card_clip(plan, vault, "opening"),
+        closing=_card_clip(plan, vault, "closing"),
     )
+    document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
+    metadata = FilmMetadata(
+        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
+        chapters=chapters(plan, reel),
+    )
+    return replace(
+        reel,
+        sounds=_cues(plan, reel),
+        metadata=metadata,
+        loudness=delivery.loudness,
+        slate=tuple(_slate(plan, reel)),
+    )
+
+
+def _cues(plan: Plan, reel: StitchJob) -> tuple[SoundCue, ...]:
+    """The scenes' sounds and the film's music."""
+    base = plan.screenplay_path.parent
     starts = scene_starts(reel)
     sounds = tuple(
         SoundCue(
@@ -184,12 +207,47 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
             duck_db=music.duck,
         )
         sounds = (*sounds, cue)
-    document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
-    metadata = FilmMetadata(
-        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
-        chapters=chapters(plan, reel),
-    )
-    return replace(reel, sounds=sounds, metadata=metadata, loudness=delivery.loudness)
+    return sounds
+
+
+def _card_clip(plan: Plan, vault: Vault, name: CardName) -> ClipInput | None:
+    card = card_of(plan, name)
+    if card is None:
+        return None
+    path = vault.path("clips", card.key)
+    return ClipInput(path=path, frames=card.frames, title=f"the {name} card")
+
+
+def cut_cards(plan: Plan, vault: Vault) -> None:
+    """Have the film's cards in the work folder."""
+    size = (plan.takes[0].sampling.width, plan.takes[0].sampling.height)
+    for name in CARDS:
+        card = card_of(plan, name)
+        if card is None or vault.sound("clips", card.key) is not None:
+            continue
+        frames = card_frames(card.card, size, card.frames, plan.fps)
+
+        def write(path: Path, frames: Frames = frames) -> None:
+            with write_frames(path, *size, plan.fps, MASTER_ARGS) as writer:
+                writer.write(frames)
+
+        sidecar = {"scene": f"the {name} card", "frames": card.frames}
+        vault.keep("clips", card.key, write, sidecar)
+
+
+def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[Span, str]]:
+    """What is written into a draft's shots."""
+    if plan.screenplay.slate and plan.profile == "draft":
+        for take, shot, span in _shots(plan, reel):
+            yield span, f"{take.scene} {shot + 1}, seed {take.seed}"
+
+
+def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, Span]]:
+    """Every shot that is seen: its take, its number in it (from 0), its frames of the reel."""
+    first = int(reel.opening is not None)
+    for number, shot, span in shots_in_reel(*reel.reel):
+        if 0 <= number - first < len(plan.takes):
+            yield plan.takes[number - first], shot, span
 
 
 def expected_frames(plan: Plan) -> int:
@@ -199,15 +257,18 @@ def expected_frames(plan: Plan) -> int:
 
 
 def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
-    """One chapter per shot, in frames of the reel."""
-    return tuple(
-        Chapter(
-            start_frame=span.start,
-            end_frame=span.stop,
-            title=_chapter_title(plan.takes[number], shot),
-        )
-        for number, shot, span in shots_in_reel(reel.clips, reel.transitions)
-    )
+    """One chapter per shot and card, in frames of the reel."""
+    found = [
+        Chapter(start_frame=span.start, end_frame=span.stop, title=_chapter_title(take, shot))
+        for take, shot, span in _shots(plan, reel)
+    ]
+    length = film_frames(reel)
+    if (card := card_of(plan, "opening")) is not None:
+        found.insert(0, Chapter(start_frame=0, end_frame=card.frames, title=card.line))
+    if (card := card_of(plan, "closing")) is not None:
+        start = length - card.frames
+        found.append(Chapter(start_frame=start, end_frame=length, title=card.line))
+    return tuple(found)
 
 
 def _chapter_title(take: Take, shot: int) -> str:
@@ -252,7 +313,7 @@ def preflight(plan: Plan) -> None:
         MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
     """
     job = stitch_job(plan, Vault(plan.work))
-    check_reel(job.clips, job.transitions)
+    check_reel(*job.reel)
     check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
     for take in plan.takes:
         if take.sound is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from holocine_core.edit.metadata import Chapter, read_metadata
 from holocine_core.errors import InputError
+from holocine_core.plan.cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
 
@@ -64,6 +65,11 @@ def provenance(plan: Plan) -> dict[str, Any]:
             if plan.screenplay.music is None
             else {**plan.screenplay.music.model_dump(), "sha256": plan.music_hash}
         ),
+        "cards": {
+            name: {"text": card.line, "frames": card.frames}
+            for name in CARDS
+            if (card := card_of(plan, name)) is not None
+        },
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from holocine_core.errors import InputError
+from holocine_core.plan.cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.screenplay import Sound
 from holocine_core.vault import fingerprint, read_json
@@ -49,8 +50,16 @@ def film_key(plan: Plan) -> str:
                 *([] if delivery.loudness is None else [delivery.loudness]),
             ],
             **_music(plan),
+            **_lettering(plan),
         }
     )
+
+
+def _lettering(plan: Plan) -> dict[str, object]:
+    """Cards and slate; nothing where the film has none."""
+    cards = [card.key if (card := card_of(plan, name)) else None for name in CARDS]
+    slate = plan.screenplay.slate and plan.profile == "draft"
+    return {**({"cards": cards} if any(cards) else {}), **({"slate": True} if slate else {})}
 
 
 def _sound(sound: Sound) -> dict[str, object]:

@@ -199,6 +199,7 @@ TABLES = {
     "Delivery": models.Deliver,
     "Encoding": models.Video,
     "LoRA": models.Lora,
+    "Cards": models.Card,
 }
 tables = pytest.mark.parametrize(("heading", "model"), TABLES.items(), ids=list(TABLES))
 

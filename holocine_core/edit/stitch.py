@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from holocine_core.edit.atomic import replacing
+from holocine_core.edit.cards import Labels, slated
 from holocine_core.edit.codecs import (
     Fit,
     VideoCodec,
@@ -83,9 +84,26 @@ class StitchJob:
     delivery: Delivery = field(default_factory=Delivery)
     video: VideoCodec = field(default_factory=VideoCodec)
     metadata: FilmMetadata = field(default_factory=FilmMetadata)
+    opening: ClipInput | None = None
+    """A card before the first clip."""
+    closing: ClipInput | None = None
+    """A card behind the last one."""
+    slate: Labels = ()
+    """What is written into the picture."""
     sounds: tuple[SoundCue, ...] = ()
     loudness: float | None = None
     """LUFS that the mix is brought to; as it is where None."""
+
+    @property
+    def reel(self) -> tuple[tuple[ClipInput, ...], tuple[Transition, ...]]:
+        """All that is shown in order, and what lies between: cards begin and end with cuts."""
+        before = () if self.opening is None else (self.opening,)
+        behind = () if self.closing is None else (self.closing,)
+        cuts = (Transition(),)
+        return (
+            (*before, *self.clips, *behind),
+            (*cuts * len(before), *self.transitions, *cuts * len(behind)),
+        )
 
     @property
     def out_fps(self) -> Fraction:
@@ -98,12 +116,13 @@ class StitchJob:
 
 def film_frames(job: StitchJob) -> int:
     """Frames of the film at the clips' rate: crossfades overlap, fades and cuts do not."""
-    return clip_starts(job.clips, job.transitions)[-1]
+    return clip_starts(*job.reel)[-1]
 
 
 def scene_starts(job: StitchJob) -> tuple[int, ...]:
     """The film's frame, at the clips' rate, where each clip's first frame stands."""
-    return clip_starts(job.clips, job.transitions)[:-1]
+    first = int(job.opening is not None)
+    return clip_starts(*job.reel)[first : first + len(job.clips)]
 
 
 def delivered_frame(job: StitchJob, frame: int) -> int:
@@ -129,12 +148,12 @@ def stitch(job: StitchJob, out: Path, emit: Emit = ignore) -> Probe:
 
 
 def _check(job: StitchJob, out: Path) -> None:
-    check_reel(job.clips, job.transitions)
+    check_reel(*job.reel)
     check_video(job.video, job.out_size, out)
     length = film_frames(job)
     if delivered_frame(job, length) < 1:
         raise InputError(f"{length} frames at {job.out_fps} fps leave none", hint="raise `fps`")
-    for clip in job.clips:
+    for clip in job.reel[0]:
         check_clip(clip, job.size, job.fps)
     for cue in job.sounds:
         if not 0 <= cue.start_frame < cue.start_frame + cue.frames <= length:
@@ -182,10 +201,12 @@ def _tags_input(metadata: FilmMetadata, fps: Fraction, room: Path) -> list[str]:
 
 def _film_stream(job: StitchJob, room: Path) -> Iterator[Frames]:
     """The film's frames at the delivered rate."""
-    reel = roll(job.clips, job.transitions)
+    reel = roll(*job.reel)
+    if job.slate:
+        reel = slated(reel, job.slate, job.fps)
     if job.delivery.motion == "plain" or job.out_fps == job.fps:
         return repeated(reel, job.fps, job.out_fps)
-    borders = (0, *hard_cuts(job.clips, job.transitions), film_frames(job))
+    borders = (0, *hard_cuts(*job.reel), film_frames(job))
     spans = [Span(a, b) for a, b in pairwise(borders)]
     return interpolated(reel, spans, job.fps, job.out_fps, room / "stretch.mp4")
 

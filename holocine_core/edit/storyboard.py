@@ -13,11 +13,12 @@ import numpy as np
 
 from holocine_core.edit.atomic import replacing
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.errors import InputError, MachineError
+from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
+from holocine_core.errors import InputError
 from holocine_core.script.timeline import Span, timecode
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
 # The page in pixels, at 200 to the inch: as wide as a sheet of A4 held sideways.
 _DPI = 200
@@ -29,17 +30,6 @@ _TEXT_WIDTH = _WIDTH - _MARGIN - _TEXT_LEFT
 _ROW_SPACE = 34
 
 _PAPER, _INK, _MUTED, _RULE, _ACCENT = "#fbfaf7", "#1d1d1f", "#77756f", "#d9d6cd", "#a33b20"
-
-# Pillow's own font holds little more than ASCII; these are asked in turn where a text needs more.
-_WIDER_FONTS = (
-    "DejaVuSans.ttf",
-    "NotoSans-Regular.ttf",
-    "Arial.ttf",
-    "NotoSansCJK-Regular.ttc",
-    "Arial Unicode.ttf",
-    "PingFang.ttc",
-    "msyh.ttc",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +80,12 @@ class _Page:
     def __init__(self, rows: Sequence[StoryboardRow], title: str) -> None:
         self.rows, self.title = rows, title
         letters = set(title).union(*(row.prompt + row.scene for row in rows))
-        path = _font_for("".join(sorted(letters - set("\n\r\t"))))
+        path = font_for("".join(sorted(letters - set("\n\r\t"))))
         self.large, self.medium, self.body, self.small = (
-            _font(path, size) for size in (68, 40, 27, 22)
+            font_of(path, size) for size in (68, 40, 27, 22)
         )
-        self.title_lines = _wrap(title, self.large, _WIDTH - 2 * _MARGIN - 20)
-        self.texts = [_wrap(row.prompt, self.body, _TEXT_WIDTH) for row in rows]
+        self.title_lines = wrap(title, self.large, _WIDTH - 2 * _MARGIN - 20)
+        self.texts = [wrap(row.prompt, self.body, _TEXT_WIDTH) for row in rows]
 
     def draw(self) -> Image.Image:
         from PIL import Image, ImageDraw
@@ -138,7 +128,7 @@ class _Page:
         pen.line((_MARGIN, y + 8, _WIDTH - _MARGIN, y + 8), _INK, 4)
         pen.text((_MARGIN, y + 32), "SCENE", _ACCENT, self.small)
         left = _MARGIN + _NUMBER_WIDTH
-        name = _shortened(scene, self.medium, _WIDTH - _MARGIN - left)
+        name = shortened(scene, self.medium, _WIDTH - _MARGIN - left)
         pen.text((left, y + 20), name, _INK, self.medium)
         return y + 80
 
@@ -164,7 +154,7 @@ class _Page:
             page.paste(_scaled(frame, row.box), (x, y))
             pen.rectangle((x - 1, y - 1, x + width, y + height), outline=_RULE)
             pen.text(
-                (x, y + height + 10), _shortened(caption, self.small, row.box), _MUTED, self.small
+                (x, y + height + 10), shortened(caption, self.small, row.box), _MUTED, self.small
             )
             left += row.box + _GAP
         for line_number, line in enumerate(text):
@@ -187,74 +177,3 @@ def _scaled(frame: Frames, box: int) -> Image.Image:
 
     picture = Image.fromarray(np.ascontiguousarray(frame))
     return picture.resize(_fitted(frame, box), Image.Resampling.LANCZOS)
-
-
-def _font(path: str | None, size: int) -> ImageFont.FreeTypeFont:
-    from PIL import ImageFont
-
-    font = ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise MachineError(
-            "this Pillow has no FreeType", hint="reinstall pillow from PyPI: pip install pillow"
-        )
-    return font
-
-
-def _font_for(letters: str) -> str | None:
-    """The first font that has every letter, else the one with most; None is Pillow's own.
-
-    What no font here has is drawn as that font's box for a missing letter.
-    """
-    best: tuple[int, str | None] = (_missing(None, letters), None)
-    for path in _WIDER_FONTS:
-        if best[0] == 0:
-            break
-        try:
-            lacking = _missing(path, letters)
-        except OSError:
-            continue  # this machine does not have that font
-        best = min(best, (lacking, path), key=lambda each: each[0])
-    return best[1]
-
-
-def _missing(path: str | None, letters: str) -> int:
-    """How many of the letters a font draws as its box for missing ones."""
-    font = _font(path, 20)
-    box = bytes(font.getmask("\uffff"))
-    return sum(bytes(font.getmask(letter)) == box for letter in letters)
-
-
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Lines of at most ``width`` pixels: broken at spaces, inside words that are too long."""
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            joined = f"{line} {word}" if line else word
-            if font.getlength(joined) <= width:
-                line = joined
-                continue
-            lines += [line] if line else []
-            *full, line = _broken(word, font, width)
-            lines += full
-        lines.append(line)
-    return lines
-
-
-def _broken(word: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """A word in pieces of at most ``width`` pixels (or one letter)."""
-    pieces = [word[0]]
-    for letter in word[1:]:
-        if font.getlength(pieces[-1] + letter) <= width:
-            pieces[-1] += letter
-        else:
-            pieces.append(letter)
-    return pieces
-
-
-def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """One line of at most ``width`` pixels, its end replaced by dots where it is longer."""
-    first = _broken(text, font, width)[0] if text else ""
-    if first == text:
-        return text
-    return _broken(text, font, width - round(font.getlength("...")))[0] + "..."

@@ -55,8 +55,10 @@ def screen(film: Path) -> Iterator[Screened]:
     """
     found = inspect(film)
     takes = found.provenance["takes"]
+    cards = {card["text"] for card in found.provenance.get("cards", {}).values()}
+    shown = [chapter for chapter in found.chapters if chapter.title not in cards]
     rate = probe(film).fps / Fraction(found.provenance["fps"])
-    for i, (take, chapters) in enumerate(zip(takes, _by_take(takes, found.chapters), strict=True)):
+    for i, (take, chapters) in enumerate(zip(takes, _by_take(takes, shown), strict=True)):
         if not chapters:
             continue  # A crossfade covers all of it.
         start, stop = chapters[0][1].start_frame, chapters[-1][1].end_frame

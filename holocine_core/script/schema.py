@@ -16,7 +16,7 @@ def schema() -> dict[str, Any]:
     document = Screenplay.model_json_schema(by_alias=True)
     _describe(document)
     shorthand = {"Shot": "prompt", "TransitionTo": "kind", "Sound": "file", "Music": "file"}
-    shorthand["Lora"] = "file"
+    shorthand |= {"Lora": "file", "Card": "text"}
     for name, key in shorthand.items():
         whole = document["$defs"][name]
         plain = dict(whole["properties"][key])

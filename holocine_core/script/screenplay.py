@@ -218,6 +218,39 @@ class Scene(Frozen):
         return self
 
 
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#f4efe4"])]
+"""Red, green and blue, as in HTML."""
+
+
+class Card(Frozen):
+    """A card of text before the film or behind it."""
+
+    text: Text
+    """Large, in the middle; line breaks are kept."""
+    under: str = ""
+    """Smaller, below."""
+    seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    """How long it stands; it comes out of black and goes into it."""
+    ink: Colour = "#f4efe4"
+    """Colour of the letters."""
+    paper: Colour = "#16130f"
+    """Colour behind them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text_is_a_card(cls, value: Any) -> Any:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class Cards(Frozen):
+    """Cards of text around the film."""
+
+    opening: Card | None = None
+    """Before the first scene."""
+    closing: Card | None = None
+    """Behind the last one."""
+
+
 class Adjusted(Frozen):
     """Changes to one profile; what is left out stays the model's own."""
 
@@ -300,6 +333,10 @@ class Screenplay(Frozen):
     """The scenes, in order."""
     music: Music | None = None
     """A sound file under the whole film."""
+    cards: Cards = Cards()
+    """Cards of text before the film and behind it; they make it longer."""
+    slate: bool = False
+    """Write scene, shot, seed and time into the picture of drafts."""
     deliver: Deliver = Deliver()
     video: Video = Video()
     lora: tuple[Lora, ...] = ()

@@ -1,0 +1,118 @@
+"""Text that is filmed: cards around a film, and the slate in the picture of a draft.
+
+Letters: n frames, H rows, W columns; frames are uint8 RGB ``[n, H, W, 3]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
+from holocine_core.script.screenplay import Card
+from holocine_core.script.timeline import Span, timecode
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFont
+
+_LARGEST, _SMALLEST = 0.17, 0.06
+"""Height of the letters of a card's text, in heights of the picture."""
+_WIDEST, _HIGHEST = 0.84, 0.8
+"""What a card's text may take of the picture."""
+_UNDER = 0.5
+"""Height of the smaller text's letters, in those of the larger."""
+_FADE_SHARE, _FADE_S = 0.2, 0.4
+"""A card fades for a fifth of its length, and at most so many seconds."""
+_SLATE = 0.075
+"""Height of a slate's letters, in heights of the picture."""
+
+
+def card_frames(card: Card, size: tuple[int, int], frames: int, fps: Fraction) -> Frames:
+    """A card out of black and back into it [n, H, W, 3].
+
+    Args:
+        card: What it says.
+        size: Width and height.
+        frames: Its length.
+        fps: Frames per second.
+    """
+    picture = np.asarray(card_picture(card, size)).astype(np.float32)
+    fade = max(1, min(round(frames * _FADE_SHARE), round(float(fps) * _FADE_S)))
+    at = np.arange(frames)
+    light = np.minimum(np.minimum(at + 1, frames - at) / (fade + 1), 1.0)
+    return (picture * light[:, None, None, None] + 0.5).astype(np.uint8)
+
+
+def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
+    """The card at its brightest: the largest letters with which all of it fits."""
+    from PIL import Image, ImageDraw
+
+    width, height = size
+    path = font_for("".join(sorted(set(card.text + card.under) - set("\n\r\t"))))
+    largest, smallest = round(height * _LARGEST), max(6, round(height * _SMALLEST))
+    for letters in range(max(largest, smallest), smallest - 1, -1):
+        lines = _lines(card, path, letters, round(width * _WIDEST))
+        tall = sum(_line_height(font) for _, font in lines)
+        if tall <= height * _HIGHEST:
+            break
+    image = Image.new("RGB", size, card.paper)
+    pen = ImageDraw.Draw(image)
+    y = (height - tall) / 2
+    for line, font in lines:
+        pen.text((width / 2, y), line, fill=card.ink, font=font, anchor="ma")
+        y += _line_height(font)
+    return image
+
+
+def _lines(
+    card: Card, path: str | None, letters: int, width: int
+) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+    large = font_of(path, letters)
+    small = font_of(path, max(6, round(letters * _UNDER)))
+    found = [(line, large) for line in wrap(card.text, large, width)]
+    if card.under:
+        found += [("", small), *((line, small) for line in wrap(card.under, small, width))]
+    return found
+
+
+def _line_height(font: ImageFont.FreeTypeFont) -> float:
+    return 1.3 * font.size
+
+
+Labels = Sequence[tuple[Span, str]]
+"""Frames of the reel, and what is written into them."""
+
+
+def slated(reel: Iterator[Frames], labels: Labels, fps: Fraction) -> Iterator[Frames]:
+    """The reel with a strip at the foot of every frame that a label covers: the label on the left,
+    the frame's time on the right."""
+    path = font_for("".join(sorted({letter for _, label in labels for letter in label})))
+    at = 0
+    for chunk in reel:
+        slate = np.empty_like(chunk)
+        for i, frame in enumerate(chunk):
+            label = next((text for span, text in labels if span.start <= at + i < span.stop), None)
+            time = timecode(at + i, fps)
+            slate[i] = frame if label is None else _with_slate(frame, label, time, path)
+        at += len(chunk)
+        yield slate
+
+
+def _with_slate(frame: Frames, label: str, time: str, path: str | None) -> Frames:
+    from PIL import Image, ImageDraw
+
+    height, width = frame.shape[:2]
+    font = font_of(path, max(8, round(height * _SLATE)))
+    strip = round(font.size * 1.4)
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    image.paste((0, 0, 0), (0, height - strip, width, height))
+    pen = ImageDraw.Draw(image)
+    y, side = height - strip / 2, font.size / 2
+    room = round(width - 3 * side - font.getlength(time))
+    pen.text((side, y), shortened(label, font, room), fill="#f2f2f2", font=font, anchor="lm")
+    pen.text((width - side, y), time, fill="#f2f2f2", font=font, anchor="rm")
+    return np.asarray(image)
