@@ -19,8 +19,9 @@ from holocine_core.script.timeline import Span, timecode
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
-_LARGEST, _SMALLEST = 0.17, 0.06
-"""Height of the letters of a card's text, in heights of the picture."""
+_LARGEST, _SMALL, _SMALLEST = 0.17, 0.1, 0.06
+"""Height of the letters of a card's text, in heights of the picture; below the second, lines are
+rather broken."""
 _WIDEST, _HIGHEST = 0.84, 0.8
 """What a card's text may take of the picture."""
 _UNDER = 0.5
@@ -53,12 +54,8 @@ def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
 
     width, height = size
     path = font_for("".join(sorted(set(card.text + card.under) - set("\n\r\t"))))
-    largest, smallest = round(height * _LARGEST), max(6, round(height * _SMALLEST))
-    for letters in range(max(largest, smallest), smallest - 1, -1):
-        lines = _lines(card, path, letters, round(width * _WIDEST))
-        tall = sum(_line_height(font) for _, font in lines)
-        if tall <= height * _HIGHEST:
-            break
+    lines = _fitting(card, path, size)
+    tall = sum(_line_height(font) for _, font in lines)
     image = Image.new("RGB", size, card.paper)
     pen = ImageDraw.Draw(image)
     y = (height - tall) / 2
@@ -68,9 +65,26 @@ def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def _lines(
-    card: Card, path: str | None, letters: int, width: int
-) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+Lines = list[tuple[str, "ImageFont.FreeTypeFont"]]
+
+
+def _fitting(card: Card, path: str | None, size: tuple[int, int]) -> Lines:
+    """The card's lines, as large as fits; rather smaller than broken where nobody broke them."""
+    width, height = size
+    room = round(width * _WIDEST)
+    written = len(card.text.split("\n")) + (1 + len(card.under.split("\n")) if card.under else 0)
+    lines: Lines = []
+    for least, most in ((_SMALL, written), (_SMALLEST, None)):
+        smallest = max(6, round(height * least))
+        for letters in range(max(smallest, round(height * _LARGEST)), smallest - 1, -1):
+            lines = _lines(card, path, letters, room)
+            tall = sum(_line_height(font) for _, font in lines)
+            if tall <= height * _HIGHEST and (most is None or len(lines) <= most):
+                return lines
+    return lines
+
+
+def _lines(card: Card, path: str | None, letters: int, width: int) -> Lines:
     large = font_of(path, letters)
     small = font_of(path, max(6, round(letters * _UNDER)))
     found = [(line, large) for line in wrap(card.text, large, width)]
