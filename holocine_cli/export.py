@@ -105,7 +105,8 @@ def _write(cuts: CutList, to: To, path: Path, rate: int | None, force: bool) -> 
     if to == "vtt" or to == "srt":
         from holocine_core.edit.subtitles import subtitles
 
-        save(path, subtitles(cuts.shots, cuts.fps, to).encode(), replace=force)
+        shots = [shot for shot in cuts.shots if "card" not in shot.facts]  # Those are read as is.
+        save(path, subtitles(shots, cuts.fps, to).encode(), replace=force)
         return None
     from holocine_core.edit.exchange import write_cut_list
 

@@ -104,7 +104,7 @@ def _card(name: str, cards: dict[str, Any], span: Span) -> CutShot:
         name=f"{name} card",
         span=span,
         prompt=cards[name]["text"],
-        facts={"scene": f"{name} card", "shot": 1, "begins": "cut"},
+        facts={"scene": f"{name} card", "shot": 1, "begins": "cut", "card": True},
     )
 
 
