@@ -257,25 +257,38 @@ def _changed(spans: Any, scene: str) -> str:
     return f"scene '{scene}': frames {listed} changed and no others"
 
 
+Pick = Annotated[
+    int | None,
+    typer.Option("--pick", metavar="N", min=1, help="Make FILM this version.", show_default=False),
+]
+Drop = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--drop",
+        metavar="N",
+        min=1,
+        help="Remove this version and what only it needs. Repeatable.",
+        show_default=False,
+    ),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        metavar="N",
+        min=1,
+        help="Remove all versions but the newest N and the film's own.",
+        show_default=False,
+    ),
+]
+
+
 def takes(
     ctx: typer.Context,
     film: opt.Film,
-    pick: Annotated[
-        int | None,
-        typer.Option(
-            "--pick", metavar="N", min=1, help="Make FILM this version.", show_default=False
-        ),
-    ] = None,
-    drop: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--drop",
-            metavar="N",
-            min=1,
-            help="Remove this version and what only it needs. Repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    pick: Pick = None,
+    drop: Drop = None,
+    keep: Keep = None,
     lora: opt.Lora = None,
     models_dir: opt.ModelsDir = None,
     work: opt.Work = None,
@@ -291,12 +304,17 @@ def takes(
     folder; going back to one shoots nothing.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
-    if pick is not None and drop:
-        raise InputError("--pick and --drop do not go together", hint="call it twice")
+    if sum((pick is not None, bool(drop), keep is not None)) > 1:
+        raise InputError("--pick, --drop and --keep do not go together", hint="call it twice")
     from holocine_core.remake import open_film
     from holocine_core.standing import film_key
     from holocine_core.vault import Vault
-    from holocine_core.versions import drop_versions, remember_version, versions
+    from holocine_core.versions import (
+        drop_versions,
+        older_versions,
+        remember_version,
+        versions,
+    )
 
     machine = _machine("auto", "auto", models_dir, work, lora)
     found, plan = open_film(film, machine)
@@ -305,7 +323,8 @@ def takes(
     vault = Vault(plan.work)
     if pick is not None:
         current = _pick(session, found, pick, machine, plan.work)
-    elif drop:
+    elif drop or keep:
+        drop = drop or older_versions(versions(plan.work), keep or 1, current)
         with vault.locked("takes"):
             freed = drop_versions(plan.work, drop, current)
         session.console.note(f"{scaled(freed, 'B')} freed")

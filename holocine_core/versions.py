@@ -115,6 +115,11 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
     return freed
 
 
+def older_versions(known: Sequence[Version], keep: int, current: str) -> list[int]:
+    """Numbers of all versions but the newest ``keep`` and the one of key ``current``."""
+    return [version.number for version in known[:-keep] if version.key != current]
+
+
 def pick_version(known: Sequence[Version], number: int) -> Version:
     """A version by its number. Raises InputError where there is none."""
     found = next((version for version in known if version.number == number), None)

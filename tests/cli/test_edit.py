@@ -110,6 +110,17 @@ def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film:
     assert holocine("takes", film, "--pick", "7").exit_code == 2
 
 
+def test_old_versions_are_pruned_and_the_film_stays(holocine: Holocine, film: Path) -> None:
+    for seed in ("3", "4", "5"):
+        assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0
+    assert holocine("takes", film, "--pick", "2").exit_code == 0
+    answer = holocine("takes", film, "--keep", "1", "--json")
+    assert [one["version"] for one in answer.json["versions"]] == [2, 4]
+    assert [one["current"] for one in answer.json["versions"]] == [True, False]
+    assert holocine("takes", film, "--keep", "5", "--json").json["freed_bytes"] == 0
+    assert holocine("takes", film, "--keep", "1", "--drop", "2").exit_code == 2
+
+
 def test_a_call_cut_short_at_its_end_does_not_edit_twice(
     holocine: Holocine, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
