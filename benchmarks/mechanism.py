@@ -33,10 +33,12 @@ from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.scores import score, taken_up, with_shot
 from holocine_core.evaluate.suite import Case, Filmed, parse_suite
+from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.shoot import codec
+from holocine_core.train.export import world_of
 
 ROWS = (
     "said",
@@ -131,7 +133,7 @@ def main() -> None:
     # What could be missing is asked for before the hours of filming.
     reader = load_judge(args.judge)
     require_detector()
-    suite = parse_suite(args.suite)
+    suite = parse_suite(args.suite, world_of(find_model(args.model or "nano")))
     options = Options(profile=args.profile, model=args.model)
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from holocine_core.evaluate.watched import Watched
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
+    from holocine_core.stage.world import Repertoire
 
 MEASURE = "What to measure"
 WORK = Path(".holocine/evaluate")
@@ -242,7 +243,7 @@ class _House:
         from holocine_core.evaluate.scores import elsewhere, score_watched
         from holocine_core.evaluate.suite import parse_suite
 
-        suite = parse_suite(text)
+        suite = parse_suite(text, self._world())
         reader = load_judge(judge or SHIPPED)
         own, through, truth = (_Seen(reader, self.extracts) for _ in range(3))
         plan = self._film_suite(suite, own)
@@ -257,7 +258,15 @@ class _House:
             chance = score_watched(elsewhere(truth.watched))
             columns.append(Column(title="another", measures=chance))
         record |= {"suite": suite.name, "judge": reader.identity, "model": dict(plan.identity)}
+        record["world"] = {name: list(values) for name, values in asdict(suite.within).items()}
         return Report(columns=tuple(columns), gates=tuple(gates)), record
+
+    def _world(self) -> Repertoire:
+        """What of the stage the model knows: a suite asks for nothing else."""
+        from holocine_core.model.locate import find_model
+        from holocine_core.train.export import world_of
+
+        return world_of(find_model(self.settings.model or "nano", self.settings.models_dir))
 
     def _films(self, paths: Sequence[Path]) -> Iterator[Path]:
         """Every film; screenplays are planned at once and rendered first."""

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Literal
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.stage.sample import CHECK_SEEDS, SUITE_SEEDS, is_novel, sample_scene
-from holocine_core.stage.world import Scene
+from holocine_core.stage.sample import (
+    CHECK_SEEDS,
+    SUITE_SEEDS,
+    is_novel,
+    sample_scene,
+)
+from holocine_core.stage.world import EVERYTHING, Repertoire, Scene
 
 if TYPE_CHECKING:
     from holocine_core.stage.caption import Said
@@ -59,6 +64,8 @@ class Suite:
 
     name: str
     cases: tuple[Case, ...]
+    within: Repertoire = EVERYTHING
+    """What its scenes may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,12 @@ class Filmed:
     frames: Frames
 
 
-def parse_suite(text: str) -> Suite:
+def parse_suite(text: str, within: Repertoire = EVERYTHING) -> Suite:
     """The suite of ``stage:SEED:COUNT``.
+
+    Args:
+        text: As above.
+        within: What its scenes may show; see :func:`~holocine_core.train.export.world_of`.
 
     Raises:
         InputError: It is written otherwise, too long, or its scenes may have been trained on.
@@ -89,24 +100,24 @@ def parse_suite(text: str) -> Suite:
         )
     if not 1 <= count <= MOST_CASES:
         raise InputError(f"a suite has 1 to {MOST_CASES} scenes, not {count}")
-    return stage_suite(seed, count)
+    return stage_suite(seed, count, within)
 
 
-def stage_suite(seed: int, count: int) -> Suite:
+def stage_suite(seed: int, count: int, within: Repertoire = EVERYTHING) -> Suite:
     """Scenes of the stage from a seed on; every fourth is told twice (see TWIN_EVERY)."""
     cases = []
     for at in range(count):
-        cases.append(stage_case(seed + at, "trained"))
+        cases.append(stage_case(seed + at, "trained", within))
         if at % TWIN_EVERY == 0:
-            cases.append(stage_case(seed + at, "held-out"))
-    return Suite(name=f"stage:{seed}:{count}", cases=tuple(cases))
+            cases.append(stage_case(seed + at, "held-out", within))
+    return Suite(name=f"stage:{seed}:{count}", cases=tuple(cases), within=within)
 
 
-def stage_case(seed: int, words: Words) -> Case:
+def stage_case(seed: int, words: Words, within: Repertoire = EVERYTHING) -> Case:
     """A scene of the stage, told by its own seed."""
     from holocine_core.stage.caption import tell
 
-    scene = sample_scene(seed)
+    scene = sample_scene(seed, within=within)
     telling = tell(scene, random.Random(f"evaluate {seed}"), held_out=words == "held-out")
     return Case(
         name=f"stage-{seed}" + ("-held-out" if words == "held-out" else ""),

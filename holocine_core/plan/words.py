@@ -44,6 +44,8 @@ def unknown_words(
         if _is_name(word, use, vocabulary) or _known(word, vocabulary):
             continue
         near = vocabulary.nearest.get(word)
+        # A model of a small world knows some of what is near, not all.
+        near = near if near and _known(near, vocabulary) else None
         hint = f"the nearest word it knows: '{near}'" if near else ""
         found[manuscript.problem(use.key, f"{model} was not taught '{word}'", hint)] = word
     told = in_file_order(list(found))

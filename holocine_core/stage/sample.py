@@ -14,6 +14,7 @@ from itertools import pairwise
 from holocine_core.script.timeline import Span
 from holocine_core.stage import world
 from holocine_core.stage.world import (
+    EVERYTHING,
     Animal,
     Framing,
     Person,
@@ -35,7 +36,6 @@ CHECK_SEEDS = 2 * 10**9
 PLACE_PAIR = ("set", "time")
 LOOK_PAIRS = (("top_colour", "pattern"), ("top_colour", "hair_colour"))
 """Pairs of fields of which some combinations are kept out of training."""
-EVERYTHING = Repertoire()
 SHOT_WEIGHTS = (8, 18, 25, 21, 11, 8, 5, 4)
 """How often a scene has 1, 2, ... 8 shots."""
 MOST_SHOTS = len(SHOT_WEIGHTS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from holocine_core.script.prompt import ANGLE_WORDS, MOVEMENT_WORDS, SIZE_WORDS
 from holocine_core.stage.grammar import gerund, third
 from holocine_core.stage.sentences import PRONOUNS, SENTENCES, STYLES, TITLES, WHERE
-from holocine_core.stage.world import ANGLES, MOVEMENTS
+from holocine_core.stage.world import ANGLES, EVERYTHING, MOVEMENTS, SIZES, Repertoire
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,10 +326,37 @@ def words_in(text: str) -> Iterator[str]:
     return (found[0] for found in re.finditer(r"[a-z]+", plain))
 
 
-def _phrases(*, held_out: bool) -> Iterator[str]:
+def is_shown(field: str, value: str, within: Repertoire) -> bool:
+    """Whether a world has a value of ``WORDS`` or ``KEYS``."""
+    animals = any(cast in within.casts for cast in ("pet", "three", "animal"))
+    match field:
+        case "set":
+            return value in within.sets
+        case "landmark":
+            return any(value in LANDMARKS[name] for name in within.sets)
+        case "time" | "time noun" | "time spell":
+            return value in within.times
+        case "weather" | "weather clause" | "weather adjective":
+            return value in within.weathers
+        case "kind" | "coat":
+            return animals
+        case "action":
+            return value in within.actions
+        case "size":
+            return value not in SIZES or value in within.sizes
+        case "angle":
+            return value in within.angles
+        case "movement":
+            return value in within.movements
+    return True
+
+
+def _phrases(*, held_out: bool, within: Repertoire = EVERYTHING) -> Iterator[str]:
     """Every phrase as it can stand in a text."""
     for field, values in WORDS.items():
         for value, words in values.items():
+            if not is_shown(field, value, within):
+                continue
             for phrase in words.held_out if held_out else words.train:
                 yield phrase
                 if field == "action" or (field == "movement" and value != "static"):
@@ -337,9 +364,9 @@ def _phrases(*, held_out: bool) -> Iterator[str]:
                     yield gerund(phrase)
 
 
-def training_texts() -> Iterator[str]:
-    """All pieces that training captions are made of, names apart; slots are left out."""
-    yield from _phrases(held_out=False)
+def training_texts(within: Repertoire = EVERYTHING) -> Iterator[str]:
+    """All pieces that training captions of a world are made of, names apart; slots are left out."""
+    yield from _phrases(held_out=False, within=within)
     for templates in SENTENCES.values():
         yield from (re.sub(r"\{[^}]*\}", " ", template) for template in templates)
     yield from (*STYLES, *TITLES, *WHERE.values())
@@ -347,7 +374,8 @@ def training_texts() -> Iterator[str]:
         yield from pronouns
     shown = {"size": SIZE_WORDS, "angle": ANGLE_WORDS, "movement": MOVEMENT_WORDS}
     for field, values in KEYS.items():
-        yield from (shown[field][key] for keys in values.values() for key in keys)
+        known = (keys for value, keys in values.items() if is_shown(field, value, within))
+        yield from (shown[field][key] for keys in known for key in keys)
     yield "an [character] is. This scene contains shots."
 
 

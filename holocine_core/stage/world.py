@@ -107,6 +107,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 _NEEDED = {"sizes": "wide", "angles": "eye-level", "movements": "static", "actions": "stand"}
 
+EVERYTHING = Repertoire()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:

@@ -34,8 +34,8 @@ from holocine_core.events import Emit, LatentsDrawn
 from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import load_part
 from holocine_core.shoot import codec
-from holocine_core.stage.sample import EVERYTHING, SHOT_LENGTHS, sample_layout, sample_scene
-from holocine_core.stage.world import Repertoire, Scene
+from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout, sample_scene
+from holocine_core.stage.world import EVERYTHING, Repertoire, Scene
 from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import GROUP
 from holocine_core.vault import disk_errors, fingerprint, write_whole

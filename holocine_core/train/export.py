@@ -12,12 +12,15 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of, read_json
+from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import Attention, ModelSpec
+from holocine_core.stage.world import Repertoire
 from holocine_core.tensors import write_tensors
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import Company, state_of
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.state import RECIPE, STEP, Stretch, stretch
+from holocine_core.train.taught import note_vocabulary
 from holocine_core.vault import disk_errors, replace_folder
 
 BEFORE = "holocine_before"
@@ -61,6 +64,8 @@ def export(
             state = {n: v for n, v in state_of(company.text_encoder).items() if n != TIED}
             metadata = _metadata(recipe, step, earlier, before / "text_encoder")
             _write(part / "text_encoder", "model", state, metadata, frozenset())
+        if any(phase.scenes is not None for phase in recipe.phases):
+            note_vocabulary(part / "tokenizer", recipe.phases[-1].world)
         if recipe.attention is not None:
             _card_with(part / CARD_NAME, company.located.spec, recipe.attention)
         replace_folder(part, folder)
@@ -90,6 +95,16 @@ def _metadata(
     texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in told.items()}
     read = {name: text for name, text in told_by(start).items() if name == READING}
     return {"format": "pt", **read, **texts}
+
+
+def world_of(located: LocatedModel) -> Repertoire:
+    """What of the stage a model learned last, by the recipe in its weights; everything where they
+    don't say."""
+    told = told_by(located.part("transformer").paths[0].parent)
+    recipe = json.loads(told.get(RECIPE, "{}"))
+    phases = recipe.get("phases") or [{}]
+    world = phases[-1].get("world") or {}
+    return Repertoire(**{name: tuple(values) for name, values in world.items()})
 
 
 def named(folder: Path | None) -> list[Stretch]:

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
-from holocine_core.stage.sample import EVERYTHING, JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
-from holocine_core.stage.world import Repertoire
+from holocine_core.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
+from holocine_core.stage.world import EVERYTHING, Repertoire
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]

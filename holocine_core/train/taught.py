@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from holocine_core.model.card import read_json
+from holocine_core.model.vocabulary import VOCABULARY_NAME, Vocabulary, write_vocabulary
 from holocine_core.script.prompt import ANGLE_WORDS, MOVEMENT_WORDS, SIZE_WORDS
 from holocine_core.stage.sentences import STYLES, TITLES
-from holocine_core.stage.words import HELD_OUT_WORDS, NAMES, WORDS, training_texts, words_in
+from holocine_core.stage.words import (
+    HELD_OUT_WORDS,
+    NAMES,
+    WORDS,
+    is_shown,
+    training_texts,
+    words_in,
+)
+from holocine_core.stage.world import EVERYTHING, Repertoire
 
 _TOPICS = {
     "places": ("set",),
@@ -32,20 +43,42 @@ _TOPICS = {
 _JOINED = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
-def taught_phrases() -> dict[str, tuple[str, ...]]:
-    """Phrases of training captions by what they name, each topic's once."""
+def taught_phrases(within: Repertoire = EVERYTHING) -> dict[str, tuple[str, ...]]:
+    """Phrases of a world's training captions by what they name, each topic's once."""
     phrases = {
-        topic: [p for field in fields for words in WORDS[field].values() for p in words.train]
+        topic: [
+            phrase
+            for field in fields
+            for value, words in WORDS[field].items()
+            if is_shown(field, value, within)
+            for phrase in words.train
+        ]
         for topic, fields in _TOPICS.items()
     }
     phrases["styles"] = [style.lower() for style in STYLES]
-    return {topic: tuple(dict.fromkeys(found)) for topic, found in phrases.items()}
+    return {topic: tuple(dict.fromkeys(found)) for topic, found in phrases.items() if found}
 
 
-def taught_words() -> frozenset[str]:
-    """Every lower-case word that a training prompt can hold, also those joined by hyphens."""
+def taught_words(within: Repertoire = EVERYTHING) -> frozenset[str]:
+    """Every lower-case word that a training prompt of a world can hold, also those joined by
+    hyphens."""
     # A title is no part of a prompt.
-    return frozenset(_words(text for text in training_texts() if text not in TITLES))
+    return frozenset(_words(text for text in training_texts(within) if text not in TITLES))
+
+
+def note_vocabulary(tokenizer: Path, within: Repertoire) -> None:
+    """Write what a model was taught of the stage into its tokenizer's folder, if it has a
+    vocabulary: the words of the world it learned, beside the likenesses that it had."""
+    path = tokenizer / VOCABULARY_NAME
+    if path.is_file():
+        had = read_json(path)
+        vocabulary = Vocabulary(
+            taught=taught_phrases(within),
+            words=taught_words(within),
+            nearest=had["nearest"],
+            origin=str(had.get("origin", "")),
+        )
+        write_vocabulary(tokenizer, vocabulary)
 
 
 def shown_words() -> frozenset[str]:

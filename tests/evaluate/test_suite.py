@@ -5,6 +5,7 @@ import pytest
 from holocine_core.errors import InputError
 from holocine_core.evaluate.suite import MOST_CASES, TWIN_EVERY, parse_suite
 from holocine_core.stage.sample import CHECK_SEEDS, SUITE_SEEDS
+from holocine_core.stage.world import Repertoire
 
 caption = pytest.importorskip("holocine_core.stage.caption")
 
@@ -26,6 +27,15 @@ def test_a_suite_is_made_from_its_name() -> None:
 def test_longer_suites_begin_like_shorter_ones() -> None:
     few = parse_suite(f"stage:{SUITE_SEEDS}:3").cases
     assert parse_suite(f"stage:{SUITE_SEEDS}:6").cases[: len(few)] == few
+
+
+def test_a_suite_of_a_small_world_shows_nothing_else() -> None:
+    small = Repertoire(sets=("library",), casts=("one",))
+    suite = parse_suite(f"stage:{SUITE_SEEDS}:8", small)
+    assert suite.within == small
+    assert {case.scene.place.set for case in suite.cases} == {"library"}
+    assert {len(case.scene.cast) for case in suite.cases} == {1}
+    assert suite.cases[0].said.shots
 
 
 def test_said_fits_the_scene() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from holocine_core.model.headers import read_header
 from holocine_core.model.lora import apply_loras
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.model.tiny import write_tiny
+from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 from holocine_core.model.weights import load_part
 from holocine_core.production import Options, render_film
 from holocine_core.script.timeline import Span
+from holocine_core.stage.world import Repertoire
 from holocine_core.train import trainer
-from holocine_core.train.export import export
+from holocine_core.train.export import export, world_of
 from holocine_core.train.networks import assemble
-from holocine_core.train.recipe import Recipe
+from holocine_core.train.recipe import Recipe, Start
 from holocine_core.train.state import Checkpoints
 from holocine_core.train.trainer import train
 from tests.conftest import Write
@@ -85,6 +88,32 @@ def test_the_exported_model_is_the_average_in_bf16_and_films(
         write(FILM), tmp_path / "film.mp4", Options(model=str(done.model), device="cpu")
     )
     assert film.frames == 9
+
+
+def test_a_model_tells_the_world_it_learned(
+    recipe: MakeRecipe, model: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(model, start)
+    had = Vocabulary(taught={}, words=frozenset(), nearest={"crimson": "red"}, origin="vectors")
+    write_vocabulary(start / "tokenizer", had)
+    small = Repertoire(sets=("kitchen",), weathers=("clear",))
+    made = recipe()
+    stage = {"world": small, "data": None, "scenes": 8}
+    phases = tuple(phase.model_copy(update=stage) for phase in made.phases)
+    made = made.model_copy(update={"phases": phases, "model": Start(folder=str(start))})
+    company = assemble(made, start, torch.device("cpu"))
+    export(made, company, 3, tmp_path / "out")
+    located = locate_folder(tmp_path / "out")
+    assert world_of(located) == small
+    assert world_of(locate_folder(start)) == Repertoire()
+    learned = read_vocabulary(located)
+    assert learned is not None
+    assert {"kitchen", "stove"} <= learned.words
+    assert not {"harbour", "boat", "snow", "station"} & learned.words
+    assert (learned.nearest, learned.origin) == (had.nearest, "vectors")
+    assert any("kitchen" in phrase for phrase in learned.taught["places"])
+    assert not any("harbour" in phrase for phrase in learned.taught["places"])
 
 
 def test_only_trained_parts_change_and_word_vectors_stay(recipe: MakeRecipe, model: Path) -> None:
