@@ -220,26 +220,25 @@ MODELS: Mapping[str, ModelSpec] = {
             text_padding=False,
             clean_shots=True,
             fps=15,
-            max_frames=181,
+            max_frames=121,
             profiles={
                 name: Quality(
-                    width=224,
-                    height=128,
+                    width=160,
+                    height=96,
                     steps=steps,
-                    guidance=3.0,
-                    shift=5.0,
+                    guidance=2.5,
+                    shift=8.0,
                     guidance_stop=0.5,
                     sampler="unipc",
                 )
-                for name, steps in (("draft", 6), ("standard", 10), ("final", 30))
+                for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
             },
             licence="Apache-2.0",
             weight_bytes={"text_encoder": 3_830_272, "transformer": 22_392_512, "vae": 9_567_168},
             embedded="nano",
             note=(
-                "nano is still learning: its films follow the prompt in light, weather, shot size "
-                "and mood of a place; people have faces and hats, colours and details are often "
-                "wrong"
+                "nano is still learning: it films four places, by day, dusk and night, with one or "
+                "two people; edges are rough, colours and clothes often wrong"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),
