@@ -98,7 +98,7 @@ def taken_from_given(
     for (case, plan), film, other in zip(plans, drawn, holistic, strict=True):
         shot = given_shot(case)
         if shot is not None:
-            latents = film_given(plan, codec.encode(vae, film.frames), shot)
+            latents = film_given(plan, codec.encode(vae, film.frames), [shot])
             frames = np.concatenate(list(codec.decode(vae, latents)))
             films.append(with_shot(Filmed(case, frames), film, shot))
             blind.append(with_shot(other, film, shot))
@@ -131,9 +131,9 @@ def main() -> None:
     parser.add_argument("--strips", type=int, default=3)
     args = parser.parse_args()
     # What could be missing is asked for before the hours of filming.
-    reader = load_judge(args.judge)
-    require_detector()
     suite = parse_suite(args.suite, world_of(find_model(args.model or "nano")))
+    reader = load_judge(args.judge, asked=suite.within)
+    require_detector()
     options = Options(profile=args.profile, model=args.model)
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]

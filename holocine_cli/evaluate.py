@@ -244,7 +244,7 @@ class _House:
         from holocine_core.evaluate.suite import parse_suite
 
         suite = parse_suite(text, self._world())
-        reader = load_judge(judge or SHIPPED)
+        reader = load_judge(judge or SHIPPED, asked=suite.within)
         own, through, truth = (_Seen(reader, self.extracts) for _ in range(3))
         plan = self._film_suite(suite, own)
         through_codec = codec_films(plan)

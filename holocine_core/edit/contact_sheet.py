@@ -21,7 +21,7 @@ def middles(frames: Frames, shots: Sequence[Span]) -> list[Frames]:
 
 
 def write_contact_sheet(rows: Sequence[Sequence[Frames]], path: Path) -> None:
-    """Write rows of equally large frames as a PNG; shorter rows end in paper.
+    """Write rows of equally large frames as a PNG, or a JPEG (``.jpg``); shorter rows end in paper.
 
     Raises:
         ValueError: No frames, or frames of different sizes.
@@ -40,4 +40,8 @@ def write_contact_sheet(rows: Sequence[Sequence[Frames]], path: Path) -> None:
     from PIL import Image
 
     with replacing(path) as partial:
-        Image.fromarray(page).save(partial, format="PNG", optimize=True)
+        image = Image.fromarray(page)
+        if path.suffix == ".jpg":
+            image.save(partial, format="JPEG", quality=88)
+        else:
+            image.save(partial, format="PNG", optimize=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ LOOKS = 4
 SHIPPED = Path(__file__).parent / "judge"
 """Where the trained judge lies."""
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-FORMAT = 1
+FORMAT = 2
 """Of the folder: fields, network and the way frames are picked."""
 _CELL = 4
 _WIDTHS = (64, 96, 160)
@@ -124,10 +124,12 @@ class Trust:
     Attributes:
         accuracy: Of every field and picture size (``size/field``), where it is in view.
         least: Fields read worse than this are not asked for.
+        within: What of the drawn world it learned to read.
     """
 
     accuracy: Mapping[str, float]
     least: float
+    within: world.Repertoire = world.EVERYTHING
 
     def reads(self, name: str, size: str) -> bool:
         """Whether a field can be believed in shots of a size."""
@@ -175,18 +177,31 @@ def shortened(network: Network) -> dict[str, Tensor]:
 
 
 def save_judge(folder: Path, network: Network, config: Mapping[str, Any]) -> None:
-    """Write weights in bfloat16 and what is known about them."""
+    """Write weights in bfloat16 and what is known about them; unless that says otherwise, the judge
+    knows all of the drawn world."""
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / WEIGHTS, shortened(network))
-    whole = {"format": FORMAT, "fields": dict(FIELDS), **config}
+    whole = {
+        "format": FORMAT,
+        "fields": dict(FIELDS),
+        "within": asdict(world.EVERYTHING),
+        **config,
+    }
     (folder / CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
-def load_judge(folder: Path = SHIPPED, device: str = "cpu") -> TrainedJudge:
+def load_judge(
+    folder: Path = SHIPPED, device: str = "cpu", asked: world.Repertoire | None = None
+) -> TrainedJudge:
     """A trained judge.
 
+    Args:
+        folder: What ``save_judge`` wrote.
+        device: Where it reads.
+        asked: What scenes it is to read may show; not looked at if not given.
+
     Raises:
-        InputError: There is none in the folder.
+        InputError: There is none in the folder, or it has not learned all that it is asked for.
         MachineError: It belongs to another version of the drawn world, or is damaged.
     """
     weights, path = folder / WEIGHTS, folder / CONFIG
@@ -202,15 +217,27 @@ def load_judge(folder: Path = SHIPPED, device: str = "cpu") -> TrainedJudge:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         known = {name: tuple(values) for name, values in config["fields"].items()}
-        trust = Trust(accuracy=config["accuracy"], least=config["least"])
+        learned = {name: tuple(values) for name, values in config["within"].items()}
+        trust = Trust(
+            accuracy=config["accuracy"],
+            least=config["least"],
+            within=world.Repertoire(**learned),
+        )
         if config["format"] != FORMAT or known != dict(FIELDS):
             raise ValueError("it reads another version of the drawn world")
         network.load_state_dict(load_file(weights))
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise MachineError(
             f"the judge cannot be used: {reason}",
             where=str(folder),
             hint="train it again: python -m holocine_core.evaluate.judge_train --out DIR",
         ) from error
+    if asked is not None and (unknown := asked.beyond(trust.within)):
+        raise InputError(
+            f"the judge never learned to read: {', '.join(unknown)}",
+            where=str(folder),
+            hint="train one for this model: "
+            "python -m holocine_core.evaluate.judge_train --model MODEL --out DIR",
+        )
     return TrainedJudge(network, trust, content_hash(weights), device)

@@ -25,7 +25,7 @@ from holocine_core.evaluate.judge import LOOKS, SIZE, looks
 from holocine_core.stage.facts import labels_of
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.view import in_view
-from holocine_core.stage.world import Scene
+from holocine_core.stage.world import EVERYTHING, Repertoire, Scene
 
 _NOVEL_EVERY = 3
 """Every so many scenes shows a combination that films are not trained on."""
@@ -59,28 +59,36 @@ def join(parts: Sequence[Shots]) -> Shots:
     )
 
 
-def scene_of(seed: int) -> Scene:
+def scene_of(seed: int, within: Repertoire = EVERYTHING) -> Scene:
     """A judge's scene: familiar and novel combinations mixed."""
-    return sample_scene(seed, novel=seed % _NOVEL_EVERY == 0)
+    return sample_scene(seed, novel=seed % _NOVEL_EVERY == 0, within=within)
 
 
-def draw_shots(seed: int, codec: Path | None = None, share: float = 0.0) -> Shots:
+def draw_shots(
+    seed: int,
+    codec: Path | None = None,
+    share: float = 0.0,
+    within: Repertoire = EVERYTHING,
+) -> Shots:
     """The shots of a seed's scene.
 
     Args:
         seed: Decides everything.
         codec: Folder of a video codec.
         share: How many scenes come back through the codec, with a little noise on their latents.
+        within: What the scene may be made of.
     """
     from holocine_core.stage.paint import draw
 
-    scene = scene_of(seed)
+    scene = scene_of(seed, within)
     at = [shot.frames.start + look for shot in scene.shots for look in looks(len(shot.frames))]
     rng = random.Random(f"judge {seed}")
     if codec is not None and rng.random() < share:
         noise = rng.uniform(0, 0.25)
-        whole = through_codec(codec, draw(scene, *SIZE).numpy(), noise=noise, seed=seed)
-        frames = torch.from_numpy(whole[at])
+        needed = _beside(at, scene.shots[-1].frames.stop, codec)
+        clip = draw(scene, *SIZE, only=frozenset(needed)).numpy()
+        back = through_codec(codec, clip, noise=noise, seed=seed)
+        frames = torch.from_numpy(back[[needed.index(frame) for frame in at]])
     else:
         frames = draw(scene, *SIZE, only=frozenset(at))
     return Shots(
@@ -88,6 +96,17 @@ def draw_shots(seed: int, codec: Path | None = None, share: float = 0.0) -> Shot
         torch.tensor([labels_of(in_view(scene, shot)) for shot in scene.shots]),
         tuple(shot.size for shot in scene.shots),
     )
+
+
+def _beside(at: Sequence[int], count: int, codec: Path) -> list[int]:
+    """The frames that a codec must see to give some back; of a folding one each latent frame stands
+    for itself, which saves most of the work."""
+    from holocine_core.model.autoencoder import AutoencoderFold
+
+    if not isinstance(load_codec(codec), AutoencoderFold):
+        return list(range(count))
+    folded = {(frame - 1) // 4 for frame in at if frame}
+    return [0, *(4 * one + inner for one in sorted(folded) for inner in range(1, 5))]
 
 
 _CODECS: dict[Path, Any] = {}
@@ -131,13 +150,19 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _task(seeds: Sequence[int], codec: Path | None, share: float) -> tuple[Any, Any, Any]:
-    shots = join([draw_shots(seed, codec, share) for seed in seeds])
+def _task(
+    seeds: Sequence[int], codec: Path | None, share: float, within: Repertoire
+) -> tuple[Any, Any, Any]:
+    shots = join([draw_shots(seed, codec, share, within) for seed in seeds])
     return shots.frames.numpy(), shots.labels.numpy(), shots.sizes
 
 
 def drawn(
-    first: int, codec: Path | None = None, share: float = 0.0, workers: int | None = None
+    first: int,
+    codec: Path | None = None,
+    share: float = 0.0,
+    workers: int | None = None,
+    within: Repertoire = EVERYTHING,
 ) -> Generator[Shots, None, None]:
     """Shots of scene after scene, without end, from a pool of processes.
 
@@ -153,7 +178,7 @@ def drawn(
                 while len(running) < 2 * count:
                     start = next(following)
                     seeds = range(start, start + _SCENES_A_TASK)
-                    running.add(pool.submit(_task, seeds, codec, share))
+                    running.add(pool.submit(_task, seeds, codec, share, within))
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     frames, labels, sizes = future.result()

@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -28,9 +28,12 @@ from holocine_core.evaluate.judge_data import (
     drawn,
     join,
 )
+from holocine_core.model.locate import find_model
 from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.stage.facts import FIELDS, HIDDEN
 from holocine_core.stage.sample import CHECK_SEEDS, JUDGE_SEEDS
+from holocine_core.stage.world import EVERYTHING, Repertoire
+from holocine_core.train.export import world_of
 
 Tell = Callable[[str], None]
 Done = Callable[[int], float]
@@ -50,17 +53,21 @@ class Settings:
 
     minutes: float
     """For drawing and training; the check's shots are drawn before."""
-    drawing: float = 0.4
+    drawing: float = 0.25
     """Part of the time in which shots are drawn."""
     most_shots: int = 60_000
     """Drawing stops at so many: each takes 184 kB of memory."""
     check_shots: int = 1500
     """Shots its accuracy is measured on."""
     codec: Path | None = None
+    through: float = 0.3
+    """Part of the scenes that come through the codec, where there is one."""
     device: str = "cpu"
     workers: int | None = None
     batch: int = 32
     seed: int = 0
+    within: Repertoire = EVERYTHING
+    """What it learns to read: nothing else is asked of it."""
 
 
 def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
@@ -81,8 +88,9 @@ def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
 def gather(settings: Settings, first: int, most: int, until: float) -> Shots:
     """Drawn shots: ``most``, or as many as there are in time, at least one batch."""
     parts: list[Shots] = []
-    # Half of the scenes come through the codec, where there is one.
-    with closing(drawn(first, settings.codec, 0.5, settings.workers)) as source:
+    with closing(
+        drawn(first, settings.codec, settings.through, settings.workers, settings.within)
+    ) as source:
         for part in source:
             parts.append(part)
             count = sum(map(len, parts))
@@ -195,17 +203,26 @@ def card(accuracy: Mapping[str, float], settings: Settings, shots: int) -> str:
         for name in FIELDS
     ]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
+    through = f", {settings.through:.0%} of them through the codec" if settings.codec else ""
     return (
         "# The judge of the drawn world\n\n"
         "Reads what a shot of holocine's drawn world shows from four of its frames. Trained on\n"
         "drawn scenes only (no generated film), whose truth is known; Apache-2.0.\n\n"
+        f"{_world(settings.within)}\n\n"
         f"Share of right answers in percent on {shots} drawn shots of scenes it was not trained\n"
-        f"on{', half of them through the codec' if settings.codec else ''}, "
+        f"on{through}, "
         "by picture size, where the field is in view.\n"
         f"Evaluation asks it for nothing it reads worse than {LEAST:.0%}.\n\n"
         + "\n".join(lines)
         + "\n"
     )
+
+
+def _world(within: Repertoire) -> str:
+    if within == EVERYTHING:
+        return "It knows all of the drawn world."
+    told = (f"- {field.name}: {', '.join(getattr(within, field.name))}" for field in fields(within))
+    return "It knows this part of the drawn world:\n\n" + "\n".join(told)
 
 
 def _percent(value: float | None) -> str:
@@ -220,6 +237,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--minutes", type=float, default=12, help="drawing and training take so long"
     )
     parser.add_argument("--codec", type=Path, help="folder of a video codec to look through")
+    parser.add_argument(
+        "--model", help="learn the world this one knows (a name or a folder), and no more"
+    )
     parser.add_argument("--device", default="cpu", help="where to train; drawing is on the CPU")
     parser.add_argument("--workers", type=int, help="processes that draw; one per core otherwise")
     parser.add_argument("--check", type=int, default=1500, help="shots to measure on")
@@ -231,10 +251,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         device=given.device,
         workers=given.workers,
         check_shots=given.check,
+        within=world_of(find_model(given.model)) if given.model else EVERYTHING,
     )
     tell = logging.getLogger("judge").info
     network, accuracy = train(settings, tell)
-    save_judge(given.out, network, {"least": LEAST, "accuracy": accuracy})
+    known = {"least": LEAST, "accuracy": accuracy, "within": asdict(settings.within)}
+    save_judge(given.out, network, known)
     text = card(accuracy, settings, given.check)
     (given.out / "README.md").write_text(text, encoding="utf-8")
     tell(json.dumps({name: accuracy[name] for name in FIELDS if name in accuracy}, indent=1))

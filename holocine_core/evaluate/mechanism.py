@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +20,7 @@ from holocine_core.shoot.generator import (
     Mechanism,
     initial_noise,
 )
-from holocine_core.shoot.given import Given
+from holocine_core.shoot.given import Given, Method
 from holocine_core.shoot.negatives import negative_writer, read_negative
 from holocine_core.stage.world import Person
 from holocine_core.vault import Vault, fingerprint
@@ -100,27 +101,55 @@ def _key(take: Take, variant: Variant) -> str:
 
 def given_shot(case: Case) -> int | None:
     """The first shot with people who come back in others; None where nobody does."""
+    return next(_shared(case, range(len(case.scene.shots))), None)
+
+
+def last_shared(case: Case) -> int | None:
+    """The last shot with people who are in others too; None where nobody is."""
+    return next(_shared(case, reversed(range(len(case.scene.shots)))), None)
+
+
+def _shared(case: Case, numbers: Iterable[int]) -> Iterator[int]:
     shots = case.scene.shots
-    for number, shot in enumerate(shots):
+    for number in numbers:
+        shot = shots[number]
         people = {r.who for r in shot.roles if isinstance(case.scene.cast[r.who], Person)}
         others = {r.who for i, one in enumerate(shots) if i != number for r in one.roles}
         if people & others:
-            return number
-    return None
+            yield number
 
 
-def film_given(plan: Plan, drawn: Tensor, shot: int) -> Tensor:
-    """The latents of a plan's only take in which one shot is given, as it is drawn.
+def film_given(
+    plan: Plan,
+    latents_BCFHW: Tensor,
+    shots: Collection[int],
+    *,
+    method: Method = "clean",
+    seed: int | None = None,
+) -> Tensor:
+    """The latents of a plan's only take in which some shots are given.
 
     Args:
         plan: Of one scene.
-        drawn: Latents [1, C, F, H, W] of the drawn scene.
-        shot: Number of the shot.
+        latents_BCFHW: Of the whole scene; only those shots are read.
+        shots: Their numbers, from 0.
+        method: How they enter the network.
+        seed: Of the noise; the take's own if not given.
     """
     (take,) = plan.takes
-    generator = Generator(replace(plan, takes=(replace(take, state="new"),)))
-    frames = take.timeline.latent_spans[shot]
-    return generator.denoise(take, given=Given(latents_BCFHW=drawn, spans=[frames]))
+    take = replace(take, state="new", seed=take.seed if seed is None else seed)
+    generator = Generator(replace(plan, takes=(take,)))
+    spans = [take.timeline.latent_spans[shot] for shot in shots]
+    given = Given(latents_BCFHW=latents_BCFHW, spans=spans, method=method)
+    return generator.denoise(take, given=given)
+
+
+def film_alone(plan: Plan, shot: int, seed: int) -> Tensor:
+    """The latents of one shot of a plan's only take, as a clip of its own."""
+    (take,) = plan.takes
+    one = replace(solo_takes(take)[shot], state="new", seed=seed)
+    latents = Generator(replace(plan, takes=(one,))).denoise(one)
+    return latents[:, :, 1:] if shot else latents
 
 
 def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:

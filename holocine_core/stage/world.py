@@ -94,6 +94,15 @@ class Repertoire:
             if needed is not None and needed not in values:
                 raise ValueError(f"`{field.name}` can't do without {needed!r}")
 
+    def beyond(self, other: Repertoire) -> tuple[str, ...]:
+        """What this one has and the other has not."""
+        return tuple(
+            value
+            for field in fields(self)
+            for value in getattr(self, field.name)
+            if value not in getattr(other, field.name)
+        )
+
 
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     "sets": SETS,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from holocine_core.evaluate.judge import (
 from holocine_core.evaluate.judge_data import Shots, blemish
 from holocine_core.evaluate.judge_train import Settings, card, fit, loss_of, measure
 from holocine_core.stage.facts import FIELDS, HIDDEN, labels_of
+from holocine_core.stage.world import Repertoire
 
 ACCURACY = {"wide/set": 0.9, "wide/side": 0.7, "set": 0.9, "side": 0.7}
 
@@ -86,6 +88,17 @@ def test_a_judge_of_another_world_is_refused(network: Network, tmp_path: Path) -
     (tmp_path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(MachineError, match="another version of the drawn world"):
         load_judge(tmp_path)
+
+
+def test_a_judge_is_asked_only_for_what_it_learned(network: Network, tmp_path: Path) -> None:
+    small = Repertoire(sets=("harbour", "meadow"), weathers=("clear",))
+    known = {"least": 0.8, "accuracy": ACCURACY, "within": asdict(small)}
+    save_judge(tmp_path, network, known)
+    assert load_judge(tmp_path, asked=small).trust.within == small
+    with pytest.raises(InputError, match=r"never learned to read: street, rain$"):
+        load_judge(
+            tmp_path, asked=replace(small, sets=("harbour", "street"), weathers=("clear", "rain"))
+        )
 
 
 def test_frames_are_picked_and_scaled() -> None:

@@ -7,13 +7,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from holocine_core.evaluate.mechanism import VARIANTS, film_variant, is_filmed, solo_takes
+from holocine_core.evaluate.mechanism import (
+    VARIANTS,
+    film_alone,
+    film_given,
+    film_variant,
+    is_filmed,
+    last_shared,
+    solo_takes,
+)
+from holocine_core.evaluate.suite import parse_suite
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
 from holocine_core.script.timeline import Span
 from holocine_core.shoot.generator import Mechanism, shot_layout
+from holocine_core.shoot.given import Method
 from holocine_core.shoot.negatives import read_negative
+from holocine_core.stage.world import Person
 from holocine_core.vault import Vault
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}
@@ -80,6 +91,39 @@ def test_shots_alone_know_nothing_of_each_other(
         "[global caption] A cliff at night. This scene contains 1 shots. "
         "[per shot caption] A red boat."
     )
+
+
+@pytest.mark.parametrize("method", ["clean", "renoised"])
+def test_given_shots_stay_and_count(plan: Plan, latents: dict[str, Tensor], method: Method) -> None:
+    first = latents["holistic"]
+    again = film_given(plan, first, [0], method=method, seed=7)
+    other = film_given(plan, first.flip(2), [0], method=method, seed=7)
+    assert torch.equal(again[:, :, :3], first[:, :, :3])
+    assert not torch.equal(again[:, :, 3:], first[:, :, 3:]), "another seed"
+    assert not torch.equal(again[:, :, 3:], other[:, :, 3:]), "the given shot is seen"
+
+
+def test_a_shot_made_alone_fits_into_its_place(plan: Plan, latents: dict[str, Tensor]) -> None:
+    alone = [film_alone(plan, shot, seed) for shot, seed in ((0, 0), (1, 1), (1, 2))]
+    assert [one.shape[2] for one in alone] == [3, 4, 4]
+    assert torch.equal(alone[0], latents["alone"][:, :, :3])
+    assert not torch.equal(alone[1], alone[2])
+
+
+def test_the_last_shot_that_shares_a_person() -> None:
+    cases = parse_suite("stage:1500000000:12").cases
+    for case in cases:
+        people = [
+            {role.who for role in shot.roles if isinstance(case.scene.cast[role.who], Person)}
+            for shot in case.scene.shots
+        ]
+        shared = [
+            i
+            for i, mine in enumerate(people)
+            if any(mine & other for j, other in enumerate(people) if j != i)
+        ]
+        assert last_shared(case) == (shared[-1] if shared else None)
+    assert {last_shared(case) is None for case in cases} == {True, False}
 
 
 def test_films_are_made_once(plan: Plan, latents: dict[str, Tensor], tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""One picture of a suite's films: a row per scene, a frame from the middle of every shot.
+
+    python -m benchmarks.sheets --out films.jpg [--suite stage:1500000000:12] [--model nano]
+
+Films the suite's scenes as `holocine evaluate --suite` does, nothing picked, and prints what each
+was asked for. Films are kept in --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from holocine_core.edit.contact_sheet import middles, write_contact_sheet
+from holocine_core.evaluate.filming import frames_of, plan_case
+from holocine_core.evaluate.suite import parse_suite
+from holocine_core.model.locate import find_model
+from holocine_core.production import Options
+from holocine_core.render import render
+from holocine_core.train.export import world_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help=".png, or .jpg to be smaller")
+    parser.add_argument("--suite", default="stage:1500000000:12")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--profile", default=None)
+    parser.add_argument("--most-shots", type=int, default=6, help="of each film")
+    parser.add_argument("--work", type=Path, default=Path(".holocine/sheets"))
+    args = parser.parse_args()
+    suite = parse_suite(args.suite, world_of(find_model(args.model)))
+    options = Options(profile=args.profile, model=args.model)
+    rows = []
+    cases = [case for case in suite.cases if case.words == "trained"]
+    for number, case in enumerate(cases, 1):
+        print(f"{number} of {len(cases)}: {case.name}", file=sys.stderr)
+        plan = plan_case(case, args.work, options)
+        render(plan, force=True)
+        shots = [shot.frames for shot in case.scene.shots]
+        rows.append(middles(frames_of(plan), shots[: args.most_shots]))
+        print(f"{number}. {plan.takes[0].prompt.text}\n")
+    write_contact_sheet(rows, args.out)
+
+
+if __name__ == "__main__":
+    main()
