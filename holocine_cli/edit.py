@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -226,7 +227,8 @@ def _make(
         None if spans is None else [[span.start, span.stop] for span in spans]
     )
     session.console.note(f"{_changed(spans, edit.scene)}; this is version {version.number}")
-    pending.unlink(missing_ok=True)
+    if out is None:
+        pending.unlink(missing_ok=True)
 
 
 def _made_already(session: Session, film: Plan) -> bool:
@@ -277,7 +279,7 @@ Keep = Annotated[
         "--keep",
         metavar="N",
         min=1,
-        help="Remove all versions but the newest N and the film's own.",
+        help="Remove all versions of this film but the newest N and those that lie there.",
         show_default=False,
     ),
 ]
@@ -311,6 +313,7 @@ def takes(
     from holocine_core.vault import Vault
     from holocine_core.versions import (
         drop_versions,
+        lying,
         older_versions,
         remember_version,
         versions,
@@ -324,12 +327,13 @@ def takes(
     if pick is not None:
         current = _pick(session, found, pick, machine, plan.work)
     elif drop or keep:
-        drop = drop or older_versions(versions(plan.work), keep or 1, current)
+        drop = drop or older_versions(plan.work, keep or 1, plan)
         with vault.locked("takes"):
             freed = drop_versions(plan.work, drop, current)
         session.console.note(f"{scaled(freed, 'B')} freed")
         session.fields["freed_bytes"] = freed
-    _list(session, versions(plan.work), current, vault)
+    known = versions(plan.work)
+    _list(session, known, current, vault, lying(plan.work, known))
 
 
 def _pick(session: Session, found: Inspection, number: int, machine: Machine, work: Path) -> str:
@@ -353,7 +357,9 @@ def _pick(session: Session, found: Inspection, number: int, machine: Machine, wo
     return version.key
 
 
-def _list(session: Session, known: Any, current: str, vault: Any) -> None:
+def _list(
+    session: Session, known: Any, current: str, vault: Any, films: Mapping[str, Path]
+) -> None:
     from holocine_core.script.edits import told
 
     paint = session.console.out
@@ -361,7 +367,8 @@ def _list(session: Session, known: Any, current: str, vault: Any) -> None:
     records = []
     for version in known:
         size = version.bytes_in(vault)
-        mark = "the film" if version.key == current else ""
+        other = films[version.key].name if version.key in films else ""
+        mark = "the film" if version.key == current else other
         rows.append(
             (str(version.number), told(version.edits), scaled(size, "B"), paint(mark, "green"))
         )
@@ -371,6 +378,7 @@ def _list(session: Session, known: Any, current: str, vault: Any) -> None:
                 "edits": [e.model_dump(mode="json", exclude_none=True) for e in version.edits],
                 "bytes": size,
                 "current": version.key == current,
+                "film": str(films[version.key]) if version.key in films else None,
             }
         )
     session.fields["versions"] = records

@@ -52,7 +52,7 @@ def inspect(
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
-    from holocine_cli.files import save
+    from holocine_cli.files import refuse_to_be, save
     from holocine_core.provenance import inspect as read_back
 
     found = read_back(film)
@@ -62,12 +62,7 @@ def inspect(
     elif extract == STDOUT:
         _to_stdout(found.screenplay.encode())
     else:
-        if extract.exists() and extract.samefile(film):
-            raise InputError(
-                "the screenplay would be written over the film",
-                where=str(extract),
-                hint="name another file",
-            )
+        refuse_to_be(extract, film, "film")
         text = found.screenplay.encode()
         same = extract.is_file() and extract.read_bytes() == text
         save(extract, text, replace=force or same)

@@ -71,6 +71,8 @@ def _guidance(sampling: Sampling) -> str:
 
 
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
+    from holocine_core.plan.cards import CARDS, card_of
+
     there = target(plan, force=force)
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
     sampling = plan.takes[0].sampling
@@ -91,6 +93,20 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     ]
     facts += [
         ("lora", f"{lora.path} x {lora.weight:g}, expert {lora.expert}") for lora in plan.loras
+    ]
+    facts += [
+        (
+            "lora",
+            f"{one.lora.path} x {one.lora.weight:g}, expert {one.lora.expert}: scene "
+            f"'{take.scene}', shot {', '.join(str(shot + 1) for shot in one.shots)}",
+        )
+        for take in plan.takes
+        for one in take.loras
+    ]
+    facts += [
+        (f"{name} card", f"{card.line}, {card.frames} frames")
+        for name in CARDS
+        if (card := card_of(plan, name)) is not None
     ]
     return facts
 
@@ -167,6 +183,9 @@ def _summary(plan: Plan) -> str:
         frames for kind, frames in (t.transition for t in plan.takes) if kind == "crossfade"
     )
     frames = sum(take.timeline.frames for take in plan.takes) - overlaps
+    from holocine_core.plan.cards import CARDS, card_of
+
+    frames += sum(card.frames for name in CARDS if (card := card_of(plan, name)) is not None)
     waiting = [take for take in plan.takes if take.state != "reuse"]
     text = (
         f"{counted(len(plan.takes), 'take')}, {frames} frames, {clock(float(frames / plan.fps))}; "

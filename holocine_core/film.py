@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from holocine_core.edit.cards import card_frames
+from holocine_core.edit.cards import card_frames, check_card
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
@@ -220,26 +220,32 @@ def _card_clip(plan: Plan, vault: Vault, name: CardName) -> ClipInput | None:
 
 def cut_cards(plan: Plan, vault: Vault) -> None:
     """Have the film's cards in the work folder."""
-    size = (plan.takes[0].sampling.width, plan.takes[0].sampling.height)
+    size = _size(plan)
     for name in CARDS:
         card = card_of(plan, name)
         if card is None or vault.sound("clips", card.key) is not None:
             continue
         frames = card_frames(card.card, size, card.frames, plan.fps)
 
-        def write(path: Path, frames: Frames = frames) -> None:
+        def write(path: Path, frames: Iterator[Frames] = frames) -> None:
             with write_frames(path, *size, plan.fps, MASTER_ARGS) as writer:
-                writer.write(frames)
+                for frame in frames:
+                    writer.write(frame)
 
         sidecar = {"scene": f"the {name} card", "frames": card.frames}
         vault.keep("clips", card.key, write, sidecar)
+
+
+def _size(plan: Plan) -> tuple[int, int]:
+    """Width and height of the film's clips."""
+    return plan.takes[0].sampling.width, plan.takes[0].sampling.height
 
 
 def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[Span, str]]:
     """What is written into a draft's shots."""
     if plan.screenplay.slate and plan.profile == "draft":
         for take, shot, span in _shots(plan, reel):
-            yield span, f"{take.scene} {shot + 1}, seed {take.seed}"
+            yield span, f"{take.scene} {shot + 1}, seed {take.maker_of(shot).seed}"
 
 
 def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, Span]]:
@@ -309,12 +315,16 @@ def preflight(plan: Plan) -> None:
     """Find out before the work what would fail after it: file name, codec, sounds, ffmpeg, model.
 
     Raises:
-        InputError: The film's name doesn't go with its codec, a sound file holds no sound.
+        InputError: The film's name doesn't go with its codec, a sound file holds no sound, a card's
+            text does not fit.
         MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
     """
     job = stitch_job(plan, Vault(plan.work))
     check_reel(*job.reel)
     check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
+    for name in CARDS:
+        if (card := card_of(plan, name)) is not None:
+            check_card(card.card, _size(plan), name)
     for take in plan.takes:
         if take.sound is not None:
             _check_sound(plan, take.sound)

@@ -178,10 +178,11 @@ def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | 
     entries = [vault.find("clips", take.clip_key) for take in (before, after)]
     if any(entry is None for entry in entries):
         return None
-    old, new = (_all(entry.path) for entry in entries if entry is not None)
-    differ = [at for at, (a, b) in enumerate(zip(old, new, strict=False)) if (a != b).any()]
+    old, new = (_frames(entry.path) for entry in entries if entry is not None)
     spans: list[Span] = []
-    for at in differ:
+    for at, (a, b) in enumerate(zip(old, new, strict=False)):
+        if not (a != b).any():
+            continue
         if spans and spans[-1].stop == at:
             spans[-1] = Span(spans[-1].start, at + 1)
         else:
@@ -189,5 +190,6 @@ def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | 
     return tuple(spans)
 
 
-def _all(clip: Path) -> list[Frames]:
-    return [frame for chunk in read_frames(clip) for frame in chunk]
+def _frames(clip: Path) -> Iterator[Frames]:
+    for chunk in read_frames(clip):
+        yield from chunk

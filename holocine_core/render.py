@@ -175,12 +175,17 @@ class _Studio:
             )
         )
 
-    def _develop(self, take: Take) -> None:
+    def _develop(self, take: Take, own_networks: bool = True) -> None:
         """Have the take's latents in the work folder, those of the take it is based on first."""
         if self._vault.sound("negatives", take.negative_key, self._emit) is None:
-            for base in (take.kept, take.promoted):
-                if base is not None:
-                    self._develop(base.base)
+            if not own_networks:
+                raise RenderError(
+                    f"the draft of scene '{take.scene}' is no longer in the work folder, and was "
+                    "made with other LoRAs than this film has",
+                    hint="make the draft again with holocine preview",
+                )
+            if take.base is not None:
+                self._develop(take.base, take.promoted is None or take.promoted.own_networks)
             self._denoise(take)
 
     def _base(self, take: Take) -> Tensor | None:

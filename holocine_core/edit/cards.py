@@ -13,6 +13,7 @@ import numpy as np
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
+from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Card
 from holocine_core.script.timeline import Span, timecode
 
@@ -28,12 +29,12 @@ _UNDER = 0.5
 """Height of the smaller text's letters, in those of the larger."""
 _FADE_SHARE, _FADE_S = 0.2, 0.4
 """A card fades for a fifth of its length, and at most so many seconds."""
-_SLATE = 0.075
-"""Height of a slate's letters, in heights of the picture."""
+_SLATE, _SLATE_WIDE = 0.075, 0.055
+"""Height of a slate's letters, at most: in heights and in widths of the picture."""
 
 
-def card_frames(card: Card, size: tuple[int, int], frames: int, fps: Fraction) -> Frames:
-    """A card out of black and back into it [n, H, W, 3].
+def card_frames(card: Card, size: tuple[int, int], frames: int, fps: Fraction) -> Iterator[Frames]:
+    """A card out of black and back into it, frame by frame [1, H, W, 3].
 
     Args:
         card: What it says.
@@ -43,9 +44,24 @@ def card_frames(card: Card, size: tuple[int, int], frames: int, fps: Fraction) -
     """
     picture = np.asarray(card_picture(card, size)).astype(np.float32)
     fade = max(1, min(round(frames * _FADE_SHARE), round(float(fps) * _FADE_S)))
-    at = np.arange(frames)
-    light = np.minimum(np.minimum(at + 1, frames - at) / (fade + 1), 1.0)
-    return (picture * light[:, None, None, None] + 0.5).astype(np.uint8)
+    for at in range(frames):
+        light = min(1.0, min(at + 1, frames - at) / (fade + 1))
+        yield (picture * np.float32(light) + np.float32(0.5)).astype(np.uint8)[None]
+
+
+def check_card(card: Card, size: tuple[int, int], name: str) -> None:
+    """Refuse a card that is not to be read in a picture of this size.
+
+    Raises:
+        InputError: Its text does not fit.
+    """
+    lines = _fitting(card, _font(card), size)
+    if _tall(lines) > size[1]:
+        raise InputError(
+            f"the {name} card's text does not fit into a picture of {size[0]}x{size[1]}: "
+            f"it takes {len(lines)} lines",
+            hint="shorten it, or make the film larger",
+        )
 
 
 def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
@@ -53,9 +69,8 @@ def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
     from PIL import Image, ImageDraw
 
     width, height = size
-    path = font_for("".join(sorted(set(card.text + card.under) - set("\n\r\t"))))
-    lines = _fitting(card, path, size)
-    tall = sum(_line_height(font) for _, font in lines)
+    lines = _fitting(card, _font(card), size)
+    tall = _tall(lines)
     image = Image.new("RGB", size, card.paper)
     pen = ImageDraw.Draw(image)
     y = (height - tall) / 2
@@ -68,6 +83,14 @@ def card_picture(card: Card, size: tuple[int, int]) -> Image.Image:
 Lines = list[tuple[str, "ImageFont.FreeTypeFont"]]
 
 
+def _font(card: Card) -> str | None:
+    return font_for("".join(sorted(set(card.text + card.under) - set("\n\r\t"))))
+
+
+def _tall(lines: Lines) -> float:
+    return sum(_line_height(font) for _, font in lines)
+
+
 def _fitting(card: Card, path: str | None, size: tuple[int, int]) -> Lines:
     """The card's lines, as large as fits; rather smaller than broken where nobody broke them."""
     width, height = size
@@ -78,8 +101,7 @@ def _fitting(card: Card, path: str | None, size: tuple[int, int]) -> Lines:
         smallest = max(6, round(height * least))
         for letters in range(max(smallest, round(height * _LARGEST)), smallest - 1, -1):
             lines = _lines(card, path, letters, room)
-            tall = sum(_line_height(font) for _, font in lines)
-            if tall <= height * _HIGHEST and (most is None or len(lines) <= most):
+            if _tall(lines) <= height * _HIGHEST and (most is None or len(lines) <= most):
                 return lines
     return lines
 
@@ -120,7 +142,7 @@ def _with_slate(frame: Frames, label: str, time: str, path: str | None) -> Frame
     from PIL import Image, ImageDraw
 
     height, width = frame.shape[:2]
-    font = font_of(path, max(8, round(height * _SLATE)))
+    font = font_of(path, max(8, round(min(height * _SLATE, width * _SLATE_WIDE))))
     strip = round(font.size * 1.4)
     image = Image.fromarray(np.ascontiguousarray(frame))
     image.paste((0, 0, 0), (0, height - strip, width, height))

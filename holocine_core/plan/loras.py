@@ -11,7 +11,7 @@ from holocine_core.model.lora_file import LoraFile, ShotLora, fingerprint, lora_
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.values import Request
 from holocine_core.script.manuscript import Manuscript
-from holocine_core.script.screenplay import Lora, Scene
+from holocine_core.script.screenplay import Lora, Scene, Screenplay
 from holocine_core.script.yaml_source import Key
 
 Placed = Sequence[tuple[LoraFile, Key | None]]
@@ -32,6 +32,11 @@ def film_loras(manuscript: Manuscript, spoken: Mapping[str, Any], request: Reque
         ):
             found += [(_file(base, lora), (*key, i)) for i, lora in enumerate(loras)]
     return [*found, *((lora, None) for lora in request.loras)]
+
+
+def has_shot_loras(screenplay: Screenplay) -> bool:
+    """Whether any shot of the film has LoRAs of its own."""
+    return any(shot.lora for scene in screenplay.scenes for shot in scene.shots or ())
 
 
 def shot_loras(scene: Scene, folder: Path) -> tuple[ShotLora, ...]:

@@ -44,6 +44,7 @@ from holocine_core.plan.check import (
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
+    has_shot_loras,
     marks,
     shot_loras,
     shot_marks,
@@ -296,7 +297,12 @@ def _take(film: _Film, index: int) -> Take:
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
         cost=take_cost(
-            film.spec, sampling, film.device, timing.timeline, lora=bool(film.lora or loras)
+            film.spec,
+            sampling,
+            film.device,
+            timing.timeline,
+            # A network carries the LoRAs of all takes, whichever it makes.
+            lora=bool(film.lora) or has_shot_loras(screenplay),
         ),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),

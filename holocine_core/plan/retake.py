@@ -14,6 +14,7 @@ import yaml
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.check import TokenCounter
+from holocine_core.plan.loras import has_shot_loras
 from holocine_core.plan.make import make_plan, placed_for, take_cost
 from holocine_core.plan.passes import choose_shots, pass_of
 from holocine_core.plan.promote import make_promoted_plan
@@ -22,7 +23,7 @@ from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.script.timeline import Span, latent_frames
+from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.vault import fingerprint
 
@@ -120,7 +121,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         base=base,
         spans=stays,
         method="clean" if plan.model.spec.clean_shots else "renoised",
-        shots=_seen(fresh, new, plan),
+        shots=_seen(fresh, new, base, plan),
     )
     ingredients = {
         **fresh.ingredients,
@@ -156,14 +157,16 @@ def _in_passes(changed: Screenplay, plan: Plan, edit: Reshoot | Extend) -> froze
     return frozenset(found)
 
 
-def _seen(fresh: Take, new: Sequence[int], plan: Plan) -> tuple[int, ...] | None:
+def _seen(fresh: Take, new: Sequence[int], base: Take, plan: Plan) -> tuple[int, ...] | None:
     """The shots that the edit's pass sees; None where it sees the whole scene."""
     longest = plan.model.spec.max_frames
     if fresh.timeline.frames <= longest:
         return None
     spans = fresh.timeline.latent_spans
-    room = latent_frames(longest)
+    room = (longest - 1) // TEMPORAL_STRIDE + 1
     shots = choose_shots(fresh.prompt.captions, spans, new, room)
+    if shots is None and fresh.timeline == base.timeline and pass_of(base) is base:
+        return None  # The scene was made in one pass, too long as it is; so can its shot be.
     if shots is None:
         raise InputError(
             f"scene '{fresh.scene}': its first shot and those to make take more than the "
@@ -189,7 +192,7 @@ def _in_a_pass(take: Take, plan: Plan) -> Take:
         plan.device,
         take.timeline,
         shown.timeline,
-        lora=bool(plan.loras or take.loras),
+        lora=bool(plan.loras) or has_shot_loras(plan.screenplay),
     )
     return replace(take, tokens=tokens, cost=cost)
 

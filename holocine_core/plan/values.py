@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -111,6 +111,9 @@ class Promoted:
     """It is made first where the work folder lacks it."""
     step: int
     """The first step that is made; the draft stands for those before."""
+    own_networks: bool = True
+    """Whether the take's networks make the draft too; else its profile has other LoRAs, and it must
+    be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,29 @@ class Take:
     @property
     def timeline(self) -> Timeline:
         return self.timing.timeline
+
+    @property
+    def base(self) -> Take | None:
+        """The take that this one is made from."""
+        of = self.kept or self.promoted
+        return None if of is None else of.base
+
+    def chain(self) -> Iterator[Take]:
+        """The take, the one that it is made from, and so on."""
+        at: Take | None = self
+        while at is not None:
+            yield at
+            at = at.base
+
+    def maker_of(self, shot: int) -> Take:
+        """The take in which a shot was made, from 0: an edit takes over the others."""
+        take = self
+        while take.kept is not None:
+            begin = take.timeline.latent_spans[shot].start
+            if not any(span.start <= begin < span.stop for span in take.kept.spans):
+                break
+            take = take.kept.base
+        return take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -241,6 +241,12 @@ class Card(Frozen):
     def _plain_text_is_a_card(cls, value: Any) -> Any:
         return {"text": value} if isinstance(value, str) else value
 
+    @field_validator("text", "under")
+    @classmethod
+    def _blocks_end_in_a_line_break(cls, value: str) -> str:
+        """YAML's ``|`` ends in one, which is no empty line of the card's."""
+        return value.strip()
+
 
 class Cards(Frozen):
     """Cards of text around the film."""

@@ -97,11 +97,8 @@ class Generator:
 
     def _all_takes(self) -> Iterator[Take]:
         """The plan's takes and those that they are made from."""
-        waiting = list(self._plan.takes)
-        while waiting:
-            take = waiting.pop()
-            yield take
-            waiting += [of.base for of in (take.kept, take.promoted) if of is not None]
+        for take in self._plan.takes:
+            yield from take.chain()
 
     def denoise(
         self,

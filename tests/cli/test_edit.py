@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import MachineError
+from holocine_core.remake import open_film
 from holocine_core.vault import Vault
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
@@ -60,6 +61,16 @@ def test_another_film_can_be_made_of_it(holocine: Holocine, film: Path) -> None:
     assert Path("third.mp4").read_text() == "mine"
     again = holocine("reshoot", "other.mp4", "--shot", "2", "--json")
     assert again.json["version"] == 3
+
+
+def test_every_shot_knows_the_take_that_made_it(holocine: Holocine, film: Path) -> None:
+    for shot, seed in (("1", "11"), ("2", "12")):
+        assert holocine("reshoot", film, "--shot", shot, "--seed", seed).exit_code == 0
+    Path("more.yaml").write_text("shots:\n  - {prompt: It is lit again., frames: 8}\n")
+    assert holocine("extend", film, "--add", "more.yaml", "--seed", "13").exit_code == 0
+    (take,) = open_film(film)[1].takes
+    assert [take.maker_of(shot).seed for shot in range(3)] == [11, 12, 13]
+    assert len(list(take.chain())) == 4
 
 
 def test_shots_are_added(holocine: Holocine, film: Path) -> None:
@@ -168,6 +179,22 @@ def test_a_version_of_another_film_is_not_picked(holocine: Holocine, film: Path)
     answer = holocine("takes", film, "--pick", "4")
     assert answer.exit_code == 2
     assert "another film in this work folder" in answer.stderr
+    # Nor do they count as this film's, or go while they lie there.
+    answer = holocine("takes", film, "--drop", "4")
+    assert answer.exit_code == 2
+    assert "version 4 is room.preview.mp4 as it lies there" in answer.stderr
+    assert holocine("reshoot", film, "--shot", "1").exit_code == 0
+    listed = holocine("takes", "room.preview.mp4", "--keep", "1", "--json").json["versions"]
+    assert [one["version"] for one in listed] == [1, 2, 4, 5]
+    listed = holocine("takes", film, "--keep", "1", "--json").json["versions"]
+    assert [one["version"] for one in listed] == [4, 5]
+
+
+def test_a_dropped_number_is_not_given_again(holocine: Holocine, film: Path) -> None:
+    assert holocine("reshoot", film, "--shot", "2").exit_code == 0
+    assert holocine("takes", film, "--pick", "1").exit_code == 0
+    assert holocine("takes", film, "--drop", "2").exit_code == 0
+    assert holocine("reshoot", film, "--shot", "1", "--json").json["version"] == 3
 
 
 @pytest.mark.parametrize("words", [["--prompt", " "], ["--seed", str(2**63)], ["--seed", "-1"]])

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from holocine_core.edit.cards import card_frames, card_picture, slated
+from holocine_core.edit.cards import card_frames, card_picture, check_card, slated
+from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Card
 from holocine_core.script.timeline import Span
 
@@ -56,13 +57,40 @@ def test_colours_are_those_asked_for() -> None:
 
 def test_a_card_comes_out_of_black_and_goes_into_it() -> None:
     card = Card(text="End", paper="#808080")
-    frames = card_frames(card, (64, 48), 30, FPS)
+    frames = np.concatenate(list(card_frames(card, (64, 48), 30, FPS)))
     light = frames[:, 0, 0, 0].astype(int)
     assert len(frames) == 30
     assert light[0] < 30
     assert light[15] == 128
     assert (np.diff(light[:8]) >= 0).all()
     assert (light == light[::-1]).all()
+
+
+def test_the_line_break_at_the_end_of_a_block_is_no_line() -> None:
+    block, plain = (
+        Card(text="The Harbour\n", under="1926\n"),
+        Card(text="The Harbour", under="1926"),
+    )
+    assert (pixels(block) == pixels(plain)).all()
+
+
+def test_a_text_that_does_not_fit_is_refused() -> None:
+    long = Card(text="word " * 60)
+    check_card(long, (832, 480), "opening")
+    with pytest.raises(InputError, match=r"the opening card's text does not fit .* 112x64"):
+        check_card(long, (112, 64), "opening")
+
+
+@pytest.mark.parametrize("size", [(480, 832), (320, 320), (224, 128), (288, 512)])
+def test_a_slate_is_read_in_upright_pictures_too(size: tuple[int, int]) -> None:
+    width, height = size
+    black = np.zeros((1, height, width, 3), np.uint8)
+
+    def strip(label: str) -> np.ndarray:
+        (made,) = slated(iter([black]), [(Span(0, 1), label)], FPS)
+        return made
+
+    assert (strip("quay 2, seed 7") != strip("quay 2, seed 8")).any(), "the seed is still there"
 
 
 def test_a_slate_tells_shot_and_time_and_touches_only_its_strip() -> None:
