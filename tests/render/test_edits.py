@@ -306,3 +306,13 @@ def test_more_than_a_pass_sees_is_refused(made: Path) -> None:
     with pytest.raises(InputError, match="more than the 17 frames") as caught:
         again(made, *one_by_one(16))
     assert "at a time" in caught.value.hint
+
+
+def test_a_scene_that_was_made_longer_than_the_model_knows_is_made_anew_as_it_was(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, "nano", replace(MODELS["nano"], max_frames=13))
+    plan = again(made, Reshoot(scene="storm", shot=2, prompt="Rain.", seed=5))
+    kept = plan.takes[0].kept
+    assert kept is not None
+    assert kept.shots is None, "both shots, which one pass of the model's own length does not hold"

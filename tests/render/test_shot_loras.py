@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, RenderError
 from holocine_core.model.spec import MODELS
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.provenance import inspect
 from holocine_core.render import render
 from holocine_core.shoot.generator import Generator
+from holocine_core.vault import Vault
 from tests.conftest import Write
 
 SCENE = """
@@ -126,4 +127,14 @@ def test_a_profile_has_loras_of_its_own(write: Write, tmp_path: Path) -> None:
     render(draft)
     plan = plan_film(path, out, Options(from_draft=1))
     assert [lora.weight for lora in plan.loras] == [1.0]
+    vault = Vault(plan.work)
+    vault.drop("negatives", draft.takes[0].negative_key)
+    with pytest.raises(RenderError, match="no longer in the work folder"):
+        render(plan)
+    assert vault.find("negatives", draft.takes[0].negative_key) is None, "not made by this network"
+    vault.drop("clips", draft.takes[0].clip_key)
+    draft.out.unlink()
+    render(draft)
     render(plan)
+    vault.drop("negatives", draft.takes[0].negative_key)
+    assert plan_film(path, out, Options(from_draft=1)).takes[0].state == "reuse", "it is shot"
