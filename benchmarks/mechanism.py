@@ -108,7 +108,8 @@ def taken_from_given(
 
 
 def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
-    """Pictures of the first scenes that have several shots: a row per variant, a frame per shot."""
+    """Pictures of the first scenes that have several shots: a row per variant, a frame per shot, and
+    of the first two variants alone: in one pass, and every shot by itself."""
     folder.mkdir(parents=True, exist_ok=True)
     first = next(iter(films.values()))
     several = [i for i, film in enumerate(first) if len(film.case.scene.shots) > 2][:count]
@@ -118,6 +119,7 @@ def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
             film = each[i]
             rows.append(middles(film.frames, [shot.frames for shot in film.case.scene.shots]))
         write_contact_sheet(rows, folder / f"{first[i].case.name}.png")
+        write_contact_sheet(rows[:2], folder / f"{first[i].case.name}-alone.png")
 
 
 def main() -> None:

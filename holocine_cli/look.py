@@ -140,7 +140,12 @@ def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:
         for i, shot in enumerate(take["shots"], 1)
     ]
     head = f"  {paint(take['scene'], bold=True)}  {title}"
-    return [head, *columns(rows, right=frozenset({0}), indent="    ")]
+    loras = [
+        f"    lora {lora['file']} x {lora['weight']:g}, expert {lora['expert']}: shot "
+        + ", ".join(map(str, lora["shots"]))
+        for lora in take.get("lora", [])
+    ]
+    return [head, *columns(rows, right=frozenset({0}), indent="    "), *loras]
 
 
 def _one_line(text: str) -> str:

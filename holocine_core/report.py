@@ -194,4 +194,10 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
             f"{sampling['guidance']:g}, shift {sampling['shift']:g}, {sampling['attention']} "
             "attention",
         )
+        for lora in take.get("lora", []):
+            shots = ", ".join(map(str, lora["shots"]))
+            yield (
+                f"LoRA of {take['scene']}, shot {shots}",
+                f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}",
+            )
     yield "made with", ", ".join(f"{name} {at}" for name, at in made["versions"].items())

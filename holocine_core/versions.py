@@ -71,10 +71,11 @@ def versions(work: Path) -> list[Version]:
 def remember_version(plan: Plan) -> Version:
     """Note a plan whose film is made; one that is known keeps its number."""
     key = film_key(plan)
+    if (found := _of(key, versions(plan.work))) is not None:
+        return found  # Looking needs no leave to write.
     with _held(plan.work):
         known = versions(plan.work)
-        found = next((version for version in known if version.key == key), None)
-        if found is not None:
+        if (found := _of(key, known)) is not None:
             return found
         number = _next(plan.work, known)
         new = Version(
@@ -87,6 +88,10 @@ def remember_version(plan: Plan) -> Version:
         )
         _write(plan.work, [*known, new], number + 1)
     return new
+
+
+def _of(key: str, known: Sequence[Version]) -> Version | None:
+    return next((version for version in known if version.key == key), None)
 
 
 def root_of(plan: Plan) -> str:
