@@ -108,8 +108,8 @@ def taken_from_given(
 
 
 def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
-    """Pictures of the first scenes that have several shots: a row per variant, a frame per shot, and
-    of the first two variants alone: in one pass, and every shot by itself."""
+    """Pictures of the first scenes that have several shots: a row per variant, a frame per shot;
+    and of the first two variants: all shots in one pass, and every shot by itself."""
     folder.mkdir(parents=True, exist_ok=True)
     first = next(iter(films.values()))
     several = [i for i, film in enumerate(first) if len(film.case.scene.shots) > 2][:count]
