@@ -13,6 +13,7 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
+    from holocine_core.stage.world import Repertoire
     from holocine_core.train.samples import Sample
 
 
@@ -44,6 +45,27 @@ def stage(
             show_default=False,
         ),
     ] = None,
+    person: Annotated[
+        int | None,
+        typer.Option(
+            "--person",
+            min=0,
+            metavar="N",
+            help="The look of the only person in all scenes; captions do not tell it: a character "
+            "for a LoRA.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Draw only what this model knows.",
+            show_default=False,
+        ),
+    ] = None,
+    models_dir: opt.ModelsDir = None,
     force: opt.Force = False,
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
@@ -51,7 +73,7 @@ def stage(
     """Draw scenes of the world that nano learned, with captions, as a training set.
 
     holocine stage samples
-    holocine stage samples --count 200 --seed 5000 --size 224x128
+    holocine stage samples --person 3 --model nano --size 160x96
 
     Each sample is a screenplay beside its clip, the format `holocine train` reads.
     The same seed draws the same scene.
@@ -61,7 +83,15 @@ def stage(
     if sheet is not None and sheet.exists() and not force:
         raise InputError("a file is there already", where=str(sheet), hint="replace it: --force")
     seeds = range(seed, seed + count)
-    written = _draw(session, folder, seeds, (height, width), replace=force)
+    written = _draw(
+        session,
+        folder,
+        seeds,
+        (height, width),
+        replace=force,
+        within=_world(model, models_dir),
+        person=person,
+    )
     if sheet is not None:
         from holocine_core.edit.contact_sheet import write_contact_sheet
 
@@ -74,15 +104,34 @@ def stage(
     session.console.product(str(folder))
 
 
+def _world(model: str | None, models_dir: Path | None) -> Repertoire:
+    from holocine_core.stage.world import EVERYTHING
+
+    if model is None:
+        return EVERYTHING
+    from holocine_core.model.locate import find_model
+    from holocine_core.train.export import world_of
+
+    return world_of(find_model(model, models_dir))
+
+
 def _draw(
-    session: Session, folder: Path, seeds: range, size: tuple[int, int], *, replace: bool
+    session: Session,
+    folder: Path,
+    seeds: range,
+    size: tuple[int, int],
+    *,
+    replace: bool,
+    within: Repertoire,
+    person: int | None,
 ) -> list[Sample]:
     """Draw and write the samples, telling of each; a signal ends it after the current one."""
     from holocine_core.train.samples import stage_samples
 
     written: list[Sample] = []
     with session.stop.awaited(session.tell_stop):
-        for sample in stage_samples(folder, seeds, size, replace=replace):
+        samples = stage_samples(folder, seeds, size, replace=replace, within=within, person=person)
+        for sample in samples:
             written.append(sample)
             left = len(seeds) - len(written)
             session.console.note(f"{len(written)} of {len(seeds)}: {sample.path}")

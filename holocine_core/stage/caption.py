@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from holocine_core.script.screenplay import Scene as TextScene
@@ -51,7 +51,12 @@ class Telling:
 
 
 def tell(
-    scene: Scene, rng: random.Random, *, share: float = USUAL_SHARE, held_out: bool = False
+    scene: Scene,
+    rng: random.Random,
+    *,
+    share: float = USUAL_SHARE,
+    held_out: bool = False,
+    looks: bool = True,
 ) -> Telling:
     """Tell a scene in words; fields that are not said have no influence on the text.
 
@@ -64,11 +69,14 @@ def tell(
         share: How likely any one attribute is said; 1 says everything. Left at its usual value,
             one telling in five says everything and one in thirty-three next to nothing.
         held_out: Whether to use the words kept out of training wherever there are any.
+        looks: Whether to say anything of how people look.
     """
     roll = rng.random()
     if share == USUAL_SHARE:
         share = 1.0 if roll < 0.2 else 0.0 if roll < 0.23 else share
     said = _choice(scene, rng, share)
+    if not looks:
+        said = replace(said, cast=tuple(frozenset() for _ in said.cast))
     register: Register = rng.choices(("terse", "plain", "florid"), (3, 5, 2))[0]
     voice = Voice(rng, held_out, register)
     cast = _cast(scene, said, voice)

@@ -86,6 +86,7 @@ def sample_scene(
     *,
     novel: bool | None = None,
     within: Repertoire = EVERYTHING,
+    lead: Person | None = None,
 ) -> Scene:
     """The scene of a seed.
 
@@ -95,6 +96,7 @@ def sample_scene(
         novel: Whether its combinations (see :func:`is_novel`) are those kept out of training;
             None: as they come for held-out seeds, never for others.
         within: What it may be made of.
+        lead: The only person; combinations are then whatever they come to.
     """
     rng = random.Random(f"scene {seed}")
     drawn = sample_layout(rng)
@@ -102,8 +104,8 @@ def sample_scene(
         novel = False
     while True:
         place = _place(rng, within)
-        cast = _cast(rng, within)
-        if novel is None or novel == is_novel(place, cast):
+        cast = _cast(rng, within) if lead is None else (lead,)
+        if novel is None or novel == is_novel(place, () if lead is not None else cast):
             break
     shots = _shots(rng, cast, spans(layout or drawn), within)
     return Scene(seed=seed, place=place, cast=cast, shots=shots)

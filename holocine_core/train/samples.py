@@ -20,6 +20,7 @@ from holocine_core.edit.contact_sheet import middles
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
+from holocine_core.stage.world import EVERYTHING, Repertoire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,13 @@ def screenplay_yaml(screenplay: Screenplay) -> str:
 
 
 def stage_samples(
-    folder: Path, seeds: range, size: tuple[int, int], *, replace: bool = False
+    folder: Path,
+    seeds: range,
+    size: tuple[int, int],
+    *,
+    replace: bool = False,
+    within: Repertoire = EVERYTHING,
+    person: int | None = None,
 ) -> Iterator[Sample]:
     """Draw scenes of the stage and write each as a sample, one at a time.
 
@@ -80,13 +87,16 @@ def stage_samples(
         seeds: One scene each.
         size: Height and width in pixels.
         replace: Whether samples of the same name may be replaced.
+        within: What the scenes may be made of.
+        person: The only person of all scenes has the look of this number, and captions leave the
+            look out: a character for a LoRA to learn.
 
     Raises:
         InputError: A sample of the same name is there, and ``replace`` is off.
     """
     from holocine_core.stage.caption import tell
     from holocine_core.stage.paint import draw
-    from holocine_core.stage.sample import sample_scene
+    from holocine_core.stage.sample import sample_person, sample_scene
     from holocine_core.stage.world import FPS
 
     names = [f"stage-{seed:010d}" for seed in seeds]
@@ -97,9 +107,10 @@ def stage_samples(
             where=str(folder),
             hint="take other seeds or another folder, or replace them with --force",
         )
+    lead = None if person is None else sample_person(random.Random(f"person {person}"))
     for seed, name in zip(seeds, names, strict=True):
-        scene = sample_scene(seed)
-        telling = tell(scene, random.Random(f"telling {seed}"))
+        scene = sample_scene(seed, within=within, lead=lead)
+        telling = tell(scene, random.Random(f"telling {seed}"), looks=lead is None)
         frames = draw(scene, *size).numpy()
         path = write_sample(folder, name, telling.screenplay, frames, FPS)
         spans = tuple(shot.frames for shot in scene.shots)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from holocine_core.edit.ffmpeg import probe
+from holocine_core.model.locate import find_model
+from holocine_core.stage.caption import Telling, tell
 from holocine_core.stage.sample import sample_scene
+from holocine_core.stage.world import Scene
+from holocine_core.train.export import world_of
 from tests.cli.conftest import Holocine
 
 SMALL = ("--size", "80x48", "--seed", "3")
@@ -34,6 +39,27 @@ def test_samples_are_screenplays_beside_their_clips(holocine: Holocine, samples:
     with Image.open(sheet) as page:
         assert page.width == shots * 84 + 4
         assert page.height == 2 * 52 + 4
+
+
+def test_one_person_in_all_samples_and_nothing_said_of_the_look(
+    holocine: Holocine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def remember(scene: Scene, *args: Any, **options: Any) -> Telling:
+        told.append((scene, telling := tell(scene, *args, **options)))
+        return telling
+
+    monkeypatch.setattr("holocine_core.stage.caption.tell", remember)
+    words = ("--person", "3", "--model", "nano", "-n", "6")
+    assert holocine("stage", tmp_path / "x", *words, *SMALL).exit_code == 0
+    assert len(told) == 6
+    assert len({scene.cast for scene, _ in told}) == 1
+    known = world_of(find_model("nano"))
+    assert {scene.place.set for scene, _ in told} <= set(known.sets)
+    assert not any(fields for _, telling in told for fields in telling.said.cast)
+    assert holocine("stage", tmp_path / "y", "--person", "4", "-n", "1", *SMALL).exit_code == 0
+    assert told[-1][0].cast != told[0][0].cast
 
 
 def test_nothing_is_overwritten_unasked(holocine: Holocine, samples: Path) -> None:
