@@ -59,6 +59,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.kill
 	$(BIN)/python -m benchmarks.broken
 	$(BIN)/python -m benchmarks.placements
+	$(BIN)/python -m benchmarks.film
 
 clean: ## Remove the environment and caches (films and work folders stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
