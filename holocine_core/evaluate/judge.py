@@ -190,6 +190,13 @@ def save_judge(folder: Path, network: Network, config: Mapping[str, Any]) -> Non
     (folder / CONFIG).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
+def weights_of(folder: Path) -> dict[str, Tensor]:
+    """A saved judge's numbers in float32."""
+    return {
+        n: t.float() if t.is_floating_point() else t for n, t in load_file(folder / WEIGHTS).items()
+    }
+
+
 def load_judge(
     folder: Path = SHIPPED, device: str = "cpu", asked: world.Repertoire | None = None
 ) -> TrainedJudge:

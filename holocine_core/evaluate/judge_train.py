@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.evaluate.judge import Network, save_judge, shortened
+from holocine_core.evaluate.judge import Network, save_judge, shortened, weights_of
 from holocine_core.evaluate.judge_data import (
     Shots,
     blemish,
@@ -34,15 +34,20 @@ from holocine_core.stage.facts import FIELDS, HIDDEN
 from holocine_core.stage.sample import CHECK_SEEDS, JUDGE_SEEDS
 from holocine_core.stage.world import EVERYTHING, Repertoire
 from holocine_core.train.export import world_of
+from holocine_core.train.optim import orthogonal
 
 Tell = Callable[[str], None]
 Done = Callable[[int], float]
 """How much of the training is done before a step, 0..1."""
+SEEDS_APART = 100_000
+"""Scenes from one seed's first to the next one's."""
 LEAST = 0.8
 """A field that is read worse than this in a picture size is not judged there."""
 FEWEST = 50
 """Shots that an accuracy is measured on at the least."""
-_RATE = 3e-3
+_RATE, _DECAY, _MOMENTUM = 3e-3, 0.05, 0.95
+_HIDDEN = ("trunk.", "reader.")
+"""Parameters whose matrices Muon moves; AdamW has the others."""
 _AT_ONCE = 32
 _EMA = 0.998
 
@@ -66,6 +71,8 @@ class Settings:
     workers: int | None = None
     batch: int = 32
     seed: int = 0
+    start: Path | None = None
+    """Folder of a judge to go on from."""
     within: Repertoire = EVERYTHING
     """What it learns to read: nothing else is asked of it."""
 
@@ -76,7 +83,8 @@ def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
     check = gather(settings, CHECK_SEEDS, settings.check_shots, math.inf)
     seconds = 60 * settings.minutes
     until = time.monotonic() + seconds * settings.drawing
-    shots = gather(settings, JUDGE_SEEDS, settings.most_shots, until)
+    first = JUDGE_SEEDS + settings.seed * SEEDS_APART
+    shots = gather(settings, first, settings.most_shots, until)
     tell(f"{len(shots)} shots to learn from, {len(check)} to check with")
     network = fit(shots, settings, by_clock(seconds * (1 - settings.drawing)), tell)
     # As it will be read from its file.
@@ -108,35 +116,43 @@ def by_clock(seconds: float) -> Done:
 def fit(shots: Shots, settings: Settings, done: Done, tell: Tell) -> Network:
     """Train a network until it is done; the mean of its later weights is what is kept."""
     torch.manual_seed(settings.seed)
-    network = Network().to(settings.device)
+    network = Network()
+    if settings.start is not None:
+        network.load_state_dict(weights_of(settings.start))
+    network.to(settings.device)
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     kept = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    hidden = {n: p for n, p in network.named_parameters() if p.ndim > 1 and n.startswith(_HIDDEN)}
+    rest = [(n, p) for n, p in network.named_parameters() if n not in hidden]
     optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
+        [
+            {"params": [p for _, p in rest if p.ndim > 1], "weight_decay": _DECAY},
+            {"params": [p for _, p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ],
         lr=_RATE,
     )
+    momentum = {name: torch.zeros_like(p) for name, p in hidden.items()}
     generator = torch.Generator().manual_seed(settings.seed)
     device = torch.device(settings.device)
     short = multiplies_bfloat16(device)
     told = time.monotonic()
     step = 0
     while (part := done(step)) < 1 or not step:
+        rate = _RATE * min(1, (step + 1) / 20) * (0.02 + 0.98 * max(0.0, 1 - part) ** 1.5)
         for group in optimizer.param_groups:
-            group["lr"] = (
-                _RATE * min(1, (step + 1) / 20) * (0.02 + 0.98 * max(0.0, 1 - part) ** 1.5)
-            )
+            group["lr"] = rate
         chosen = torch.randint(len(shots), (settings.batch,), generator=generator)
         frames = shots.frames[chosen].permute(0, 1, 4, 2, 3).float() / 255
         pixels = blemish(frames, generator).to(settings.device)
         with torch.autocast(device.type, torch.bfloat16, enabled=short):
             logits = network(pixels)
         loss = loss_of(logits, shots.labels[chosen].to(settings.device))
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimizer.step()
+        for name, p in hidden.items():
+            _move(p, momentum[name], rate)
         step += 1
         _blend(kept, network, min(_EMA, step / (step + 10)))
         if time.monotonic() - told > 20:
@@ -145,6 +161,17 @@ def fit(shots: Shots, settings: Settings, done: Done, tell: Tell) -> Network:
     network.load_state_dict(kept)
     network.eval()
     return network
+
+
+@torch.no_grad()
+def _move(matrix: Tensor, momentum: Tensor, rate: float) -> None:
+    """A step of Muon, as models of films take it; convolutions are matrices of their outputs."""
+    assert matrix.grad is not None
+    momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
+    ahead = matrix.grad.lerp(momentum, _MOMENTUM).flatten(1)
+    update = orthogonal(ahead[None])[0].view_as(matrix)
+    matrix.mul_(1 - rate * _DECAY)
+    matrix.add_(update, alpha=-rate * 0.2 * math.sqrt(max(ahead.shape)))
 
 
 @torch.no_grad()
@@ -240,6 +267,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--model", help="learn the world this one knows (a name or a folder), and no more"
     )
+    parser.add_argument("--start", type=Path, help="folder of a judge to go on from")
+    parser.add_argument("--seed", type=int, default=0, help="other shots, other noise")
     parser.add_argument("--device", default="cpu", help="where to train; drawing is on the CPU")
     parser.add_argument("--workers", type=int, help="processes that draw; one per core otherwise")
     parser.add_argument("--check", type=int, default=1500, help="shots to measure on")
@@ -251,6 +280,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         device=given.device,
         workers=given.workers,
         check_shots=given.check,
+        start=given.start,
+        seed=given.seed,
         within=world_of(find_model(given.model)) if given.model else EVERYTHING,
     )
     tell = logging.getLogger("judge").info
