@@ -54,6 +54,7 @@ ROWS = (
     "recall",
     "retrieval",
     "cut-accuracy",
+    "cut-step",
     "sca",
     "flicker",
 )

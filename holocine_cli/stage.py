@@ -17,54 +17,56 @@ if TYPE_CHECKING:
     from holocine_core.train.samples import Sample
 
 
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the samples.")]
+Count = Annotated[int, typer.Option("--count", "-n", min=1, metavar="N", help="Scenes to draw.")]
+FirstSeed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="Seed of the first scene; the next ones count up. From 500000000 on, scenes are "
+        "held out of nano's training.",
+    ),
+]
+Size = Annotated[str, typer.Option("--size", metavar="WxH", help="Frame size in pixels.")]
+Sheet = Annotated[
+    Path | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Also write a picture with a row per scene, a frame per shot.",
+        show_default=False,
+    ),
+]
+OnePerson = Annotated[
+    int | None,
+    typer.Option(
+        "--person",
+        min=0,
+        metavar="N",
+        help="The look of the only person in all scenes; captions do not tell it: a character for "
+        "a LoRA.",
+        show_default=False,
+    ),
+]
+Known = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Draw only what this model knows.", show_default=False
+    ),
+]
+
+
 def stage(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the samples.")],
-    count: Annotated[
-        int, typer.Option("--count", "-n", min=1, metavar="N", help="Scenes to draw.")
-    ] = 8,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            min=0,
-            metavar="N",
-            help="Seed of the first scene; the next ones count up. From 500000000 on, scenes are "
-            "held out of nano's training.",
-        ),
-    ] = 0,
-    size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Frame size in pixels.")
-    ] = "224x128",
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            "--sheet",
-            metavar="FILE",
-            help="Also write a picture with a row per scene, a frame per shot.",
-            show_default=False,
-        ),
-    ] = None,
-    person: Annotated[
-        int | None,
-        typer.Option(
-            "--person",
-            min=0,
-            metavar="N",
-            help="The look of the only person in all scenes; captions do not tell it: a character "
-            "for a LoRA.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="Draw only what this model knows.",
-            show_default=False,
-        ),
-    ] = None,
+    folder: Folder,
+    count: Count = 8,
+    seed: FirstSeed = 0,
+    size: Size = "224x128",
+    sheet: Sheet = None,
+    person: OnePerson = None,
+    model: Known = None,
     models_dir: opt.ModelsDir = None,
     force: opt.Force = False,
     as_json: opt.Json = False,

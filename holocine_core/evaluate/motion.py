@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocine_core.edit.ffmpeg import Frames
+from holocine_core.evaluate.cuts import NEAR
 from holocine_core.script.timeline import Span
 
 FIRST = 4
 """Steps after a cut that flicker is looked for in: those inside the shot's second latent frame."""
+
+
+AROUND = 6
+"""Frames before and after a cut in which nothing else may change as much."""
 
 
 def steps(shot: Frames) -> NDArray[np.float64]:
@@ -39,6 +44,14 @@ def flicker(shot: Frames) -> float | None:
     if len(changes) < 2 * FIRST:
         return None
     return float(max(0.0, changes[:FIRST].max() - np.median(changes[FIRST:])) * 100)
+
+
+def stands_out(scene: Frames, cut: int) -> bool:
+    """Whether the picture changes most at a cut: of all steps within :data:`AROUND` frames of it,
+    the largest is the one into its frame or a neighbour's."""
+    first = max(0, cut - 1 - AROUND)
+    changes = steps(scene[first : cut + 1 + AROUND])
+    return abs(first + 1 + int(changes.argmax()) - cut) <= NEAR
 
 
 def after_cuts(scene: Frames, shots: Sequence[Span]) -> list[float]:

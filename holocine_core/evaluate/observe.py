@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.consistency import Extract, among, inside, shot_features
 from holocine_core.evaluate.cuts import compare_cuts, find_cuts, shrunk
-from holocine_core.evaluate.motion import after_cuts, motion
+from holocine_core.evaluate.motion import after_cuts, motion, stands_out
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
 from holocine_core.evaluate.screening import Screened
+
+CUT_STEP = "cut-step"
 
 Detect = Callable[[Sequence[Frames]], list[tuple[int, ...]]]
 """Finds the cuts of scenes in TransNetV2's size."""
@@ -44,6 +46,7 @@ def observe(scene: Screened, extracts: Mapping[str, Extract]) -> Observed:
     values = {
         "motion": tally(found for shot in shots if (found := motion(shot)) is not None),
         "flicker": tally(after_cuts(scene.frames, scene.shots)),
+        CUT_STEP: tally(stands_out(scene.frames, cut) for cut in scene.cuts),
     }
     for name, extract in extracts.items():
         suffix = "" if name == "colour" else f"-{name}"
@@ -74,5 +77,6 @@ def measure_observed(
         "extra-cuts": mean([Tally(one.extra, 1) for one in compared]),
     }
     for name in dict.fromkeys(name for scene in scenes for name in scene.values):
-        measures[name] = mean([scene.values.get(name, Tally()) for scene in scenes])
+        together = share if name == CUT_STEP else mean
+        measures[name] = together([scene.values.get(name, Tally()) for scene in scenes])
     return {name: one for name, one in measures.items() if one is not None}, found

@@ -27,6 +27,7 @@ class Metric:
 
 _ANY = (
     Metric("cut-accuracy", "higher", "share", "cuts found within one frame of where they belong"),
+    Metric("cut-step", "higher", "share", "cuts where the picture changes most"),
     Metric("sca", "higher", "score", "shot-cut accuracy exp(-NSD)"),
     Metric("cut-error", "lower", "frames", "distance of a cut from where it belongs"),
     Metric("extra-cuts", "lower", "cuts", "cuts per scene that nobody asked for"),

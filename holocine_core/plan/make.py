@@ -89,14 +89,14 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
             *film_lora_problems(manuscript, placed, spec),
         ]
     ).model_copy(update=spoken)
-    fps = Fraction(screenplay.fps or spec.fps)
-    vault = Vault(request.work)
+    fps, vault = Fraction(screenplay.fps or spec.fps), Vault(request.work)
     device = pick_device(request.device)
     film = _Film(
         screenplay=screenplay,
         spec=spec,
         identity=located.identity(),
         lora=marks(loras),
+        carries_loras=bool(loras) or has_shot_loras(screenplay),
         sampling=sampling_of(screenplay, spec),
         fps=fps,
         counter=counter,
@@ -236,6 +236,8 @@ class _Film:
     spec: ModelSpec
     identity: Mapping[str, str]
     lora: list[Any]
+    carries_loras: bool
+    """Whether its networks do, the film's or those of any take's shots."""
     sampling: Sampling
     fps: Fraction
     counter: TokenCounter
@@ -296,14 +298,7 @@ def _take(film: _Film, index: int) -> Take:
         clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
-        cost=take_cost(
-            film.spec,
-            sampling,
-            film.device,
-            timing.timeline,
-            # A network carries the LoRAs of all takes, whichever it makes.
-            lora=bool(film.lora) or has_shot_loras(screenplay),
-        ),
+        cost=take_cost(film.spec, sampling, film.device, timing.timeline, lora=film.carries_loras),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
         pictures=pictures,

@@ -36,6 +36,7 @@ def test_the_table_is_the_product_and_progress_is_not(holocine: Holocine, in_mad
     assert lines[0].split() == ["1", "scene"]
     assert [line.split()[0] for line in lines[1:]] == [
         "cut-accuracy",
+        "cut-step",
         "sca",
         "cut-error",
         "extra-cuts",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holocine_core.evaluate.motion import after_cuts, flicker, motion
+from holocine_core.evaluate.motion import after_cuts, flicker, motion, stands_out
 from holocine_core.script.timeline import Span
 
 
@@ -56,3 +56,15 @@ def test_only_shots_after_cuts_are_looked_at() -> None:
 def test_a_cut_that_comes_a_frame_late_is_no_flicker() -> None:
     scene = np.concatenate([drifting(21) // 4, drifting(19)])
     assert after_cuts(scene, [Span(0, 20), Span(20, 40)]) == pytest.approx([0])
+
+
+def test_a_cut_is_where_the_picture_changes_most() -> None:
+    scene = np.full((30, 8, 8, 3), 50, np.uint8)
+    scene[15:] += 20
+    assert stands_out(scene, 15)
+    assert stands_out(scene, 16), "a frame late"
+    assert not stands_out(scene, 18)
+    assert not stands_out(scene, 12)
+    scene[17:] += 40
+    assert not stands_out(scene, 15), "something changes more two frames on"
+    assert stands_out(scene[:16], 15), "at the very end"
