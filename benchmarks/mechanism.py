@@ -43,6 +43,8 @@ from holocine_core.train.export import world_of
 ROWS = (
     "said",
     "people",
+    "place-unsaid",
+    "place-elsewhere",
     "leak",
     "leak-chance",
     "binding",
@@ -119,8 +121,8 @@ def strips(films: dict[str, list[Filmed]], count: int, folder: Path) -> None:
         for each in films.values():
             film = each[i]
             rows.append(middles(film.frames, [shot.frames for shot in film.case.scene.shots]))
-        write_contact_sheet(rows, folder / f"{first[i].case.name}.png")
-        write_contact_sheet(rows[:2], folder / f"{first[i].case.name}-alone.png")
+        write_contact_sheet(rows, folder / f"{first[i].case.name}.jpg")
+        write_contact_sheet(rows[:2], folder / f"{first[i].case.name}-alone.jpg")
 
 
 def main() -> None:
@@ -132,6 +134,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".holocine/mechanism"))
     parser.add_argument("--images", type=Path)
     parser.add_argument("--strips", type=int, default=3)
+    parser.add_argument(
+        "--given", action=argparse.BooleanOptionalAction, default=True, help="film given shots too"
+    )
     args = parser.parse_args()
     # What could be missing is asked for before the hours of filming.
     suite = parse_suite(args.suite, world_of(find_model(args.model or "nano")))
@@ -158,7 +163,9 @@ def main() -> None:
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print("| seconds a film | " + " | ".join(seconds[name] for name in films) + " | - |")
-    given = taken_from_given(plans, drawn, films["holistic"], reader)
+    given = (
+        taken_from_given(plans, drawn, films["holistic"], reader) if args.given else (None, None)
+    )
     for about, found in zip(("given", "that nobody gave"), given, strict=True):
         if found is not None:
             shown = shown_value(METRICS["identity-unsaid"], found)

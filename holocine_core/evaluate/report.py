@@ -53,6 +53,8 @@ _JUDGED: tuple[tuple[str, Better, str], ...] = (
     ("leak-chance", "neither", "the same without any neighbour's doing"),
     ("binding", "higher", "of two people in a shot, each has its own look"),
     ("identity-said", "higher", "a person keeps its said looks from shot to shot"),
+    ("place-unsaid", "higher", "shots agree in what nobody said of their place"),
+    ("place-elsewhere", "neither", "how often shots of different films do"),
     ("identity-unsaid", "higher", "a person keeps looks nobody mentioned"),
     ("identity-other", "neither", "how often two people of a film share such looks anyway"),
     ("identity-elsewhere", "neither", "how often people of different films share them"),

@@ -50,6 +50,8 @@ def score_watched(films: Sequence[Watched]) -> dict[str, Measure]:
     held_out = [film for film in films if film.case.words == "held-out"]
     seeds = {film.case.scene.seed for film in held_out}
     found = _said(trained) | _identity(trained)
+    found["place-unsaid"] = _share(trained, _kept_place)
+    found["place-elsewhere"] = share(_other_places(trained))
     found["leak"] = _share(trained, _leak)
     found["leak-chance"] = _leak_chance(trained)
     found["binding"] = _share(trained, _binding)
@@ -216,6 +218,36 @@ def _bindings(film: Watched) -> Iterator[bool]:
                 own, other = fields[name][at], fields[name][1 - at]
                 field = f"{slot}.{name}"
                 yield reading.share(field, own) > reading.share(field, other)
+
+
+# --- where it is ----------------------------------------------------------------------------------
+
+
+def _kept_place(film: Watched) -> Tally:
+    """Whether two shots agree in what nobody said of their place."""
+    return tally(
+        film.readings[a].value(name) == film.readings[b].value(name)
+        for a, b in combinations(range(len(film.shots)), 2)
+        for name in film.unsaid_places(a) & film.unsaid_places(b)
+    )
+
+
+def _other_places(films: Sequence[Watched]) -> list[Tally]:
+    """How often shots of different films agree in the same: what agrees anyway."""
+    scenes = list({film.case.scene.seed: film for film in films}.values())
+    found = []
+    for film, other in zip(scenes, [*scenes[1:], *scenes[:1]], strict=True):
+        if film is not other:
+            found.append(
+                tally(
+                    film.readings[a].value(name) == other.readings[b].value(name)
+                    for a in range(len(film.shots))
+                    for b, shot in enumerate(other.shots)
+                    for name in film.unsaid_places(a)
+                    if other.reads(name, shot.size)
+                )
+            )
+    return found
 
 
 # --- who is who ----------------------------------------------------------------------------------

@@ -64,6 +64,16 @@ class Watched:
         counts = self.reads("people", self.shots[shot].size)
         return not counts or slot in occupied(self.readings[shot])
 
+    def unsaid_places(self, shot: int) -> frozenset[str]:
+        """Fields of the place that a shot shows, the judge can read and the screenplay leaves
+        open."""
+        truth = self.shots[shot]
+        shown = place_in_view(self.case.scene, truth)
+        said = self.case.said.place
+        return frozenset(
+            name for name in shown if name not in said and self.reads(name, truth.size)
+        )
+
     def said_items(self, shot: int) -> Iterator[Item]:
         """Everything the screenplay says that this shot should show and the judge can read."""
         truth, said = self.shots[shot], self.case.said

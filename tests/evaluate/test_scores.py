@@ -146,8 +146,25 @@ def test_looks_nobody_mentioned_can_be_lost_while_those_said_are_kept() -> None:
     found = scores(forgetful)
     assert found["identity-said"].value == 1
     assert found["identity-unsaid"].value < 0.6 < scores()["identity-unsaid"].value
+    assert found["place-unsaid"].value == 1, "the place is not forgotten here"
     assert found["recall"].value < 0.6
     assert abs(found["identity-margin"].value) < 0.15, "no more alike than strangers"
+
+
+def test_a_place_that_changes_where_nobody_says_what_it_is_like() -> None:
+    def wandering(case: Case, shot: int, truth: Truth) -> Truth:
+        rng = random.Random(f"{case.name} {shot}")
+        for name in ("set", "time", "weather", "accent", "landmark", "side"):
+            if name in truth and name not in case.said.place:
+                truth[name] = rng.choice(FIELDS[name])
+        return truth
+
+    found = scores(wandering)
+    assert found["said-place"].value == 1
+    assert found["place-unsaid"].value < 0.6
+    true = scores()
+    assert true["place-unsaid"].value == 1
+    assert true["place-elsewhere"].value < 0.6, "other scenes have other places"
 
 
 def test_only_pairs_with_the_given_shot_count_as_taken_up() -> None:
