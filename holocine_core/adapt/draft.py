@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import yaml
-
 from holocine_core.script.reader import read_text
+from holocine_core.script.yaml_source import yaml_of
 
 LOOK = "LOOK:"
 """Begins every comment that asks a person to decide."""
@@ -189,7 +188,7 @@ def _comments(text: str, indent: str) -> Iterator[str]:
 
 def _scalar(text: str) -> str:
     """A text as YAML on one line."""
-    return yaml.safe_dump(text, allow_unicode=True, width=10**9).removesuffix("...\n").strip()
+    return yaml_of(text, width=10**9).removesuffix("...\n").strip()
 
 
 def slug(text: str, taken: Sequence[str], fallback: str) -> str:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.check import TokenCounter
 from holocine_core.plan.loras import has_shot_loras
@@ -25,6 +23,7 @@ from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
 from holocine_core.script.timing import Timing, resolve
+from holocine_core.script.yaml_source import yaml_of
 from holocine_core.vault import fingerprint
 
 
@@ -94,7 +93,7 @@ def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | 
     """A plan of the edited screenplay as if it were filmed from nothing; its problems are the
     edit's."""
     document: dict[str, Any] = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
-    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    text = yaml_of(document)
     try:
         request = replace(request, in_passes=_in_passes(changed, plan, edit))
         return make_plan(read_text(text, str(plan.screenplay_path)), request)

@@ -31,6 +31,10 @@ class _CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
 
 
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes what either version of YAML takes for something else than text."""
+
+
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
@@ -42,11 +46,18 @@ for _tag, _pattern, _first in (
     ),
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
 ):
-    _CoreLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(_pattern),
-        [*_first, ""] if _tag == "null" else list(_first),
-    )
+    for _side in (_CoreLoader, _Dumper):
+        _side.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}",
+            re.compile(_pattern),
+            [*_first, ""] if _tag == "null" else list(_first),
+        )
+
+
+def yaml_of(data: Any, *, width: float = 80) -> str:
+    """Plain data as YAML that :func:`read_source` and every other reader take for the same."""
+    text: str = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=width)
+    return text
 
 
 @dataclass(frozen=True, slots=True)

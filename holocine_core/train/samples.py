@@ -13,13 +13,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from holocine_core.edit.atomic import replacing
 from holocine_core.edit.contact_sheet import middles
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
+from holocine_core.script.yaml_source import yaml_of
 from holocine_core.stage.world import EVERYTHING, Repertoire
 
 
@@ -68,7 +67,7 @@ def screenplay_yaml(screenplay: Screenplay) -> str:
     # `characters` at the top is the film's, so a scene that lists its own keeps `scenes:`.
     if len(data["scenes"]) == 1 and "characters" not in data["scenes"][0]:
         data |= data.pop("scenes")[0]
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return yaml_of(data, width=100)
 
 
 def stage_samples(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from screenplay_tools.fdx.writer import Writer as FdxWriter
@@ -25,6 +26,7 @@ from holocine_core.errors import InputError
 from holocine_core.script.prompt import compose
 from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
+from holocine_core.script.yaml_source import parse_source, yaml_of
 
 FOUNTAIN = """\
 Title: The Last Ferry
@@ -313,3 +315,10 @@ def test_a_shot_list_as_people_write_it(tmp_path: Path) -> None:
     assert "# column 2: x" in shown
     assert "'quay' comes back" in shown
     assert screenplay(draft).scenes[0].shots is not None
+
+
+@pytest.mark.parametrize("text", ["0E0", "1e3", "7", ".5", "true", "yes", "~", "null", "1:30"])
+def test_a_text_that_looks_like_a_number_stays_a_text(text: str) -> None:
+    written = yaml_of({"a": text})
+    assert parse_source(written, Path("a.yaml")).data["a"] == text
+    assert yaml.safe_load(written)["a"] == text, "to readers of YAML 1.1 too"
