@@ -11,7 +11,7 @@ from holocine_core.plan.values import Plan, Promoted, Request, Sampling, Take
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.vault import Kind, Vault, fingerprint
 
-SIGMA = 0.8
+SIGMA = 0.6
 """The noise that a draft is made anew from: it leaves the composition and takes the detail."""
 
 
