@@ -60,6 +60,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.broken
 	$(BIN)/python -m benchmarks.placements
 	$(BIN)/python -m benchmarks.film
+	$(BIN)/python -m benchmarks.promote
 
 clean: ## Remove the environment and caches (films and work folders stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
