@@ -65,8 +65,8 @@ def export(
     holocine export harbour.mp4 --to otio
     holocine export harbour.mp4 --to edl --rate 30
 
-    Every clip is a stretch of the film and carries its prompt; otio also keeps
-    seeds and the screenplay. Editors count 24, 25 or 30 frames a second: a film
+    Every clip is a stretch of the film and carries its prompt and its seed; otio
+    also keeps the screenplay. Editors count 24, 25 or 30 frames a second: a film
     of 15 gets a timeline of 30, each of its frames two of the editor's.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)

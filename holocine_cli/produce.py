@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
         "height": film.height,
         "fps": float(film.fps),
         "seconds": film.seconds,
+        "loudness": None if film.loudness is None else asdict(film.loudness),
         "takes": _takes(plan, reporter, film_is_ready=True),
     }
     if extras.preview:

@@ -117,7 +117,7 @@ def _shot(take: dict[str, Any], shot: int, span: Span, begins: str) -> CutShot:
             "scene": take["scene"],
             "shot": shot + 1,
             "begins": begins,
-            "seed": take["seed"],
+            "seed": take["shots"][shot].get("seed", take["seed"]),  # Films told one a take once.
             "scene_prompt": take["prompt"],
             "take": take["fingerprint"],
         },

@@ -9,7 +9,7 @@ import glob
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,14 @@ from holocine_core.edit.reel import (
     check_reel,
     shots_in_reel,
 )
-from holocine_core.edit.sound import SoundCue, check_sound, probe_sound
+from holocine_core.edit.sound import (
+    Loudness,
+    SoundCue,
+    check_sound,
+    loudness_warning,
+    measure_loudness,
+    probe_sound,
+)
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
@@ -64,6 +71,8 @@ class Film:
     seconds: float
     up_to_date: bool
     """Whether it was there already, made by this very plan."""
+    loudness: Loudness | None = None
+    """Of its sound, as measured in the finished file; None without sound."""
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
@@ -83,11 +92,16 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
             where=str(damaged.path),
             hint="run the same command again: it is decoded anew",
         ) from damaged
-    _write_sidecar(plan, found)
-    return _film(plan, found, up_to_date=False)
+    film = _film(plan, found, up_to_date=False)
+    _write_sidecar(plan, film)
+    if film.loudness is not None and plan.delivery.loudness is not None:
+        warning = loudness_warning(film.loudness, plan.delivery.loudness)
+        if warning is not None:
+            emit(warning)
+    return film
 
 
-def _write_sidecar(plan: Plan, found: Probe) -> None:
+def _write_sidecar(plan: Plan, film: Film) -> None:
     path = sidecar_path(plan.out)
     with disk_errors("write the film's sidecar", path):
         for part in path.parent.glob(f".{glob.escape(path.stem)}.*.part.json"):
@@ -98,11 +112,12 @@ def _write_sidecar(plan: Plan, found: Probe) -> None:
                 "key": film_key(plan),
                 "bytes": plan.out.stat().st_size,
                 "sha256": file_hash(plan.out),
-                "frames": found.frames,
-                "width": found.width,
-                "height": found.height,
-                "fps": str(found.fps),
-                "seconds": found.seconds,
+                "frames": film.frames,
+                "width": film.width,
+                "height": film.height,
+                "fps": str(film.fps),
+                "seconds": film.seconds,
+                "heard": None if film.loudness is None else asdict(film.loudness),
                 # Relative to the film, so that all of it can move together.
                 "work": _beside(plan.out, plan.work),
                 "screenplay_file": _beside(plan.out, plan.screenplay_path),
@@ -132,6 +147,7 @@ def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
         fps=found.fps,
         seconds=found.seconds,
         up_to_date=up_to_date,
+        loudness=measure_loudness(plan.out) if found.audio else None,
     )
 
 
@@ -308,7 +324,7 @@ def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
 
 def write_sidecar(plan: Plan) -> None:
     """Write a finished film's sidecar where a killed render left it without one."""
-    _write_sidecar(plan, probe(plan.out))
+    _write_sidecar(plan, _film(plan, probe(plan.out), up_to_date=True))
 
 
 def preflight(plan: Plan) -> None:

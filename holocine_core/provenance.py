@@ -112,8 +112,11 @@ def take_record(take: Take) -> dict[str, Any]:
                 "in": timecode(span.start, timeline.fps),
                 "out": timecode(span.stop, timeline.fps),
                 "frames": [span.start, span.stop],
+                "seed": take.maker_of(shot).seed,
             }
-            for prompt, span in zip(take.prompt.shots, timeline.shot_spans, strict=True)
+            for shot, (prompt, span) in enumerate(
+                zip(take.prompt.shots, timeline.shot_spans, strict=True)
+            )
         ],
     }
 

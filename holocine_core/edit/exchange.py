@@ -166,13 +166,12 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
         clip = otio.schema.Clip(shot.name, media.clone(), reach(shot.span), metadata={
             NAMESPACE: facts,
         })  # fmt: skip
-        line = " ".join(shot.prompt.split())
         if kind == "edl":
             # An EDL's markers are capitals only; its comments are free.
-            clip.metadata["cmx_3600"] = {"comments": [line]}
+            clip.metadata["cmx_3600"] = {"comments": _told(shot)}
         else:
             start = Span(shot.span.start, shot.span.start + 1)
-            clip.markers.append(otio.schema.Marker(line, reach(start)))
+            clip.markers.extend(otio.schema.Marker(line, reach(start)) for line in _told(shot))
         picture.append(clip)
     if cuts.sound and kind != "edl":
         sound = otio.schema.Track("sound", kind=otio.schema.TrackKind.Audio)
@@ -181,26 +180,47 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
     return timeline
 
 
+def _told(shot: CutShot) -> list[str]:
+    """What an editor reads at a shot: its prompt, and the seed that made it."""
+    seed = [f"seed {shot.facts['seed']}"] if "seed" in shot.facts else []
+    return [" ".join(shot.prompt.split()), *seed]
+
+
+def _read_texts(clip: Any) -> list[str]:
+    """The texts of a clip that was read; an EDL's reader puts its own before ours."""
+    return [
+        *clip.metadata.get("cmx_3600", {}).get("comments", ()),
+        *(marker.name for marker in clip.markers),
+    ]
+
+
 def _compare(timeline: Any, cuts: CutList, rate: Fraction, out: Path) -> None:
-    """Raise RenderError unless a timeline that was read has the film's shots where they are."""
+    """Raise RenderError unless a timeline that was read has the film's shots, times and texts."""
     times = int(rate / cuts.fps)
     track = timeline.video_tracks()[0]
     clips = list(track.find_clips())
     read = [
         (
             clip.name,
+            _read_texts(clip)[-len(_told(shot)) :],
             *(int(t.rescaled_to(float(rate)).value) for t in (
                 clip.source_range.start_time, clip.source_range.end_time_exclusive(),
                 clip.range_in_parent().start_time,
             )),
         )
-        for clip in clips
+        for clip, shot in zip(clips, cuts.shots, strict=False)
     ]  # fmt: skip
     wanted = [
-        (shot.name, shot.span.start * times, shot.span.stop * times, shot.span.start * times)
+        (
+            shot.name,
+            _told(shot),
+            shot.span.start * times,
+            shot.span.stop * times,
+            shot.span.start * times,
+        )
         for shot in cuts.shots
     ]
-    if read != wanted:
+    if len(clips) != len(wanted) or read != wanted:
         at = next((w for r, w in zip(read, wanted, strict=False) if r != w), wanted[-1])
         raise RenderError(
             f"the cut list does not read back as it was written, from '{at[0]}' on",

@@ -21,6 +21,7 @@ import numpy as np
 from holocine_core.edit.ffmpeg import SoundTrack, probe_audio
 from holocine_core.edit.process import DISK_FULL, Run, url
 from holocine_core.errors import InputError, MachineError
+from holocine_core.events import Warned
 
 if TYPE_CHECKING:
     from moviepy import AudioClip
@@ -65,12 +66,18 @@ TRUE_PEAK_DB = -1.0
 """Highest true peak of a film whose loudness is set, as EBU R 128 has it."""
 
 
+SILENCE_LUFS = -70.0
+"""Below it R 128 counts nothing."""
+LOUDNESS_TOLERANCE_LU = 0.5
+"""How far a film's loudness may lie from what was asked: an encoder changes it a little."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loudness:
     """A sound as EBU R 128 measures it.
 
     Attributes:
-        integrated: LUFS; -70 or lower is silence.
+        integrated: LUFS; :data:`SILENCE_LUFS` is silence.
         true_peak: dBTP.
     """
 
@@ -257,7 +264,20 @@ def measure_loudness(path: Path) -> Loudness:
     if failed or found is None:
         raise _damaged(path, run.reason)
     integrated, peak = (float(value.replace("nan", "-inf")) for value in found.groups())
-    return Loudness(integrated=max(integrated, -70.0), true_peak=max(peak, -120.0))
+    return Loudness(integrated=max(integrated, SILENCE_LUFS), true_peak=max(peak, -120.0))
+
+
+def loudness_warning(heard: Loudness, target: float) -> Warned | None:
+    """What a person should know of a film that should have ``target`` LUFS; None if it has."""
+    if heard.integrated <= SILENCE_LUFS:
+        return Warned(message="the film's sound is silent: its loudness stays as it is")
+    if abs(heard.integrated - target) <= LOUDNESS_TOLERANCE_LU:
+        return None
+    return Warned(
+        message=f"the film's sound has {heard.integrated:.1f} LUFS, not {target:g}: its peaks are "
+        f"at {heard.true_peak:.1f} dBTP, and louder they would rise above {TRUE_PEAK_DB:g}",
+        hint="lower what peaks, or ask for less loudness",
+    )
 
 
 def set_loudness(wav: Path, target: float, out: Path) -> Loudness | None:
@@ -272,7 +292,7 @@ def set_loudness(wav: Path, target: float, out: Path) -> Loudness | None:
         InputError, MachineError: The sound cannot be read; the disk refuses.
     """
     held = measure_loudness(wav)
-    if held.integrated <= -70:
+    if held.integrated <= SILENCE_LUFS:
         return None
     gain = min(target - held.integrated, TRUE_PEAK_DB - held.true_peak)
     target_args = ["-af", f"volume={gain:.3f}dB:precision=double", "-c:a", "pcm_s16le", "-y"]

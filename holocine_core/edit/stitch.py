@@ -39,20 +39,13 @@ from holocine_core.edit.reel import (
     repeated,
     roll,
 )
-from holocine_core.edit.sound import (
-    HEADROOM_DB,
-    TRUE_PEAK_DB,
-    SoundCue,
-    lay_sound,
-    set_loudness,
-)
+from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudness
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import Span
 
 # One AAC frame at 48 kHz is 21 ms.
 _SOUND_TOLERANCE_S = 0.05
-LOUDNESS_TOLERANCE_LU = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +238,8 @@ def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) 
     frames = delivered_frame(job, film_frames(job))
     mix = lay_sound(cues, frames, job.out_fps, wav, headroom_db=headroom)
     if job.loudness is not None:
-        wav = _set_loudness(wav, job.loudness, emit)
+        loud = wav.with_name("loud.wav")
+        wav = loud if set_loudness(wav, job.loudness, loud) is not None else wav
     if mix.clipped:
         emit(
             Warned(
@@ -254,23 +248,6 @@ def _lay_sound(job: StitchJob, cues: Sequence[SoundCue], wav: Path, emit: Emit) 
             )
         )
     return wav
-
-
-def _set_loudness(wav: Path, target: float, emit: Emit) -> Path:
-    out = wav.with_name("loud.wav")
-    came = set_loudness(wav, target, out)
-    if came is None:
-        emit(Warned(message="the film's sound is silent: its loudness stays as it is"))
-        return wav
-    if abs(came.integrated - target) > LOUDNESS_TOLERANCE_LU:
-        emit(
-            Warned(
-                message=f"the sound has {came.integrated:.1f} LUFS, not {target:g}: its peaks "
-                f"would rise above {TRUE_PEAK_DB:g} dBTP",
-                hint="lower what peaks, or ask for less loudness",
-            )
-        )
-    return out
 
 
 def _verify_film(film: Probe, job: StitchJob, out: Path) -> None:

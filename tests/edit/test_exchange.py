@@ -81,12 +81,14 @@ def test_an_edl_counts_as_editors_do(tmp_path: Path) -> None:
     assert "* Mara & <the" in (tmp_path / "cut.edl").read_text()
 
 
-@pytest.mark.parametrize("kind", ["otio", "fcpxml", "xml"])
-def test_every_clip_tells_its_prompt(tmp_path: Path, kind: Format) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_clip_tells_its_prompt_and_seed(tmp_path: Path, kind: Format) -> None:
     write_cut_list(cuts(), kind, tmp_path / "cut")
     clips = read(tmp_path / "cut", kind, 24).video_tracks()[0].find_clips()
-    told = [marker.name for clip in clips for marker in clip.markers]
-    assert told == [" ".join(prompt.split()) for prompt in PROMPTS]
+    for number, (clip, prompt) in enumerate(zip(clips, PROMPTS, strict=True)):
+        texts = [marker.name for marker in clip.markers]
+        texts += clip.metadata.get("cmx_3600", {}).get("comments", [])
+        assert texts[-2:] == [" ".join(prompt.split()), f"seed {2**62 + number}"]
 
 
 def test_otio_keeps_everything(tmp_path: Path) -> None:
@@ -129,6 +131,18 @@ def test_what_reads_back_otherwise_is_not_written(
     late = replace(cuts(), shots=(*cuts().shots[:2], replace(cuts().shots[2], span=Span(18, 33))))
     monkeypatch.setattr(exchange, "_timeline", lambda lib, _, *rest: real(lib, late, *rest))
     with pytest.raises(RenderError, match="does not read back"):
+        write_cut_list(cuts(), kind, tmp_path / "cut")
+    assert not (tmp_path / "cut").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lost_prompt_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Format
+) -> None:
+    real = exchange._timeline
+    other = replace(cuts(), shots=(*cuts().shots[:2], replace(cuts().shots[2], prompt="Rain.")))
+    monkeypatch.setattr(exchange, "_timeline", lambda lib, _, *rest: real(lib, other, *rest))
+    with pytest.raises(RenderError, match="from 'quay 3' on"):
         write_cut_list(cuts(), kind, tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from holocine_core.cutlist import cut_list
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.model.placement import Placement
 from holocine_core.model.spec import MODELS
@@ -86,6 +87,7 @@ def test_a_shot_is_made_anew_and_all_others_stay(made: Path) -> None:
 
 
 def test_the_film_carries_its_edits(made: Path) -> None:
+    _, before = open_film(made)
     render(again(made, ANEW, LONGER), force=True)
     found, plan = open_film(made)
     assert plan.edits == (ANEW, LONGER)
@@ -95,6 +97,8 @@ def test_the_film_carries_its_edits(made: Path) -> None:
     assert [shot["prompt"] for shot in found.provenance["takes"][0]["shots"]] == [
         "Mara waves.", "Mara turns.", "Rain.",
     ]  # fmt: skip
+    seeds = [shot.facts["seed"] for shot in cut_list(found).shots]
+    assert seeds[:3] == [ANEW.seed, before.takes[0].seed, LONGER.seed]
 
 
 def test_an_edit_can_be_undone(made: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import wave
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 from holocine_core.edit.ffmpeg import probe
 from holocine_core.edit.sound import measure_loudness
 from holocine_core.errors import InputError
+from holocine_core.events import Event, Warned
 from holocine_core.production import plan_film, render_film
+from holocine_core.render import render
+from holocine_core.standing import sidecar_path
 from tests.conftest import Write
 
 FILM = """
@@ -45,6 +49,28 @@ def test_music_lies_under_the_whole_film_at_the_loudness_asked(
     assert held.audio
     assert held.audio_seconds == pytest.approx(film.seconds, abs=0.05)
     assert measure_loudness(film.path).integrated == pytest.approx(-23, abs=0.5)
+    assert film.loudness == measure_loudness(film.path)
+    assert json.loads(sidecar_path(film.path).read_text())["heard"]["integrated"] == (
+        film.loudness.integrated
+    )
+
+
+def test_a_film_that_stays_softer_than_asked_says_so(write: Write, tmp_path: Path) -> None:
+    sound = np.rint(np.sin(np.arange(8 * 48_000) / 20) * 300).astype("<i2")
+    sound[48_000:48_040] = 30_000
+    with wave.open(str(tmp_path / "spike.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(np.repeat(sound, 2).tobytes())
+    told: list[Event] = []
+    path = write(FILM.format(more="music: spike.wav\ndeliver: {loudness: -14}"))
+    plan = plan_film(path, tmp_path / "film.mp4")
+    film = render(plan, told.append)
+    assert film.loudness is not None
+    assert film.loudness.integrated < -20
+    warnings = [event.message for event in told if isinstance(event, Warned)]
+    assert [w for w in warnings if f"{film.loudness.integrated:.1f} LUFS, not -14" in w]
 
 
 def test_other_music_is_another_film_of_the_same_takes(write: Write, tmp_path: Path) -> None:
