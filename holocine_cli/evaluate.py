@@ -18,6 +18,7 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
+    from holocine_core.evaluate.features import Eyes
     from holocine_core.evaluate.judge import TrainedJudge
     from holocine_core.evaluate.observe import Observed
     from holocine_core.evaluate.report import Column, Gate, Report
@@ -144,14 +145,14 @@ def evaluate(
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     _check(films, suite, out, force=force)
     from holocine_core.evaluate.cuts import require_detector
-    from holocine_core.evaluate.features import extractors
+    from holocine_core.evaluate.features import eyes
     from holocine_core.evaluate.report import parse_gates
     from holocine_core.production import Options
 
     gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
     require_detector()
     settings = Options(profile=profile, model=model, device=device, models_dir=models_dir)
-    house = _House(session, settings, work, seeds, extractors(clip, dino))
+    house = _House(session, settings, work, seeds, eyes(clip, dino))
     if suite is not None:
         report, record = house.screen_suite(suite, judge, gates)
     else:
@@ -191,11 +192,11 @@ def _save(path: Path, record: dict[str, Any], *, force: bool) -> None:
 class _Seen:
     """What is kept of a suite's films once they were looked at: their frames are not."""
 
-    def __init__(self, reader: TrainedJudge, extracts: dict[str, Any]) -> None:
+    def __init__(self, reader: TrainedJudge, eyes: Eyes) -> None:
         self.observed: list[Observed] = []
         self.watched: list[Watched] = []
         self._reader = reader
-        self._extracts = extracts
+        self._eyes = eyes
 
     def add(self, film: Filmed) -> None:
         """Look at a film; one that is told a second time is only judged by its words."""
@@ -204,7 +205,7 @@ class _Seen:
         from holocine_core.evaluate.watched import watch
 
         if film.case.words == "trained":
-            self.observed.append(observe(screened(film), self._extracts))
+            self.observed.append(observe(screened(film), self._eyes))
         self.watched += watch([film], self._reader, self._reader.trust.reads)
 
 
@@ -216,7 +217,7 @@ class _House:
     settings: Options
     work: Path
     seeds: int
-    extracts: dict[str, Any]
+    eyes: Eyes
 
     def screen_films(
         self, paths: Sequence[Path], gates: Sequence[Gate]
@@ -228,7 +229,7 @@ class _House:
 
         observed: list[Observed] = []
         for film in self._films(paths):
-            observed += [observe(scene, self.extracts) for scene in screen(film)]
+            observed += [observe(scene, self.eyes) for scene in screen(film)]
         column, record = self._column(counted(len(observed), "scene"), observed)
         return Report(columns=(column,), gates=tuple(gates)), record
 
@@ -245,7 +246,7 @@ class _House:
 
         suite = parse_suite(text, self._world())
         reader = load_judge(judge or SHIPPED, asked=suite.within)
-        own, through, truth = (_Seen(reader, self.extracts) for _ in range(3))
+        own, through, truth = (_Seen(reader, self.eyes) for _ in range(3))
         plan = self._film_suite(suite, own)
         through_codec = codec_films(plan)
         for case in suite.cases:

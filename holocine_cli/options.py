@@ -263,7 +263,7 @@ Clip = Annotated[
     typer.Option(
         "--clip",
         metavar="DIR",
-        help="A CLIP model's folder: consistency by CLIP too.",
+        help="A CLIP model's folder: compare by CLIP too, texts as well.",
         show_default=False,
         rich_help_panel=COMPARE,
     ),

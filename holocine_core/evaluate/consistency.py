@@ -1,4 +1,4 @@
-"""Likeness of frames: inside shots, and among shots of the same character.
+"""Likeness of frames: inside shots, among shots of the same character, and with their texts.
 
 What is compared are features, one vector of length 1 per frame; where they come from is the
 caller's choice (see ``features``).
@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocine_core.edit.ffmpeg import Frames
+from holocine_core.evaluate.numbers import Tally, tally
 from holocine_core.script.timeline import Span
 
 Features = NDArray[np.float32]
-"""Rows of length 1, one per frame."""
+"""Rows of length 1, one per frame or text."""
+Vector = NDArray[np.float32]
 Extract = Callable[[Frames], Features]
 MOST_FRAMES = 16
 """Frames of a shot that are looked at, evenly spread."""
+TEXT_OWN = "text-own-clip"
 
 
 def spread(span: Span, most: int = MOST_FRAMES) -> list[int]:
@@ -57,6 +60,38 @@ def among(shots: Sequence[Features], casts: Sequence[frozenset[str]]) -> Iterato
             yield float(a @ b)
 
 
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+def agreement(
+    shots: Sequence[Features], setting: Vector | None, prompts: Features
+) -> dict[str, Tally]:
+    """How well a scene's pictures agree with its texts, features of one space.
+
+    Args:
+        shots: Features of every shot's frames.
+        setting: Feature of the global caption; None without one.
+        prompts: Features of the shots' captions.
+
+    Returns:
+        ``text-global-clip``: cosine of all frames' mean with the global caption;
+        ``text-shot-clip``: of each shot's with its own caption; ``text-own-clip``: whether of
+        all the scene's captions its own is the nearest (scenes of one shot are not asked).
+    """
+    means = np.stack([_unit(shot.mean(0)) for shot in shots])
+    near = means @ prompts.T
+    own = near.diagonal()
+    alone = len(shots) < 2
+    whole = _unit(np.concatenate(list(shots)).mean(0))
+    return {
+        "text-global-clip": tally([] if setting is None else [float(whole @ setting)]),
+        "text-shot-clip": tally(map(float, own)),
+        # Nearer than any other: captions that are alike word for word tell nothing.
+        TEXT_OWN: tally(
+            []
+            if alone
+            else [bool((row[shot] > np.delete(row, shot)).all()) for shot, row in enumerate(near)]
+        ),
+    }
+
+
+def _unit(vector: Vector) -> Vector:
     length = np.linalg.norm(vector)
     return vector / length if length else vector

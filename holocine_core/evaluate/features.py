@@ -6,7 +6,8 @@ Letters: N frame, H W rows and columns, D feature.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,36 +68,15 @@ class Vision:
     """
 
     def __init__(self, folder: Path, kind: Literal["clip", "dino"], device: str = "cpu") -> None:
-        import transformers
-
-        self._kind = kind
         self._device = device
         self._look = _preprocessing(folder)
-        _refuse_other(folder, kind)
-        loader: Any = (
-            transformers.CLIPVisionModelWithProjection if kind == "clip" else transformers.AutoModel
+        self._network = load_network(folder, kind).to(device)
+        self._embed = {
+            "clip": lambda pixels: self._network.get_image_features(pixels).pooler_output,
+            "clip_vision_model": lambda pixels: self._network(pixels).image_embeds,
+        }.get(
+            model_type(folder) or "", lambda pixels: self._network(pixels).last_hidden_state[:, 0]
         )
-        try:
-            network, loaded = loader.from_pretrained(
-                folder, local_files_only=True, output_loading_info=True
-            )
-        except (OSError, ValueError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise InputError(
-                f"no {kind.upper()} network can be read there: {first}",
-                where=str(folder),
-                hint=_HINT,
-            ) from error
-        # DINO was published without the pooler, which nothing here looks at.
-        lacking = sorted(name for name in loaded["missing_keys"] if "pooler." not in name)
-        if lacking:
-            # transformers would go on with random numbers in their place.
-            raise InputError(
-                f"the weights lack {', '.join(lacking[:3])}",
-                where=str(folder),
-                hint=_HINT,
-            )
-        self._network = network.eval().to(device)
 
     @torch.no_grad()
     def __call__(self, frames: Frames) -> Features:
@@ -104,22 +84,65 @@ class Vision:
         rows = []
         for start in range(0, len(frames), _AT_ONCE):
             pixels = self._look(torch.from_numpy(np.ascontiguousarray(frames[start:][:_AT_ONCE])))
-            out = self._network(pixel_values=pixels.to(self._device))
-            rows.append(out.image_embeds if self._kind == "clip" else out.last_hidden_state[:, 0])
+            rows.append(self._embed(pixels.to(self._device)))
         features = F.normalize(torch.cat(rows).float(), dim=1)
         return features.cpu().numpy().astype(np.float32)
 
 
+def load_network(folder: Path, kind: Literal["clip", "dino"]) -> Any:
+    """A network of a local transformers folder, every one of its weights read.
+
+    Raises:
+        InputError: There is no such network in the folder.
+    """
+    import transformers
+
+    _refuse_other(folder, kind)
+    loader: Any = {
+        # The classes of its halves take the common space's width from elsewhere in the config, which
+        # need not agree, and then go on with random projections.
+        "clip": transformers.CLIPModel,
+        "clip_vision_model": transformers.CLIPVisionModelWithProjection,
+    }.get(model_type(folder) or "", transformers.AutoModel)
+    try:
+        network, loaded = loader.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"no {kind.upper()} network can be read there: {first}", where=str(folder), hint=_HINT
+        ) from error
+    # DINO was published without the pooler, which nothing here looks at.
+    lacking = sorted(name for name in loaded["missing_keys"] if "pooler." not in name)
+    lacking += sorted(str(name) for name, *_ in loaded.get("mismatched_keys", ()))
+    if lacking:
+        # transformers would go on with random numbers in their place.
+        raise InputError(
+            f"the weights lack {', '.join(lacking[:3])}",
+            where=str(folder),
+            hint=_HINT,
+        )
+    return network.eval()
+
+
+def model_type(folder: Path) -> str | None:
+    """What a folder's config.json calls its network; None without one."""
+    try:
+        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _refuse_other(folder: Path, kind: Literal["clip", "dino"]) -> None:
     """transformers would load any weights into any network of the same names."""
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    found = model_type(folder)
+    if found is None:
         raise InputError(
             f"no {kind.upper()} network can be read there: config.json is missing or damaged",
             where=str(folder),
             hint=_HINT,
-        ) from error
+        )
     if found not in _TYPES[kind]:
         raise InputError(
             f"this is a network of type {found}, not {kind.upper()}",
@@ -169,6 +192,20 @@ def _preprocessing(folder: Path) -> _Look:
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What films are compared by.
+
+    Attributes:
+        frames: By name: features of frames.
+        texts: Features of texts in the space of the frames' ``clip``; None without CLIP's text
+            network.
+    """
+
+    frames: Mapping[str, Extract]
+    texts: Callable[[Sequence[str]], Features] | None = None
+
+
 def extractors(clip: Path | None, dino: Path | None) -> dict[str, Extract]:
     """What to compare frames by: its name -> the function."""
     found: dict[str, Extract] = {"colour": colours}
@@ -177,3 +214,17 @@ def extractors(clip: Path | None, dino: Path | None) -> dict[str, Extract]:
     if dino is not None:
         found["dino"] = Vision(dino, "dino")
     return found
+
+
+def eyes(clip: Path | None, dino: Path | None) -> Eyes:
+    """All that films can be compared by with the networks that are given.
+
+    Raises:
+        InputError: There is no such network in a folder.
+    """
+    frames = extractors(clip, dino)
+    if clip is None or model_type(clip) != "clip":
+        return Eyes(frames)  # A vision half reads no texts.
+    from holocine_core.evaluate.clip_text import ClipText
+
+    return Eyes(frames, ClipText(clip))

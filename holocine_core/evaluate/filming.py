@@ -16,6 +16,7 @@ from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
+from holocine_core.script.prompt import compose
 from holocine_core.shoot import codec
 from holocine_core.train.samples import screenplay_yaml
 from holocine_core.vault import Vault
@@ -97,9 +98,13 @@ def codec_films(plan: Plan) -> Callable[[Filmed], Filmed]:
 def screened(film: Filmed) -> Screened:
     """A suite's film for the measures of any film."""
     shots = film.case.scene.shots
+    screenplay = film.case.screenplay
+    told = compose(screenplay, screenplay.scenes[0])
     return Screened(
         name=film.case.name,
         frames=film.frames,
         shots=tuple(shot.frames for shot in shots),
         casts=tuple(frozenset(str(role.who) for role in shot.roles) for shot in shots),
+        setting=told.caption,
+        prompts=told.captions,
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.evaluate.consistency import Extract, among, inside, shot_features
+from holocine_core.evaluate.consistency import TEXT_OWN, agreement, among, inside, shot_features
 from holocine_core.evaluate.cuts import compare_cuts, find_cuts, shrunk
+from holocine_core.evaluate.features import Eyes
 from holocine_core.evaluate.motion import after_cuts, motion, stands_out
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
 from holocine_core.evaluate.screening import Screened
@@ -35,12 +36,12 @@ class Observed:
     values: Mapping[str, Tally] = field(default_factory=dict)
 
 
-def observe(scene: Screened, extracts: Mapping[str, Extract]) -> Observed:
+def observe(scene: Screened, eyes: Eyes) -> Observed:
     """Measure one scene; cuts are looked for later, in all scenes at once.
 
     Args:
-        scene: Its frames, shots and characters.
-        extracts: What frames are compared by; see ``features.extractors``.
+        scene: Its frames, shots, characters and texts.
+        eyes: What they are compared by; see ``features.eyes``.
     """
     shots = [scene.frames[span.start : span.stop] for span in scene.shots]
     values = {
@@ -48,12 +49,15 @@ def observe(scene: Screened, extracts: Mapping[str, Extract]) -> Observed:
         "flicker": tally(after_cuts(scene.frames, scene.shots)),
         CUT_STEP: tally(stands_out(scene.frames, cut) for cut in scene.cuts),
     }
-    for name, extract in extracts.items():
+    for name, extract in eyes.frames.items():
         suffix = "" if name == "colour" else f"-{name}"
         features = shot_features(scene.frames, scene.shots, extract)
         likeness = (inside(shot) for shot in features)
         values[f"intra-shot{suffix}"] = tally(one for one in likeness if one is not None)
         values[f"inter-shot{suffix}"] = tally(among(features, scene.casts))
+        if name == "clip" and eyes.texts is not None:
+            setting = eyes.texts([scene.setting])[0] if scene.setting else None
+            values |= agreement(features, setting, eyes.texts(scene.prompts))
     return Observed(name=scene.name, cuts=scene.cuts, small=shrunk(scene.frames), values=values)
 
 
@@ -77,6 +81,6 @@ def measure_observed(
         "extra-cuts": mean([Tally(one.extra, 1) for one in compared]),
     }
     for name in dict.fromkeys(name for scene in scenes for name in scene.values):
-        together = share if name == CUT_STEP else mean
+        together = share if name in (CUT_STEP, TEXT_OWN) else mean
         measures[name] = together([scene.values.get(name, Tally()) for scene in scenes])
     return {name: one for name, one in measures.items() if one is not None}, found

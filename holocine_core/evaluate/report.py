@@ -37,6 +37,9 @@ _ANY = (
     Metric("inter-shot-clip", "higher", "score", "likeness of shots with one character, by CLIP"),
     Metric("intra-shot-dino", "higher", "score", "likeness inside shots, by DINO"),
     Metric("inter-shot-dino", "higher", "score", "likeness of shots with one character, by DINO"),
+    Metric("text-global-clip", "higher", "score", "a scene's likeness to its global text, by CLIP"),
+    Metric("text-shot-clip", "higher", "score", "a shot's likeness to its own text, by CLIP"),
+    Metric("text-own-clip", "higher", "share", "shots nearest to their own text, by CLIP"),
     Metric("flicker", "lower", "percent", "change of the first frames after a cut over the rest"),
     Metric("motion", "neither", "percent", "change from frame to frame"),
 )

@@ -32,12 +32,16 @@ class Screened:
         frames: RGB [T, H, W, 3].
         shots: Frames of every shot, one after the other, from 0 to T.
         casts: The characters each shot's prompt names.
+        setting: Its global caption.
+        prompts: Each shot's caption.
     """
 
     name: str
     frames: Frames
     shots: tuple[Span, ...]
     casts: tuple[frozenset[str], ...]
+    setting: str
+    prompts: tuple[str, ...]
 
     @property
     def cuts(self) -> tuple[int, ...]:
@@ -74,12 +78,15 @@ def screen(film: Path) -> Iterator[Screened]:
         ]
         if not spans:
             continue
-        casts = named(take["prompt"])
+        told = parse_raw(take["prompt"])
+        casts = [named(shot) for shot in told.shots]
         yield Screened(
             name=f"{film.stem}/{take['scene']}",
             frames=np.concatenate(list(read_frames(film, span=Span(start, stop)))),
             shots=tuple(span for _, span in spans),
             casts=tuple(casts[shot] for shot, _ in spans),
+            setting=told.global_,
+            prompts=tuple(told.shots[shot] for shot, _ in spans),
         )
 
 
@@ -108,6 +115,6 @@ def _by_take(
     return found
 
 
-def named(prompt: str) -> tuple[frozenset[str], ...]:
-    """The numbers of the characters that each shot of a prompt names."""
-    return tuple(frozenset(_CHARACTER.findall(shot)) for shot in parse_raw(prompt).shots)
+def named(caption: str) -> frozenset[str]:
+    """The numbers of the characters that a shot's caption names."""
+    return frozenset(_CHARACTER.findall(caption))

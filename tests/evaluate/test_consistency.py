@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
-from holocine_core.evaluate.consistency import among, inside, shot_features, spread
-from holocine_core.evaluate.features import Vision, colours, extractors
+from holocine_core.evaluate.clip_text import ClipText
+from holocine_core.evaluate.consistency import agreement, among, inside, shot_features, spread
+from holocine_core.evaluate.features import Vision, colours, extractors, eyes
+from holocine_core.evaluate.numbers import tally
 from holocine_core.script.timeline import Span
 
 
@@ -58,6 +60,18 @@ def test_features_come_from_inside_each_shot() -> None:
     assert float(one[0] @ two[0]) == pytest.approx(0)
 
 
+def tokenizer_of(folder: Path) -> None:
+    """CLIP's byte tokenizer without merges: one token per letter."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    vocabulary |= {"<|startoftext|>": 598, "<|endoftext|>": 599}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+
+
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders clip/ and dino/ of tiny random networks."""
@@ -77,14 +91,22 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32},
         "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4],
     }  # fmt: skip
-    for name in ("clip", "dino"):
+    text = {**small, "vocab_size": 600, "max_position_embeddings": 12, "eos_token_id": 599}
+    both = transformers.CLIPConfig(
+        text_config=text, vision_config={**small, "projection_dim": 12}, projection_dim=12
+    )
+    transformers.CLIPModel(both).save_pretrained(folder / "whole")
+    tokenizer_of(folder / "whole")
+    for name in ("clip", "dino", "whole"):
         (folder / name / "preprocessor_config.json").write_text(json.dumps(look))
     return folder
 
 
-@pytest.mark.parametrize(("kind", "width"), [("clip", 12), ("dino", 16)])
-def test_given_networks_look_at_frames(networks: Path, kind: str, width: int) -> None:
-    extract = extractors(networks / "clip", networks / "dino")[kind]
+@pytest.mark.parametrize(
+    ("folder", "kind", "width"), [("clip", "clip", 12), ("whole", "clip", 12), ("dino", "dino", 16)]
+)
+def test_given_networks_look_at_frames(networks: Path, folder: str, kind: str, width: int) -> None:
+    extract = extractors(networks / folder if kind == "clip" else None, networks / "dino")[kind]
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (19, 48, 80, 3)).astype(np.uint8)
     found = extract(frames)
@@ -124,3 +146,54 @@ def test_networks_of_another_kind_are_refused(networks: Path, tmp_path: Path) ->
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match=r"the weights lack visual_projection\.weight"):
         Vision(broken, "clip")
+
+
+def test_texts_too_long_for_clip_are_read_in_whole_sentences(networks: Path) -> None:
+    texts = ClipText(networks / "whole")
+    assert texts.pieces("A fox. Rain.") == ["A fox.", "Rain."]
+    assert texts.pieces("A. B. C.") == ["A. B. C."]
+    long = "one two three four five"
+    assert " ".join(texts.pieces(long)) == long
+    assert len(texts.pieces(long)) > 1
+    together = texts([long])
+    assert np.linalg.norm(together, axis=1) == pytest.approx([1], abs=1e-5)
+    assert abs(together - texts(["one two three four six"])).max() > 1e-3, "its end counts"
+
+
+def test_texts_are_read_as_clip_reads_them(networks: Path) -> None:
+    import transformers
+
+    whole = transformers.CLIPModel.from_pretrained(networks / "whole").eval()
+    tokens = transformers.CLIPTokenizerFast.from_pretrained(networks / "whole")("A fox.")
+    with torch.no_grad():
+        ids = torch.tensor([tokens.input_ids])
+        wanted = whole(input_ids=ids, pixel_values=torch.zeros(1, 3, 32, 32)).text_embeds[0]
+    found = ClipText(networks / "whole")(["A fox."])
+    assert found[0] == pytest.approx((wanted / wanted.norm()).numpy(), abs=1e-5)
+
+
+def test_a_vision_half_reads_no_texts_and_a_damaged_whole_is_refused(
+    networks: Path, tmp_path: Path
+) -> None:
+    assert eyes(networks / "clip", None).texts is None
+    assert eyes(networks / "whole", None).texts is not None
+    broken = tmp_path / "broken"
+    shutil.copytree(networks / "whole", broken)
+    (broken / "vocab.json").unlink()
+    with pytest.raises(InputError, match="tokenizer cannot be read"):
+        eyes(broken, None)
+
+
+def test_pictures_are_compared_with_their_texts() -> None:
+    right, up = np.eye(2, dtype=np.float32)
+    shots = [np.stack([right, right]), np.stack([up, up])]
+    found = agreement(shots, right, np.stack([right, up]))
+    assert found["text-own-clip"] == tally([1, 1])
+    assert found["text-shot-clip"] == tally([1.0, 1.0])
+    assert found["text-global-clip"].sum == pytest.approx(1 / np.sqrt(2))
+    swapped = agreement(shots, None, np.stack([up, right]))
+    assert swapped["text-own-clip"] == tally([0, 0])
+    assert swapped["text-global-clip"].n == 0
+    assert agreement(shots[:1], None, right[None])["text-own-clip"].n == 0
+    same = agreement(shots, None, np.stack([right, right]))
+    assert same["text-own-clip"] == tally([0, 0]), "texts that are alike tell nothing"

@@ -7,6 +7,7 @@ import pytest
 
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
+from holocine_core.evaluate.features import Eyes
 from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.screening import Screened, named, screen
 from holocine_core.production import render_film
@@ -67,8 +68,8 @@ def test_a_film_from_elsewhere_is_refused(tmp_path: Path, film: Path) -> None:
 
 
 def test_characters_are_read_out_of_prompts() -> None:
-    prompt = "[global caption] A. [per shot caption] [character1] and [character12] [shot cut] B."
-    assert named(prompt) == (frozenset({"1", "12"}), frozenset())
+    assert named("[character1] and [character12].") == frozenset({"1", "12"})
+    assert named("B.") == frozenset()
 
 
 def test_observed_scenes_become_measures() -> None:
@@ -80,9 +81,11 @@ def test_observed_scenes_become_measures() -> None:
         frames=frames,
         shots=(Span(0, 12), Span(12, 24)),
         casts=(frozenset("1"), frozenset("1")),
+        setting="",
+        prompts=("A.", "B."),
     )
     halves = {"halves": lambda shot: np.tile(np.array([[0.6, 0.8]], np.float32), (len(shot), 1))}
-    observed = observe(scene, halves)
+    observed = observe(scene, Eyes(halves))
     measures, found = measure_observed([observed, observed], lambda scenes: [(12,), (13, 20)])
     assert found == [(12,), (13, 20)]
     assert measures["cut-accuracy"].value == 1
