@@ -99,8 +99,8 @@ def load_network(folder: Path, kind: Literal["clip", "dino"]) -> Any:
 
     _refuse_other(folder, kind)
     loader: Any = {
-        # The classes of its halves take the common space's width from elsewhere in the config, which
-        # need not agree, and then go on with random projections.
+        # The classes of its halves take the common space's width from elsewhere in the config,
+        # which need not agree, and then go on with random projections.
         "clip": transformers.CLIPModel,
         "clip_vision_model": transformers.CLIPVisionModelWithProjection,
     }.get(model_type(folder) or "", transformers.AutoModel)
