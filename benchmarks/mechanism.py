@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.cuts import require_detector
+from holocine_core.evaluate.features import Eyes
 from holocine_core.evaluate.filming import drawn_film, plan_case, screened, size_of
 from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
 from holocine_core.evaluate.mechanism import (
@@ -83,7 +84,7 @@ def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], d
 def measured(films: list[Filmed], reader: TrainedJudge) -> dict[str, Measure]:
     """Scores of one variant's films."""
     scores = score(films, reader, reader.trust.reads)
-    observed, _ = measure_observed([observe(screened(film), {}) for film in films])
+    observed, _ = measure_observed([observe(screened(film), Eyes({})) for film in films])
     return {**observed, **scores}
 
 
