@@ -1,4 +1,4 @@
-"""What lies beside a film: shot clips and a storyboard; where, and what they may replace.
+"""What lies beside a film: shot clips, a storyboard, a cut list; where, and what they may replace.
 
 The work folder's ``extras.json`` keeps the hash of every extra that was written. A file is
 replaced unasked only while it is still what was written.
@@ -30,6 +30,7 @@ class Extras:
     shots: Path | None = None
     """Folder for a folder per film, with every shot as a clip of its own."""
     storyboard: bool = False
+    otio: bool = False
     preview: bool = False
     """Whether the film itself is a preview, which the next one replaces."""
 
@@ -38,6 +39,11 @@ def board_path(film: Path) -> Path:
     """``x.preview.mp4`` -> ``x.preview.png``; ``x.mp4`` -> ``x.storyboard.png``."""
     preview = film.stem.endswith(".preview")
     return film.with_suffix(".png" if preview else ".storyboard.png")
+
+
+def otio_path(film: Path) -> Path:
+    """``x.mp4`` -> ``x.otio``."""
+    return film.with_suffix(".otio")
 
 
 def shots_folder(shots: Path, film: Path) -> Path:
@@ -76,11 +82,17 @@ def check_extras(plan: Plan, extras: Extras, jobs: Sequence[Job]) -> None:
 
     Raises:
         InputError: A file of the film itself, a folder, or another's file is in the way.
+        MachineError: OpenTimelineIO isn't installed.
     """
     from holocine_core.production import shot_paths  # Slow to import, and help needs none of it.
 
     clips = shot_paths(plan, shots_folder(extras.shots, plan.out)) if extras.shots else []
     wanted = [*clips, board_path(plan.out)] if extras.storyboard else clips
+    if extras.otio:
+        from holocine_core.edit.exchange import require_library
+
+        require_library()
+        wanted = [*wanted, otio_path(plan.out)]
     sources = _sources(plan, jobs)
     problems = [] if extras.shots is None else _same_folder(plan, extras.shots, jobs)
     problems += _no_folder(wanted)

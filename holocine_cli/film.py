@@ -80,6 +80,7 @@ def render(
     allow_outside: opt.AllowOutside = False,
     shots: opt.Shots = None,
     storyboard: opt.Storyboard = False,
+    otio: opt.Otio = False,
     force: opt.Force = False,
     dry_run: opt.DryRun = False,
     device: opt.Device = "auto",
@@ -112,7 +113,7 @@ def render(
         from_draft=from_draft,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
-    extras = Extras(force=force, shots=shots, storyboard=storyboard)
+    extras = Extras(force=force, shots=shots, storyboard=storyboard, otio=otio)
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, settings, extras)

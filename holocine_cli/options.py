@@ -165,6 +165,16 @@ Storyboard = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Otio = Annotated[
+    bool,
+    typer.Option(
+        "--otio",
+        metavar="",
+        help="Also write its shots as clips for editors: FILM.otio (see export).",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option(

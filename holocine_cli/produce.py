@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from holocine_cli.contract import problem_record
-from holocine_cli.extras import Extras, board_path, is_ours, remember, shots_folder
+from holocine_cli.extras import (
+    Extras,
+    board_path,
+    is_ours,
+    otio_path,
+    remember,
+    shots_folder,
+)
 from holocine_cli.progress import Reporter, reporting
 from holocine_cli.session import Session
 from holocine_core.errors import InputError, Interrupted
@@ -64,6 +71,8 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
 
 
 def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
+    if extras.otio:
+        _write_otio(session, plan, record)
     if extras.shots is None and not extras.storyboard:
         return
     vault = Vault(plan.work)
@@ -91,6 +100,19 @@ def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str,
         remember(plan, board)
         record["storyboard"] = str(board)
         session.console.note(f"storyboard: {board}")
+
+
+def _write_otio(session: Session, plan: Plan, record: dict[str, Any]) -> None:
+    from holocine_core.cutlist import cut_list
+    from holocine_core.edit.exchange import write_cut_list
+    from holocine_core.provenance import inspect
+
+    _stop_if_asked(session, plan)
+    path = otio_path(plan.out)
+    write_cut_list(cut_list(inspect(plan.out)), "otio", path)
+    remember(plan, path)
+    record["otio"] = str(path)
+    session.console.note(f"cut list: {path}")
 
 
 def _stop_if_asked(session: Session, plan: Plan) -> None:

@@ -117,7 +117,7 @@ def write_cut_list(cuts: CutList, kind: Format, out: Path, rate: int | None = No
         raise InputError(
             f"an EDL holds 999 shots, the film has {len(cuts.shots)}", hint="write --to otio"
         )
-    otio = _library()
+    otio = require_library()
     options = {"rate": float(found)} if kind == "edl" else {}
     timeline = _timeline(otio, cuts, kind, found)
     with replacing(out) as made:
@@ -130,7 +130,8 @@ def write_cut_list(cuts: CutList, kind: Format, out: Path, rate: int | None = No
     return found
 
 
-def _library() -> Any:
+def require_library() -> Any:
+    """OpenTimelineIO. Raises MachineError where it or one of its adapters isn't installed."""
     try:
         import opentimelineio
 

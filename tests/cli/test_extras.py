@@ -76,6 +76,24 @@ def test_foreign_files_stay_without_force(holocine: Holocine, scene: Path) -> No
     assert board.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_film_is_rendered_with_its_cut_list(holocine: Holocine, scene: Path) -> None:
+    import opentimelineio
+
+    Path("room.otio").write_text("a wedding")
+    refused = holocine("render", scene, "--otio")
+    assert refused.exit_code == 2
+    assert "room.otio" in refused.stderr
+    assert not Path("room.mp4").exists()
+    Path("room.otio").unlink()
+    answer = holocine("render", scene, "--otio", "--json")
+    assert answer.exit_code == 0
+    assert answer.json["otio"] == "room.otio"
+    timeline = opentimelineio.adapters.read_from_file("room.otio")
+    clips = list(timeline.video_tracks()[0].find_clips())
+    assert len(clips) == len(CLIPS)
+    assert holocine("render", scene, "--otio").exit_code == 0, "its own is replaced"
+
+
 def test_extras_of_ours_are_replaced_until_someone_changes_them(
     holocine: Holocine, scene: Path
 ) -> None:
@@ -102,12 +120,14 @@ def test_what_can_not_be_a_place_is_refused_first(
     Path("t/room").write_text("mine")
     Path("s/room", CLIPS[0]).mkdir()
     Path("room.storyboard.png").mkdir()
+    Path("room.otio").mkdir()
     for words in (
         ["--shots", "file"],
         ["--shots", "file/below"],
         ["--shots", "s"],
         ["--shots", "t"],
         ["--storyboard"],
+        ["--otio"],
     ):
         answer = holocine("render", scene, *words, "--force", *more)
         assert (answer.exit_code, answer.stdout) == (2, ""), words
