@@ -60,6 +60,11 @@ VARIANTS = (
         about="one pass, but every shot reads the text of all",
         mechanism=Mechanism(windows=False),
     ),
+    Variant(
+        name="memory guided",
+        about="one pass, guided away from shots that have neither text nor summaries",
+        mechanism=Mechanism(guide_summaries=False),
+    ),
     Variant(name="full", about="one pass, all tokens see all tokens", attention="full"),
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -50,10 +50,13 @@ class Mechanism:
     Attributes:
         summaries: Whether shots see each other's summary tokens in sparse self-attention.
         windows: Whether a shot reads only the global caption and its own text.
+        guide_summaries: Whether the branch that guidance leads away from sees them too. Without,
+            guidance leads towards what shots know only of each other, as it does to their text.
     """
 
     summaries: bool = True
     windows: bool = True
+    guide_summaries: bool = True
 
 
 WHOLE = Mechanism()
@@ -263,6 +266,8 @@ class Generator:
         plain, last_guided = layout, 2.0
         if negative is not None:
             plain = shot_layout(self._plan, take, negative, self._mechanism)
+            if not self._mechanism.guide_summaries:
+                plain = replace(plain, summaries=False)
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             last_guided = sigmas[take.sampling.guided_steps - 1]
 
