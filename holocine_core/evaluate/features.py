@@ -71,12 +71,15 @@ class Vision:
         self._device = device
         self._look = _preprocessing(folder)
         self._network = load_network(folder, kind).to(device)
-        self._embed = {
+        ways: dict[str | None, Callable[[Tensor], Tensor]] = {
             "clip": lambda pixels: self._network.get_image_features(pixels).pooler_output,
             "clip_vision_model": lambda pixels: self._network(pixels).image_embeds,
-        }.get(
-            model_type(folder) or "", lambda pixels: self._network(pixels).last_hidden_state[:, 0]
-        )
+        }
+        self._embed = ways.get(model_type(folder), self._class_token)
+
+    def _class_token(self, pixels: Tensor) -> Tensor:
+        token: Tensor = self._network(pixels).last_hidden_state[:, 0]
+        return token
 
     @torch.no_grad()
     def __call__(self, frames: Frames) -> Features:

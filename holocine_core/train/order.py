@@ -24,7 +24,7 @@ class Pick:
     """How often each sample was seen before."""
 
 
-def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
+def pick(sizes: Sequence[int], batch: int, seed: int, index: int, together: int = 1) -> Pick:
     """The samples of pass ``index``: every epoch each sample once, in a new order.
 
     Args:
@@ -32,14 +32,17 @@ def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
         batch: Most samples of a pass.
         seed: Of the order.
         index: Passes before this one.
+        together: Neighbours that are never parted, of which ``batch`` is a multiple.
     """
     passes = sum(-(-size // batch) for size in sizes)
     epoch, position = divmod(index, passes)
-    group, members = _epoch(tuple(sizes), batch, seed, epoch)[position]
+    group, members = _epoch(tuple(sizes), batch, seed, epoch, together)[position]
     return Pick(group=group, members=members, epoch=epoch)
 
 
-def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator[tuple[Pick, ...]]:
+def steps(
+    sizes: Sequence[int], batch: int, samples: int, seed: int, together: int = 1
+) -> Iterator[tuple[Pick, ...]]:
     """Every step's passes: as many as bring it ``samples`` samples, however small groups are.
 
     Args:
@@ -47,24 +50,26 @@ def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator
         batch: As in :func:`pick`.
         samples: Fewest samples of a step.
         seed: Of the order.
+        together: As in :func:`pick`.
     """
     index = 0
     while True:
         chosen: list[Pick] = []
         while sum(len(one.members) for one in chosen) < samples:
-            chosen.append(pick(sizes, batch, seed, index))
+            chosen.append(pick(sizes, batch, seed, index, together))
             index += 1
         yield tuple(chosen)
 
 
 @lru_cache(maxsize=4)
 def _epoch(
-    sizes: tuple[int, ...], batch: int, seed: int, epoch: int
+    sizes: tuple[int, ...], batch: int, seed: int, epoch: int, together: int
 ) -> list[tuple[int, tuple[int, ...]]]:
     rng = random.Random(f"order {seed} {epoch}")
     passes = []
     for group, size in enumerate(sizes):
-        members = rng.sample(range(size), size)
+        firsts = rng.sample(range(0, size, together), -(-size // together))
+        members = [m for first in firsts for m in range(first, min(first + together, size))]
         passes += [(group, tuple(members[i : i + batch])) for i in range(0, size, batch)]
     rng.shuffle(passes)
     return passes

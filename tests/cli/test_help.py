@@ -12,7 +12,7 @@ from tests.cli.conftest import Holocine
 from tests.cli.option_names import LIST, option_names
 
 COMMON = {"--json", "-q", "-v", "-h", "--help"}
-MOST_OPTIONS = 16
+MOST_OPTIONS = 17
 
 
 def commands(group: Any = None, name: str = "holocine") -> list[tuple[str, Any]]:
