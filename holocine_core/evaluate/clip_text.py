@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from holocine_core.errors import InputError
 from holocine_core.evaluate.consistency import Features
 from holocine_core.evaluate.features import load_network
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
+"""Ends of sentences, also those of Chinese and Japanese."""
 _TAG = re.compile(r"\[(character)\s*(\d+)\]", re.I)
 
 
@@ -30,12 +32,13 @@ class ClipText:
 
     Args:
         folder: config.json of type ``clip``, tokenizer and weights.
+        network: The folder's, where it is loaded already.
 
     Raises:
         InputError: Tokenizer or weights are missing there.
     """
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, network: Any = None, device: str = "cpu") -> None:
         import transformers
 
         self._device = device
@@ -50,7 +53,7 @@ class ClipText:
                 where=str(folder),
                 hint="give a whole CLIP folder as transformers saves it, or one of its vision half",
             ) from error
-        self._network = load_network(folder, "clip").to(device)
+        self._network = (network or load_network(folder, "clip")).to(device)
         self._most = int(self._network.config.text_config.max_position_embeddings)
 
     def __call__(self, texts: Sequence[str]) -> Features:
@@ -71,15 +74,19 @@ class ClipText:
 
     def pieces(self, text: str) -> list[str]:
         """A text in as few pieces as CLIP can read whole: of sentences, of words where one is too
-        long."""
-        sentences = [
-            unit
-            for sentence in _SENTENCE.split(text.strip())
-            for unit in ([sentence] if self._fits(sentence) else sentence.split())
-        ]
+        long, of letters where a word is."""
+        units: list[str] = []
+        for sentence in filter(None, _SENTENCE.split(text.strip())):
+            whole = self._fits(sentence)
+            for unit in [sentence] if whole else sentence.split():
+                units += [unit] if self._fits(unit) else self._packed(list(unit), "")
+        return self._packed(units or [""], " ")
+
+    def _packed(self, units: Sequence[str], between: str) -> list[str]:
+        """Neighbours joined while they fit."""
         packed: list[str] = []
-        for unit in sentences:
-            if packed and self._fits(longer := f"{packed[-1]} {unit}"):
+        for unit in units:
+            if packed and self._fits(longer := f"{packed[-1]}{between}{unit}"):
                 packed[-1] = longer
             else:
                 packed.append(unit)

@@ -70,15 +70,15 @@ class Vision:
     def __init__(self, folder: Path, kind: Literal["clip", "dino"], device: str = "cpu") -> None:
         self._device = device
         self._look = _preprocessing(folder)
-        self._network = load_network(folder, kind).to(device)
+        self.network = load_network(folder, kind).to(device)
         ways: dict[str | None, Callable[[Tensor], Tensor]] = {
-            "clip": lambda pixels: self._network.get_image_features(pixels).pooler_output,
-            "clip_vision_model": lambda pixels: self._network(pixels).image_embeds,
+            "clip": lambda pixels: self.network.get_image_features(pixels).pooler_output,
+            "clip_vision_model": lambda pixels: self.network(pixels).image_embeds,
         }
         self._embed = ways.get(model_type(folder), self._class_token)
 
     def _class_token(self, pixels: Tensor) -> Tensor:
-        token: Tensor = self._network(pixels).last_hidden_state[:, 0]
+        token: Tensor = self.network(pixels).last_hidden_state[:, 0]
         return token
 
     @torch.no_grad()
@@ -226,8 +226,9 @@ def eyes(clip: Path | None, dino: Path | None) -> Eyes:
         InputError: There is no such network in a folder.
     """
     frames = extractors(clip, dino)
-    if clip is None or model_type(clip) != "clip":
+    seeing = frames.get("clip")
+    if clip is None or not isinstance(seeing, Vision) or model_type(clip) != "clip":
         return Eyes(frames)  # A vision half reads no texts.
     from holocine_core.evaluate.clip_text import ClipText
 
-    return Eyes(frames, ClipText(clip))
+    return Eyes(frames, ClipText(clip, seeing.network))

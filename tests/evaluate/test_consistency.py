@@ -155,6 +155,10 @@ def test_texts_too_long_for_clip_are_read_in_whole_sentences(networks: Path) -> 
     long = "one two three four five"
     assert " ".join(texts.pieces(long)) == long
     assert len(texts.pieces(long)) > 1
+    letters = "\u706f" * 20
+    assert "".join(texts.pieces(letters)) == letters, "words need no spaces"
+    assert texts.pieces("\u706f\u3002\u706f\u706f\u3002") == ["\u706f\u3002", "\u706f\u706f\u3002"]
+    assert np.isfinite(texts([letters])).all()
     together = texts([long])
     assert np.linalg.norm(together, axis=1) == pytest.approx([1], abs=1e-5)
     assert abs(together - texts(["one two three four six"])).max() > 1e-3, "its end counts"
