@@ -208,6 +208,8 @@ class ShotAttnProcessor:
         projected: Tensor = attn.to_out[1](attn.to_out[0](out))
         return projected
 
+    # What follows changes with every layout; compiled blocks leave it as it is.
+    @torch.compiler.disable
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
         """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
         find = self.context.text_segments if crossing else self.context.self_segments

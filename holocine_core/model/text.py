@@ -18,13 +18,17 @@ from holocine_core.model.word_tokenizer import START, build_word_tokenizer
 
 CLOSE = 0.55
 """Words of at least this cosine are told as near in meaning."""
+_STEEP = 0.4
+"""By how much a logit falls from one bucket of distance to the next, at first."""
+_BEHIND = -8.0
+"""What is added to logits on the side a head looks away from, at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextShape:
     """Dimensions of a UMT5 encoder, as T5 names them."""
 
-    layers: int = 2
+    layers: int = 3
     heads: int = 4
     ffn: int = 256
 
@@ -135,7 +139,25 @@ def _encoder(tokenizer: Any, table: WordVectors, shape: TextShape, seed: int) ->
     for block in encoder.encoder.block:
         nn.init.zeros_(block.layer[0].SelfAttention.o.weight)
         nn.init.zeros_(block.layer[1].DenseReluDense.wo.weight)
+        _look_around(block.layer[0].SelfAttention.relative_attention_bias.weight)
     return encoder
+
+
+def _look_around(table: Tensor) -> None:
+    """Let heads begin by looking to the left, to the right, both ways and everywhere: whose a thing
+    is, the nearest name before it tells, and where nearness counts for nothing at first it hardly
+    ever comes to.
+
+    Args:
+        table: What is added to logits, [buckets of distance, heads]; the first half is to the left.
+    """
+    nn.init.zeros_(table)
+    half, heads = len(table) // 2, table.shape[1]
+    away = -_STEEP * torch.arange(half, dtype=table.dtype)
+    for head in range(heads):
+        if head % 4 < 3:
+            table[:half, head] = away if head % 4 != 1 else _BEHIND
+            table[half:, head] = away if head % 4 != 0 else _BEHIND
 
 
 def _save(encoder: Any, folder: Path) -> None:

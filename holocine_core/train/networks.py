@@ -78,6 +78,9 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     context = ShotContext()
     install(transformer, context)
     trained = _trained(recipe, transformer, text_encoder)
+    if recipe.compile:
+        # One version for every block and length of text.
+        transformer.compile_repeated_blocks(dynamic=True)
     reader = _reader(recipe, transformer, device) if recipe.facts else None
     if reader is not None:
         trained |= {f"facts.{name}": each for name, each in reader.named_parameters()}

@@ -52,16 +52,22 @@ ONE: Mapping[str, Sequence[str]] = {
     **{name: SHOT[name] for name in ("size", "angle", "movement", "people")},
 }
 """Fields of which a shot has one value."""
-SOME: Mapping[str, Sequence[str]] = {
+OF_EACH: Mapping[str, Sequence[str]] = {
     **{f"person {name}": values for name, values in PERSON.items()},
     f"person {ACTION}": world.ACTIONS,
     **{f"animal {name}": values for name, values in ANIMAL.items()},
     f"animal {ACTION}": world.ANIMAL_ACTIONS,
+    "in": ("the shot",),
 }
-"""Fields of which there may be several values: looks of the whole cast, which the global caption
-tells, and actions of those in the shot."""
+MOST_CAST = 3
+SOME: Mapping[str, Sequence[str]] = {
+    f"{who} {name}": values for who in range(MOST_CAST) for name, values in OF_EACH.items()
+}
+"""Fields of everyone: looks of the whole cast, which the global caption tells, actions of those in
+the shot, and who is in it. A red coat that is nobody's is not understood."""
 _ROWS = ContextRows(512, padding=False)
 _TOLD_EVERY = 20.0
+_LEAST = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +147,17 @@ def _said_of(scene: Scene, said: Said, number: int) -> tuple[list[int], list[flo
     true["people"] = str(people)
     one = [values.index(true[n]) if n in true else HIDDEN for n, values in ONE.items()]
     some: dict[str, set[str]] = {name: set() for name in SOME}
-    for member, names in zip(scene.cast, said.cast, strict=True):
-        for name in names:
-            some[f"{_kind(member)} {name}"].add(str(getattr(member, name)))
+    # Captions number those who are seen.
+    seen = sorted({role.who for each in scene.shots for role in each.roles})
+    for number_of, who in enumerate(seen):
+        for name in said.cast[who]:
+            value = str(getattr(scene.cast[who], name))
+            some[f"{number_of} {_kind(scene.cast[who])} {name}"].add(value)
     for role in shot.roles:
+        number_of = seen.index(role.who)
+        some[f"{number_of} in"].add("the shot")
         if f"{ACTION}:{role.who}" in said.shots[number]:
-            some[f"{_kind(scene.cast[role.who])} {ACTION}"].add(role.action)
+            some[f"{number_of} {_kind(scene.cast[role.who])} {ACTION}"].add(role.action)
     return one, [float(v in some[name]) for name, values in SOME.items() for v in values]
 
 
@@ -180,8 +191,10 @@ class Reader(nn.Module):
         """
         rows = self.norm(text_BLD)
         said = torch.cat([self.ones(rows), self.somes(rows)], dim=-1)
-        shut = ~open_BSL[..., None]
-        heard = said[:, None].masked_fill(shut, float("-inf")).logsumexp(dim=2)
+        # A logsumexp over the rows of every shot, as one product.
+        most = said.detach().amax(dim=1, keepdim=True)
+        loud = open_BSL.to(said.dtype) @ (said - most).exp()
+        heard = loud.clamp_min(_LEAST).log() + most
         known = [len(values) for values in ONE.values()]
         return list(torch.split(heard[..., : sum(known)], known, dim=-1)), heard[..., sum(known) :]
 

@@ -133,6 +133,17 @@ def test_the_encoder_begins_as_its_table(folder: Path, table: WordVectors, token
     assert encoder.config.vocab_size == len(encoder.shared.weight) > max(ids)
 
 
+def test_its_heads_begin_by_looking_to_either_side(folder: Path) -> None:
+    encoder = UMT5EncoderModel.from_pretrained(folder / "text_encoder").eval()
+    for block in encoder.encoder.block:
+        table = block.layer[0].SelfAttention
+        left, right, near, everywhere = table.compute_bias(41, 41)[0, :, 20].detach().float()
+        assert left[19] > left[10] > left[2] > left[21]
+        assert right[21] > right[30] > right[38] > right[19]
+        assert near[19] == near[21] > near[30] == near[10]
+        assert len(everywhere.unique()) == 1
+
+
 def test_the_same_seed_writes_the_same_files(table: WordVectors, tmp_path: Path) -> None:
     state = torch.get_rng_state()
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

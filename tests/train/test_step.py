@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from holocine_core.model import attention
 from holocine_core.model.attention import ShotLayout
 from holocine_core.script.timeline import Span
 from holocine_core.shoot import flow
@@ -207,3 +209,29 @@ def test_shares_are_kept(recipe: MakeRecipe) -> None:
             assert one.clean_BF.any()
     twin = draw(made, (0.0, 1.0), batch(4), levels(made, 4, 3), 3)
     assert torch.equal(twin.noise_BCFHW, drawn[3].noise_BCFHW)
+
+
+def test_compiled_blocks_compute_the_same_and_take_every_layout(
+    recipe: MakeRecipe, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a GPU, but for the kernels, which take a minute to make.
+    monkeypatch.setattr(attention, "by_hand", lambda x: False)
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    counters = torch._dynamo.utils.counters["stats"]
+    torch._dynamo.reset()
+    counters.clear()
+    found = {}
+    for compiled in (False, True):
+        made = recipe(compile=compiled)
+        networks, graphs = company(made, model), []
+        for count, seed in ((3, 0), (2, 1), (4, 2)):
+            one = batch(count, seed)
+            loss = loss_of(made, networks, one, plain(one))
+            gradients = torch.autograd.grad(loss, list(networks.trained.values()))
+            found[compiled, count] = [loss, *gradients]
+            graphs.append(counters["unique_graphs"])
+    assert graphs[0] > 0
+    assert graphs[1] == graphs[2], "a layout was compiled anew"
+    for count in (3, 2, 4):
+        for eager, mine in zip(found[False, count], found[True, count], strict=True):
+            torch.testing.assert_close(mine, eager, atol=1e-6, rtol=1e-4)
