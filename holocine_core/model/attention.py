@@ -209,7 +209,7 @@ class ShotAttnProcessor:
         return projected
 
     # What follows changes with every layout; compiled blocks leave it as it is.
-    @torch.compiler.disable
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
         """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
         find = self.context.text_segments if crossing else self.context.self_segments
