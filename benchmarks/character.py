@@ -1,6 +1,6 @@
 """Does a LoRA that learned a character film it?
 
-    holocine stage samples --person 3 --model nano --size 160x96 --count 24
+    holocine stage samples --person 3 --model nano --size 224x128 --count 24
     holocine train recipes/lora-character.yaml
     python -m benchmarks.character runs/lora-character/lora.safetensors --person 3 [--scenes 12]
 

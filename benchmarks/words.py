@@ -141,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=NANO, help="a model's folder")
     parser.add_argument("--scenes", type=int, default=24)
-    parser.add_argument("--size", default="160x96")
+    parser.add_argument("--size", default="224x128")
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     within = world_of(find_model(str(args.model)))

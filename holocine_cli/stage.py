@@ -75,7 +75,7 @@ def stage(
     """Draw scenes of the world that nano learned, with captions, as a training set.
 
     holocine stage samples
-    holocine stage samples --person 3 --model nano --size 160x96
+    holocine stage samples --person 3 --model nano --size 224x128
 
     Each sample is a screenplay beside its clip, the format `holocine train` reads.
     The same seed draws the same scene.

@@ -61,9 +61,9 @@ VARIANTS = (
         mechanism=Mechanism(windows=False),
     ),
     Variant(
-        name="memory guided",
-        about="one pass, guided away from shots that have neither text nor summaries",
-        mechanism=Mechanism(guide_summaries=False),
+        name="text guided",
+        about="one pass, guided away from shots that have no text but see the summaries",
+        mechanism=Mechanism(guide_summaries=True),
     ),
     Variant(name="full", about="one pass, all tokens see all tokens", attention="full"),
 )

@@ -22,6 +22,7 @@ _FIELDS: Mapping[str, type] = {
     "max_frames": int,
     "low_precision_timestep": bool,
     "clean_shots": bool,
+    "guide_summaries": bool,
     "profiles": dict,
     "licence": str,
     "note": str,

@@ -129,6 +129,10 @@ class ModelSpec:
     clean_shots: bool = False
     """Whether it was trained with some shots given without noise, at time 0, so that kept shots
     enter it so; else they enter with each step's own noise."""
+    guide_summaries: bool = True
+    """Whether the branch that guidance leads away from sees other shots' summary tokens too.
+    Without, guidance leads towards what shots know only of each other, as it does to their
+    text, at the same cost."""
     sources: tuple[Source, ...] = ()
     embedded: str = ""
     """Folder of the weights inside this package, for models that ship with it."""
@@ -212,19 +216,20 @@ MODELS: Mapping[str, ModelSpec] = {
                 heads=4,
                 ffn=1024,
                 text_width=128,
-                text_layers=2,
+                text_layers=3,
                 latent_channels=24,
             ),
             vae=FoldShape(latent_channels=24, widths=(192, 96, 48), blocks=(2, 2, 1)),
             text_tokens=512,
             text_padding=False,
             clean_shots=True,
+            guide_summaries=False,
             fps=15,
             max_frames=121,
             profiles={
                 name: Quality(
-                    width=160,
-                    height=96,
+                    width=224,
+                    height=128,
                     steps=steps,
                     guidance=2.5,
                     shift=8.0,
@@ -234,11 +239,11 @@ MODELS: Mapping[str, ModelSpec] = {
                 for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
             },
             licence="Apache-2.0",
-            weight_bytes={"text_encoder": 3_830_272, "transformer": 22_392_512, "vae": 9_567_168},
+            weight_bytes={"text_encoder": 4_158_720, "transformer": 22_392_512, "vae": 9_567_168},
             embedded="nano",
             note=(
-                "nano is still learning: it films four places, by day, dusk and night, with one or "
-                "two people; edges are rough, colours and clothes often wrong"
+                "nano is still learning: it films eight places of a drawn world, with one or two "
+                "people or a person and an animal; edges are rough, small faces blurred"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),

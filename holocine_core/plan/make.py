@@ -279,6 +279,8 @@ def _take(film: _Film, index: int) -> Take:
         ingredients["pictures"] = [[one.latent, one.content] for one in pictures]
         ingredients["held"] = "clean" if film.spec.clean_shots else "renoised"
         ingredients["codec"] = film.identity.get("vae")
+    if not film.spec.guide_summaries and sampling.guidance > 1:
+        ingredients["guide_summaries"] = False
     loras = shot_loras(scene, film.folder)
     if loras:
         ingredients["shot_lora"] = shot_marks(loras)

@@ -50,13 +50,13 @@ class Mechanism:
     Attributes:
         summaries: Whether shots see each other's summary tokens in sparse self-attention.
         windows: Whether a shot reads only the global caption and its own text.
-        guide_summaries: Whether the branch that guidance leads away from sees them too. Without,
-            guidance leads towards what shots know only of each other, as it does to their text.
+        guide_summaries: Whether the branch that guidance leads away from sees them too; None: as
+            the model's card says.
     """
 
     summaries: bool = True
     windows: bool = True
-    guide_summaries: bool = True
+    guide_summaries: bool | None = None
 
 
 WHOLE = Mechanism()
@@ -266,7 +266,8 @@ class Generator:
         plain, last_guided = layout, 2.0
         if negative is not None:
             plain = shot_layout(self._plan, take, negative, self._mechanism)
-            if not self._mechanism.guide_summaries:
+            seen = self._mechanism.guide_summaries
+            if not (self._spec.guide_summaries if seen is None else seen):
                 plain = replace(plain, summaries=False)
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             last_guided = sigmas[take.sampling.guided_steps - 1]

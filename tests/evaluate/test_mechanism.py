@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,11 +41,13 @@ scenes:
 """
 
 
-def plan_of(folder: Path, second: str = "A red boat.", attention: str = "sparse") -> Plan:
+def plan_of(
+    folder: Path, second: str = "A red boat.", attention: str = "sparse", model: str = "nano"
+) -> Plan:
     folder.mkdir(exist_ok=True)
     path = folder / "film.yaml"
     path.write_text(f"attention: {attention}\n" + SCENE.format(second=second))
-    return plan_film(path, folder / "film.mp4", Options(device="cpu"))
+    return plan_film(path, folder / "film.mp4", Options(device="cpu", model=model))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,20 @@ def test_every_switch_changes_the_film(latents: dict[str, Tensor]) -> None:
     assert len(shapes) == 1
     films = list(latents.values())
     assert not any(torch.equal(a, b) for i, a in enumerate(films) for b in films[:i])
+
+
+def test_a_card_says_what_guidance_leads_away_from(
+    plan: Plan, latents: dict[str, Tensor], tmp_path: Path
+) -> None:
+    assert plan.model.folder is not None
+    model = shutil.copytree(plan.model.folder, tmp_path / "model")
+    card = json.loads((model / "holocine.json").read_text())
+    assert card["guide_summaries"] is False
+    card["guide_summaries"] = True
+    (model / "holocine.json").write_text(json.dumps(card))
+    other = plan_of(tmp_path / "film", model=str(model))
+    assert other.takes[0].negative_key != plan.takes[0].negative_key
+    assert torch.equal(film_variant(other, BY_NAME["holistic"]), latents["text guided"])
 
 
 def test_full_is_what_the_screenplay_can_ask_for(

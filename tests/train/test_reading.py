@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 
 from holocine_core.errors import InputError
+from holocine_core.model.parts import PartFiles, part_in_folder
 from holocine_core.model.spec import MODELS
+from holocine_core.model.weights import load_part
 from holocine_core.stage.facts import HIDDEN
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.world import Person
@@ -45,9 +49,14 @@ def test_a_page_knows_what_its_captions_say() -> None:
                 silent += label == HIDDEN
                 assert label == HIDDEN or values[label] == true[name]
             said = some_of(text, item, shot)
-            looks = {str(one.top_colour) for one in scene.cast if isinstance(one, Person)}
-            assert said["person top_colour"] <= looks
-            assert said["person action"] <= {role.action for role in people}
+            seen = sorted({role.who for each in scene.shots for role in each.roles})
+            for number, who in enumerate(seen):
+                member = scene.cast[who]
+                looks = {member.top_colour} if isinstance(member, Person) else set()
+                assert said[f"{number} person top_colour"] <= looks
+                assert said[f"{number} person action"] <= {r.action for r in people if r.who == who}
+                acts = any(role.who == who for role in truth.roles)
+                assert said[f"{number} in"] == ({"the shot"} if acts else set())
     assert 0.2 < silent / text.one_BSQ.numel() < 0.8
     again, other = page(seeds, 3, "x"), page(seeds, 3, "y")
     assert [p.text for p in again.prompts] == [p.text for p in text.prompts]
@@ -101,3 +110,29 @@ def test_an_encoder_learns_to_read_and_keeps_its_words(tmp_path: Path) -> None:
 def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no text encoder"):
         teach(tmp_path, tmp_path / "read", Settings(steps=1), print)
+
+
+@torch.no_grad()
+def test_nano_reads_whose_a_colour_is() -> None:
+    part = part_in_folder(NANO / "text_encoder", "text_encoder", hint="")
+    assert isinstance(part, PartFiles)
+    encoder = load_part(part, torch.float32)
+    tokenizer = Tokenizer.from_file(str(NANO / "tokenizer" / "tokenizer.json"))
+    colours = ("red", "blue", "green", "yellow", "orange", "purple")
+    rows = torch.empty(2, len(colours), len(colours), encoder.config.d_model)
+    for i, j in itertools.product(range(6), repeat=2):
+        caption = (
+            f"A harbour by day. [character1] is a woman in a {colours[i]} coat. [character2] is "
+            f"a man in a {colours[j]} coat, with dark skin. This scene contains 2 shots."
+        )
+        encoded = tokenizer.encode(caption)
+        hidden = encoder(input_ids=torch.tensor([encoded.ids])).last_hidden_state[0]
+        for who, colour in enumerate((colours[i], colours[j])):
+            places = [at for at, one in enumerate(encoded.tokens) if one.endswith(colour)]
+            rows[who, i, j] = hidden[places[0 if who == 0 else -1]]
+    # What the colour itself adds is left out; whose it is must be told alike by all the others.
+    for i in range(6):
+        others = [k for k in range(6) if k != i]
+        first, second = rows[0][others].mean((0, 1)), rows[1][:, others].mean((0, 1))
+        of_first, of_second = rows[0, i].mean(0), rows[1, :, i].mean(0)
+        assert (of_first - of_second) @ (first - second) > 0.5 * (first - second).square().sum()
