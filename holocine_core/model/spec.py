@@ -233,10 +233,14 @@ MODELS: Mapping[str, ModelSpec] = {
                     steps=steps,
                     guidance=2.5,
                     shift=8.0,
-                    guidance_stop=0.5,
+                    guidance_stop=stop,
                     sampler="unipc",
                 )
-                for name, steps in (("draft", 6), ("standard", 12), ("final", 30))
+                for name, steps, stop in (
+                    ("draft", 5, 0.4),
+                    ("standard", 10, 0.5),
+                    ("final", 30, 0.5),
+                )
             },
             licence="Apache-2.0",
             weight_bytes={"text_encoder": 4_158_720, "transformer": 22_392_512, "vae": 9_567_168},

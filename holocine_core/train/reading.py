@@ -52,6 +52,8 @@ ONE: Mapping[str, Sequence[str]] = {
     **{name: SHOT[name] for name in ("size", "angle", "movement", "people")},
 }
 """Fields of which a shot has one value."""
+MOST_CAST = 3
+"""Members of the cast in a scene of the stage."""
 OF_EACH: Mapping[str, Sequence[str]] = {
     **{f"person {name}": values for name, values in PERSON.items()},
     f"person {ACTION}": world.ACTIONS,
@@ -59,7 +61,7 @@ OF_EACH: Mapping[str, Sequence[str]] = {
     f"animal {ACTION}": world.ANIMAL_ACTIONS,
     "in": ("the shot",),
 }
-MOST_CAST = 3
+"""Fields of one member of the cast, of which a caption may say several values or none."""
 SOME: Mapping[str, Sequence[str]] = {
     f"{who} {name}": values for who in range(MOST_CAST) for name, values in OF_EACH.items()
 }
