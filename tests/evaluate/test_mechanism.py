@@ -11,6 +11,7 @@ from torch import Tensor
 
 from holocine_core.evaluate.mechanism import (
     VARIANTS,
+    Variant,
     film_alone,
     film_given,
     film_variant,
@@ -30,6 +31,8 @@ from holocine_core.stage.world import Person
 from holocine_core.vault import Vault
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}
+MEMORY_GUIDED = Variant(name="memory guided", about="", mechanism=Mechanism(guide_summaries=False))
+"""Not what the small model of the tests has on its card, as nano has."""
 SCENE = """
 profiles:
   standard: {{size: 32x32, steps: 3, guidance: 2}}
@@ -66,25 +69,28 @@ def test_the_whole_mechanism_is_the_render(plan: Plan, latents: dict[str, Tensor
     assert torch.equal(latents["holistic"], rendered)
 
 
-def test_every_switch_changes_the_film(latents: dict[str, Tensor]) -> None:
+def test_every_switch_changes_the_film(plan: Plan, latents: dict[str, Tensor]) -> None:
     shapes = {tuple(one.shape) for one in latents.values()}
     assert len(shapes) == 1
-    films = list(latents.values())
+    assert torch.equal(latents["text guided"], latents["holistic"])
+    films = [film for name, film in latents.items() if name != "text guided"]
+    films.append(film_variant(plan, MEMORY_GUIDED))
     assert not any(torch.equal(a, b) for i, a in enumerate(films) for b in films[:i])
 
 
-def test_a_card_says_what_guidance_leads_away_from(
-    plan: Plan, latents: dict[str, Tensor], tmp_path: Path
-) -> None:
+def test_a_card_says_what_guidance_leads_away_from(plan: Plan, tmp_path: Path) -> None:
     assert plan.model.folder is not None
     model = shutil.copytree(plan.model.folder, tmp_path / "model")
     card = json.loads((model / "holocine.json").read_text())
-    assert card["guide_summaries"] is False
-    card["guide_summaries"] = True
+    assert card["guide_summaries"] is True
+    card["guide_summaries"] = False
     (model / "holocine.json").write_text(json.dumps(card))
     other = plan_of(tmp_path / "film", model=str(model))
     assert other.takes[0].negative_key != plan.takes[0].negative_key
-    assert torch.equal(film_variant(other, BY_NAME["holistic"]), latents["text guided"])
+    guided = film_variant(plan, MEMORY_GUIDED)
+    assert torch.equal(film_variant(other, BY_NAME["holistic"]), guided)
+    assert torch.equal(film_variant(other, MEMORY_GUIDED), guided)
+    assert not torch.equal(film_variant(other, BY_NAME["text guided"]), guided)
 
 
 def test_full_is_what_the_screenplay_can_ask_for(
