@@ -326,7 +326,7 @@ class Recipe(Frozen):
     Only phases with `scenes` know the facts."""
     twins: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Above 0, the stage's scenes come in twos that differ only in how people look, under the same
-    noise, and the error of what differs weighs so much more: words of looks are learned sooner."""
+    noise, and the error of what differs weighs so much more."""
     drop_caption: Share = 0.1
     """Share of samples that are trained without their text, for guidance."""
     clean_shots: Share = 0.0
