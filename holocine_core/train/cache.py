@@ -38,7 +38,6 @@ from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout, sample_scene
 from holocine_core.stage.world import EVERYTHING, Repertoire, Scene
 from holocine_core.tensors import write_tensors
 from holocine_core.train.recipe import GROUP
-from holocine_core.train.twins import twin_scene
 from holocine_core.vault import disk_errors, fingerprint, write_whole
 
 SHARD = 128
@@ -62,7 +61,6 @@ class Drawing:
         shots: Shortest and longest shot in latent frames.
         group: Scenes that share one layout.
         world: What scenes are made of.
-        twins: Whether every odd seed's scene is the one before with people who look different.
     """
 
     vae: PartFiles
@@ -73,12 +71,6 @@ class Drawing:
     shots: tuple[int, int] = SHOT_LENGTHS
     group: int = GROUP
     world: Repertoire = EVERYTHING
-    twins: bool = False
-
-    def scene(self, seed: int, layout: tuple[int, ...]) -> Scene:
-        """The scene that a seed draws."""
-        make = twin_scene if self.twins else sample_scene
-        return make(seed, layout, within=self.world)
 
     @property
     def key(self) -> str:
@@ -92,7 +84,6 @@ class Drawing:
                 "shots": self.shots,
                 "group": self.group,
                 **({} if self.world == EVERYTHING else {"world": asdict(self.world)}),
-                **({"twins": True} if self.twins else {}),
             }
         )
 
@@ -145,16 +136,12 @@ class LatentCache:
     def group_size(self) -> int:
         return self._drawing.group
 
-    @property
-    def twins(self) -> bool:
-        return self._drawing.twins
-
     def layout(self, group: int) -> tuple[int, ...]:
         return self._drawing.layout(group)
 
     def scene(self, seed: int, layout: tuple[int, ...]) -> Scene:
         """The scene that a seed of these groups draws."""
-        return self._drawing.scene(seed, layout)
+        return sample_scene(seed, layout, within=self._drawing.world)
 
     def read(self, group: int) -> Tensor:
         """A group's latents [B, C, F, H, W], half precision."""
@@ -288,7 +275,7 @@ def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
     first = drawing.group * group + at
     clips = []
     for seed in range(first, first + GROUP):
-        scene = drawing.scene(seed, layout)
+        scene = sample_scene(seed, layout, within=drawing.world)
         frames = draw(scene, drawing.height, drawing.width)
         clips.append(codec.encode(vae, frames.numpy()))
     latents: Latents = torch.cat(clips).half().cpu().numpy()

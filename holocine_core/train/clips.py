@@ -34,7 +34,6 @@ class Batch:
         facts_BSF: What is true of every shot, as ``stage.facts.labels_of`` numbers it; None where
             nobody knows.
         tokens: The prompts', where they were made beforehand.
-        twins: Whether every two samples are twins (see twins.py).
     """
 
     latents_BCFHW: Tensor
@@ -42,7 +41,6 @@ class Batch:
     prompts: tuple[ScenePrompt, ...]
     facts_BSF: Tensor | None = None
     tokens: BatchTokens | None = None
-    twins: bool = False
 
 
 class Clips(Protocol):
@@ -88,7 +86,6 @@ class StageClips:
             shots=latent_spans(layout),
             prompts=tuple(self._told(scene, epoch) for scene in scenes),
             facts_BSF=torch.tensor(facts),
-            twins=self._cache.twins,
         )
 
     def _told(self, scene: Scene, epoch: int) -> ScenePrompt:

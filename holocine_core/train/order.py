@@ -24,7 +24,7 @@ class Pick:
     """How often each sample was seen before."""
 
 
-def pick(sizes: Sequence[int], batch: int, seed: int, index: int, together: int = 1) -> Pick:
+def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
     """The samples of pass ``index``: every epoch each sample once, in a new order.
 
     Args:
@@ -32,17 +32,14 @@ def pick(sizes: Sequence[int], batch: int, seed: int, index: int, together: int 
         batch: Most samples of a pass.
         seed: Of the order.
         index: Passes before this one.
-        together: Neighbours that are never parted, of which ``batch`` is a multiple.
     """
     passes = sum(-(-size // batch) for size in sizes)
     epoch, position = divmod(index, passes)
-    group, members = _epoch(tuple(sizes), batch, seed, epoch, together)[position]
+    group, members = _epoch(tuple(sizes), batch, seed, epoch)[position]
     return Pick(group=group, members=members, epoch=epoch)
 
 
-def steps(
-    sizes: Sequence[int], batch: int, samples: int, seed: int, together: int = 1
-) -> Iterator[tuple[Pick, ...]]:
+def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator[tuple[Pick, ...]]:
     """Every step's passes: as many as bring it ``samples`` samples, however small groups are.
 
     Args:
@@ -50,26 +47,24 @@ def steps(
         batch: As in :func:`pick`.
         samples: Fewest samples of a step.
         seed: Of the order.
-        together: As in :func:`pick`.
     """
     index = 0
     while True:
         chosen: list[Pick] = []
         while sum(len(one.members) for one in chosen) < samples:
-            chosen.append(pick(sizes, batch, seed, index, together))
+            chosen.append(pick(sizes, batch, seed, index))
             index += 1
         yield tuple(chosen)
 
 
 @lru_cache(maxsize=4)
 def _epoch(
-    sizes: tuple[int, ...], batch: int, seed: int, epoch: int, together: int
+    sizes: tuple[int, ...], batch: int, seed: int, epoch: int
 ) -> list[tuple[int, tuple[int, ...]]]:
     rng = random.Random(f"order {seed} {epoch}")
     passes = []
     for group, size in enumerate(sizes):
-        firsts = rng.sample(range(0, size, together), -(-size // together))
-        members = [m for first in firsts for m in range(first, min(first + together, size))]
+        members = rng.sample(range(size), size)
         passes += [(group, tuple(members[i : i + batch])) for i in range(0, size, batch)]
     rng.shuffle(passes)
     return passes

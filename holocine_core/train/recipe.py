@@ -324,9 +324,6 @@ class Recipe(Frozen):
     facts: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of a second loss: what each shot shows, told from the tokens inside the network.
     Only phases with `scenes` know the facts."""
-    twins: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """Above 0, the stage's scenes come in twos that differ only in how people look, under the same
-    noise, and the error of what differs weighs so much more."""
     drop_caption: Share = 0.1
     """Share of samples that are trained without their text, for guidance."""
     clean_shots: Share = 0.0
@@ -366,17 +363,11 @@ class Recipe(Frozen):
                     "`held_out.data` is a folder that is trained on; give samples that no phase "
                     "trains on"
                 )
-        if any(phase.batch % self.together(phase) for phase in self.phases):
-            raise ValueError("twins stand in one pass; give an even `batch`, or drop `twins`")
         if self.schedule.warm_up > self.steps:
             raise ValueError(
                 f"`warm_up` is {self.schedule.warm_up} of {self.steps} steps; make it shorter"
             )
         return self
-
-    def together(self, phase: Phase) -> int:
-        """Neighbouring samples of a phase that are never parted: 2 where they are twins."""
-        return 2 if self.twins > 0 and phase.data is None else 1
 
     @property
     def steps(self) -> int:

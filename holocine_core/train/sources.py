@@ -94,13 +94,11 @@ def _wanted(recipe: Recipe, phase: Phase, company: Company) -> Wanted:
     hold, and those that it trains on."""
     return (
         (_cache(recipe, phase, company, GROUP), held_out_groups(recipe)),
-        (_cache(recipe, phase, company, phase.group, twins=recipe.twins > 0), groups_of(phase)),
+        (_cache(recipe, phase, company, phase.group), groups_of(phase)),
     )
 
 
-def _cache(
-    recipe: Recipe, phase: Phase, company: Company, group: int, *, twins: bool = False
-) -> LatentCache:
+def _cache(recipe: Recipe, phase: Phase, company: Company, group: int) -> LatentCache:
     """Of a phase's scenes, ``group`` of which share a layout."""
     located = company.located
     drawing = Drawing(
@@ -112,7 +110,6 @@ def _cache(
         shots=phase.shots,
         group=group,
         world=phase.world,
-        twins=twins,
     )
     return LatentCache(cache_folder(recipe), drawing)
 

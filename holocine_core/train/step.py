@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -43,8 +43,6 @@ class Draw:
         dropped: Which samples lose their text.
         clean_BF: Latent frames that are given without noise; None where none are.
         full: Whether all tokens see all.
-        twins: Whether every two samples are twins (see twins.py); all of the above is the same for
-            both.
     """
 
     sigma_B: Tensor
@@ -53,7 +51,6 @@ class Draw:
     dropped: tuple[bool, ...]
     clean_BF: Tensor | None
     full: bool
-    twins: bool = False
 
 
 def levels(recipe: Recipe, count: int, *key: object) -> Tensor:
@@ -97,15 +94,13 @@ def draw(
         clean = torch.stack([_clean_frames(batch.shots, frames, rng) for _ in range(count)])
         clean = clean if bool(clean.any()) else None
     noise = noise_like(batch.latents_BCFHW, device, rng)
-    alike = torch.arange(count) // 2 * 2 if batch.twins else torch.arange(count)
     return Draw(
-        sigma_B=sigma[alike],
-        weight_B=weight[alike],
-        noise_BCFHW=noise[alike.to(noise.device)],
-        dropped=tuple(dropped[i] for i in alike),
-        clean_BF=None if clean is None else clean[alike],
+        sigma_B=sigma,
+        weight_B=weight,
+        noise_BCFHW=noise,
+        dropped=tuple(dropped),
+        clean_BF=clean,
         full=bool(shares[1] < recipe.full_share),
-        twins=batch.twins,
     )
 
 
@@ -176,49 +171,33 @@ class Losses:
 
     Attributes:
         velocity: Mean squared error of the velocity where there is noise.
-        twins: Half the mean squared error of what differs between twins, a part of the former; None
-            without twins.
         facts: Of the second task; None without it.
     """
 
     velocity: Tensor
-    twins: Tensor | None = None
-    facts: Tensor | None = None
-
-    @property
-    def parts(self) -> dict[str, Tensor]:
-        """All there are, as metrics name them."""
-        named = {"loss": self.velocity, "twins": self.twins, "facts": self.facts}
-        return {name: part for name, part in named.items() if part is not None}
+    facts: Tensor | None
 
     def total(self, recipe: Recipe) -> Tensor:
         """What training makes small."""
-        total = self.velocity
-        if self.twins is not None:
-            total = total + recipe.twins * self.twins
-        return total if self.facts is None else total + recipe.facts * self.facts
+        return self.velocity if self.facts is None else self.velocity + recipe.facts * self.facts
 
 
 def losses_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Losses:
     """Losses of one pass with all that the recipe trains for."""
     if company.reader is None or batch.facts_BSF is None:
-        return _losses(recipe, company, batch, drawn)
+        return Losses(velocity=loss_of(recipe, company, batch, drawn), facts=None)
     with inner_tokens(company.transformer) as kept:
-        losses = _losses(recipe, company, batch, drawn)
+        velocity = loss_of(recipe, company, batch, drawn)
     layout = company.context.layout
     rows = batch.latents_BCFHW.shape[3] // company.located.spec.shape.patch
     with precision(recipe, company.device):
         logits = company.reader(kept[0], layout.token_spans, (rows, layout.frame_tokens // rows))
     facts = fact_loss(logits, batch.facts_BSF.to(company.device))
-    return replace(losses, facts=facts)
+    return Losses(velocity=velocity, facts=facts)
 
 
 def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:
     """The pass's own loss: the mean squared error of the velocity where there is noise."""
-    return _losses(recipe, company, batch, drawn).velocity
-
-
-def _losses(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Losses:
     learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
     shots = len(batch.shots)
     tokens = batch.tokens or tokens_of(company, batch.prompts, shots)
@@ -240,15 +219,10 @@ def _losses(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Loss
             encoder_hidden_states=text.text_BLD.to(company.device),
             return_dict=False,
         )[0]
-    off = predicted.float() - flow.target(clean, noise)
+    error = (predicted.float() - flow.target(clean, noise)).square().mean(dim=(1, 3, 4))
     weight = drawn.weight_B.to(company.device)[:, None] * (sigma_BF > 0)
-
-    def mean(off: Tensor, step: int = 1) -> Tensor:
-        error = off.square().mean(dim=(1, 3, 4))
-        return (error * weight[::step]).sum() / (sigma_BF[::step] > 0).sum().clamp_min(1)
-
-    twins = mean(off[0::2] - off[1::2], step=2) / 2 if drawn.twins else None
-    return Losses(velocity=mean(off), twins=twins)
+    loss: Tensor = (error * weight).sum() / (sigma_BF > 0).sum().clamp_min(1)
+    return loss
 
 
 def _timestep(recipe: Recipe, company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:

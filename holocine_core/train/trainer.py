@@ -235,8 +235,7 @@ class Run:
         wanted = phase.batch * phase.accumulate
 
         def coming() -> Iterator[tuple[Pick, ...]]:
-            seed, together = self._recipe.seed + number, self._recipe.together(phase)
-            chosen = steps(clips.sizes, phase.batch, wanted, seed, together)
+            chosen = steps(clips.sizes, phase.batch, wanted, self._recipe.seed + number)
             return itertools.islice(chosen, self._step - begins, phase.steps)
 
         passes = itertools.chain.from_iterable(coming())
@@ -271,7 +270,7 @@ class Run:
     ) -> None:
         started = time.perf_counter()
         recipe, device = self._recipe, self._company.device
-        sums: dict[str, Tensor] = {}
+        total, facts = torch.zeros(2, device=device)
         samples = sum(len(one.members) for one in passes)
         level = levels(recipe, samples, number, self._step)
         for i, level_B in enumerate(torch.split(level, [len(one.members) for one in passes])):
@@ -282,12 +281,12 @@ class Run:
             # Every sample weighs alike, in whatever company it comes.
             share = len(level_B) / samples
             torch.autograd.backward(losses.total(recipe) * share)
-            for name, part in losses.parts.items():
-                sums[name] = sums.get(name, 0) + part.detach() * share
+            total = total + losses.velocity.detach() * share
+            if losses.facts is not None:
+                facts = facts + losses.facts.detach() * share
         lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
         norm = float(self._optimization.step(lr))
-        parts = {name: float(value) for name, value in sums.items()}
-        loss = parts.pop("loss")
+        loss = float(total)
         self._step += 1
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise RenderError(
@@ -305,7 +304,7 @@ class Run:
                 "grad_norm": norm,
                 "samples_per_s": samples / seconds,
                 "seconds": seconds,
-                **parts,
+                **({"facts": float(facts)} if self._company.reader is not None else {}),
             },
         )
         self._emit(
