@@ -351,8 +351,8 @@ def is_shown(field: str, value: str, within: Repertoire) -> bool:
     return True
 
 
-def _phrases(*, held_out: bool, within: Repertoire = EVERYTHING) -> Iterator[str]:
-    """Every phrase as it can stand in a text."""
+def phrases(*, held_out: bool, within: Repertoire = EVERYTHING) -> Iterator[str]:
+    """Every phrase of training, or every held-out one, as it can stand in a text."""
     for field, values in WORDS.items():
         for value, words in values.items():
             if not is_shown(field, value, within):
@@ -366,7 +366,7 @@ def _phrases(*, held_out: bool, within: Repertoire = EVERYTHING) -> Iterator[str
 
 def training_texts(within: Repertoire = EVERYTHING) -> Iterator[str]:
     """All pieces that training captions of a world are made of, names apart; slots are left out."""
-    yield from _phrases(held_out=False, within=within)
+    yield from phrases(held_out=False, within=within)
     for templates in SENTENCES.values():
         yield from (re.sub(r"\{[^}]*\}", " ", template) for template in templates)
     yield from (*STYLES, *TITLES, *WHERE.values())
@@ -382,6 +382,6 @@ def training_texts(within: Repertoire = EVERYTHING) -> Iterator[str]:
 TRAINED_WORDS = frozenset(word for text in training_texts() for word in words_in(text))
 """Every word, names apart, that a training caption can hold."""
 HELD_OUT_WORDS = (
-    frozenset(word for text in _phrases(held_out=True) for word in words_in(text)) - TRAINED_WORDS
+    frozenset(word for text in phrases(held_out=True) for word in words_in(text)) - TRAINED_WORDS
 )
 """Every word that only captions with held-out words hold."""

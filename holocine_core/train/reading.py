@@ -86,6 +86,7 @@ class Settings:
         first_seed: Of the scenes.
         seed: Of the reader, and of what is told.
         checked: Held-out scenes that reading is measured on.
+        frozen: Whether the encoder stays as it is, and only the reader learns: to measure one.
     """
 
     minutes: float = 8.0
@@ -96,6 +97,7 @@ class Settings:
     first_seed: int = 10**8
     seed: int = 0
     checked: int = 256
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,12 +228,15 @@ def loss_of(one: Sequence[Tensor], some: Tensor, text: Page) -> Tensor:
 
 
 def learn(encoder: Any, tokenizer: Any, settings: Settings, tell: Tell) -> Reader:
-    """Train an encoder, its word vectors left as they are; the reader it learned with."""
+    """Train an encoder, its word vectors left as they are, or only the reader that is to read it;
+    the reader."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         reader = Reader(encoder.config.d_model)
-    trained = {f"text_encoder.{n}": p for n, p in encoder.named_parameters() if n not in EMBEDDINGS}
-    trained |= {f"reader.{name}": parameter for name, parameter in reader.named_parameters()}
+    trained = {f"reader.{name}": parameter for name, parameter in reader.named_parameters()}
+    if not settings.frozen:
+        parameters = encoder.named_parameters()
+        trained |= {f"text_encoder.{n}": p for n, p in parameters if n not in EMBEDDINGS}
     for parameter in trained.values():
         parameter.requires_grad_(True)
     optimization = Optimization(trained, Optimizer(lr=settings.lr))

@@ -15,6 +15,7 @@ from holocine_core.stage.words import (
     NAMES,
     WORDS,
     is_shown,
+    phrases,
     training_texts,
     words_in,
 )
@@ -45,7 +46,7 @@ _JOINED = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 def taught_phrases(within: Repertoire = EVERYTHING) -> dict[str, tuple[str, ...]]:
     """Phrases of a world's training captions by what they name, each topic's once."""
-    phrases = {
+    told = {
         topic: [
             phrase
             for field in fields
@@ -55,8 +56,8 @@ def taught_phrases(within: Repertoire = EVERYTHING) -> dict[str, tuple[str, ...]
         ]
         for topic, fields in _TOPICS.items()
     }
-    phrases["styles"] = [style.lower() for style in STYLES]
-    return {topic: tuple(dict.fromkeys(found)) for topic, found in phrases.items() if found}
+    told["styles"] = [style.lower() for style in STYLES]
+    return {topic: tuple(dict.fromkeys(found)) for topic, found in told.items() if found}
 
 
 def taught_words(within: Repertoire = EVERYTHING) -> frozenset[str]:
@@ -64,6 +65,14 @@ def taught_words(within: Repertoire = EVERYTHING) -> frozenset[str]:
     hyphens."""
     # A title is no part of a prompt.
     return frozenset(_words(text for text in training_texts(within) if text not in TITLES))
+
+
+def naming_words() -> frozenset[str]:
+    """Taught words that name something to be seen by themselves: "scarlet", "walks", but not the
+    "bright" of "bright red", nor abbreviations, which are other words too (CU is copper)."""
+    return frozenset(
+        phrase for phrase in phrases(held_out=False) if " " not in phrase and not phrase.isupper()
+    )
 
 
 def note_vocabulary(tokenizer: Path, within: Repertoire) -> None:

