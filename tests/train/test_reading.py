@@ -13,14 +13,17 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from holocine_core.errors import InputError
+from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.parts import PartFiles, part_in_folder
 from holocine_core.model.spec import MODELS
+from holocine_core.model.text import read_vectors
 from holocine_core.model.weights import load_part
+from holocine_core.model.word_tokenizer import START
 from holocine_core.stage.facts import HIDDEN
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.world import Person
 from holocine_core.train import reading
-from holocine_core.train.reading import ONE, SOME, Reader, Settings, loss_of, page, teach
+from holocine_core.train.reading import ONE, SOME, Reader, Settings, learn, loss_of, page, teach
 
 NANO = Path(reading.__file__).parents[1] / "model" / MODELS["nano"].name
 
@@ -136,3 +139,26 @@ def test_nano_reads_whose_a_colour_is() -> None:
         first, second = rows[0][others].mean((0, 1)), rows[1][:, others].mean((0, 1))
         of_first, of_second = rows[0, i].mean(0), rows[1, :, i].mean(0)
         assert (of_first - of_second) @ (first - second) > 0.5 * (first - second).square().sum()
+
+
+def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
+    located = find_model(MODELS["nano"].name)
+    encoder = load_part(located.part("text_encoder"), torch.float32)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    settings = Settings(steps=3, batch=2, lr=0.01, noise=0.0, frozen=True)
+    reader = learn(encoder, load_tokenizer(located), settings, lambda told: None)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        untaught = Reader(encoder.config.d_model)
+    assert not torch.equal(reader.somes.weight, untaught.somes.weight)
+
+
+def test_nanos_words_are_those_of_the_table_beside_the_recipes() -> None:
+    located = find_model(MODELS["nano"].name)
+    table = read_vectors(Path(reading.__file__).parents[2] / "recipes" / "nano-words.safetensors")
+    tokenizer = load_tokenizer(located)
+    ids = [tokenizer.token_to_id(w if "-" in w else START + w) for w in table.words]
+    rows = load_part(located.part("text_encoder"), torch.float32).shared.weight[torch.tensor(ids)]
+    assert torch.equal(rows, table.vectors)
