@@ -193,19 +193,23 @@ class _Figure:
         view.mark(buttons, dark)
 
     def _pattern(self, view: View, cover: Tensor) -> None:
-        """Lay the pattern's colour over what is covered with the top's."""
+        """Lay the pattern's colour over what is covered with the top's.
+
+        A pattern covers a third of it or a little more: where it were half, a red top with white
+        stripes would be a white one with red stripes.
+        """
         kind, x, y = self._person.pattern, view.x, view.y
         if kind == "plain":
             return
         if kind == "striped":
-            shape = _apart(y - 0.580, 0.078).abs() - 0.0195
+            shape = _apart(y - 0.580, 0.078).abs() - 0.0130
         elif kind == "dotted":
             row = torch.round((y - 0.540) / 0.070)
             u, v = _apart(x - 0.044 * row, 0.088), y - 0.540 - 0.070 * row
             shape = (u.square() + v.square()).sqrt() - 0.0235
         else:
-            u, v = _apart(x - 0.030, 0.120).abs() - 0.030, _apart(y - 0.540, 0.120).abs() - 0.030
-            shape = torch.minimum(torch.maximum(u, -v), torch.maximum(-u, v))
+            u, v = _apart(x, 0.090).abs(), _apart(y - 0.545, 0.090).abs()
+            shape = torch.minimum(u, v) - 0.0095
         view.wash(cover * view.sheet.cover(shape), PALETTE[self._person.pattern_colour])
 
     def _satchel(self, view: View) -> None:

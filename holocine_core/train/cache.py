@@ -44,7 +44,20 @@ SHARD = 128
 """Scenes in one shard, or one group if that is larger."""
 FEW = 2
 """Jobs that are done sooner than processes start."""
-TELLING = frozenset({"caption", "words", "sentences", "facts", "view"})
+TELLING = frozenset(
+    {
+        "caption",
+        "facts",
+        "grammar",
+        "sentences",
+        "tell_cast",
+        "tell_place",
+        "tell_shot",
+        "view",
+        "voice",
+        "words",
+    }
+)
 """Modules of the stage that change no picture."""
 
 
