@@ -25,7 +25,7 @@ from holocine_core.evaluate.filming import codec_films, drawn_film, plan_case, s
 from holocine_core.evaluate.judge import SHIPPED, load_judge
 from holocine_core.evaluate.mechanism import VARIANTS, film_variant
 from holocine_core.evaluate.report import METRICS, shown_value
-from holocine_core.evaluate.scores import elsewhere, score_watched
+from holocine_core.evaluate.scores import by_chance, score_watched
 from holocine_core.evaluate.suite import Case, Filmed, stage_case
 from holocine_core.evaluate.watched import Reads, Watched, watch
 from holocine_core.model.locate import find_model
@@ -89,8 +89,8 @@ def main() -> None:
     options = Options(model=args.model)
     films = filmed([(case, plan_case(case, args.work, options)) for case in chosen])
     watched = {name: watch(each, reader, reads) for name, each in films.items()}
-    watched["another"] = elsewhere(watched["drawn"])
     columns = {name: score_watched(each) for name, each in watched.items()}
+    columns["another"] = by_chance(watched["drawn"])
     shots = [bound_shots(case, reads) for case in chosen]
     last = chosen[-1].scene.seed
     print(

@@ -2,7 +2,7 @@
 
     python -m benchmarks.mechanism [--suite stage:1500000000:20] [--model nano] [--strips 3]
 
-Every scene of the suite is filmed from the same captions and the same noise in five variants (see
+Every scene of the suite is filmed from the same captions and the same noise in six variants (see
 holocine_core/evaluate/mechanism.py). Prints a table; with --images DIR also pictures of the first
 scenes in which the variants stand below each other. Stop it at any time: films are kept in --work.
 """

@@ -241,7 +241,7 @@ class _House:
         from holocine_core.evaluate.filming import codec_films, drawn_film, size_of
         from holocine_core.evaluate.judge import SHIPPED, load_judge
         from holocine_core.evaluate.report import Column, Report
-        from holocine_core.evaluate.scores import elsewhere, score_watched
+        from holocine_core.evaluate.scores import by_chance
         from holocine_core.evaluate.suite import parse_suite
 
         suite = parse_suite(text, self._world())
@@ -256,8 +256,7 @@ class _House:
         first, record = self._judged(plan.model.spec.name, own)
         columns = [first, self._judged("codec", through)[0], self._judged("drawn", truth)[0]]
         if len({case.scene.seed for case in suite.cases}) > 1:
-            chance = score_watched(elsewhere(truth.watched))
-            columns.append(Column(title="another", measures=chance))
+            columns.append(Column(title="another", measures=by_chance(truth.watched)))
         record |= {"suite": suite.name, "judge": reader.identity, "model": dict(plan.identity)}
         record["world"] = {name: list(values) for name, values in asdict(suite.within).items()}
         return Report(columns=tuple(columns), gates=tuple(gates)), record

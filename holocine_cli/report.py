@@ -39,7 +39,7 @@ def report(
     holocine report harbour.mp4 -o review.html --force
 
     The page is one file that needs no network: send it as it is. Cuts are
-    measured by TransNetV2 where holocine[eval] is installed.
+    measured by TransNetV2 where holocine\\[eval] is installed.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_cli.files import refuse_to_be, refuse_to_replace

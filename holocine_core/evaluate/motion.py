@@ -63,5 +63,6 @@ def after_cuts(scene: Frames, shots: Sequence[Span]) -> list[float]:
 
 def _began(scene: Frames, shot: Span) -> int:
     """The first frame of a shot: the one asked for, or the next where more changes there."""
-    wanted, late = steps(scene[shot.start - 1 : shot.start + 2])
-    return shot.start + int(late > wanted)
+    changes = steps(scene[shot.start - 1 : shot.start + 2])
+    # A last shot that a crossfade left one frame of has no next one.
+    return shot.start + int(len(changes) > 1 and changes[1] > changes[0])

@@ -30,7 +30,8 @@ from holocine_core.stage.world import Person
 
 _OWN_TEXT = frozenset({*CAMERA, ACTION})
 """Groups of facts that stand in a shot's own text."""
-_FLOOR = 0.01
+_MEMORY = ("place-unsaid", "place-elsewhere", "identity-", "recall")
+"""Measures that compare shots of one film with each other, whatever it was asked for."""
 
 
 def score(films: Sequence[Filmed], judge: Judge, reads: Reads) -> dict[str, Measure]:
@@ -62,6 +63,17 @@ def score_watched(films: Sequence[Watched]) -> dict[str, Measure]:
     twins = [film for film in trained if film.case.scene.seed in seeds]
     found["said-trained-words"] = _share(twins, said)
     return {name: measure for name, measure in found.items() if measure is not None}
+
+
+def by_chance(films: Sequence[Watched]) -> dict[str, Measure]:
+    """What is right by chance: the scores of every screenplay with another scene's film.
+
+    What shots of one film have in common is left out: the other film keeps its own people and
+    place, so that this would be no chance. Floors of those are ``identity-elsewhere`` and
+    ``place-elsewhere``.
+    """
+    found = score_watched(elsewhere(films))
+    return {name: one for name, one in found.items() if not name.startswith(_MEMORY)}
 
 
 def elsewhere(films: Sequence[Watched]) -> list[Watched]:

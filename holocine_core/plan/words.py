@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from holocine_core.errors import Problem
 from holocine_core.model.vocabulary import Vocabulary
 from holocine_core.script.manuscript import Manuscript, in_file_order
-from holocine_core.script.prompt import MARKERS, mentions
+from holocine_core.script.prompt import MARKERS, camera_phrases, mentions
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.yaml_source import Key
 
@@ -81,7 +81,7 @@ def _uses(screenplay: Screenplay) -> dict[str, _Use]:
 
 
 def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
-    """Every text that enters a prompt as it is written, with its place."""
+    """Every text that enters a prompt, with its place."""
     yield ("style",), screenplay.style
     for name, look in screenplay.characters.items():
         yield ("characters", name), look
@@ -91,6 +91,9 @@ def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
         yield ("scenes", i, "global"), scene.global_
         for j, shot in enumerate(scene.shots or ()):
             yield ("scenes", i, "shots", j, "prompt"), shot.prompt
+            for name, phrase in camera_phrases(shot).items():
+                # Without capitals: it is no name.
+                yield ("scenes", i, "shots", j, name), phrase.lower()
 
 
 def _words(text: str) -> Iterator[tuple[str, bool, bool]]:

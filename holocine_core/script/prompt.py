@@ -193,19 +193,18 @@ def compose(screenplay: Screenplay, scene: Scene) -> ScenePrompt:
 
 def compose_shot(shot: Shot) -> str:
     """Size, angle and movement as a phrase before the prompt."""
-    phrases = [
-        words[value]
-        for words, value in (
-            (SIZE_WORDS, shot.size),
-            (ANGLE_WORDS, shot.angle),
-            (MOVEMENT_WORDS, shot.movement),
-        )
-        if value is not None
-    ]
-    if not phrases:
-        return shot.prompt
-    phrase = ", ".join(phrases)
-    return f"{phrase[0].upper()}{phrase[1:]}. {shot.prompt}"
+    phrase = ", ".join(camera_phrases(shot).values())
+    return f"{phrase[0].upper()}{phrase[1:]}. {shot.prompt}" if phrase else shot.prompt
+
+
+def camera_phrases(shot: Shot) -> dict[str, str]:
+    """How a shot's size, angle and movement read in its prompt, of those that it gives."""
+    keys = (
+        ("size", SIZE_WORDS, shot.size),
+        ("angle", ANGLE_WORDS, shot.angle),
+        ("movement", MOVEMENT_WORDS, shot.movement),
+    )
+    return {name: words[value] for name, words, value in keys if value is not None}
 
 
 def sentence(text: str) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 from holocine_core.model.card import CARD_NAME, card_of, read_json
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import Attention, ModelSpec
-from holocine_core.stage.world import Repertoire
+from holocine_core.stage.world import EVERYTHING, Repertoire
 from holocine_core.tensors import write_tensors
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import Company, state_of
@@ -64,8 +64,9 @@ def export(
             state = {n: v for n, v in state_of(company.text_encoder).items() if n != TIED}
             metadata = _metadata(recipe, step, earlier, before / "text_encoder")
             _write(part / "text_encoder", "model", state, metadata, frozenset())
-        if any(phase.scenes is not None for phase in recipe.phases):
-            note_vocabulary(part / "tokenizer", recipe.phases[-1].world)
+        drawn = [phase for phase in recipe.phases if phase.scenes is not None]
+        if drawn:
+            note_vocabulary(part / "tokenizer", drawn[-1].world)
         if recipe.attention is not None:
             _card_with(part / CARD_NAME, company.located.spec, recipe.attention)
         replace_folder(part, folder)
@@ -98,13 +99,14 @@ def _metadata(
 
 
 def world_of(located: LocatedModel) -> Repertoire:
-    """What of the stage a model learned last, by the recipe in its weights; everything where they
-    don't say."""
-    told = told_by(located.part("transformer").paths[0].parent)
-    recipe = json.loads(told.get(RECIPE, "{}"))
-    phases = recipe.get("phases") or [{}]
-    world = phases[-1].get("world") or {}
-    return Repertoire(**{name: tuple(values) for name, values in world.items()})
+    """What of the stage a model learned last, by the recipes in its weights; everything where they
+    don't say. Phases that trained on a folder of clips say nothing of the stage."""
+    for run in reversed(named(located.part("transformer").paths[0].parent)):
+        for phase in reversed(run[RECIPE].get("phases") or ()):
+            if phase.get("scenes") is not None and phase.get("world") is not None:
+                world = phase["world"]
+                return Repertoire(**{name: tuple(values) for name, values in world.items()})
+    return EVERYTHING
 
 
 def named(folder: Path | None) -> list[Stretch]:

@@ -82,7 +82,9 @@ def _stage(
     for cache, groups in wanted:
         cache.fill(groups, emit=emit, should_stop=should_stop)
     (kept, others), (cache, mine) = wanted
-    key = (recipe.seed, recipe.phases.index(phase))
+    # By itself and not by what it says: two phases may say the same.
+    at = next(i for i, one in enumerate(recipe.phases) if one is phase)
+    key = (recipe.seed, at)
     return StageClips(cache, mine, *key), StageClips(kept, others)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from holocine_cli.train_view import TrainReporter
 from holocine_core.events import Event, TrainStepDone
@@ -127,6 +128,18 @@ def test_faults_have_their_exit_codes(
     failed = holocine("train", "recipe.yaml", "--device", "cpu")
     assert (failed.exit_code, failed.stdout) == (code, "")
     assert words in failed.stderr
+
+
+def test_tensorboard_shows_what_metrics_hold(holocine: Holocine, desk: Path) -> None:
+    (desk / "recipe.yaml").write_text(f"tensorboard: true\n{RECIPE}")
+    assert holocine("train", "recipe.yaml", "--device", "cpu").exit_code == 0
+    board = EventAccumulator(str(desk / "run/tensorboard"))
+    board.Reload()
+    lines = (desk / "run/metrics.jsonl").read_text().splitlines()
+    losses = {line["step"]: line["loss"] for line in map(json.loads, lines) if "loss" in line}
+    shown = {event.step: event.value for event in board.Scalars("loss")}
+    assert shown == pytest.approx(losses, rel=1e-4)
+    assert sorted(shown) == [1, 2, 3, 4]
 
 
 def test_tensorboard_is_asked_for_in_vain_where_it_is_not_installed(

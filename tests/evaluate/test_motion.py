@@ -68,3 +68,7 @@ def test_a_cut_is_where_the_picture_changes_most() -> None:
     scene[17:] += 40
     assert not stands_out(scene, 15), "something changes more two frames on"
     assert stands_out(scene[:16], 15), "at the very end"
+
+
+def test_a_last_shot_of_one_frame_is_no_flicker() -> None:
+    assert after_cuts(drifting(21), [Span(0, 20), Span(20, 21)]) == []

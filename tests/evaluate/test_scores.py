@@ -7,7 +7,7 @@ import pytest
 
 from holocine_core.evaluate.mechanism import given_shot
 from holocine_core.evaluate.numbers import Measure
-from holocine_core.evaluate.scores import elsewhere, score, score_watched, taken_up
+from holocine_core.evaluate.scores import by_chance, score, taken_up
 from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.evaluate.watched import watch
 from holocine_core.stage.facts import FIELDS, PEOPLE, PERSON
@@ -299,11 +299,12 @@ def test_leaks_by_chance_are_told_beside_leaks() -> None:
 
 def test_another_scenes_film_is_right_by_chance() -> None:
     watched = watch(FILMS, judge_of(FILMS), everything)
-    found = score_watched(elsewhere(watched))
+    found = by_chance(watched)
     assert found["said"].value < 0.5
     assert found["retrieval"].value == 0
     assert found["binding"].value < 0.6
     assert found["said"].n == scores()["said"].n
+    assert not {"recall", "identity-unsaid", "place-unsaid"} & found.keys(), "it is one film too"
 
 
 def test_takes_of_a_scene_are_found_each_in_its_own_round_and_are_no_more_films() -> None:

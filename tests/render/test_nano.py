@@ -7,8 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import holocine_core.model
 from holocine_core.edit.ffmpeg import probe, read_frames
+from holocine_core.evaluate.filming import frames_of, plan_case
+from holocine_core.evaluate.judge import load_judge
+from holocine_core.evaluate.motion import stands_out
+from holocine_core.evaluate.scores import by_chance, score_watched
+from holocine_core.evaluate.suite import Filmed, stage_suite
+from holocine_core.evaluate.watched import watch
+from holocine_core.model.locate import find_model
 from holocine_core.production import Options, plan_film, render_film
+from holocine_core.render import render
+from holocine_core.stage.sample import SUITE_SEEDS
+from holocine_core.train.export import world_of
 from tests.conftest import NANO, Write
 
 pytestmark = pytest.mark.nano
@@ -19,6 +30,11 @@ scenes:
   - {global: A quiet room., frames: 9, cuts: [5], shots: [A lamp is lit., The lamp goes out.]}
 """
 OPTIONS = Options(profile="draft", device="cpu")
+SEED = SUITE_SEEDS + 400_000_000
+"""Apart from the suites of the documentation."""
+NANO_HOME = Path(str(holocine_core.model.__file__)).parent / "nano"
+MOST_BYTES = 60_000_000
+"""What comes with every installation may not weigh more."""
 
 
 def test_it_films_without_being_named(write: Write, tmp_path: Path) -> None:
@@ -31,3 +47,26 @@ def test_it_films_without_being_named(write: Write, tmp_path: Path) -> None:
     assert found.frames == film.frames == 9
     assert (found.width, found.height) == (draft.width, draft.height)
     assert np.concatenate(list(read_frames(out))).std() > 0, "a picture, not one colour"
+
+
+def test_its_weights_are_small() -> None:
+    files = [path for path in NANO_HOME.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+
+
+def test_it_shows_what_scenes_it_never_saw_say_and_cuts_where_they_do(tmp_path: Path) -> None:
+    world = world_of(find_model("nano"))
+    judge = load_judge(asked=world)
+    cases = [case for case in stage_suite(SEED, 4, world).cases if case.words == "trained"]
+    films = []
+    for case in cases:
+        plan = plan_case(case, tmp_path, Options(device="cpu"))
+        render(plan)
+        films.append(Filmed(case, frames_of(plan)))
+    watched = watch(films, judge, judge.trust.reads)
+    mine, chance = score_watched(watched)["said"], by_chance(watched)["said"]
+    # Half way between what another film shows and everything.
+    assert mine.value > (1 + chance.value) / 2
+    for film in films:
+        for shot in film.case.scene.shots[1:]:
+            assert stands_out(film.frames, shot.frames.start)

@@ -243,3 +243,21 @@ def test_a_full_disk_ends_no_training_and_leaves_the_trained_weights(
     ]
     after, expected = average(full), average(plain)
     assert all(torch.equal(after[name], expected[name]) for name in expected)
+
+
+def test_a_model_fine_tuned_on_clips_still_tells_the_world_it_learned(
+    recipe: MakeRecipe, model: Path, tmp_path: Path
+) -> None:
+    small = Repertoire(sets=("kitchen",), weathers=("clear",))
+    clips = recipe(model={"folder": str(model)})
+    stage = {"world": small, "data": None, "scenes": 8}
+    phases = tuple(phase.model_copy(update=stage) for phase in clips.phases)
+    drawn = clips.model_copy(update={"phases": phases})
+    export(drawn, assemble(drawn, model, torch.device("cpu")), 3, tmp_path / "drawn")
+    tuned = clips.model_copy(update={"model": Start(folder=str(tmp_path / "drawn"))})
+    company = assemble(tuned, tmp_path / "drawn", torch.device("cpu"))
+    export(tuned, company, 3, tmp_path / "tuned")
+    assert world_of(locate_folder(tmp_path / "tuned")) == small
+    both = drawn.model_copy(update={"phases": (*drawn.phases, *clips.phases)})
+    export(both, assemble(both, model, torch.device("cpu")), 3, tmp_path / "both")
+    assert world_of(locate_folder(tmp_path / "both")) == small
