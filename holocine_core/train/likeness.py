@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.model.text import WordVectors
@@ -21,7 +22,8 @@ from holocine_core.train.wordnet import WordNet
 RELATED = 0.6
 """What being the same in WordNet counts for, where being the same to the encoder counts for 1."""
 LEAST = 0.5
-"""Words that are less alike are left where they are."""
+"""Words that are less alike are left where they are. Both numbers can be seen on trained words with
+``benchmarks/likeness.py``."""
 DRAWN = 0.6
 """How far a word goes towards the one that it is likest to."""
 _STEPS = 2
@@ -42,21 +44,33 @@ def likest(
         naming: Taught words that name something by themselves; only they are likened to.
         taught: All taught words, which need no other.
     """
-    index = {word: i for i, word in enumerate(table.words)}
-    targets = [word for word in dict.fromkeys(naming) if word in index]
+    rows = frozenset(table.words)
+    targets = [word for word in dict.fromkeys(naming) if word in rows]
     known = frozenset(taught)
     others = [word for word in table.words if word not in known]
     if not targets or not others:
         return {}
-    unit = F.normalize(table.vectors, dim=-1)
-    alike = unit[[index[w] for w in others]] @ unit[[index[w] for w in targets]].T
-    alike += RELATED * torch.tensor(_relations(others, targets, wordnet))
-    scores, places = alike.max(1)
+    scores, places = alikeness(table, wordnet, others, targets).max(1)
     return {
         word: targets[int(place)]
         for word, score, place in zip(others, scores, places, strict=True)
         if score >= LEAST
     }
+
+
+def alikeness(
+    table: WordVectors,
+    wordnet: WordNet,
+    words: Sequence[str],
+    targets: Sequence[str],
+    related: float = RELATED,
+) -> Tensor:
+    """How like each word is to each target [words, targets], all of them in the table: the cosine
+    of their vectors, and ``related`` times their nearness in WordNet."""
+    index = {word: i for i, word in enumerate(table.words)}
+    unit = F.normalize(table.vectors, dim=-1)
+    alike = unit[[index[word] for word in words]] @ unit[[index[word] for word in targets]].T
+    return alike + related * torch.tensor(_relations(words, targets, wordnet))
 
 
 def drawn_to_taught(table: WordVectors, to: Mapping[str, str]) -> WordVectors:
