@@ -4,9 +4,9 @@
 
 A small network learns, on training captions, to tell from the encoder's rows what each shot is said
 to show, and of whom; the encoder stays as it is. Printed is how it reads held-out scenes: of all
-that is said, the share that is understood, and of the looks and actions it reads, the share that
-is said; in words of training captions, and with every word that has one replaced by a held-out
-synonym.
+that is said, the share that is understood; of the looks and actions it reads, the share that is
+said; and of two in a shot, the share whose side it finds (chance: 50 %). In words of training
+captions, and with every word that has one replaced by a held-out synonym.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def main() -> None:
     settings = Settings(minutes=args.minutes, lr=0.01, noise=0.0, frozen=True)
     reader = learn(encoder, tokenizer, settings, lambda told: None)
     print(f"*{machine()}; {args.model}, {settings.checked} held-out scenes*\n")
-    print("| | understood | said, of what is understood |")
-    print("|---|---|---|")
+    print("| | understood | said, of what is understood | sides |")
+    print("|---|---|---|---|")
     for name, held_out in (("trained words", False), ("held-out words", True)):
         found = measure(encoder, tokenizer, reader, settings.checked, held_out=held_out)
-        print(f"| {name} | {found['understood']:.1%} | {found['said']:.1%} |")
+        print(f"| {name} | {found['understood']:.1%} | {found['said']:.1%} | {found['sides']:.1%} |")
 
 
 if __name__ == "__main__":

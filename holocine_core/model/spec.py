@@ -238,8 +238,8 @@ MODELS: Mapping[str, ModelSpec] = {
                 )
                 for name, steps, stop in (
                     ("draft", 5, 0.4),
-                    ("standard", 10, 0.5),
-                    ("final", 30, 0.5),
+                    ("standard", 10, 1.0),
+                    ("final", 30, 1.0),
                 )
             },
             licence="Apache-2.0",

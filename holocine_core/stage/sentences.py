@@ -184,17 +184,24 @@ _SHOT: Mapping[str, tuple[str, ...]] = {
              "{a_does}. {b_does}", "{a_does} as {b_does}"),
     "beside": ("{a_does} beside {b}", "{a_does} next to {b}", "{a_does}, {b} is there too",
                "{a_does}, beside {b}"),
-    "over clause": (
-        "{a_does}, seen over {b}'s shoulder", "over {b}'s shoulder, {a_does}",
-        "over the shoulder of {b} we see {a_thing}", "over the shoulder of {b}: {a_does}",
-        "from behind {b}, {a_does}",
-        "{b}, back to us; {a_does}", "{a_does}, {b} from behind in front",
-        "past the shoulder of {b}, {a_does}", "{a_does}, with {b} in the foreground from behind",
+    "beside first": ("beside {a}, {b_does}", "next to {a}, {b_does}", "{a} is there, {b_does}",
+                     "{a} is there and {b_does}"),
+    "on left": ("on the left", "on the left", "at the left", "on the left side"),
+    "on right": ("on the right", "on the right", "at the right", "on the right side"),
+    "over on right": (
+        "{a_does}, seen over {b}'s shoulder", "{a_does}, {b} from behind in front",
+        "{a_does}, seen over the shoulder of {b}",
+        "{a_does}, with {b} in the foreground from behind",
     ),
-    "over clause long": (
-        "{a_does}, {b} from behind in front", "{b}, back to us; {a_does}",
-        "{a_does}, with {b} in the foreground from behind", "past {b}, {a_does}",
+    "over on left": (
+        "over {b}'s shoulder, {a_does}", "over the shoulder of {b} we see {a_thing}",
+        "over the shoulder of {b}: {a_does}", "from behind {b}, {a_does}",
+        "{b}, back to us; {a_does}", "past the shoulder of {b}, {a_does}",
     ),
+    "over on right long": (
+        "{a_does}, {b} from behind in front", "{a_does}, with {b} in the foreground from behind",
+    ),
+    "over on left long": ("{b}, back to us; {a_does}", "past {b}, {a_does}"),
     "facing": ("they face each other", "they look at each other", "face to face"),
     "does": ("{who} {third}", "{who} {third}", "{who} is {ing}"),
     "doing": ("{who} {ing}", "{who}, {ing}"),

@@ -9,6 +9,7 @@ from holocine_core.stage.grammar import bare, finished, gerund, third
 from holocine_core.stage.sentences import PRONOUNS
 from holocine_core.stage.tell_cast import Portrait
 from holocine_core.stage.tell_place import amid, where
+from holocine_core.stage.view import left_to_right
 from holocine_core.stage.voice import Voice
 from holocine_core.stage.words import KEYS
 from holocine_core.stage.world import INTERIORS, Animal, Role, Scene, Shot
@@ -21,6 +22,8 @@ _LAYOUTS: Mapping[str, Mapping[str, int]] = {
 }
 _REPEATED = 0.2
 """How often a shot says once more what somebody looks like."""
+_SIDED = 0.3
+"""How often a shot of two says who stands where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +60,14 @@ class ShotTeller:
     Attributes:
         scene: The truth.
         place: Told fields of its place.
+        order: Those who are seen, as they are introduced.
         cast: Per member, how it is called; None for those who never appear.
         voice: Who tells.
     """
 
     scene: Scene
     place: Set[str]
+    order: Sequence[int]
     cast: Sequence[Character | None]
     voice: Voice
 
@@ -174,16 +179,20 @@ class ShotTeller:
         return _Event(thing if noted else clause, thing)
 
     def _two(self, shot: Shot, told: Set[str]) -> _Event:
+        """Two of the cast: who stands left comes first, as under a photograph, unless it is said
+        who stands where."""
         voice = self.voice
-        first, second = shot.roles
-        a, b = self._again(first), self._again(second)
-        acts = [f"action:{role.who}" in told for role in shot.roles]
+        first, second = left_to_right(shot)
+        a, b, turned = self._sides(shot, self._again(first), self._again(second))
+        if turned:
+            first, second, a, b = second, first, b, a
+        acts = [f"action:{role.who}" in told for role in (first, second)]
         if not any(acts):
             return _Event(voice.pick("pair").format(a=a, b=b), f"{a} and {b}", self._facing(shot))
-        if not all(acts):
-            if acts[1]:
-                first, a, b = second, b, a
+        if not acts[1]:
             return _Event(voice.pick("beside").format(a_does=self._does(a, first), b=b))
+        if not acts[0]:
+            return _Event(voice.pick("beside first").format(a=a, b_does=self._does(b, second)))
         if first.action == second.action and voice.chance(0.8):
             base = self._base(first, aside=False)
             clause = voice.pick("same").format(a=a, b=b, base=base, ing=gerund(base))
@@ -198,17 +207,38 @@ class ShotTeller:
         facing = self._facing(shot)
         return _Event(f"{clause}. {facing}" if facing else clause, f"{a} and {b}", again)
 
+    def _sides(self, shot: Shot, left: str, right: str) -> tuple[str, str, bool]:
+        """Both calls, with the side of one or both where who stands right was introduced first, and
+        else now and then; and whether the one on the right comes first, which it may where a side
+        is said."""
+        voice = self.voice
+        first, second = (self.order.index(role.who) for role in left_to_right(shot))
+        if not voice.chance(_SIDED) and first < second:
+            return left, right, False
+        which = voice.rng.choice(("both", "both", "left", "right"))
+        if which != "right":
+            left = f"{left} {voice.pick('on left')}"
+        if which != "left":
+            right = f"{right} {voice.pick('on right')}"
+        return left, right, voice.chance(0.4)
+
     def _over(self, shot: Shot, told: Set[str], *, noted: bool) -> _Event:
+        """One seen over the shoulder of another; order and sides as of two."""
         voice = self.voice
         first, second = shot.roles
+        near_left = left_to_right(shot)[0] is second
         a, b = self._again(first), self._call(second)
+        left, right, turned = self._sides(shot, *((b, a) if near_left else (a, b)))
+        a, b = (right, left) if near_left else (left, right)
         if f"action:{first.who}" in told:
             does = self._base(first)
             a_does = voice.pick("does").format(who=a, third=third(does), ing=gerund(does))
             a_thing = f"{a} {gerund(does)}"
         else:
             a_does = a_thing = a
-        use = "over clause long" if noted or " in " in b else "over clause"
+        use = "over on left" if near_left is not turned else "over on right"
+        if noted or " in " in b or b != self._call(second):
+            use = f"{use} long"
         return _Event(voice.pick(use).format(a_does=a_does, a_thing=a_thing, b=b))
 
     def _facing(self, shot: Shot) -> str:

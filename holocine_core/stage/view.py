@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from holocine_core.stage.facts import ACTION, PEOPLE, PERSON, look_of
-from holocine_core.stage.world import Animal, Person, Scene, Shot
+from holocine_core.stage.world import Animal, Person, Role, Scene, Shot
 
 _BELOW = frozenset({"top", "bottom", "bottom_colour", "prop", "prop_colour"})
 _CHEST = frozenset({"top_colour", "pattern", "pattern_colour"})
@@ -46,6 +46,12 @@ def slots(scene: Scene, shot: Shot) -> dict[str, int]:
         if isinstance(scene.cast[role.who], Animal):
             found["animal"] = i
     return found
+
+
+def left_to_right(shot: Shot) -> tuple[Role, ...]:
+    """The roles as they stand on screen."""
+    order = sorted(range(len(shot.roles)), key=lambda index: _across(shot, index))
+    return tuple(shot.roles[index] for index in order)
 
 
 def _across(shot: Shot, index: int) -> float:

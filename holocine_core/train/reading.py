@@ -13,12 +13,13 @@ Letters: B scene, S shot, L text row, D width of the text, Q field.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import logging
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,42 +32,20 @@ from torch.nn import functional as F
 from holocine_core.errors import InputError
 from holocine_core.model.parts import MissingFile, part_in_folder
 from holocine_core.model.weights import load_part
-from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.shoot.conditioning import ContextRows, batch_conditioning
-from holocine_core.stage import world
-from holocine_core.stage.caption import Said, tell
-from holocine_core.stage.facts import ACTION, ANIMAL, HIDDEN, PERSON, PLACE, SHOT
-from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_WEIGHTS, sample_scene
-from holocine_core.stage.world import Animal, Person, Scene
+from holocine_core.stage.facts import HIDDEN
+from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_WEIGHTS
+from holocine_core.stage.world import CASTS, Repertoire
 from holocine_core.tensors import write_tensors
 from holocine_core.train.export import READING, TIED, told_by
 from holocine_core.train.networks import EMBEDDINGS, state_of
 from holocine_core.train.optim import Optimization, learning_rate
+from holocine_core.train.pages import ONE, SIDE, SOME, Page, page
 from holocine_core.train.recipe import Optimizer, Schedule
 from holocine_core.vault import disk_errors, replace_folder
 
 Tell = Callable[[str], None]
 
-ONE: Mapping[str, Sequence[str]] = {
-    **PLACE,
-    **{name: SHOT[name] for name in ("size", "angle", "movement", "people")},
-}
-"""Fields of which a shot has one value."""
-MOST_CAST = 3
-"""Members of the cast in a scene of the stage."""
-OF_EACH: Mapping[str, Sequence[str]] = {
-    **{f"person {name}": values for name, values in PERSON.items()},
-    f"person {ACTION}": world.ACTIONS,
-    **{f"animal {name}": values for name, values in ANIMAL.items()},
-    f"animal {ACTION}": world.ANIMAL_ACTIONS,
-    "in": ("the shot",),
-}
-"""Fields of one member of the cast, of which a caption may say several values or none."""
-SOME: Mapping[str, Sequence[str]] = {
-    f"{who} {name}": values for who in range(MOST_CAST) for name, values in OF_EACH.items()
-}
-"""Fields of everyone: looks of the whole cast, which the global caption tells, actions of those in
-the shot, and who is in it. A red coat that is nobody's is not understood."""
 _ROWS = ContextRows(512, padding=False)
 _TOLD_EVERY = 20.0
 _LEAST = 1e-30
@@ -87,6 +66,9 @@ class Settings:
         seed: Of the reader, and of what is told.
         checked: Held-out scenes that reading is measured on.
         frozen: Whether the encoder stays as it is, and only the reader learns: to measure one.
+        keep: Weight of what rows have moved from where the encoder had them, in variances of its
+            rows: for one that a transformer has learned to be told by.
+        casts: Who plays in the scenes that are read.
     """
 
     minutes: float = 8.0
@@ -98,75 +80,8 @@ class Settings:
     seed: int = 0
     checked: int = 256
     frozen: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Captions with what they say.
-
-    Attributes:
-        prompts: One per scene.
-        shots: Of every scene.
-        one_BSQ: Number of the value said of each field of ``ONE``, or HIDDEN.
-        some_BSV: 1 for every value said of the fields of ``SOME``, which follow each other.
-    """
-
-    prompts: tuple[ScenePrompt, ...]
-    shots: int
-    one_BSQ: Tensor
-    some_BSV: Tensor
-
-
-def page(seeds: Sequence[int], shots: int, *key: object, held_out: bool = False) -> Page:
-    """Scenes of so many shots, told.
-
-    Args:
-        seeds: Of the scenes.
-        shots: Of each.
-        key: Decides, with the seed, what is told and how.
-        held_out: Whether to use the words kept out of training.
-    """
-    prompts, ones, somes = [], [], []
-    for seed in seeds:
-        scene = sample_scene(seed, (3,) * shots)
-        words = " ".join(map(str, ("reading", *key, seed)))
-        telling = tell(scene, random.Random(words), held_out=held_out)
-        prompts.append(compose(telling.screenplay, telling.screenplay.scenes[0]))
-        said = [_said_of(scene, telling.said, shot) for shot in range(shots)]
-        ones.append([one for one, _ in said])
-        somes.append([some for _, some in said])
-    return Page(
-        prompts=tuple(prompts),
-        shots=shots,
-        one_BSQ=torch.tensor(ones),
-        some_BSV=torch.tensor(somes, dtype=torch.float32),
-    )
-
-
-def _said_of(scene: Scene, said: Said, number: int) -> tuple[list[int], list[float]]:
-    shot = scene.shots[number]
-    people = sum(isinstance(scene.cast[role.who], Person) for role in shot.roles)
-    true = {name: str(getattr(scene.place, name)) for name in said.place}
-    true |= {name: str(getattr(shot, name)) for name in said.shots[number] if name in ONE}
-    true["people"] = str(people)
-    one = [values.index(true[n]) if n in true else HIDDEN for n, values in ONE.items()]
-    some: dict[str, set[str]] = {name: set() for name in SOME}
-    # Captions number those who are seen.
-    seen = sorted({role.who for each in scene.shots for role in each.roles})
-    for number_of, who in enumerate(seen):
-        for name in said.cast[who]:
-            value = str(getattr(scene.cast[who], name))
-            some[f"{number_of} {_kind(scene.cast[who])} {name}"].add(value)
-    for role in shot.roles:
-        number_of = seen.index(role.who)
-        some[f"{number_of} in"].add("the shot")
-        if f"{ACTION}:{role.who}" in said.shots[number]:
-            some[f"{number_of} {_kind(scene.cast[role.who])} {ACTION}"].add(role.action)
-    return one, [float(v in some[name]) for name, values in SOME.items() for v in values]
-
-
-def _kind(member: Person | Animal) -> str:
-    return "person" if isinstance(member, Person) else "animal"
+    keep: float = 0.0
+    casts: tuple[str, ...] = CASTS
 
 
 class Reader(nn.Module):
@@ -203,17 +118,14 @@ class Reader(nn.Module):
         return list(torch.split(heard[..., : sum(known)], known, dim=-1)), heard[..., sum(known) :]
 
 
-def read_page(
-    encoder: Any, tokenizer: Any, reader: Reader, text: Page
-) -> tuple[list[Tensor], Tensor]:
-    """The reader's logits for a page."""
+def rows_of(encoder: Any, tokenizer: Any, text: Page) -> tuple[Tensor, Tensor]:
+    """A page's encoded captions [B, L, D], and which rows each shot reads [B, S, L]."""
     encoded = batch_conditioning(text.prompts, text.shots, tokenizer, encoder, _ROWS)
     rows = torch.zeros(len(text.prompts), text.shots, encoded.text_BLD.shape[1], dtype=torch.bool)
     for item, windows in enumerate(encoded.windows):
         for shot, window in enumerate(windows):
             rows[item, shot, list(set(window))] = True
-    logits: tuple[list[Tensor], Tensor] = reader(encoded.text_BLD, rows)
-    return logits
+    return encoded.text_BLD, rows
 
 
 def loss_of(one: Sequence[Tensor], some: Tensor, text: Page) -> Tensor:
@@ -240,12 +152,14 @@ def learn(encoder: Any, tokenizer: Any, settings: Settings, tell: Tell) -> Reade
     for parameter in trained.values():
         parameter.requires_grad_(True)
     optimization = Optimization(trained, Optimizer(lr=settings.lr))
+    before = copy.deepcopy(encoder).requires_grad_(False)
     rng = random.Random(f"reading {settings.seed}")
+    world = Repertoire(casts=settings.casts)
 
     def draw(step: int) -> Page:
         shots = rng.choices(range(1, len(SHOT_WEIGHTS) + 1), SHOT_WEIGHTS)[0]
         first = settings.first_seed + step * settings.batch
-        return page(range(first, first + settings.batch), shots, settings.seed)
+        return page(range(first, first + settings.batch), shots, settings.seed, within=world)
 
     # Words that were never trained on lie near those that were; so the encoder has to bear that.
     spread = settings.noise * float(encoder.shared.weight.detach().std())
@@ -266,7 +180,13 @@ def learn(encoder: Any, tokenizer: Any, settings: Settings, tell: Tell) -> Reade
         while (part := done()) < 1:
             text = coming.result()
             coming = pool.submit(draw, step + 1)
-            loss = loss_of(*read_page(encoder, tokenizer, reader, text), text)
+            rows_BLD, open_BSL = rows_of(encoder, tokenizer, text)
+            loss = loss_of(*reader(rows_BLD, open_BSL), text)
+            if settings.keep:
+                with torch.no_grad():
+                    before_BLD, _ = rows_of(before, tokenizer, text)
+                moved = F.mse_loss(rows_BLD, before_BLD) / before_BLD.var()
+                loss = loss + settings.keep * moved
             torch.autograd.backward(loss)
             rate = learning_rate(int(1000 * part), 1000, settings.lr, Schedule(warm_up=20))
             optimization.step(rate)
@@ -284,13 +204,15 @@ def measure(
     encoder: Any, tokenizer: Any, reader: Reader, scenes: int, *, held_out: bool
 ) -> dict[str, float]:
     """How held-out captions are read: of all that is said, the share that is understood; and of all
-    looks and actions that are understood, the share that is said."""
+    looks and actions that are understood, the share that is said; of two in a shot, the share whose
+    side is found."""
     right = said = found = true = 0.0
+    sides: list[Tensor] = []
     for first in range(0, scenes, 16):
         shots = 1 + first // 16 % len(SHOT_WEIGHTS)
         seeds = range(HELD_OUT_SEEDS + first, HELD_OUT_SEEDS + first + 16)
         text = page(seeds, shots, "held out", held_out=held_out)
-        one, some = read_page(encoder, tokenizer, reader, text)
+        one, some = reader(*rows_of(encoder, tokenizer, text))
         for column, logits in enumerate(one):
             wanted = text.one_BSQ[:, :, column]
             right += float((logits.argmax(-1) == wanted)[wanted != HIDDEN].sum())
@@ -299,7 +221,22 @@ def measure(
         both = float((yes & (text.some_BSV > 0)).sum())
         right, said = right + both, said + float(text.some_BSV.sum())
         true, found = true + both, found + float(yes.sum())
-    return {"understood": round(right / said, 4), "said": round(true / max(found, 1.0), 4)}
+        sides.append(_sides_right(some, text))
+    return {
+        "understood": round(right / said, 4),
+        "said": round(true / max(found, 1.0), 4),
+        "sides": round(float(torch.cat(sides).mean()), 4),
+    }
+
+
+def _sides_right(some: Tensor, text: Page) -> Tensor:
+    """Of everyone who shares a shot, whether the reader finds the side."""
+    names = [name for name, values in SOME.items() for _ in values]
+    left = [column for column, name in enumerate(names) if name.endswith(SIDE)][::2]
+    right = [column + 1 for column in left]
+    sided = text.some_BSV[..., left] + text.some_BSV[..., right] > 0
+    found = some[..., left] > some[..., right]
+    return (found == (text.some_BSV[..., left] > 0))[sided].float()
 
 
 def teach(text: Path, out: Path, settings: Settings, tell: Tell) -> dict[str, dict[str, float]]:
@@ -353,9 +290,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="how long to learn")
     parser.add_argument("--seed", type=int, default=Settings.seed, help="of reader and captions")
+    parser.add_argument(
+        "--keep",
+        type=float,
+        default=Settings.keep,
+        help="how much rows are held where they are, for an encoder that a model films by",
+    )
+    parser.add_argument("--casts", default=",".join(CASTS), help="who plays in the scenes")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = Settings(minutes=given.minutes, seed=given.seed)
+    settings = Settings(
+        minutes=given.minutes,
+        seed=given.seed,
+        keep=given.keep,
+        casts=tuple(given.casts.split(",")),
+    )
     teach(given.text, given.out, settings, logging.getLogger("reading").info)
 
 

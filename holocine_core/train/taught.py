@@ -9,7 +9,7 @@ from pathlib import Path
 from holocine_core.model.card import read_json
 from holocine_core.model.vocabulary import VOCABULARY_NAME, Vocabulary, write_vocabulary
 from holocine_core.script.prompt import ANGLE_WORDS, MOVEMENT_WORDS, SIZE_WORDS
-from holocine_core.stage.sentences import STYLES, TITLES
+from holocine_core.stage.sentences import SENTENCES, STYLES, TITLES
 from holocine_core.stage.words import (
     HELD_OUT_WORDS,
     NAMES,
@@ -41,6 +41,8 @@ _TOPICS = {
     "camera movements": ("movement",),
 }
 """What a person would call the fields of the stage's words."""
+_PAIRS = {"two", "pet", "three"}
+"""Casts of which two can share a shot."""
 _JOINED = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
@@ -56,6 +58,9 @@ def taught_phrases(within: Repertoire = EVERYTHING) -> dict[str, tuple[str, ...]
         ]
         for topic, fields in _TOPICS.items()
     }
+    if _PAIRS & set(within.casts):
+        told["shots of two"] = [*SENTENCES["two-shot"], *SENTENCES["over"]]
+        told["who stands where"] = [*SENTENCES["on left"], *SENTENCES["on right"]]
     told["styles"] = [style.lower() for style in STYLES]
     return {topic: tuple(dict.fromkeys(found)) for topic, found in told.items() if found}
 

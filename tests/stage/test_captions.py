@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from holocine_core.stage.caption import Telling, tell
 from holocine_core.stage.grammar import finished, gerund, third, with_a
 from holocine_core.stage.sample import sample_scene
 from holocine_core.stage.sentences import ACCENTS, APART, DETAILS
+from holocine_core.stage.view import left_to_right
 from holocine_core.stage.words import (
     HELD_OUT_WORDS,
     LANDMARKS,
@@ -168,13 +170,41 @@ def test_only_those_seen_are_in_a_shot() -> None:
         if not screenplay.characters:
             continue
         names = list(screenplay.characters)
-        seen = sorted({role.who for shot in scene.shots for role in shot.roles})
+        seen = telling.said.order
+        assert sorted(seen) == sorted({r.who for shot in scene.shots for r in shot.roles})
         assert len(names) == len(seen)
         for shot, text in zip(scene.shots, screenplay.scenes[0].shots or (), strict=True):
             called = {seen[i] for i, name in enumerate(names) if f"{{{name}}}" in text.prompt}
             expected = {role.who for role in shot.roles}
             pronoun = set(words_in(text.prompt)) & {"she", "he"}
             assert called == expected or (pronoun and not called and len(seen) == 1)
+
+
+def test_who_stands_left_comes_first_where_no_side_is_said() -> None:
+    told_sides, plain = 0, 0
+    for scene, telling in BOTH:
+        screenplay = telling.screenplay
+        if not screenplay.characters:
+            continue
+        seen = telling.said.order
+        names = {who: f"{{{n}}}" for who, n in zip(seen, screenplay.characters, strict=True)}
+        for shot, text in zip(scene.shots, screenplay.scenes[0].shots or (), strict=True):
+            if len(shot.roles) != 2:
+                continue
+            left, right = (names[role.who] for role in left_to_right(shot))
+            prompt = text.prompt.lower()
+            who = re.compile(r"(\{\w+\})[^{}]*? (?:on|at) the (left|right)(?! \w*(?:hand))")
+            sides = {side: name for name, side in who.findall(prompt)}
+            if sides:
+                told_sides += 1
+                assert sides.items() <= {"left": left, "right": right}.items(), text.prompt
+            else:
+                plain += 1
+                assert prompt.index(left) < prompt.index(right), text.prompt
+                first, second = (role.who for role in left_to_right(shot))
+                assert seen.index(first) < seen.index(second)
+    assert told_sides > 0.15 * (told_sides + plain)
+    assert plain > 50
 
 
 def test_shares_are_as_asked() -> None:
