@@ -36,7 +36,9 @@ def main() -> None:
     print("|---|---|---|---|")
     for name, held_out in (("trained words", False), ("held-out words", True)):
         found = measure(encoder, tokenizer, reader, settings.checked, held_out=held_out)
-        print(f"| {name} | {found['understood']:.1%} | {found['said']:.1%} | {found['sides']:.1%} |")
+        print(
+            f"| {name} | {found['understood']:.1%} | {found['said']:.1%} | {found['sides']:.1%} |"
+        )
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ def evaluate(
     out: ReportFile = None,
     clip: opt.Clip = None,
     dino: opt.Dino = None,
+    viclip: opt.ViClip = None,
     judge: JudgeFolder = None,
     profile: opt.ProfileOption = None,
     model: opt.Model = None,
@@ -152,7 +153,7 @@ def evaluate(
     gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
     require_detector()
     settings = Options(profile=profile, model=model, device=device, models_dir=models_dir)
-    house = _House(session, settings, work, seeds, eyes(clip, dino))
+    house = _House(session, settings, work, seeds, eyes(clip, dino, viclip))
     if suite is not None:
         report, record = house.screen_suite(suite, judge, gates)
     else:

@@ -278,6 +278,16 @@ Clip = Annotated[
         rich_help_panel=COMPARE,
     ),
 ]
+ViClip = Annotated[
+    Path | None,
+    typer.Option(
+        "--viclip",
+        metavar="DIR",
+        help="ViCLIP's folder: compare whole shots, and with their texts, by ViCLIP.",
+        show_default=False,
+        rich_help_panel=COMPARE,
+    ),
+]
 Dino = Annotated[
     Path | None,
     typer.Option(

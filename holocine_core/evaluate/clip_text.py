@@ -5,6 +5,7 @@ Letters: N text, D feature.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from holocine_core.evaluate.features import load_network
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
 """Ends of sentences, also those of Chinese and Japanese."""
+_VOCABULARIES = ("tokenizer.json", "vocab.json")
 _TAG = re.compile(r"\[(character)\s*(\d+)\]", re.I)
 
 
@@ -33,26 +35,18 @@ class ClipText:
     Args:
         folder: config.json of type ``clip``, tokenizer and weights.
         network: The folder's, where it is loaded already.
+        device: Where it computes.
+        tokenizer: Another than the folder's.
 
     Raises:
         InputError: Tokenizer or weights are missing there.
     """
 
-    def __init__(self, folder: Path, network: Any = None, device: str = "cpu") -> None:
-        import transformers
-
+    def __init__(
+        self, folder: Path, network: Any = None, device: str = "cpu", *, tokenizer: Any = None
+    ) -> None:
         self._device = device
-        try:
-            self._tokenizer = transformers.CLIPTokenizerFast.from_pretrained(
-                folder, local_files_only=True
-            )
-        except (OSError, ValueError, TypeError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise InputError(
-                f"CLIP's tokenizer cannot be read there: {first}",
-                where=str(folder),
-                hint="give a whole CLIP folder as transformers saves it, or one of its vision half",
-            ) from error
+        self._tokenizer = tokenizer or clip_tokenizer(folder)
         self._network = (network or load_network(folder, "clip")).to(device)
         self._most = int(self._network.config.text_config.max_position_embeddings)
 
@@ -94,6 +88,31 @@ class ClipText:
 
     def _fits(self, text: str) -> bool:
         return len(self._tokenizer(text, verbose=False).input_ids) <= self._most
+
+
+def clip_tokenizer(folder: Path) -> Any:
+    """CLIP's tokenizer of a local transformers folder.
+
+    Raises:
+        InputError: There is none.
+    """
+    import transformers
+
+    hint = "give a whole CLIP folder as transformers saves it, or one of its vision half"
+    files = [path for name in _VOCABULARIES if (path := folder / name).is_file()]
+    if not files:
+        # transformers would go on with a tokenizer that knows no words.
+        raise InputError("CLIP's tokenizer is missing", where=str(folder), hint=hint)
+    try:
+        # What is no JSON is told of by no exception of its own later on.
+        for path in files:
+            json.loads(path.read_text(encoding="utf-8"))
+        return transformers.CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"CLIP's tokenizer cannot be read there: {first}", where=str(folder), hint=hint
+        ) from error
 
 
 def plain(text: str) -> str:

@@ -22,7 +22,7 @@ Vector = NDArray[np.float32]
 Extract = Callable[[Frames], Features]
 MOST_FRAMES = 16
 """Frames of a shot that are looked at, evenly spread."""
-TEXT_OWN = "text-own-clip"
+TEXT_OWN = "text-own-"
 
 
 def spread(span: Span, most: int = MOST_FRAMES) -> list[int]:
@@ -54,42 +54,47 @@ def among(shots: Sequence[Features], casts: Sequence[frozenset[str]]) -> Iterato
         shots: Features of every shot.
         casts: Whom each shot's prompt names.
     """
-    means = [_unit(shot.mean(0)) for shot in shots]
+    means = [middle(shot) for shot in shots]
     for (a, first), (b, second) in combinations(zip(means, casts, strict=True), 2):
         if first & second:
             yield float(a @ b)
 
 
 def agreement(
-    shots: Sequence[Features], setting: Vector | None, prompts: Features
+    name: str, shots: Features, whole: Vector, setting: Vector | None, prompts: Features
 ) -> dict[str, Tally]:
     """How well a scene's pictures agree with its texts, features of one space.
 
     Args:
-        shots: Features of every shot's frames.
-        setting: Feature of the global caption; None without one.
-        prompts: Features of the shots' captions.
+        name: Of the space, which ends the names of the measures.
+        shots: One per shot.
+        whole: Of the scene.
+        setting: Of the global caption; None without one.
+        prompts: Of the shots' captions.
 
     Returns:
-        ``text-global-clip``: cosine of all frames' mean with the global caption;
-        ``text-shot-clip``: of each shot's with its own caption; ``text-own-clip``: whether of
-        all the scene's captions its own is the nearest (scenes of one shot are not asked).
+        ``text-global``: cosine of the scene with the global caption; ``text-shot``: of each shot
+        with its own caption; ``text-own``: whether of all the scene's captions its own is the
+        nearest (scenes of one shot are not asked).
     """
-    means = np.stack([_unit(shot.mean(0)) for shot in shots])
-    near = means @ prompts.T
+    near = shots @ prompts.T
     own = near.diagonal()
     alone = len(shots) < 2
-    whole = _unit(np.concatenate(list(shots)).mean(0))
     return {
-        "text-global-clip": tally([] if setting is None else [float(whole @ setting)]),
-        "text-shot-clip": tally(map(float, own)),
+        f"text-global-{name}": tally([] if setting is None else [float(whole @ setting)]),
+        f"text-shot-{name}": tally(map(float, own)),
         # Nearer than any other: captions that are alike word for word tell nothing.
-        TEXT_OWN: tally(
+        f"{TEXT_OWN}{name}": tally(
             []
             if alone
             else [bool((row[shot] > np.delete(row, shot)).all()) for shot, row in enumerate(near)]
         ),
     }
+
+
+def middle(features: Features) -> Vector:
+    """The direction of the mean of some features, of length 1."""
+    return _unit(features.mean(0))
 
 
 def _unit(vector: Vector) -> Vector:

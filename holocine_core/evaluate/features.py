@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,12 +201,13 @@ class Eyes:
 
     Attributes:
         frames: By name: features of frames.
-        texts: Features of texts in the space of the frames' ``clip``; None without CLIP's text
-            network.
+        clips: By name: features of whole clips, a row for all of their frames.
+        texts: By the same names: features of texts in the space of those.
     """
 
-    frames: Mapping[str, Extract]
-    texts: Callable[[Sequence[str]], Features] | None = None
+    frames: Mapping[str, Extract] = field(default_factory=dict)
+    clips: Mapping[str, Extract] = field(default_factory=dict)
+    texts: Mapping[str, Callable[[Sequence[str]], Features]] = field(default_factory=dict)
 
 
 def extractors(clip: Path | None, dino: Path | None) -> dict[str, Extract]:
@@ -219,16 +220,24 @@ def extractors(clip: Path | None, dino: Path | None) -> dict[str, Extract]:
     return found
 
 
-def eyes(clip: Path | None, dino: Path | None) -> Eyes:
+def eyes(clip: Path | None, dino: Path | None, viclip: Path | None = None) -> Eyes:
     """All that films can be compared by with the networks that are given.
 
     Raises:
         InputError: There is no such network in a folder.
     """
     frames = extractors(clip, dino)
+    clips: dict[str, Extract] = {}
+    texts: dict[str, Callable[[Sequence[str]], Features]] = {}
     seeing = frames.get("clip")
-    if clip is None or not isinstance(seeing, Vision) or model_type(clip) != "clip":
-        return Eyes(frames)  # A vision half reads no texts.
-    from holocine_core.evaluate.clip_text import ClipText
+    # A vision half reads no texts.
+    if clip is not None and isinstance(seeing, Vision) and model_type(clip) == "clip":
+        from holocine_core.evaluate.clip_text import ClipText
 
-    return Eyes(frames, ClipText(clip, seeing.network))
+        texts["clip"] = ClipText(clip, seeing.network)
+    if viclip is not None:
+        from holocine_core.evaluate.viclip import ViClip
+
+        network = ViClip(viclip)
+        clips["viclip"], texts["viclip"] = network, network.texts
+    return Eyes(frames, clips, texts)

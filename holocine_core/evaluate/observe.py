@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.evaluate.consistency import TEXT_OWN, agreement, among, inside, shot_features
+from holocine_core.evaluate.consistency import (
+    TEXT_OWN,
+    Features,
+    Vector,
+    agreement,
+    among,
+    inside,
+    middle,
+    shot_features,
+)
 from holocine_core.evaluate.cuts import compare_cuts, find_cuts, shrunk
 from holocine_core.evaluate.features import Eyes
 from holocine_core.evaluate.motion import after_cuts, motion, stands_out
@@ -55,10 +66,24 @@ def observe(scene: Screened, eyes: Eyes) -> Observed:
         likeness = (inside(shot) for shot in features)
         values[f"intra-shot{suffix}"] = tally(one for one in likeness if one is not None)
         values[f"inter-shot{suffix}"] = tally(among(features, scene.casts))
-        if name == "clip" and eyes.texts is not None:
-            setting = eyes.texts([scene.setting])[0] if scene.setting else None
-            values |= agreement(features, setting, eyes.texts(scene.prompts))
+        if name in eyes.texts:
+            means = np.stack([middle(shot) for shot in features])
+            values |= _texts(scene, eyes, name, means, middle(np.concatenate(features)))
+    for name, extract in eyes.clips.items():
+        whole = [extract(shot) for shot in shots]
+        values[f"inter-shot-{name}"] = tally(among(whole, scene.casts))
+        if name in eyes.texts:
+            values |= _texts(scene, eyes, name, np.concatenate(whole), extract(scene.frames)[0])
     return Observed(name=scene.name, cuts=scene.cuts, small=shrunk(scene.frames), values=values)
+
+
+def _texts(
+    scene: Screened, eyes: Eyes, name: str, shots: Features, whole: Vector
+) -> dict[str, Tally]:
+    """How well the scene agrees with its texts in one space."""
+    read = eyes.texts[name]
+    setting = read([scene.setting])[0] if scene.setting else None
+    return agreement(name, shots, whole, setting, read(scene.prompts))
 
 
 def measure_observed(
@@ -81,6 +106,6 @@ def measure_observed(
         "extra-cuts": mean([Tally(one.extra, 1) for one in compared]),
     }
     for name in dict.fromkeys(name for scene in scenes for name in scene.values):
-        together = share if name in (CUT_STEP, TEXT_OWN) else mean
+        together = share if name == CUT_STEP or name.startswith(TEXT_OWN) else mean
         measures[name] = together([scene.values.get(name, Tally()) for scene in scenes])
     return {name: one for name, one in measures.items() if one is not None}, found

@@ -40,6 +40,10 @@ _ANY = (
     Metric("text-global-clip", "higher", "score", "a scene's likeness to its global text, by CLIP"),
     Metric("text-shot-clip", "higher", "score", "a shot's likeness to its own text, by CLIP"),
     Metric("text-own-clip", "higher", "share", "shots nearest to their own text, by CLIP"),
+    Metric("inter-shot-viclip", "higher", "score", "likeness of shots with one character, ViCLIP"),
+    Metric("text-global-viclip", "higher", "score", "a scene's likeness to its text, by ViCLIP"),
+    Metric("text-shot-viclip", "higher", "score", "a shot's likeness to its own text, by ViCLIP"),
+    Metric("text-own-viclip", "higher", "share", "shots nearest to their own text, by ViCLIP"),
     Metric("flicker", "lower", "percent", "change of the first frames after a cut over the rest"),
     Metric("motion", "neither", "percent", "change from frame to frame"),
 )

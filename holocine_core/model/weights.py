@@ -181,7 +181,7 @@ def _read_state(files: PartFiles) -> State:
     """Every tensor of a part's files; InputError or MachineError where one is of no use."""
     state: State = {}
     for path in files.paths:
-        tensors = _read_pickle(path) if files.form == "pth" else _read_safetensors(path)
+        tensors = read_state_dict(path)
         for name, tensor in tensors.items():
             if tensor.dtype not in _FLOATS:
                 raise MachineError(
@@ -196,15 +196,22 @@ def _read_state(files: PartFiles) -> State:
     return state
 
 
-def _read_safetensors(path: Path) -> State:
-    from safetensors.torch import load_file
+def read_state_dict(path: Path, inside: str | None = None) -> State:
+    """The tensors of a safetensors file, or of a torch file (.pth). Nothing in one of these is
+    executed: other objects than tensors are refused.
 
-    read_header(path)
-    return dict(load_file(path))
+    Args:
+        path: The file.
+        inside: The entry that holds them, where a torch file has such an entry.
 
+    Raises:
+        MachineError: It is damaged, or no list of weights.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
 
-def _read_pickle(path: Path) -> State:
-    """A torch file of plain tensors. Nothing in it is executed: other objects are refused."""
+        read_header(path)
+        return dict(load_file(path))
     try:
         state = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -217,6 +224,8 @@ def _read_pickle(path: Path) -> State:
         ) from unsafe
     except (RuntimeError, EOFError, ValueError) as broken:
         raise MachineError(f"{path.name} is damaged: {broken}", where=str(path)) from broken
+    if isinstance(state, dict) and inside in state:
+        state = state[inside]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise MachineError(f"{path.name} is no list of weights", where=str(path))
     return state

@@ -181,7 +181,8 @@ def learn(encoder: Any, tokenizer: Any, settings: Settings, tell: Tell) -> Reade
             text = coming.result()
             coming = pool.submit(draw, step + 1)
             rows_BLD, open_BSL = rows_of(encoder, tokenizer, text)
-            loss = loss_of(*reader(rows_BLD, open_BSL), text)
+            one, some = reader(rows_BLD, open_BSL)
+            loss = loss_of(one, some, text)
             if settings.keep:
                 with torch.no_grad():
                     before_BLD, _ = rows_of(before, tokenizer, text)

@@ -11,7 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
 from holocine_core.evaluate.clip_text import ClipText
-from holocine_core.evaluate.consistency import agreement, among, inside, shot_features, spread
+from holocine_core.evaluate.consistency import (
+    agreement,
+    among,
+    inside,
+    middle,
+    shot_features,
+    spread,
+)
 from holocine_core.evaluate.features import Vision, colours, extractors, eyes
 from holocine_core.evaluate.numbers import tally
 from holocine_core.script.timeline import Span
@@ -179,25 +186,29 @@ def test_texts_are_read_as_clip_reads_them(networks: Path) -> None:
 def test_a_vision_half_reads_no_texts_and_a_damaged_whole_is_refused(
     networks: Path, tmp_path: Path
 ) -> None:
-    assert eyes(networks / "clip", None).texts is None
-    assert eyes(networks / "whole", None).texts is not None
+    assert not eyes(networks / "clip", None).texts
+    assert set(eyes(networks / "whole", None).texts) == {"clip"}
     broken = tmp_path / "broken"
     shutil.copytree(networks / "whole", broken)
     (broken / "vocab.json").unlink()
+    with pytest.raises(InputError, match="tokenizer is missing"):
+        eyes(broken, None)
+    (broken / "vocab.json").write_text("{")
     with pytest.raises(InputError, match="tokenizer cannot be read"):
         eyes(broken, None)
 
 
 def test_pictures_are_compared_with_their_texts() -> None:
     right, up = np.eye(2, dtype=np.float32)
-    shots = [np.stack([right, right]), np.stack([up, up])]
-    found = agreement(shots, right, np.stack([right, up]))
+    shots = np.stack([right, up])
+    whole = middle(shots)
+    found = agreement("clip", shots, whole, right, np.stack([right, up]))
     assert found["text-own-clip"] == tally([1, 1])
     assert found["text-shot-clip"] == tally([1.0, 1.0])
     assert found["text-global-clip"].sum == pytest.approx(1 / np.sqrt(2))
-    swapped = agreement(shots, None, np.stack([up, right]))
-    assert swapped["text-own-clip"] == tally([0, 0])
-    assert swapped["text-global-clip"].n == 0
-    assert agreement(shots[:1], None, right[None])["text-own-clip"].n == 0
-    same = agreement(shots, None, np.stack([right, right]))
+    swapped = agreement("viclip", shots, whole, None, np.stack([up, right]))
+    assert swapped["text-own-viclip"] == tally([0, 0])
+    assert swapped["text-global-viclip"].n == 0
+    assert agreement("clip", shots[:1], right, None, right[None])["text-own-clip"].n == 0
+    same = agreement("clip", shots, whole, None, np.stack([right, right]))
     assert same["text-own-clip"] == tally([0, 0]), "texts that are alike tell nothing"
