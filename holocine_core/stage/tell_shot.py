@@ -220,7 +220,9 @@ class ShotTeller:
             left = f"{left} {voice.pick('on left')}"
         if which != "left":
             right = f"{right} {voice.pick('on right')}"
-        return left, right, voice.chance(0.4)
+        turned = voice.chance(0.4)
+        # Whose side alone is said comes first: "Ada and Ben on the left" reads as both of them.
+        return left, right, turned if which == "both" else which == "right"
 
     def _over(self, shot: Shot, told: Set[str], *, noted: bool) -> _Event:
         """One seen over the shoulder of another; order and sides as of two."""

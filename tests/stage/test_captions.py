@@ -198,6 +198,10 @@ def test_who_stands_left_comes_first_where_no_side_is_said() -> None:
             if sides:
                 told_sides += 1
                 assert sides.items() <= {"left": left, "right": right}.items(), text.prompt
+                if len(sides) == 1:
+                    (name,) = sides.values()
+                    other = right if name == left else left
+                    assert prompt.index(name) < prompt.index(other), "or it reads as both"
             else:
                 plain += 1
                 assert prompt.index(left) < prompt.index(right), text.prompt
