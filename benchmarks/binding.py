@@ -1,10 +1,10 @@
-"""Of two people in one shot, does each have its own look, and not the other's?
+"""Of two people in one shot, does each have its own look, and stand where it is told to?
 
     python -m benchmarks.binding [--scenes 24] [--model nano]
 
 Few scenes of a suite can answer that: two people must share a shot whose size lets the judge read
-both, and the screenplay must say at least two looks in which they differ, since who stands left is
-told by the others of them. So scenes of two people are gone through from --seed on, and the first
+both, and the screenplay must say at least two looks in which they differ, since who is who is told
+by the others of them. So scenes of two people are gone through from --seed on, and the first
 that have such a shot are filmed; what is taken depends on the screenplay alone. Chance is 50 %.
 """
 
@@ -99,7 +99,7 @@ def main() -> None:
     )
     print("| | " + " | ".join(columns) + " |")
     print("|---|" + "---|" * len(columns))
-    for row in ("binding", "people", "said-look"):
+    for row in ("binding", "sides", "people", "said-look"):
         cells = [
             shown_value(METRICS[row], found[row]) if row in found else "-"
             for found in columns.values()

@@ -41,6 +41,7 @@ def read(runs: Sequence[Path]) -> tuple[list[Point], list[Point], list[Point], l
         for line in lines:
             if "held_out" in line:
                 held.append((done + line["step"], line["held_out"]))
+            if "held_out/swapped_text" in line:
                 swapped.append((done + line["step"], line["held_out/swapped_text"]))
         done += steps[-1]
     return loss, held, swapped, begins

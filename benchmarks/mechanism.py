@@ -49,6 +49,7 @@ ROWS = (
     "leak",
     "leak-chance",
     "binding",
+    "sides",
     "identity-said",
     "identity-unsaid",
     "identity-other",

@@ -59,6 +59,7 @@ _JUDGED: tuple[tuple[str, Better, str], ...] = (
     ("leak", "lower", "shots show the camera or action that only a neighbour's text says"),
     ("leak-chance", "neither", "the same without any neighbour's doing"),
     ("binding", "higher", "of two people in a shot, each has its own look"),
+    ("sides", "higher", "of two people in a shot, the one told to stand left stands left"),
     ("identity-said", "higher", "a person keeps its said looks from shot to shot"),
     ("place-unsaid", "higher", "shots agree in what nobody said of their place"),
     ("place-elsewhere", "neither", "how often shots of different films do"),

@@ -56,6 +56,7 @@ def score_watched(films: Sequence[Watched]) -> dict[str, Measure]:
     found["leak"] = _share(trained, _leak)
     found["leak-chance"] = _leak_chance(trained)
     found["binding"] = _share(trained, _binding)
+    found["sides"] = _share(trained, _sides)
     found["retrieval"] = share(retrieval(trained))
     found["said-familiar"] = _share(trained, lambda film: _paired(film, novel=False))
     found["said-novel"] = _share(trained, lambda film: _paired(film, novel=True))
@@ -230,6 +231,12 @@ def _bindings(film: Watched) -> Iterator[bool]:
                 own, other = fields[name][at], fields[name][1 - at]
                 field = f"{slot}.{name}"
                 yield reading.share(field, own) > reading.share(field, other)
+
+
+def _sides(film: Watched) -> Tally:
+    """Whether two people of a shot stand as told, left and right. Chance is a half."""
+    told = map(film.sided, range(len(film.shots)))
+    return tally(one for one in told if one is not None)
 
 
 # --- where it is ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from holocine_core.evaluate.reading import Judge, Reading, shown
 from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.stage.facts import ACTION, PEOPLE
 from holocine_core.stage.view import (
+    left_to_right,
     member_in_view,
     place_in_view,
     shot_in_view,
@@ -104,8 +105,8 @@ class Watched:
     def standing(self, shot: int, without: str | None = None) -> dict[str, int]:
         """Where the roles stand in this film: slot -> index of the role.
 
-        No screenplay says who stands left, so of two people those places are taken that make what
-        is said of them likeliest.
+        Of two people those places are taken that make what is said of them likeliest: whether they
+        stand as told is :meth:`sided`'s question alone.
 
         Args:
             shot: Number of the shot.
@@ -120,6 +121,24 @@ class Watched:
             return found | dict(zip(PEOPLE, people, strict=False))
         ways = [dict(zip(PEOPLE, order, strict=True)) for order in permutations(people)]
         return found | max(ways, key=lambda way: self._likelihood(shot, way, without))
+
+    def sided(self, shot: int) -> bool | None:
+        """Whether the two people of a shot stand as they are told to, left and right: what is said
+        of them is likelier so than the other way round. None where nothing said tells them apart.
+        """
+        if not self.differing(shot):
+            return None
+        truth, cast = self.shots[shot], self.case.scene.cast
+        told = [
+            truth.roles.index(role)
+            for role in left_to_right(truth)
+            if isinstance(cast[role.who], Person)
+        ]
+        here, mirrored = (
+            self._likelihood(shot, dict(zip(PEOPLE, order, strict=True)), None)
+            for order in (told, told[::-1])
+        )
+        return here > mirrored
 
     def _likelihood(self, shot: int, way: Mapping[str, int], without: str | None) -> float:
         truth = self.shots[shot]

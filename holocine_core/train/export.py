@@ -13,7 +13,7 @@ from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of, read_json
 from holocine_core.model.parts import LocatedModel
-from holocine_core.model.spec import Attention, ModelSpec
+from holocine_core.model.spec import ModelSpec
 from holocine_core.stage.world import EVERYTHING, Repertoire
 from holocine_core.tensors import write_tensors
 from holocine_core.train.lora import write_lora
@@ -67,8 +67,8 @@ def export(
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             note_vocabulary(part / "tokenizer", drawn[-1].world)
-        if recipe.attention is not None:
-            _card_with(part / CARD_NAME, company.located.spec, recipe.attention)
+        if learned := _learned(recipe):
+            _card_with(part / CARD_NAME, company.located.spec, learned)
         replace_folder(part, folder)
 
 
@@ -127,8 +127,18 @@ def told_by(folder: Path | None) -> dict[str, str]:
         return dict(opened.metadata() or {})
 
 
-def _card_with(path: Path, spec: ModelSpec, attention: Attention) -> None:
-    card = {**(read_json(path) if path.is_file() else card_of(spec)), "attention": attention}
+def _learned(recipe: Recipe) -> dict[str, object]:
+    """What a run changes of a model's card."""
+    learned: dict[str, object] = {}
+    if recipe.attention is not None:
+        learned["attention"] = recipe.attention
+    if recipe.clean_shots > 0 and "transformer" in recipe.parts:
+        learned["clean_shots"] = True
+    return learned
+
+
+def _card_with(path: Path, spec: ModelSpec, learned: Mapping[str, object]) -> None:
+    card = {**(read_json(path) if path.is_file() else card_of(spec)), **learned}
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 

@@ -223,5 +223,8 @@ def _spec(card: Card) -> ModelSpec:
         max_frames=card.max_frames,
         text_tokens=card.text_tokens,
         text_padding=card.text_padding,
+        # It has learned nothing yet; the export says what it was trained for.
+        clean_shots=False,
+        guide_summaries=card.guide_summaries,
         profiles={**MODELS["nano"].profiles, **given},
     )

@@ -60,6 +60,8 @@ class Card(Frozen):
     text_padding: bool = False
     """Whether shots also attend to the zero rows that fill a prompt up to `text_tokens`, as Wan's
     do. A small model trained with them learns to look there and not at the text."""
+    guide_summaries: bool = True
+    """Whether the branch that guidance leads away from sees other shots' summary tokens too."""
     profiles: dict[ProfileName, Profile]
     """draft, standard and final."""
 

@@ -117,7 +117,7 @@ def case_people(case: Case) -> list[frozenset[str]]:
     ]
 
 
-def test_who_stands_where_is_free() -> None:
+def test_to_stand_on_the_wrong_side_counts_as_that_alone() -> None:
     def mirrored(case: Case, shot: int, truth: Truth) -> Truth:
         turned = {"left": "right", "right": "left"}
         if "right" not in slots(case.scene, case.scene.shots[shot]):
@@ -132,6 +132,9 @@ def test_who_stands_where_is_free() -> None:
     assert found["said-look"].value > 0.97
     assert found["binding"].value > 0.97
     assert found["identity-unsaid"].value > 0.97
+    assert scores()["sides"].value == 1
+    assert found["sides"].value == 0
+    assert found["sides"].n == scores()["sides"].n
 
 
 def test_looks_nobody_mentioned_can_be_lost_while_those_said_are_kept() -> None:

@@ -150,3 +150,11 @@ def test_from_behind_there_is_no_face() -> None:
         return pen.rgba[:3]
 
     assert float(face(True).std((1, 2, 3)).max()) < 0.5 * float(face(False).std((1, 2, 3)).max())
+
+
+@pytest.mark.gpu
+def test_the_gpu_draws_the_same_film() -> None:
+    for seed in range(6):
+        here = draw(sample_scene(seed), H, W).int()
+        there = draw(sample_scene(seed), H, W, device="cuda").int().cpu()
+        assert (here - there).abs().float().mean() < 0.5, seed

@@ -71,6 +71,27 @@ def write_one(
     return write_sample(folder, name, screenplay, np.concatenate(shots), fps)
 
 
+def new_model(folder: Path) -> dict[str, object]:
+    """A recipe's `model:` from the parts of a finished model."""
+    profile = {"width": 32, "height": 32, "steps": 2, "guidance": 2.0, "shift": 3.0}
+    return {
+        "new": {
+            "codec": str(folder / "vae"),
+            "text": str(folder),
+            "heads": 1,
+            "head_width": 16,
+            "layers": 1,
+            "ffn": 32,
+            "card": {
+                "name": "small",
+                "summary": "For a test.",
+                "licence": "none",
+                "profiles": {"standard": profile},
+            },
+        }
+    }
+
+
 @pytest.fixture
 def recipe(
     model: Path, samples: Path, kept: Path, tmp_path: Path, tmp_path_factory: Any

@@ -32,7 +32,7 @@ from holocine_core.train.recipe import Recipe, Start
 from holocine_core.train.state import Checkpoints
 from holocine_core.train.trainer import train
 from tests.conftest import Write
-from tests.train.conftest import MakeRecipe
+from tests.train.conftest import MakeRecipe, new_model
 
 FILM = """
 profiles: {standard: {size: 32x32, steps: 2, guidance: 1.5}}
@@ -88,6 +88,17 @@ def test_the_exported_model_is_the_average_in_bf16_and_films(
         write(FILM), tmp_path / "film.mp4", Options(model=str(done.model), device="cpu")
     )
     assert film.frames == 9
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_card_says_what_the_model_was_trained_for(
+    recipe: MakeRecipe, model: Path, share: float
+) -> None:
+    done = train(recipe(model=new_model(model), clean_shots=share), device="cpu")
+    assert done.model is not None
+    spec = locate_folder(done.model).spec
+    assert spec.clean_shots is (share > 0)
+    assert spec.guide_summaries is True, "as the recipe's card says by default"
 
 
 def test_a_model_tells_the_world_it_learned(

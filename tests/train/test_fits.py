@@ -17,7 +17,7 @@ from holocine_core.train.sources import open_clips
 from holocine_core.train.step import Draw
 from holocine_core.train.trainer import train
 from holocine_core.vault import read_json
-from tests.train.conftest import LAYOUTS, MakeRecipe, write_one
+from tests.train.conftest import LAYOUTS, MakeRecipe, new_model, write_one
 
 
 def company(recipe: Recipe, **spec: object) -> Company:
@@ -94,39 +94,18 @@ def test_the_held_out_loss_asks_only_what_the_expert_answers(
     assert sorted(seen) == pytest.approx(wanted, abs=1e-4)
 
 
-def new(folder: Path) -> dict[str, object]:
-    """A recipe's `model:` from the parts of a finished model."""
-    profile = {"width": 32, "height": 32, "steps": 2, "guidance": 2.0, "shift": 3.0}
-    return {
-        "new": {
-            "codec": str(folder / "vae"),
-            "text": str(folder),
-            "heads": 1,
-            "head_width": 16,
-            "layers": 1,
-            "ffn": 32,
-            "card": {
-                "name": "small",
-                "summary": "For a test.",
-                "licence": "none",
-                "profiles": {"standard": profile},
-            },
-        }
-    }
-
-
 def test_a_start_is_made_again_unless_steps_were_made_from_it(
     recipe: MakeRecipe, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     def stopped(**changes: object) -> Path:
         # With nothing encoded yet the time is over before the first step.
         cache = str(tmp_path_factory.mktemp("empty"))
-        made = recipe(model={**new(model), **changes}, cache=cache)
+        made = recipe(model={**new_model(model), **changes}, cache=cache)
         assert train(made, device="cpu", seconds=0).step == 0
         return Path(made.out) / "start" / "transformer" / "config.json"
 
     assert (read_json(stopped()) or {})["num_layers"] == 1
-    deeper = new(model)
+    deeper = new_model(model)
     deeper["new"]["layers"] = 2  # type: ignore[index]
     path = stopped(**deeper)
     assert (read_json(path) or {})["num_layers"] == 2
@@ -136,4 +115,4 @@ def test_a_start_is_made_again_unless_steps_were_made_from_it(
     assert (read_json(stopped(**deeper)) or {})["num_layers"] == 3
     assert train(recipe(model=deeper), device="cpu").step == 6
     with pytest.raises(InputError, match=r"model\.new\.layers \(3 -> 1\)"):
-        stopped(**new(model))
+        stopped(**new_model(model))

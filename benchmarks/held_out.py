@@ -1,0 +1,58 @@
+"""The held-out loss of a model, as `holocine train` measures it between steps: drawn scenes
+that no run trains on, told by their own text and by each other's.
+
+    python -m benchmarks.held_out recipes/nano-longer.yaml [--phase 2] [--model nano]
+
+A phase of the recipe says how long the scenes are; the recipe's shift, bins and seed are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.machine import machine
+from holocine_core.events import ignore
+from holocine_core.model.locate import find_model
+from holocine_core.train.held_out import held_out_loss
+from holocine_core.train.networks import assemble
+from holocine_core.train.recipe import Recipe, Start
+from holocine_core.train.recipe_file import read_recipe
+from holocine_core.train.sources import open_clips
+
+
+def only_held_out(recipe: Recipe, number: int, cache: str) -> Recipe:
+    """The recipe with one of its phases, of which hardly anything is drawn to train on."""
+    phase = recipe.phases[number - 1]
+    few = {"batch": 4, "accumulate": 1, "scenes": 4}
+    changes = {"phases": (phase.model_copy(update=few),), "cache": cache}
+    return recipe.model_copy(update=changes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--phase", type=int, default=1, help="its number in the recipe")
+    parser.add_argument("--model", default="nano")
+    args = parser.parse_args()
+    located = find_model(args.model)
+    with tempfile.TemporaryDirectory() as cache:
+        recipe = only_held_out(read_recipe(args.recipe, Recipe), args.phase, cache)
+        recipe = recipe.model_copy(update={"model": Start(folder=str(located.folder))})
+        company = assemble(recipe, located.folder, torch.device("cpu"))
+        (phase,) = recipe.phases
+        _, clips = open_clips(recipe, phase, company, {}, ignore, lambda: False)
+        assert clips is not None
+        found = held_out_loss(recipe, company, clips, phase.batch)
+    print(f"*{machine()}; {args.model}, {sum(clips.sizes)} scenes of {phase.frames} frames*\n")
+    print("| told | loss |")
+    print("|---|---|")
+    print(f"| its own text | {found.mean:.3f} |")
+    print(f"| another's text | {found.swapped:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
