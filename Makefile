@@ -61,6 +61,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.placements
 	$(BIN)/python -m benchmarks.film
 	$(BIN)/python -m benchmarks.promote
+	$(BIN)/python -m benchmarks.drawing
 
 clean: ## Remove the environment and caches (films and work folders stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

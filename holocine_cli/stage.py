@@ -72,7 +72,7 @@ def stage(
     as_json: opt.Json = False,
     quiet: opt.Quiet = 0,
 ) -> None:
-    """Draw scenes of the world that nano learned, with captions, as a training set.
+    """Draw scenes of the drawn world, with captions, as a training set.
 
     holocine stage samples
     holocine stage samples --person 3 --model nano --size 224x128

@@ -23,7 +23,7 @@ from holocine_core.provenance import Inspection, inspect
 from holocine_core.script.edits import read_edits, told
 
 if TYPE_CHECKING:
-    from holocine_core.evaluate.consistency import Extract, Features
+    from holocine_core.evaluate.consistency import Extract
 
 LOOKS_PER_SHOT = 8
 """Frames of a shot that are compared with others', evenly spread."""
@@ -83,11 +83,6 @@ def _looks(shot: CutShot) -> tuple[int, int, int]:
     return span.start, span.start + len(span) // 2, span.stop - 1
 
 
-def _spread(shot: CutShot) -> list[int]:
-    ends = np.linspace(shot.span.start, shot.span.stop - 1, LOOKS_PER_SHOT)
-    return sorted({round(at) for at in ends})
-
-
 @dataclass(slots=True)
 class _Seen:
     """What is kept of a film's frames."""
@@ -101,9 +96,11 @@ class _Seen:
 
 
 def _watch(cuts: CutList) -> _Seen:
+    from holocine_core.evaluate.consistency import spread
     from holocine_core.evaluate.cuts import detector_installed, shrunk
 
-    wanted = {at for shot in cuts.shots for at in (*_looks(shot), *_spread(shot))}
+    compared = {at for shot in cuts.shots for at in spread(shot.span, LOOKS_PER_SHOT)}
+    wanted = compared | {at for shot in cuts.shots for at in _looks(shot)}
     seen = _Seen()
     shrink = detector_installed()
     last: Frames | None = None
@@ -156,14 +153,11 @@ def _steps(changes: Sequence[float], asked: Sequence[int]) -> Iterator[int]:
 
 def _likeness(cuts: CutList, seen: _Seen, extract: Extract) -> list[list[float]]:
     """Cosines of the mean features of every two shots."""
-    means = [_unit(extract(np.stack([seen.frames[at] for at in _spread(s)]))) for s in cuts.shots]
+    from holocine_core.evaluate.consistency import middle, spread
+
+    looks = [spread(shot.span, LOOKS_PER_SHOT) for shot in cuts.shots]
+    means = [middle(extract(np.stack([seen.frames[at] for at in look]))) for look in looks]
     return [[float(a @ b) for b in means] for a in means]
-
-
-def _unit(features: Features) -> Features:
-    mean = features.mean(0)
-    unit: Features = mean / max(float(np.linalg.norm(mean)), 1e-9)
-    return unit
 
 
 def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:

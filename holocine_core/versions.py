@@ -22,7 +22,6 @@ from holocine_core.standing import film_key, sidecar_path
 from holocine_core.vault import Kind, Vault, disk_errors, fingerprint, read_json, write_json
 
 LIST = "versions.json"
-KINDS: tuple[Kind, ...] = ("negatives", "clips")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,23 +12,6 @@ from pathlib import Path
 from holocine_core.errors import MachineError
 from holocine_core.model.remembered import remembered
 
-DTYPE_BYTES = {
-    "F64": 8,
-    "I64": 8,
-    "U64": 8,
-    "F32": 4,
-    "I32": 4,
-    "U32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "I16": 2,
-    "U16": 2,
-    "F8_E4M3": 1,
-    "F8_E5M2": 1,
-    "I8": 1,
-    "U8": 1,
-    "BOOL": 1,
-}
 WHOLE_BYTES = 64 * 2**20
 """Files up to this size are hashed whole; larger ones by samples."""
 QUICK_BYTES = 2**20
