@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.edit.ffmpeg import Frames, read_frames
@@ -81,6 +82,9 @@ def main() -> None:
             page = (folder / "ferry.html").as_uri()
             options = ("--headless", "--no-sandbox", "--virtual-time-budget=5000", size, picture)
             subprocess.run([args.chromium, *options, page], check=True)
+            path = args.out / "report.png"
+            # A third of the size; a report has few colours.
+            Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":
