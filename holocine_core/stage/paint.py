@@ -134,7 +134,7 @@ def _figure(
     box = animal_box(member, role.action) if isinstance(member, Animal) else person_box(
         member, role.action
     )  # fmt: skip
-    window = _window(local_x, local_y, _facing(box, role.facing))
+    window = _window(local_x, local_y, _either_way(box))
     if window is None:
         return
     rows, columns = window
@@ -148,12 +148,9 @@ def _figure(
     _lay(rgb[:, :, rows, columns], pen.rgba, light, pixel)
 
 
-def _facing(
-    box: tuple[float, float, float, float], facing: int
-) -> tuple[float, float, float, float]:
+def _either_way(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     """A figure's box with room for its shadow, whichever way it faces."""
     reach = max(-box[0], box[2]) + 0.06
-    del facing
     return -reach, box[1] - 0.06, reach, box[3] + 0.04
 
 
