@@ -18,8 +18,9 @@ from holocine_core.evaluate.watched import watch
 from holocine_core.model.locate import find_model
 from holocine_core.production import Options, plan_film, render_film
 from holocine_core.render import render
-from holocine_core.stage.sample import SUITE_SEEDS
-from holocine_core.train.export import world_of
+from holocine_core.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
+from holocine_core.train.export import named, world_of
+from holocine_core.train.state import RECIPE, SEED, STEP
 from tests.conftest import NANO, Write
 
 pytestmark = pytest.mark.nano
@@ -35,6 +36,19 @@ SEED = SUITE_SEEDS + 400_000_000
 NANO_HOME = Path(str(holocine_core.model.__file__)).parent / "nano"
 MOST_BYTES = 60_000_000
 """What comes with every installation may not weigh more."""
+
+
+def test_its_weights_tell_every_run_that_made_them() -> None:
+    runs = named(NANO_HOME / "transformer")
+    assert len(runs) > 1
+    for run in runs:
+        # As it was written: keys may have gone since.
+        phases = run[RECIPE]["phases"]
+        assert 0 < int(run[STEP]) <= sum(phase["steps"] for phase in phases)
+        assert int(run[SEED]) == run[RECIPE]["seed"]
+        for phase in phases:
+            last = phase["first_seed"] + phase["scenes"]
+            assert last <= HELD_OUT_SEEDS < SUITE_SEEDS, "no run saw what nano is measured by"
 
 
 def test_it_films_without_being_named(write: Write, tmp_path: Path) -> None:
