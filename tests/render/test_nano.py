@@ -19,8 +19,8 @@ from holocine_core.model.locate import find_model
 from holocine_core.production import Options, plan_film, render_film
 from holocine_core.render import render
 from holocine_core.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
+from holocine_core.train import state
 from holocine_core.train.export import named, world_of
-from holocine_core.train.state import RECIPE, SEED, STEP
 from tests.conftest import NANO, Write
 
 pytestmark = pytest.mark.nano
@@ -43,9 +43,9 @@ def test_its_weights_tell_every_run_that_made_them() -> None:
     assert len(runs) > 1
     for run in runs:
         # As it was written: keys may have gone since.
-        phases = run[RECIPE]["phases"]
-        assert 0 < int(run[STEP]) <= sum(phase["steps"] for phase in phases)
-        assert int(run[SEED]) == run[RECIPE]["seed"]
+        phases = run[state.RECIPE]["phases"]
+        assert 0 < int(run[state.STEP]) <= sum(phase["steps"] for phase in phases)
+        assert int(run[state.SEED]) == run[state.RECIPE]["seed"]
         for phase in phases:
             last = phase["first_seed"] + phase["scenes"]
             assert last <= HELD_OUT_SEEDS < SUITE_SEEDS, "no run saw what nano is measured by"
