@@ -38,9 +38,14 @@ def main() -> None:
     parser.add_argument("--phase", type=int, default=1, help="its number in the recipe")
     parser.add_argument("--model", default="nano")
     args = parser.parse_args()
+    read = read_recipe(args.recipe, Recipe)
+    if not 1 <= args.phase <= len(read.phases):
+        parser.error(f"--phase is a number from 1 to {len(read.phases)}")
+    if read.phases[args.phase - 1].scenes is None:
+        parser.error(f"phase {args.phase} is of a folder; name one of drawn `scenes`")
     located = find_model(args.model)
     with tempfile.TemporaryDirectory() as cache:
-        recipe = only_held_out(read_recipe(args.recipe, Recipe), args.phase, cache)
+        recipe = only_held_out(read, args.phase, cache)
         recipe = recipe.model_copy(update={"model": Start(folder=str(located.folder))})
         company = assemble(recipe, located.folder, torch.device("cpu"))
         (phase,) = recipe.phases

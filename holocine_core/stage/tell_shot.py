@@ -222,7 +222,8 @@ class ShotTeller:
             right = f"{right} {voice.pick('on right')}"
         turned = voice.chance(0.4)
         # Whose side alone is said comes first: "Ada and Ben on the left" reads as both of them.
-        return left, right, turned if which == "both" else which == "right"
+        right_first = turned if which == "both" else which == "right"
+        return left, right, right_first
 
     def _over(self, shot: Shot, told: Set[str], *, noted: bool) -> _Event:
         """One seen over the shoulder of another; order and sides as of two."""
