@@ -152,7 +152,10 @@ def evaluate(
 
     gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
     require_detector()
-    settings = Options(profile=profile, model=model, device=device, models_dir=models_dir)
+    # The folder is evaluate's own: what it measures is the model as it is today.
+    settings = Options(
+        profile=profile, model=model, device=device, models_dir=models_dir, anew=True
+    )
     house = _House(session, settings, work, seeds, eyes(clip, dino, viclip))
     if suite is not None:
         report, record = house.screen_suite(suite, judge, gates)

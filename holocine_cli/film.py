@@ -62,6 +62,7 @@ def plan(
         work=work,
         loras=loras_of(lora or ()),
         outside=allow_outside,
+        anew=force,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
     _show_plans(session, jobs, settings, Extras(force=force))
@@ -110,6 +111,7 @@ def render(
         work=work,
         loras=loras_of(lora or ()),
         outside=allow_outside,
+        anew=force,
         from_draft=from_draft,
     )
     jobs = jobs_for(screenplays, out, out_dir, work)
@@ -162,6 +164,7 @@ def preview(
         work=work,
         loras=loras_of(lora or ()),
         outside=allow_outside,
+        anew=force,
     )
     if not watch:
         _preview(session, screenplay, out_dir or Path(), seeds, settings, force)

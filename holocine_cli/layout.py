@@ -96,3 +96,8 @@ def duration(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 shot``, ``3 shots``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sampler_told(sampler: str, eta: float | None) -> str:
+    """A sampler, with its setting where that is not the usual one."""
+    return sampler if eta is None or eta == 1 else f"{sampler} (eta {eta:g})"

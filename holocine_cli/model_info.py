@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from holocine_cli.console import Paint
-from holocine_cli.layout import columns, counted, file_size, wrapped
+from holocine_cli.layout import columns, counted, file_size, sampler_told, wrapped
 from holocine_cli.machine import model_bytes, model_record, presence
+from holocine_core.model.card import profiles_record
 from holocine_core.model.parts import LocatedModel
 from holocine_core.model.vocabulary import Vocabulary
 
@@ -29,7 +29,7 @@ def info_record(
         "max_frames": spec.max_frames,
         "text_tokens": spec.text_tokens,
         "weight_bytes": dict(spec.weight_bytes),
-        "profiles": {name: asdict(quality) for name, quality in spec.profiles.items()},
+        "profiles": profiles_record(spec.profiles),
         "taught": None if vocabulary is None else dict(vocabulary.taught),
         "word_table": "" if vocabulary is None else vocabulary.origin,
         "page": page,
@@ -57,8 +57,8 @@ def info_page(
         (
             name,
             f"{quality.width}x{quality.height}, {counted(quality.steps, 'step')}, "
-            f"{quality.sampler}, guidance {quality.guidance:g}{_until(quality.guidance_stop)}, "
-            f"shift {quality.shift:g}",
+            f"{sampler_told(quality.sampler, quality.eta)}, guidance {quality.guidance:g}"
+            f"{_until(quality.guidance_stop)}, shift {quality.shift:g}",
         )
         for name, quality in spec.profiles.items()
     ]

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.contract import problem_record
-from holocine_cli.layout import clock, columns, counted, memory, scaled, wrapped
+from holocine_cli.layout import clock, columns, counted, memory, sampler_told, scaled, wrapped
 
 if TYPE_CHECKING:
     from holocine_cli.console import Paint
@@ -78,7 +78,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     sampling = plan.takes[0].sampling
     settings = [
         counted(sampling.steps, "step"),
-        sampling.sampler,
+        sampler_told(sampling.sampler, sampling.eta),
         _guidance(sampling),
         f"shift {sampling.shift:g}",
     ]

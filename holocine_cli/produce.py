@@ -61,7 +61,10 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
         "fps": float(film.fps),
         "seconds": film.seconds,
         "loudness": None if film.loudness is None else asdict(film.loudness),
-        "takes": _takes(plan, reporter, film_is_ready=True),
+        "takes": [
+            {**take, "cuts": seen.record() if (seen := film.cuts.get(take["scene"])) else None}
+            for take in _takes(plan, reporter, film_is_ready=True)
+        ],
     }
     if extras.preview:
         remember(plan, plan.out)

@@ -7,6 +7,7 @@ import resource
 import statistics
 import sys
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from holocine_cli.console import Console, moves
 from holocine_cli.layout import counted, duration, memory
 from holocine_core.errors import Problem
 from holocine_core.events import (
+    CutsSeen,
     Event,
     FilmDone,
     FilmStarted,
@@ -181,6 +183,8 @@ class Reporter:
                 self.states[event.scene] = "failed"
                 words = f"scene '{event.scene}' failed: {event.message}"
                 self._console.error(Problem(words, "", event.hint))
+            case CutsSeen():
+                self._cuts_seen(event)
             case FilmDone():
                 self._film_done(event)
             case Warned():
@@ -245,6 +249,24 @@ class Reporter:
             told.append(f"{duration(now.step_seconds)} a step")
         told.append(f"peak {memory(now.peak_bytes)}")
         self._console.note(f"{place}: {', '.join(told)}")
+
+    def _cuts_seen(self, event: CutsSeen) -> None:
+        scene, command = f"scene '{event.scene}'", f"holocine reshoot {self.now.film} --shot"
+        hint = f"look at it; another seed may help, or {command} {event.scene}:"
+        for cut in event.missing:
+            shot = event.asked.index(cut) + 2
+            words = f"{scene}: no cut is seen at frame {cut}, where shot {shot} should begin"
+            self._console.warn(Problem(words, "", f"{hint}{shot}"))
+        if event.extra:
+            shots = sorted({bisect_right(event.asked, frame) + 1 for frame in event.extra})
+            frames = ", ".join(map(str, event.extra))
+            words = (
+                f"{scene}: {'shot' if len(shots) == 1 else 'shots'} {', '.join(map(str, shots))} "
+                f"{'jumps' if len(shots) == 1 else 'jump'} as if cut at "
+                f"{'frame' if len(event.extra) == 1 else 'frames'} {frames}"
+            )
+            again = f"{hint}{shots[0]}" if event.asked else "look at it; another seed may help"
+            self._console.warn(Problem(words, "", again))
 
     def _film_done(self, event: FilmDone) -> None:
         if event.up_to_date:

@@ -71,6 +71,18 @@ class TakeFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutsSeen(Event):
+    """What a finished take shows of its cuts, in frames of the scene."""
+
+    scene: str
+    asked: tuple[int, ...]
+    missing: tuple[int, ...]
+    """Asked ones that are not seen."""
+    extra: tuple[int, ...]
+    """Changes inside a shot that look like a cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilmDone(Event):
     film: str
     frames: int

@@ -8,8 +8,8 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from holocine_core.edit.cards import card_frames, check_card
 from holocine_core.edit.codecs import VideoCodec, check_video
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
+from holocine_core.edit.own_cuts import SeenCuts, read_seen
 from holocine_core.edit.reel import (
     ClipInput,
     DamagedClip,
@@ -43,6 +44,7 @@ from holocine_core.edit.stitch import (
 )
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
+from holocine_core.film_cuts import watch_cuts
 from holocine_core.plan.cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import TAG, provenance
@@ -73,6 +75,8 @@ class Film:
     """Whether it was there already, made by this very plan."""
     loudness: Loudness | None = None
     """Of its sound, as measured in the finished file; None without sound."""
+    cuts: Mapping[str, SeenCuts] = field(default_factory=dict)
+    """By scene, whether it cuts where it was asked to; empty where nobody looked."""
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
@@ -92,7 +96,7 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
             where=str(damaged.path),
             hint="run the same command again: it is decoded anew",
         ) from damaged
-    film = _film(plan, found, up_to_date=False)
+    film = _film(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
     _write_sidecar(plan, film)
     if film.loudness is not None and plan.delivery.loudness is not None:
         warning = loudness_warning(film.loudness, plan.delivery.loudness)
@@ -118,6 +122,7 @@ def _write_sidecar(plan: Plan, film: Film) -> None:
                 "fps": str(film.fps),
                 "seconds": film.seconds,
                 "heard": None if film.loudness is None else asdict(film.loudness),
+                "cuts_seen": {scene: seen.record() for scene, seen in film.cuts.items()},
                 # Relative to the film, so that all of it can move together.
                 "work": _beside(plan.out, plan.work),
                 "screenplay_file": _beside(plan.out, plan.screenplay_path),
@@ -138,7 +143,13 @@ def _made(plan: Plan) -> dict[str, Any]:
     return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
 
 
-def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
+def _film(
+    plan: Plan, found: Probe, *, up_to_date: bool, cuts: Mapping[str, SeenCuts] | None = None
+) -> Film:
+    if cuts is None:
+        told = (read_json(sidecar_path(plan.out)) or {}).get("cuts_seen")
+        named = told.items() if isinstance(told, dict) else ()
+        cuts = {scene: seen for scene, one in named if (seen := read_seen(one)) is not None}
     return Film(
         path=plan.out,
         frames=found.frames,
@@ -148,6 +159,7 @@ def _film(plan: Plan, found: Probe, *, up_to_date: bool) -> Film:
         seconds=found.seconds,
         up_to_date=up_to_date,
         loudness=measure_loudness(plan.out) if found.audio else None,
+        cuts=cuts,
     )
 
 
@@ -324,7 +336,8 @@ def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
 
 def write_sidecar(plan: Plan) -> None:
     """Write a finished film's sidecar where a killed render left it without one."""
-    _write_sidecar(plan, _film(plan, probe(plan.out), up_to_date=True))
+    cuts = watch_cuts(plan, Vault(plan.work))
+    _write_sidecar(plan, _film(plan, probe(plan.out), up_to_date=True, cuts=cuts))
 
 
 def preflight(plan: Plan) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holocine_core.begun import keep_begun
 from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.lora_file import LoraFile
@@ -52,6 +53,8 @@ class Options:
     """Whether pictures may lie outside the screenplay's folder."""
     from_draft: int | None = None
     """The draft to make the film from."""
+    anew: bool = False
+    """Whether what was made or begun under earlier settings of the model does not count."""
 
 
 def plan_film(
@@ -86,7 +89,10 @@ def plan_film(
         outside=options.outside,
         from_draft=options.from_draft,
     )
-    return (make_plan if request.from_draft is None else make_promoted_plan)(read(path), request)
+    make = make_plan if request.from_draft is None else make_promoted_plan
+    manuscript = read(path)
+    plan = make(manuscript, request)
+    return plan if options.anew else keep_begun(plan, manuscript, request, make)
 
 
 def _refuse_name(film: Path) -> None:
@@ -115,7 +121,7 @@ def render_film(
     """Plan and render a film; arguments as :func:`plan_film` and ``render``."""
     from holocine_core.render import render
 
-    plan = plan_film(screenplay, out, options)
+    plan = plan_film(screenplay, out, replace(options, anew=options.anew or force))
     return render(plan, emit, force=force, should_stop=should_stop)
 
 

@@ -83,13 +83,14 @@ def take_record(take: Take) -> dict[str, Any]:
         "frames": {"asked": float(take.timing.length.asked), "got": timeline.frames},
         "cuts": [{"asked": float(cut.asked), "got": cut.got} for cut in take.timing.cuts],
         "seed": take.seed,
-        "sampling": {name: getattr(take.sampling, name) for name in type(take.sampling).__slots__},
+        "sampling": take.sampling.record(),
         "prompt": take.prompt.text,
         "negative": take.negative,
         "sound": {**take.sound.model_dump(), "sha256": take.sound_hash} if take.sound else None,
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
         "fingerprint": take.negative_key,
         "kept": take.ingredients.get("kept"),
+        **_draft(take),
         "pictures": [
             {"file": one.path.name, "sha256": one.content, "latent_frame": one.latent}
             for one in take.pictures
@@ -119,6 +120,14 @@ def take_record(take: Take) -> dict[str, Any]:
             )
         ],
     }
+
+
+def _draft(take: Take) -> dict[str, Any]:
+    """The draft that a take comes from; nothing where it comes from none."""
+    base = next((one.promoted.base for one in take.chain() if one.promoted is not None), None)
+    if base is None:
+        return {}
+    return {"draft": {"fingerprint": base.negative_key, "sampling": base.sampling.record()}}
 
 
 def versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.model.lora_file import LoraFile
+from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.retake import make_edited_plan
 from holocine_core.plan.values import Plan, Request, Take
 from holocine_core.provenance import Inspection, inspect
@@ -92,6 +93,8 @@ def replan(
     work = machine.work or home / sidecar.get("work", f".holocine/{found.path.stem}")
     screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
     options = made.get("options", {})
+    # As it was sampled, by the weights that made it: whatever the model's card says today.
+    sampling = recorded_sampling(made, Vault(work))
     request = Request(
         out=out or found.path,
         work=work,
@@ -105,6 +108,8 @@ def replan(
         memory=machine.memory,
         models_dir=machine.models_dir,
         loras=machine.loras,
+        sampling=sampling,
+        identity=made["model"]["files"],
     )
     plan = make_edited_plan(read_text(found.screenplay, str(screenplay)), request, edits)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
+from holocine_core.edit.own_cuts import CutWatch
 from holocine_core.errors import Interrupted, RenderError
 from holocine_core.events import (
+    CutsSeen,
     Emit,
     FilmDone,
     FilmStarted,
@@ -27,6 +30,7 @@ from holocine_core.film import (
     write_sidecar,
 )
 from holocine_core.journal import journal
+from holocine_core.plan.before import begun_record
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import versions
 from holocine_core.standing import refuse_to_overwrite, sidecar_is_ours
@@ -92,6 +96,8 @@ def render(
             studio.shoot_all()
             studio.stop_if_asked()
             film = cut_film(plan, vault, emit, force=force)
+            for scene, seen in film.cuts.items():
+                emit(CutsSeen(scene=scene, **asdict(seen)))
         else:
             write_sidecar(plan)
         seconds = time.monotonic() - started
@@ -239,11 +245,16 @@ class _Studio:
             {
                 "scene": take.scene,
                 "ingredients": take.ingredients,
-                "made": {"computing": self._plan.placement.computing, "versions": versions()},
+                "made": self._made(),
             },
         )
         for entry in self._vault.stopped(take.progress_key):
             self._vault.drop("progress", entry.key)
+
+    def _made(self) -> dict[str, Any]:
+        """How a take is made, beside what its fingerprint tells."""
+        computing = self._plan.placement.computing
+        return {"computing": computing, "versions": versions(), **begun_record(self._plan)}
 
     def _begun(self, take: Take) -> Progress | None:
         """Where a take begins that is made from a draft."""
@@ -278,6 +289,7 @@ class _Studio:
                 "take": take.progress_key,
                 "step": progress.step,
                 "negative": take.negative_key,
+                "made": self._made(),
             },
         )
         for entry in earlier:
@@ -291,18 +303,25 @@ class _Studio:
         size = (take.sampling.width, take.sampling.height)
         of = take.timeline.frames
 
+        watching = CutWatch()
+
         def write(path: Path) -> None:
             done = 0
             with write_frames(path, *size, self._plan.fps, MASTER_ARGS) as writer:
                 for frames in self.generator.decode(take, latents):
                     self.stop_if_asked()
                     writer.write(frames)
+                    watching.add(frames)
                     done += len(frames)
                     self._emit(FramesDecoded(scene=take.scene, frames=done, of=of))
             if done != of:
                 raise RenderError(f"scene '{take.scene}' decoded to {done} frames, not {of}")
 
-        self._vault.keep("clips", take.clip_key, write, {"scene": take.scene, "frames": of})
+        def sidecar() -> dict[str, Any]:
+            seen = watching.seen(take.timeline.cuts)
+            return {"scene": take.scene, "frames": of, "cuts": seen.record()}
+
+        self._vault.keep("clips", take.clip_key, write, sidecar)
 
     def stop_if_asked(self) -> None:
         """Raise Interrupted where the caller asked to stop."""

@@ -181,12 +181,13 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
         yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
+        eta = f" (eta {sampling['eta']:g})" if sampling.get("eta", 1) != 1 else ""
         yield (
             f"scene {take['scene']}",
             f"{take['frames']['got']} frames of {sampling['width']}x{sampling['height']}, seed "
-            f"{take['seed']}, {sampling['steps']} steps of {sampling['sampler']}, guidance "
-            f"{sampling['guidance']:g}, shift {sampling['shift']:g}, {sampling['attention']} "
-            "attention",
+            f"{take['seed']}, {sampling['steps']} steps of {sampling['sampler']}{eta}, "
+            f"guidance {sampling['guidance']:g}, shift {sampling['shift']:g}, "
+            f"{sampling['attention']} attention",
         )
         for lora in take.get("lora", []):
             shots = ", ".join(map(str, lora["shots"]))

@@ -171,9 +171,9 @@ class Vault:
         kind: Kind,
         key: str,
         write: Callable[[Path], None],
-        sidecar: Mapping[str, Any],
+        sidecar: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
     ) -> Entry:
-        """Store a file and then its sidecar.
+        """Store a file and then its sidecar, which may depend on what was written.
 
         ``write`` answers for its own errors; what fails around it is told here.
 
@@ -188,7 +188,8 @@ class Vault:
                 path.parent.mkdir(parents=True, exist_ok=True)
             write(part)
             with disk_errors(doing, path):
-                whole = {**sidecar, "bytes": part.stat().st_size, "sha256": file_hash(part)}
+                told = sidecar() if callable(sidecar) else sidecar
+                whole = {**told, "bytes": part.stat().st_size, "sha256": file_hash(part)}
                 _finish(part, path)
                 write_json(path.with_suffix(".json"), whole)
         finally:

@@ -47,13 +47,18 @@ ROOMS: dict[str, set[str]] = {
     },
     "versions": {"errors", "plan", "script", "standing", "vault"},
     "standing": {"errors", "plan", "vault", "edit", "script"},
-    "film": {"errors", "events", "script", "plan", "provenance", "standing", "edit", "vault"},
+    "begun": {"errors", "plan", "provenance", "script", "standing", "vault"},
+    "film_cuts": {"plan", "edit", "vault"},
+    "film": {
+        "errors", "events", "script", "plan", "provenance", "standing", "edit", "vault",
+        "film_cuts",
+    },
     "render": {
-        "errors", "events", "plan", "provenance", "standing", "film", "journal", "vault", "edit",
-        "shoot",
+        "errors", "events", "plan", "provenance", "standing", "film", "journal",
+        "vault", "edit", "shoot",
     },
     "production": {
-        "errors", "events", "script", "model", "plan", "film", "render", "vault", "edit",
+        "errors", "events", "script", "model", "plan", "film", "render", "vault", "edit", "begun",
     },
 }  # fmt: skip
 LIGHT = [

@@ -44,7 +44,7 @@ def plan_case(case: Case, folder: Path, options: Options, take: int = 0) -> Plan
             made.write_text(text, encoding="utf-8")
     work = folder / "work" / name
     plan = plan_film(
-        path, folder / f"{name}.mp4", replace(options, seed=case.noise + take, work=work)
+        path, folder / f"{name}.mp4", replace(options, seed=case.noise + take, work=work, anew=True)
     )
     spans = tuple(shot.frames for shot in case.scene.shots)
     if len(plan.takes) != 1 or plan.takes[0].timeline.shot_spans != spans:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,15 +13,15 @@ from holocine_core.evaluate.suite import Case
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.prompt import alone
 from holocine_core.script.timeline import Timeline, pixel_span
-from holocine_core.shoot.denoise import Progress
+from holocine_core.shoot.denoise import Progress, StepNoise
 from holocine_core.shoot.generator import (
     WHOLE,
     Generator,
     Mechanism,
-    initial_noise,
 )
 from holocine_core.shoot.given import Given, Method
 from holocine_core.shoot.negatives import negative_writer, read_negative
+from holocine_core.shoot.noise import initial_noise, noise_of_step
 from holocine_core.stage.world import Person
 from holocine_core.vault import Vault, fingerprint
 
@@ -160,22 +160,31 @@ def film_alone(plan: Plan, shot: int, seed: int) -> Tensor:
 def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:
     if variant.attention is not None:
         take = replace(take, sampling=replace(take.sampling, attention=variant.attention))
-    noise = initial_noise(plan, take)
-    takes, parts = [take], [noise]
-    if variant.alone:
-        takes = solo_takes(take)
-        spans = take.timeline.latent_spans
-        parts = [noise[:, :, span.start : span.stop] for span in spans]
+    takes = solo_takes(take) if variant.alone else [take]
+
+    def parted(noise: Tensor, own: Callable[[Take], Tensor]) -> list[Tensor]:
+        """The scene's noise as its takes have it; ``own`` is of the frames they begin earlier."""
+        if not variant.alone:
+            return [noise]
+        parts = [noise[:, :, span.start : span.stop] for span in take.timeline.latent_spans]
         parts[1:] = [
-            torch.cat([initial_noise(plan, one)[:, :, :1], part], dim=2)
+            torch.cat([own(one)[:, :, :1], part], dim=2)
             for one, part in zip(takes[1:], parts[1:], strict=True)
         ]
+        return [part.contiguous() for part in parts]
+
+    def step_noise(number: int) -> StepNoise:
+        return lambda step: parted(
+            noise_of_step(plan, take, step), lambda one: noise_of_step(plan, one, step)
+        )[number]
+
+    begun = parted(initial_noise(plan, take), lambda one: initial_noise(plan, one))
     # Nothing counts as filmed: the generator encodes the texts of takes that are to be shot.
     takes = [replace(one, state="new") for one in takes]
     generator = Generator(replace(plan, takes=tuple(takes)), mechanism=variant.mechanism)
     latents = [
-        generator.denoise(one, Progress(0, part.contiguous(), {}))
-        for one, part in zip(takes, parts, strict=True)
+        generator.denoise(one, Progress(0, part, {}), step_noise=step_noise(number))
+        for number, (one, part) in enumerate(zip(takes, begun, strict=True))
     ]
     # Later shots of their own began a latent frame earlier.
     latents[1:] = [one[:, :, 1:] for one in latents[1:]]

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.model.spec import PROFILE_NAMES, Attention, ModelSpec, Quality, Sampler
+from holocine_core.model.spec import (
+    PROFILE_NAMES,
+    Attention,
+    Earlier,
+    ModelSpec,
+    Quality,
+    Sampler,
+)
 
 CARD_NAME = "holocine.json"
 _FIELDS: Mapping[str, type] = {
@@ -26,7 +33,9 @@ _FIELDS: Mapping[str, type] = {
     "profiles": dict,
     "licence": str,
     "note": str,
+    "earlier": list,
 }
+_NESTED = {"profiles", "earlier"}
 _QUALITY: Mapping[str, type] = {
     "width": int,
     "height": int,
@@ -35,15 +44,39 @@ _QUALITY: Mapping[str, type] = {
     "shift": float,
     "guidance_stop": float,
     "sampler": str,
+    "eta": float,
 }
-_USUAL = {"guidance_stop", "sampler"}
+_EARLIER = ("profiles", "files")
+_USUAL = {"guidance_stop", "sampler", "eta"}
 """What a profile need not say."""
 
 
 def card_of(spec: ModelSpec) -> dict[str, Any]:
     """The card that describes ``spec``, ready for JSON."""
-    card = {field: getattr(spec, field) for field in _FIELDS if field != "profiles"}
-    return {**card, "profiles": {name: asdict(q) for name, q in spec.profiles.items()}}
+    card = {field: getattr(spec, field) for field in _FIELDS if field not in _NESTED}
+    card["profiles"] = profiles_record(spec.profiles)
+    if spec.earlier:
+        card["earlier"] = [
+            {
+                "profiles": profiles_record(one.profiles),
+                **({"files": one.files} if one.files else {}),
+            }
+            for one in spec.earlier
+        ]
+    return card
+
+
+def profiles_record(profiles: Mapping[str, Quality]) -> dict[str, dict[str, Any]]:
+    """Profiles as cards and work folders hold them; ``eta`` only where there is one."""
+    return {
+        name: {key: value for key, value in asdict(quality).items() if value is not None}
+        for name, quality in profiles.items()
+    }
+
+
+def read_profiles(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Quality]:
+    """Back from :func:`profiles_record`. Raises TypeError where it is none."""
+    return {name: Quality(**quality) for name, quality in record.items()}
 
 
 def write_card(folder: Path, spec: ModelSpec) -> None:
@@ -65,17 +98,37 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
             Problem(f"attention is 'full' or 'sparse', not {card['attention']!r}", str(path))
         )
     profiles = card.get("profiles", {})
-    for name, quality in profiles.items() if isinstance(profiles, dict) else ():
-        if name not in PROFILE_NAMES:
-            problems.append(Problem(f"there is no profile {name!r}", str(path)))
-        else:
-            problems += _quality_problems(name, quality, path)
+    problems += _profiles_problems(profiles, path)
+    before = card.pop("earlier", [])
+    problems += _earlier_problems(before, path)
     if problems:
         raise InputError.of(problems)
     if profiles:
-        read = {name: Quality(**quality) for name, quality in profiles.items()}
-        card["profiles"] = {**spec.profiles, **read}
-    return replace(spec, **card)
+        card["profiles"] = {**spec.profiles, **read_profiles(profiles)}
+    earlier = tuple(
+        Earlier(profiles=read_profiles(one["profiles"]), files=one.get("files", {}))
+        for one in before
+    )
+    return replace(spec, **card, earlier=earlier)
+
+
+def _profiles_problems(profiles: object, path: Path, prefix: str = "") -> Iterator[Problem]:
+    for name, quality in profiles.items() if isinstance(profiles, dict) else ():
+        if name not in PROFILE_NAMES:
+            yield Problem(f"there is no profile {prefix}{name!r}", str(path))
+        else:
+            yield from _quality_problems(f"{prefix}{name}", quality, path)
+
+
+def _earlier_problems(before: object, path: Path) -> Iterator[Problem]:
+    for number, one in enumerate(before if isinstance(before, list) else ()):
+        where = f"earlier[{number}]"
+        files = one.get("files", {}) if isinstance(one, dict) else None
+        hashes = isinstance(files, dict) and all(isinstance(each, str) for each in files.values())
+        if not hashes or not isinstance(one.get("profiles"), dict) or set(one) - {*_EARLIER}:
+            yield Problem(f"{where} must give profiles, may give files, no more", str(path))
+        else:
+            yield from _profiles_problems(one["profiles"], path, f"{where}.")
 
 
 def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
@@ -86,8 +139,16 @@ def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
         return [Problem(f"profile {name} must give {wanted}, may give {known}, no more", where)]
     problems = _field_problems(quality, _QUALITY, path, prefix=f"{name}.")
     sampler, stop = quality.get("sampler", "euler"), quality.get("guidance_stop", 1)
+    eta = quality.get("eta")
     if not problems and sampler not in get_args(Sampler):
-        problems.append(Problem(f"{name}.sampler is 'euler' or 'unipc', not {sampler!r}", where))
+        known = " or ".join(map(repr, get_args(Sampler)))
+        problems.append(Problem(f"{name}.sampler is {known}, not {sampler!r}", where))
+    elif not problems and eta is not None and sampler != "sde":
+        problems.append(
+            Problem(f"{name}.eta belongs to the sampler 'sde', not to {sampler!r}", where)
+        )
+    if not problems and eta is not None and eta > 1:
+        problems.append(Problem(f"{name}.eta is from 0 to 1, not {eta!r}", where))
     if not problems and stop > 1:
         problems.append(Problem(f"{name}.guidance_stop is at most 1, not {stop!r}", where))
     return problems
@@ -117,7 +178,7 @@ def _field_problems(
             problems.append(
                 Problem(f"unknown field {prefix}{name}", str(path), f"known are: {known}")
             )
-        elif not _is(value, kind):
+        elif not _is(value, kind) and not (name == "eta" and value == 0):
             problems.append(
                 Problem(f"{prefix}{name} must be {_WORDS[kind]}, not {value!r}", str(path))
             )
@@ -130,6 +191,7 @@ _WORDS = {
     float: "a number above 0",
     bool: "true or false",
     dict: "an object",
+    list: "a list",
 }
 
 

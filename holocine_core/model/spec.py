@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Attention = Literal["sparse", "full"]
-Sampler = Literal["euler", "unipc"]
+Sampler = Literal["euler", "unipc", "sde"]
 PROFILE_NAMES = ("draft", "standard", "final")
 
 
@@ -27,6 +27,17 @@ class Quality:
     guidance_stop: float = 1.0
     """Share of the steps after which guidance stops, 0 to 1: the later ones cost half."""
     sampler: Sampler = "euler"
+    eta: float | None = None
+    """Share of a step's noise that is drawn anew, 0 to 1: only of ``sde``, where None is 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What a model once was: films that were begun with it go on with it."""
+
+    profiles: Mapping[str, Quality]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Content hash of the parts that were others; the rest are today's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +149,8 @@ class ModelSpec:
     """Folder of the weights inside this package, for models that ship with it."""
     note: str = ""
     """What a user must know before trusting a film of this model."""
+    earlier: tuple[Earlier, ...] = ()
+    """What it was before, the latest first."""
 
     @property
     def size_multiple(self) -> int:

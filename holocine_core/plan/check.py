@@ -46,6 +46,7 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
     deliver = data.get("deliver")
     if isinstance(deliver, dict):
         sizes.append((("deliver", "size"), deliver.get("size"), 2))
+    yield from _eta_problems(manuscript, profiles, spec)
     for key, size, multiple in sizes:
         try:
             width, height = parse_size(size)
@@ -65,6 +66,20 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
         return  # The reader has said so.
     except InputError as error:
         yield manuscript.problem(("video", "quality"), error.message, error.hint)
+
+
+def _eta_problems(manuscript: Manuscript, profiles: Any, spec: ModelSpec) -> Iterator[Problem]:
+    """An `eta` beside a sampler that draws no noise, the model's own where none is named."""
+    for name, changes in (profiles if isinstance(profiles, dict) else {}).items():
+        if name not in spec.profiles or not isinstance(changes, dict):
+            continue  # The reader has said so.
+        sampler = changes.get("sampler") or spec.profiles[name].sampler
+        if changes.get("eta") is not None and sampler in ("euler", "unipc"):
+            yield manuscript.problem(
+                ("profiles", name, "eta"),
+                f"`eta` belongs to the sampler sde; {name} samples with {sampler}",
+                "write `sampler: sde` beside it, or leave it out",
+            )
 
 
 def scene_problems(

@@ -33,6 +33,7 @@ from holocine_core.model.placement import (
     precision_of,
 )
 from holocine_core.model.spec import ModelSpec
+from holocine_core.plan.before import as_begun, gone_weights
 from holocine_core.plan.check import (
     TokenCounter,
     scene_problems,
@@ -77,36 +78,36 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         MachineError: There is no such device.
     """
     spoken = _spoken(manuscript, request)
-    located = _locate(manuscript, spoken, request)
+    located = as_begun(_locate(manuscript, spoken, request), request)
     spec, counter = located.spec, TokenCounter(located)
     placed = film_loras(manuscript, spoken, request)
     loras = tuple(lora for lora, _ in placed)
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec),
-            *scene_problems(manuscript, spec, _size(manuscript, spec, spoken), request.outside),
+            *scene_problems(
+                manuscript, spec, _size(manuscript, spec, spoken, request), request.outside
+            ),
             *text_problems(manuscript, counter, spoken, request.in_passes),
             *film_lora_problems(manuscript, placed, spec),
         ]
     ).model_copy(update=spoken)
-    fps, vault = Fraction(screenplay.fps or spec.fps), Vault(request.work)
-    device = pick_device(request.device)
+    fps = Fraction(screenplay.fps or spec.fps)
     film = _Film(
         screenplay=screenplay,
         spec=spec,
-        identity=located.identity(),
+        identity={**located.identity(), **request.identity},
         lora=marks(loras),
         carries_loras=bool(loras) or has_shot_loras(screenplay),
-        sampling=sampling_of(screenplay, spec),
+        sampling=request.sampling.get(screenplay.profile) or sampling_of(screenplay, spec),
         fps=fps,
         counter=counter,
-        device=device,
+        device=pick_device(request.device),
         folder=manuscript.source.path.parent,
         draft=request.draft,
     )
     takes = tuple(_take(film, i) for i in range(len(screenplay.scenes)))
-    placement, obstacles = _placement(located, takes, device, request.memory, vault)
-    takes = tuple(with_state(take, placement, vault) for take in takes)
+    takes, placement, obstacles = _stated(located, film.identity, takes, film.device, request)
     return Plan(
         screenplay_path=manuscript.source.path,
         screenplay_text=manuscript.source.text,
@@ -117,14 +118,14 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
         identity=film.identity,
         revisions=_revisions(located),
         loras=loras,
-        device=device,
+        device=film.device,
         placement=placement,
         fps=fps,
         takes=takes,
         delivery=delivery_of(screenplay, film.sampling, fps),
         out=request.out,
         work=request.work,
-        obstacles=tuple(obstacles),
+        obstacles=obstacles,
         warnings=tuple(warnings(manuscript, screenplay, located, takes, request.in_passes)),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
@@ -139,19 +140,35 @@ def placed_for(plan: Plan, takes: Sequence[Take], request: Request) -> Plan:
         takes: With their final keys.
         request: For the placement it asks for.
     """
-    vault = Vault(plan.work)
-    placement, obstacles = _placement(plan.model, tuple(takes), plan.device, request.memory, vault)
-    stated = tuple(with_state(take, placement, vault) for take in takes)
-    return replace(plan, takes=stated, placement=placement, obstacles=tuple(obstacles))
+    stated, placement, obstacles = _stated(
+        plan.model, plan.identity, tuple(takes), plan.device, request
+    )
+    return replace(plan, takes=stated, placement=placement, obstacles=obstacles)
+
+
+def _stated(
+    located: LocatedModel,
+    identity: Mapping[str, str],
+    takes: tuple[Take, ...],
+    device: str,
+    request: Request,
+) -> tuple[tuple[Take, ...], Placement, tuple[Problem, ...]]:
+    """Takes with what the work folder holds of them, where the networks will lie, and what is in
+    the way."""
+    vault = Vault(request.work)
+    placement, obstacles = _placement(located, takes, device, request.memory, vault)
+    takes = tuple(with_state(take, placement, vault) for take in takes)
+    return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
-    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any]
+    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any], request: Request
 ) -> tuple[int, int] | None:
     """The film's width and height, where the screenplay is whole enough to tell."""
     if manuscript.screenplay is None:
         return None
-    chosen = quality(manuscript.screenplay.model_copy(update=dict(spoken)), spec)
+    screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
+    chosen = request.sampling.get(screenplay.profile) or quality(screenplay, spec)
     return chosen.width, chosen.height
 
 
@@ -263,7 +280,7 @@ def _take(film: _Film, index: int) -> Take:
         "frames": timing.timeline.frames,
         "cuts": timing.timeline.cuts,
         "seed": seed,
-        "sampling": {name: getattr(sampling, name) for name in Sampling.__slots__},
+        "sampling": sampling.record(),
         "model": {part: mark for part, mark in film.identity.items() if part != "vae"},
         "settings": [
             film.spec.experts,

@@ -31,10 +31,13 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
     given = changes.model_dump(exclude_none=True, exclude={"size", "lora"})
     if changes.size is not None:
         given["width"], given["height"] = parse_size(changes.size)
-    return replace(base, **given)
+    chosen = replace(base, **given)
+    usual = 1.0 if chosen.eta is None else chosen.eta
+    return replace(chosen, eta=usual if chosen.sampler == "sde" else None)
 
 
 def sampling_of(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
+    """How the film is denoised: the model's profile with the screenplay's changes."""
     chosen = quality(screenplay, spec)
     return Sampling(
         width=chosen.width,
@@ -46,6 +49,7 @@ def sampling_of(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
         sampler=chosen.sampler,
         text=screenplay.text,
         attention=screenplay.attention or spec.attention,
+        eta=chosen.eta,
     )
 
 

@@ -269,8 +269,10 @@ class Adjusted(Frozen):
     """Share of the steps after which guidance stops; each of the rest costs half."""
     shift: Annotated[float, Field(gt=0, le=50)] | None = None
     """Timestep shift: higher spends more steps on layout, fewer on detail."""
-    sampler: Literal["euler", "unipc"] | None = None
-    """euler is the release's; unipc needs fewer steps."""
+    sampler: Literal["euler", "unipc", "sde"] | None = None
+    """euler is the release's; unipc needs fewer steps; sde draws noise anew at every step."""
+    eta: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of a step's noise that sde draws anew: 1 all of it, 0 none, which is euler."""
     lora: tuple[Lora, ...] = ()
     """LoRA files for this profile alone, beside the film's: those that film in few steps."""
 
@@ -315,7 +317,7 @@ class Screenplay(Frozen):
     profile: ProfileName = "standard"
     """Quality: draft, standard or final."""
     profiles: Profiles = Profiles()
-    """Changes to the profiles' steps, size, guidance, shift, sampler and LoRAs."""
+    """Changes to the profiles' steps, size, guidance, shift, sampler, eta and LoRAs."""
     fps: Annotated[int, Field(ge=1, le=60)] | None = None
     """Frames per second of the model's film; its own where absent (15)."""
     size: FrameSize | None = None

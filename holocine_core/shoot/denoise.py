@@ -18,6 +18,10 @@ from holocine_core.shoot import flow
 
 Velocity = Callable[[Tensor, float], Tensor]
 """Latents and sigma -> velocity of the latents' shape, float32."""
+StepNoise = Callable[[int], Tensor]
+"""A step's number, from 0 -> noise of the latents' shape, float32."""
+Settle = Callable[[Tensor, float], Tensor]
+"""Latents and their sigma -> latents whose known parts are on their way at that sigma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,57 @@ class UniPC:
         s._step_index = step
 
 
-SOLVERS: Mapping[str, Callable[[Sequence[float]], Solver]] = {"euler": Euler, "unipc": UniPC}
+class Stochastic:
+    """Draws noise anew at every step; see :func:`flow.sde_step`.
+
+    Args:
+        sigmas: One per step, without the final 0.
+        eta: Share of the noise that is drawn anew, 0 to 1.
+        noise: A step's number, from 0 -> its noise, of the latents' shape. It depends on nothing
+            else, so that a stopped loop goes on with the same bits.
+        settle: Latents and their sigma -> the same with known parts back on their way: the noise
+            is not theirs.
+    """
+
+    def __init__(
+        self, sigmas: Sequence[float], eta: float, noise: StepNoise, settle: Settle
+    ) -> None:
+        self.sigmas = (*sigmas, 0.0)
+        self._eta = eta
+        self._noise = noise
+        self._settle = settle
+
+    def step(self, i: int, x: Tensor, velocity: Tensor) -> Tensor:
+        sigma, after = self.sigmas[i], self.sigmas[i + 1]
+        # Nothing is drawn that would be multiplied by nothing.
+        fresh = self._noise(i).to(x) if after and self._eta else torch.zeros_like(x)
+        return self._settle(flow.sde_step(x, velocity, fresh, sigma, after, self._eta), after)
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore(self, step: int, state: Mapping[str, Tensor]) -> None:
+        return None
+
+
+def solver_of(
+    name: str,
+    sigmas: Sequence[float],
+    *,
+    eta: float | None = None,
+    noise: StepNoise | None = None,
+    settle: Settle = lambda x, sigma: x,
+) -> Solver:
+    """The solver called ``euler``, ``unipc`` or ``sde``; the rest is for ``sde`` alone, as
+    :class:`Stochastic` says."""
+    if name == "euler":
+        return Euler(sigmas)
+    if name == "unipc":
+        return UniPC(sigmas)
+    if name != "sde":
+        raise ValueError(f"there is no sampler {name!r}")
+    assert noise is not None, "sde draws noise at every step"
+    return Stochastic(sigmas, 1.0 if eta is None else eta, noise, settle)
 
 
 def denoise(
@@ -114,7 +168,7 @@ def denoise(
     noise: Tensor,
     sigmas: Sequence[float],
     *,
-    solver: str = "euler",
+    solver: Solver | None = None,
     start: Progress | None = None,
     on_step: OnStep = lambda progress: None,
 ) -> Tensor:
@@ -124,14 +178,14 @@ def denoise(
         velocity: The network with everything it needs.
         noise: Where sigma is 1, float32.
         sigmas: One per step, falling, without the final 0.
-        solver: ``euler`` or ``unipc``.
+        solver: Of :func:`solver_of`; Euler's where None.
         start: Where an earlier run stopped; or, without a solver's memory, where this one begins.
         on_step: Called after every step but may also raise to stop the loop.
 
     Raises:
         RenderError: The latents are no longer finite.
     """
-    stepper = SOLVERS[solver](sigmas)
+    stepper = Euler(sigmas) if solver is None else solver
     x, first = noise, 0
     if start is not None:
         x, first = start.x, start.step

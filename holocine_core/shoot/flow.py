@@ -45,6 +45,22 @@ def euler_step(x: Tensor, velocity: Tensor, sigma: float, sigma_next: float) -> 
     return x + velocity * (sigma_next - sigma)
 
 
+def sde_step(
+    x: Tensor, velocity: Tensor, noise: Tensor, sigma: float, sigma_next: float, eta: float
+) -> Tensor:
+    """One step along the flow that draws a share ``eta`` of its noise anew.
+
+    The network's own estimates of clean latents and noise are mixed again for ``sigma_next``, as
+    DDIM does (arXiv 2010.02502, eq. 12, with the flow's 1 - sigma and sigma for its factors): with
+    ``eta`` 0 this is :func:`euler_step`, with 1 nothing of the old noise is left, so that every
+    step can mend what the ones before it did.
+    """
+    clean = x - sigma * velocity
+    old = clean + velocity
+    mixed = math.sqrt(1 - eta * eta) * old + eta * noise
+    return noisy(clean, mixed, sigma_next)
+
+
 def loss_weights(shift: float) -> Sequence[float]:
     """Loss weight of each of the 1000 training timesteps of the shifted schedule, mean 1."""
     raw = [

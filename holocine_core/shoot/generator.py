@@ -6,7 +6,7 @@ This is where text, attention layout, guidance, experts and the flow meet; each 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -35,8 +35,17 @@ from holocine_core.shoot.conditioning import (
     negative_conditioning,
     scene_conditioning,
 )
-from holocine_core.shoot.denoise import OnStep, Progress, Velocity, denoise
+from holocine_core.shoot.denoise import (
+    OnStep,
+    Progress,
+    Solver,
+    StepNoise,
+    Velocity,
+    denoise,
+    solver_of,
+)
 from holocine_core.shoot.given import Given
+from holocine_core.shoot.noise import initial_noise, latent_shape, noise_of_step
 from holocine_core.shoot.pictures import read_picture
 
 Text = tuple[Conditioning, Conditioning | None]
@@ -109,6 +118,7 @@ class Generator:
         start: Progress | None = None,
         on_step: OnStep = lambda progress: None,
         given: Given | None = None,
+        step_noise: StepNoise | None = None,
     ) -> Tensor:
         """A take's latents [1, C, F, H, W], float32 on the CPU; of one that is longer than its
         pass, those of the pass (see :meth:`whole`).
@@ -118,6 +128,7 @@ class Generator:
             start: Where an earlier run stopped.
             on_step: Told of every step.
             given: Latent frames that are there already and stay as they are.
+            step_noise: What a stochastic sampler draws; the take's own where None.
 
         Raises:
             MachineError: Memory ran out.
@@ -133,11 +144,30 @@ class Generator:
                 self._velocity(take, positive, negative, given, noise),
                 noise if given is None else given.begun(noise),
                 sigmas,
-                solver=take.sampling.sampler,
+                solver=self._solver(take, sigmas, given, noise, step_noise),
                 start=_moved(start, self._networks.device),
                 on_step=on_step,
             )
         return latents.cpu() if given is None else given.kept(latents.cpu())
+
+    def _solver(
+        self,
+        take: Take,
+        sigmas: Sequence[float],
+        given: Given | None,
+        noise: Tensor,
+        step_noise: StepNoise | None,
+    ) -> Solver:
+        def settle(x: Tensor, sigma: float) -> Tensor:
+            return x if given is None else given.seen(x, noise, sigma)
+
+        return solver_of(
+            take.sampling.sampler,
+            sigmas,
+            eta=take.sampling.eta,
+            noise=step_noise or (lambda step: noise_of_step(self._plan, take, step)),
+            settle=settle,
+        )
 
     def decode(self, take: Take, latents: Tensor) -> Iterator[codec.Frames]:
         """A take's frames, a few at a time [T, H, W, 3]."""
@@ -322,24 +352,6 @@ class Generator:
 def _name(take: Take) -> str:
     """Tells takes apart: a scene's edits by their keys, shots filmed alone by their names."""
     return f"{take.scene} {take.negative_key}"
-
-
-def latent_shape(plan: Plan, take: Take) -> tuple[int, int, int, int, int]:
-    """[1, C, F, H, W] of a take's latents."""
-    spec = plan.model.spec
-    return (
-        1,
-        spec.shape.latent_channels,
-        take.timeline.latent_frames,
-        take.sampling.height // spec.spatial_stride,
-        take.sampling.width // spec.spatial_stride,
-    )
-
-
-def initial_noise(plan: Plan, take: Take) -> Tensor:
-    """The take's noise, drawn on the CPU: the same on every device."""
-    generator = torch.Generator("cpu").manual_seed(take.seed)
-    return torch.randn(latent_shape(plan, take), generator=generator, dtype=torch.float32)
 
 
 def shot_layout(

@@ -139,6 +139,7 @@ def _learned(recipe: Recipe) -> dict[str, object]:
 
 def _card_with(path: Path, spec: ModelSpec, learned: Mapping[str, object]) -> None:
     card = {**(read_json(path) if path.is_file() else card_of(spec)), **learned}
+    card.pop("earlier", None)  # What the base once was, this model never was.
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 

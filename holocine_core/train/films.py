@@ -83,4 +83,5 @@ def _options(
         device=device,
         work=work,
         loras=(lora,) if lora is not None else (),
+        anew=True,
     )

@@ -227,4 +227,5 @@ def _spec(card: Card) -> ModelSpec:
         clean_shots=False,
         guide_summaries=card.guide_summaries,
         profiles={**MODELS["nano"].profiles, **given},
+        earlier=(),
     )

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
@@ -36,8 +42,22 @@ class Profile(Frozen):
     """Timestep shift of the sampler."""
     guidance_stop: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the steps after which guidance stops."""
-    sampler: Literal["euler", "unipc"] = "euler"
-    """unipc needs fewer steps."""
+    sampler: Literal["euler", "unipc", "sde"] = "euler"
+    """unipc needs fewer steps; sde draws noise anew at every step."""
+    eta: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of a step's noise that sde draws anew; 1 where left out."""
+
+    @model_validator(mode="after")
+    def _eta_is_of_sde(self) -> Profile:
+        if self.eta is not None and self.sampler != "sde":
+            raise ValueError(f"`eta` belongs to `sampler: sde`, not to {self.sampler}; drop it")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_neutral_eta(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Runs are told apart by their recipe: one without `eta` is what it was before."""
+        told: dict[str, Any] = write(self)
+        return {name: value for name, value in told.items() if (name, value) != ("eta", None)}
 
 
 class Card(Frozen):

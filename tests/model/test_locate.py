@@ -265,7 +265,20 @@ class TestPipelineFolder:
             (CARD_NAME, {"profiles": {"draft": {"width": 8}}}, "profile draft must give"),
             (CARD_NAME, {"profiles": {"draft": DRAFT | {"guidance_stop": 1.5}}}, "is at most 1"),
             (CARD_NAME, {"profiles": {"draft": DRAFT | {"sampler": "ddim"}}}, "not 'ddim'"),
+            (CARD_NAME, {"profiles": {"draft": DRAFT | {"eta": 0.5}}}, "eta belongs to"),
+            (
+                CARD_NAME,
+                {"profiles": {"draft": DRAFT | {"sampler": "sde", "eta": 2}}},
+                "eta is from 0 to 1",
+            ),
             (CARD_NAME, {"profiles": {"huge": {}}}, "no profile 'huge'"),
+            (CARD_NAME, {"earlier": {}}, "earlier must be a list"),
+            (CARD_NAME, {"earlier": [{"files": {}}]}, r"earlier\[0\] must give profiles"),
+            (
+                CARD_NAME,
+                {"earlier": [{"profiles": {"draft": DRAFT | {"sampler": "ddim"}}}]},
+                r"earlier\[0\].draft.sampler",
+            ),
         ],
     )
     def test_what_makes_no_sense_is_refused(
@@ -275,6 +288,16 @@ class TestPipelineFolder:
         with pytest.raises(InputError, match=says) as raised:
             find_model(str(pipeline))
         assert raised.value.where
+
+    def test_a_card_tells_eta_and_what_the_model_was(self, pipeline: Path) -> None:
+        noisy = DRAFT | {"sampler": "sde", "eta": 0}
+        before = {"profiles": {"draft": DRAFT}, "files": {"transformer": "ab"}}
+        edit(pipeline / CARD_NAME, profiles={"draft": noisy}, earlier=[before])
+        spec = find_model(str(pipeline)).spec
+        assert (spec.profiles["draft"].sampler, spec.profiles["draft"].eta) == ("sde", 0)
+        assert spec.earlier[0].profiles["draft"].eta is None
+        write_card(pipeline, spec)
+        assert find_model(str(pipeline)).spec == spec
 
     def test_all_faults_of_a_card_come_at_once(self, pipeline: Path) -> None:
         edit(pipeline / CARD_NAME, fps=0, colour=1)

@@ -23,9 +23,10 @@ from holocine_core.render import render
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Generator, initial_noise
+from holocine_core.shoot.generator import Generator
 from holocine_core.shoot.given import Given
 from holocine_core.shoot.negatives import read_negative
+from holocine_core.shoot.noise import initial_noise
 from holocine_core.vault import Vault
 from tests.render.conftest import Listener
 

@@ -16,8 +16,9 @@ from holocine_core.production import Options, plan_film
 from holocine_core.remake import open_film
 from holocine_core.render import render
 from holocine_core.shoot import flow
-from holocine_core.shoot.generator import Generator, initial_noise
+from holocine_core.shoot.generator import Generator
 from holocine_core.shoot.negatives import read_negative
+from holocine_core.shoot.noise import initial_noise
 from holocine_core.vault import Vault
 from tests.render.conftest import Listener
 

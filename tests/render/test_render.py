@@ -18,6 +18,7 @@ from holocine_core.film import expected_frames
 from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
 from holocine_core.provenance import inspect
 from holocine_core.shoot import generator
+from holocine_core.shoot import noise as noise_of
 from holocine_core.shoot.conditioning import Conditioning
 from holocine_core.standing import sidecar_path
 from tests.conftest import SMALL
@@ -162,6 +163,6 @@ def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None
 
 def test_noise_is_the_cpu_generators(small: Path, tmp_path: Path) -> None:
     plan = plan_film(small, tmp_path / "film.mp4")
-    noise = generator.initial_noise(plan, plan.takes[0])
+    noise = noise_of.initial_noise(plan, plan.takes[0])
     again = torch.randn(noise.shape, generator=torch.Generator("cpu").manual_seed(5))
     assert torch.equal(noise, again)

@@ -1,0 +1,54 @@
+"""Fingerprints of takes are those that earlier versions gave them: what they kept is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from holocine_core.model.parts import LocatedModel
+from holocine_core.production import Options, plan_film
+
+SCREENPLAY = """title: Keys
+model: {model}
+seed: 5
+negative: blurry
+style: Cut paper.
+characters:
+  mara: a keeper in a yellow coat
+{profiles}scenes:
+  - id: storm
+    global: A cliff at night. {{mara}} waits.
+    frames: 17
+    cuts: [7]
+    shots: [Wide shot of the cliff., "{{mara}} turns."]
+"""
+AS_NANO_WAS = """profiles:
+  draft: {size: 224x128, steps: 5, guidance: 2.5, guidance_stop: 0.4, shift: 8, sampler: unipc}
+  standard: {size: 224x128, steps: 10, guidance: 2.5, guidance_stop: 1, shift: 8, sampler: unipc}
+  final: {size: 224x128, steps: 30, guidance: 2.5, guidance_stop: 1, shift: 8, sampler: unipc}
+"""
+KEYS = {
+    "nano draft": ("2e8a6ab546c36058", "56bca9ba904230ae"),
+    "nano standard": ("79ba03ee2c4175dc", "d0511b22e45819cb"),
+    "nano final": ("60ce006fd6f49aaa", "25540baea7781233"),
+    "holocine-14b-full draft": ("8dedb953ba6b3ae3", "88211317774229db"),
+    "holocine-14b-full standard": ("09b57627a6f811f7", "1c82aa3615915c00"),
+    "holocine-14b-sparse draft": ("884f3438b733af41", "a87c46a148f746b5"),
+    "holocine-14b-sparse final": ("1bbdaf5d1badcd21", "e903b7ff38970589"),
+}
+"""Of latents and clip, as commit f951d44 gave them."""
+
+
+@pytest.mark.nano
+@pytest.mark.parametrize("which", KEYS)
+def test_keys_stay(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = {part: part for part in ("text_encoder", "tokenizer", "transformer", "vae")}
+    monkeypatch.setattr(LocatedModel, "identity", lambda self: marks)
+    model, profile = which.split(" ")
+    path = tmp_path / "keys.yaml"
+    profiles = AS_NANO_WAS if model == "nano" else ""
+    path.write_text(SCREENPLAY.format(model=model, profiles=profiles))
+    options = Options(profile=profile, device="cpu", models_dir=tmp_path)
+    (take,) = plan_film(path, tmp_path / "film.mp4", options).takes
+    assert (take.negative_key, take.clip_key) == KEYS[which]

@@ -1,0 +1,270 @@
+"""Films and half-made takes from before a model's settings or weights changed.
+
+``earlier/f951d44.tar.gz`` was made by that commit: a small random model, a film, one with two
+edits, one made from a draft, one stopped in its second scene and one in its first.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from holocine_cli.app import main
+from holocine_core.edit.metadata import read_metadata
+from holocine_core.errors import Interrupted
+from holocine_core.model import placement
+from holocine_core.production import Options, plan_film
+from holocine_core.remake import open_film
+from holocine_core.render import render
+from holocine_core.shoot.negatives import read_negative
+from holocine_core.standing import KEY_TAG, film_key
+from holocine_core.vault import Vault
+from tests.render.conftest import Listener
+
+ARCHIVE = Path(__file__).parent / "earlier" / "f951d44.tar.gz"
+Say = Callable[..., dict[str, Any]]
+NEW = {"steps": 3, "sampler": "sde", "shift": 3.0}
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of f951d44, by now the current one."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "earlier"
+    monkeypatch.chdir(folder)
+    # Its takes were computed in float32, whatever this processor would choose.
+    monkeypatch.setattr(placement, "multiplies_bfloat16", lambda: False)
+    return folder
+
+
+@pytest.fixture
+def say(earlier: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """A command's JSON document."""
+
+    def run(*words: str, code: int = 0) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main([*words, "--json"]) == code
+        return dict(json.loads(capsys.readouterr().out))
+
+    return run
+
+
+def card(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "model" / "holocine.json").read_text()))
+
+
+def write_card(folder: Path, value: dict[str, Any]) -> None:
+    (folder / "model" / "holocine.json").write_text(json.dumps(value))
+
+
+def change_settings(folder: Path, *, told: bool = True) -> None:
+    """The model's card gets other profiles, and tells what they were."""
+    now = card(folder)
+    before = {"profiles": now["profiles"]}
+    now["profiles"] = {name: {**one, **NEW} for name, one in now["profiles"].items()}
+    write_card(folder, {**now, **({"earlier": [before]} if told else {})})
+
+
+def change_weights(folder: Path) -> None:
+    """The transformer is trained on."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model" / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    save_file({name: one * 1.01 for name, one in weights.items()}, path, {"format": "pt"})
+
+
+def warned(answer: dict[str, Any]) -> str:
+    return " ".join(one["message"] for one in answer["warnings"])
+
+
+def test_films_of_before_are_up_to_date(say: Say) -> None:
+    for name in ("plain", "promoted.preview-1", "promoted"):
+        before = Path(f"{name}.mp4").read_bytes()
+        plan = plan_film(
+            f"{name.split('.')[0]}.yaml",
+            f"{name}.mp4",
+            {
+                "plain": Options(),
+                "promoted": Options(from_draft=2),
+                "promoted.preview-1": Options(profile="draft"),
+            }[name],
+        )
+        assert render(plan).up_to_date
+        assert Path(f"{name}.mp4").read_bytes() == before
+
+
+@pytest.mark.parametrize("change", [change_settings, change_weights])
+def test_an_unchanged_screenplays_film_stays_and_says_so(
+    change: Callable[[Path], None], earlier: Path, say: Say
+) -> None:
+    before = Path("plain.mp4").read_bytes()
+    change(earlier)
+    planned = say("plan", "plain.yaml")
+    assert planned["target"]["state"] == "up-to-date"
+    answer = say("render", "plain.yaml")
+    assert answer["up_to_date"]
+    assert "it stays as it is" in warned(answer)
+    assert Path("plain.mp4").read_bytes() == before
+    anew = say("render", "plain.yaml", "--force")
+    assert not anew["up_to_date"]
+    assert not warned(anew)
+    assert Path("plain.mp4").read_bytes() != before
+    assert say("render", "plain.yaml")["up_to_date"], "today's film is found by today's plan"
+
+
+def test_settings_that_a_screenplay_changes_are_no_earlier_ones(earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    text = Path("plain.yaml").read_text()
+    Path("plain.yaml").write_text(text + "profiles: {standard: {steps: 5}}\n")
+    refused = say("render", "plain.yaml", code=2)
+    assert "is another film" in refused["error"]["message"]
+
+
+def latents(folder: Path, film: str, scene: str) -> torch.Tensor:
+    vault = Vault(folder / ".holocine" / film)
+    (found,) = [e for e in vault.entries("negatives") if e.sidecar["scene"] == scene]
+    return read_negative(found.path)
+
+
+@pytest.mark.parametrize("name", ["half", "halfdraft"])
+def test_half_made_takes_go_on_as_they_began(name: str, earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    planned = say("plan", f"{name}.yaml")
+    assert [take["step"] for take in planned["takes"]] == {"half": [6, 3], "halfdraft": [3, 0]}[
+        name
+    ]
+    answer = say("render", f"{name}.yaml")
+    assert "goes on with them" in warned(answer)
+    for scene in ("storm", "dawn"):
+        torch.testing.assert_close(
+            latents(earlier, name, scene), latents(earlier, "plain", scene), atol=1e-4, rtol=1e-4
+        )
+    assert say("render", f"{name}.yaml")["up_to_date"]
+
+
+def test_force_begins_anew(earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    planned = say("plan", "half.yaml", "--force")
+    assert [(take["step"], take["state"]) for take in planned["takes"]] == [
+        (0, "changed"),
+        (0, "new"),
+    ]
+    assert planned["takes"][0]["sampling"]["sampler"] == "sde"
+    say("render", "half.yaml", "--force")
+    assert say("plan", "half.yaml")["takes"][0]["sampling"]["sampler"] == "sde"
+
+
+def test_a_stopped_take_tells_what_it_was_begun_with(earlier: Path, say: Say) -> None:
+    """Without a card that lists what it was."""
+    text = Path("plain.yaml").read_text().replace("seed: 5", "seed: 6")
+    Path("fresh.yaml").write_text(text)
+    listener = Listener(stop_after=3)
+    with pytest.raises(Interrupted):
+        render(plan_film("fresh.yaml"), listener, should_stop=listener.should_stop)
+    Path("whole.yaml").write_text(text)
+    say("render", "whole.yaml")
+    change_settings(earlier, told=False)
+    answer = say("render", "fresh.yaml")
+    assert "settings (steps 6, now 3" in warned(answer)
+    assert torch.equal(latents(earlier, "fresh", "storm"), latents(earlier, "whole", "storm"))
+
+
+def test_half_made_takes_of_other_weights_name_them(earlier: Path, say: Say) -> None:
+    hashes = say("inspect", "plain.mp4")["provenance"]["model"]["files"]
+    change_weights(earlier)
+    failed = say("render", "half.yaml", code=3)
+    assert f"transformer {hashes['transformer'][:12]}" in failed["error"]["message"]
+    assert "'dawn'" in failed["error"]["message"]
+    assert "--force" in failed["error"]["hint"]
+    assert [take["state"] for take in failed["takes"]] == ["waiting", "waiting"]
+    say("render", "half.yaml", "--force")
+
+
+@pytest.mark.parametrize("change", [change_settings, change_weights])
+def test_edited_films_open_and_their_versions_come_back(
+    change: Callable[[Path], None], earlier: Path, say: Say
+) -> None:
+    now = Path("edited.mp4").read_bytes()
+    change(earlier)
+    assert [one["current"] for one in say("takes", "edited.mp4")["versions"]] == [
+        False,
+        False,
+        True,
+    ]
+    say("takes", "edited.mp4", "--pick", "1")
+    assert Path("edited.mp4").read_bytes() != now
+    say("takes", "edited.mp4", "--pick", "3")
+    assert read_metadata(Path("edited.mp4")).tags[KEY_TAG] == film_key(
+        open_film(Path("edited.mp4"))[1]
+    )
+
+
+def test_a_reshoot_is_sampled_as_its_film_was(earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    answer = say("reshoot", "edited.mp4", "--shot", "2")
+    assert answer["changed_frames"] == [[9, 17]]
+    _, plan = open_film(Path("edited.mp4"))
+    assert {take.sampling.sampler for take in plan.takes} == {"unipc"}
+    assert {take.sampling.steps for take in plan.takes} == {6}
+    say("extend", "plain.mp4", "--add", "more.yaml")
+
+
+def test_a_film_made_from_a_draft_is_edited_after_both_profiles_changed(
+    earlier: Path, say: Say
+) -> None:
+    change_settings(earlier)
+    say("reshoot", "promoted.mp4", "--shot", "2")
+    _, plan = open_film(Path("promoted.mp4"))
+    (promoted,) = [one for one in plan.takes[0].chain() if one.promoted is not None]
+    assert promoted.promoted is not None
+    assert promoted.promoted.base.sampling.steps == 2
+    assert promoted.promoted.base.sampling.sampler == "unipc"
+    found = say("inspect", "promoted.mp4")["provenance"]["takes"][0]["draft"]
+    assert found["sampling"]["steps"] == 2, "the film itself tells it from now on"
+
+
+def test_the_chosen_draft_is_what_the_film_is_made_from(earlier: Path, say: Say) -> None:
+    """Drafts of earlier settings, and a film of them that was not begun yet."""
+    Path("promoted.mp4").unlink()
+    Path("promoted.mp4.json").unlink()
+    vault = Vault(earlier / ".holocine" / "promoted")
+    for take in plan_film("promoted.yaml", options=Options(from_draft=2)).takes:
+        vault.drop("negatives", take.negative_key)
+        vault.drop("clips", take.clip_key)
+    change_settings(earlier)
+    plan = plan_film("promoted.yaml", options=Options(from_draft=2))
+    assert plan.takes[0].sampling.sampler == "sde", "what is made from it is today's"
+    assert plan.takes[0].promoted is not None
+    base = plan.takes[0].promoted.base
+    assert (base.state, base.sampling.sampler) == ("reuse", "unipc")
+    render(plan)
+    assert render(plan_film("promoted.yaml", options=Options(from_draft=2))).up_to_date
+
+
+def test_reshoot_of_other_weights_is_a_machines_fault(earlier: Path, say: Say) -> None:
+    change_weights(earlier)
+    before = Path("edited.mp4").read_bytes()
+    failed = say("reshoot", "edited.mp4", "--shot", "1", code=3)
+    assert "weights of tiny that are not here any more" in failed["error"]["message"]
+    assert Path("edited.mp4").read_bytes() == before
+
+
+def test_a_film_of_a_newer_way_of_sampling_is_refused_by_name(earlier: Path) -> None:
+    from holocine_core.errors import InputError
+    from holocine_core.plan.before import recorded_sampling
+
+    found, _ = open_film(Path("plain.mp4"))
+    made = json.loads(json.dumps(dict(found.provenance)))
+    made["takes"][0]["sampling"]["wings"] = 2
+    with pytest.raises(InputError, match="wings"):
+        recorded_sampling(made, Vault(earlier))
+    assert replace(found, provenance=made).provenance["takes"]
