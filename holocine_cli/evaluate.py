@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,11 +18,12 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
+    from holocine_core.edit.ffmpeg import Frames
     from holocine_core.evaluate.features import Eyes
     from holocine_core.evaluate.judge import TrainedJudge
     from holocine_core.evaluate.observe import Observed
     from holocine_core.evaluate.report import Column, Gate, Report
-    from holocine_core.evaluate.suite import Filmed, Suite
+    from holocine_core.evaluate.suite import Case, Filmed, Suite
     from holocine_core.evaluate.watched import Watched
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
@@ -196,11 +197,14 @@ def _save(path: Path, record: dict[str, Any], *, force: bool) -> None:
 class _Seen:
     """What is kept of a suite's films once they were looked at: their frames are not."""
 
-    def __init__(self, reader: TrainedJudge, eyes: Eyes) -> None:
+    def __init__(
+        self, reader: TrainedJudge, eyes: Eyes, through_codec: Callable[[Frames], Frames]
+    ) -> None:
         self.observed: list[Observed] = []
         self.watched: list[Watched] = []
         self._reader = reader
         self._eyes = eyes
+        self._through_codec = through_codec
 
     def add(self, film: Filmed) -> None:
         """Look at a film; one that is told a second time is only judged by its words."""
@@ -209,7 +213,7 @@ class _Seen:
         from holocine_core.evaluate.watched import watch
 
         if film.case.words == "trained":
-            self.observed.append(observe(screened(film), self._eyes))
+            self.observed.append(observe(screened(film), self._eyes, self._through_codec))
         self.watched += watch([film], self._reader, self._reader.trust.reads)
 
 
@@ -242,21 +246,23 @@ class _House:
     ) -> tuple[Report, dict[str, Any]]:
         """A suite as the model films it, as its codec gives the drawn films back, as they are
         drawn, and with each screenplay's film exchanged for another's."""
-        from holocine_core.evaluate.filming import codec_films, drawn_film, size_of
+        from holocine_core.evaluate.filming import drawn_film, size_of, through_codec
         from holocine_core.evaluate.judge import SHIPPED, load_judge
         from holocine_core.evaluate.report import Column, Report
         from holocine_core.evaluate.scores import by_chance
-        from holocine_core.evaluate.suite import parse_suite
+        from holocine_core.evaluate.suite import Filmed, parse_suite
 
         suite = parse_suite(text, self._world())
         reader = load_judge(judge or SHIPPED, asked=suite.within)
-        own, through, truth = (_Seen(reader, self.eyes) for _ in range(3))
-        plan = self._film_suite(suite, own)
-        through_codec = codec_films(plan)
+        planned = self._plan_suite(suite)
+        plan = planned[0][1]
+        again = through_codec(plan)
+        own, through, truth = (_Seen(reader, self.eyes, again) for _ in range(3))
+        self._film_suite(planned, own)
         for case in suite.cases:
             drawn = drawn_film(case, size_of(plan))
             truth.add(drawn)
-            through.add(through_codec(drawn))
+            through.add(Filmed(case, again(drawn.frames)))
         first, record = self._judged(plan.model.spec.name, own)
         columns = [first, self._judged("codec", through)[0], self._judged("drawn", truth)[0]]
         if len({case.scene.seed for case in suite.cases}) > 1:
@@ -303,22 +309,25 @@ class _House:
             if path not in plans:
                 yield path
 
-    def _film_suite(self, suite: Suite, seen: _Seen) -> Plan:
-        """Film a suite and look at every film; one of the plans."""
-        from holocine_core.evaluate.filming import frames_of, plan_case
-        from holocine_core.evaluate.suite import Filmed
+    def _plan_suite(self, suite: Suite) -> list[tuple[Case, Plan]]:
+        from holocine_core.evaluate.filming import plan_case
 
         folder = self.work / suite.name.replace(":", "-")
-        planned = [
+        return [
             (case, plan_case(case, folder, self.settings, take))
             for case in suite.cases
             for take in range(self.seeds)
         ]
+
+    def _film_suite(self, planned: Sequence[tuple[Case, Plan]], seen: _Seen) -> None:
+        """Film a suite and look at every film."""
+        from holocine_core.evaluate.filming import frames_of
+        from holocine_core.evaluate.suite import Filmed
+
         for number, (case, plan) in enumerate(planned, 1):
             self.session.console.note(f"{number} of {len(planned)}: {plan.out}")
             self._render(plan)
             seen.add(Filmed(case, frames_of(plan)))
-        return planned[0][1]
 
     def _render(self, plan: Plan) -> None:
         from holocine_cli.progress import reporting

@@ -84,15 +84,16 @@ def drawn_film(case: Case, size: tuple[int, int]) -> Filmed:
     return Filmed(case, draw(case.scene, *size).numpy())
 
 
+def through_codec(plan: Plan) -> Callable[[Frames], Frames]:
+    """Puts 4t+1 frames through a model's codec and back."""
+    vae = Networks(plan.model, plan.placement).use("vae")
+    return lambda frames: np.concatenate(list(codec.decode(vae, codec.encode(vae, frames))))
+
+
 def codec_films(plan: Plan) -> Callable[[Filmed], Filmed]:
     """Puts films through a model's codec and back: what its transformer could make at best."""
-    vae = Networks(plan.model, plan.placement).use("vae")
-
-    def through(film: Filmed) -> Filmed:
-        frames = np.concatenate(list(codec.decode(vae, codec.encode(vae, film.frames))))
-        return Filmed(film.case, frames)
-
-    return through
+    through = through_codec(plan)
+    return lambda film: Filmed(film.case, through(film.frames))
 
 
 def screened(film: Filmed) -> Screened:

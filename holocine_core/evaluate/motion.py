@@ -1,8 +1,9 @@
-"""How frames follow each other: motion inside shots and flicker right after cuts."""
+"""How frames follow each other: motion inside shots, flicker right after cuts, the pulse of a
+model's latents, and how ragged its pictures are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.cuts import NEAR
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
 
 FIRST = 4
 """Steps after a cut that flicker is looked for in: those inside the shot's second latent frame."""
@@ -66,3 +67,53 @@ def _began(scene: Frames, shot: Span) -> int:
     changes = steps(scene[shot.start - 1 : shot.start + 2])
     # A last shot that a crossfade left one frame of has no next one.
     return shot.start + int(len(changes) > 1 and changes[1] > changes[0])
+
+
+def by_latents(
+    scene: Frames, shots: Sequence[Span], first: int = 0
+) -> Iterator[tuple[float, float]]:
+    """Of every shot, the mean change into latents' first frames, and that between their other
+    frames, in percent of full scale; cuts are in neither. Shots that lack one of them are left out.
+
+    Args:
+        scene: Its frames [T, H, W, 3].
+        shots: Where its shots lie in them.
+        first: Number in the take of the first of these frames: a take's latents hold frame 0, then
+            four frames each.
+    """
+    for span in shots:
+        changes = steps(scene[span.start : span.stop]) * 100
+        into = np.arange(span.start + 1, span.stop) + first
+        begins = (into - 1) % TEMPORAL_STRIDE == 0
+        if begins.any() and not begins.all():
+            yield float(changes[begins].mean()), float(changes[~begins].mean())
+
+
+def raggedness(
+    scene: Frames,
+    shots: Sequence[Span],
+    through_codec: Callable[[Frames], Frames],
+    first: int = 0,
+) -> Iterator[float]:
+    """Of every shot, how far a pixel moves when the codec encodes and decodes the shot again, in
+    percent of full scale.
+
+    It is encoded half a latent off, so that what changed from one latent to the next falls inside
+    one, where a codec that learned clean scenes has no room for it: a film that the codec itself
+    made hardly moves otherwise, however ragged it is. Shots too short for that are left out.
+
+    Args:
+        scene: As of :func:`by_latents`, and the others too.
+        shots: Where its shots lie in them.
+        through_codec: Encodes and decodes 4t+1 frames.
+        first: Number in the take of the first of these frames.
+    """
+    half = TEMPORAL_STRIDE // 2
+    for span in shots:
+        start = span.start + (half - first - span.start) % TEMPORAL_STRIDE
+        count = (span.stop - start - 1) // TEMPORAL_STRIDE
+        if count < 1:
+            continue
+        part = np.ascontiguousarray(scene[start : start + TEMPORAL_STRIDE * count + 1])
+        moved = np.abs(through_codec(part).astype(np.int16) - part)
+        yield float(moved[1:].mean() / 255 * 100)

@@ -14,13 +14,21 @@ from holocine_core.evaluate.consistency import (
     Vector,
     agreement,
     among,
-    inside,
     middle,
     shot_features,
 )
+from holocine_core.evaluate.consistency import (
+    inside as alike_inside,
+)
 from holocine_core.evaluate.cuts import compare_cuts, find_cuts, shrunk
 from holocine_core.evaluate.features import Eyes
-from holocine_core.evaluate.motion import after_cuts, motion, stands_out
+from holocine_core.evaluate.motion import (
+    after_cuts,
+    by_latents,
+    motion,
+    raggedness,
+    stands_out,
+)
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
 from holocine_core.evaluate.screening import Screened
 
@@ -47,12 +55,15 @@ class Observed:
     values: Mapping[str, Tally] = field(default_factory=dict)
 
 
-def observe(scene: Screened, eyes: Eyes) -> Observed:
+def observe(
+    scene: Screened, eyes: Eyes, through_codec: Callable[[Frames], Frames] | None = None
+) -> Observed:
     """Measure one scene; cuts are looked for later, in all scenes at once.
 
     Args:
         scene: Its frames, shots, characters and texts.
         eyes: What they are compared by; see ``features.eyes``.
+        through_codec: Encodes and decodes frames as the model's codec does, where it is at hand.
     """
     shots = [scene.frames[span.start : span.stop] for span in scene.shots]
     values = {
@@ -60,10 +71,18 @@ def observe(scene: Screened, eyes: Eyes) -> Observed:
         "flicker": tally(after_cuts(scene.frames, scene.shots)),
         CUT_STEP: tally(stands_out(scene.frames, cut) for cut in scene.cuts),
     }
+    if scene.first is not None:
+        changes = list(by_latents(scene.frames, scene.shots, scene.first))
+        values["pulse"] = tally(into - inside for into, inside in changes)
+        values["inner-motion"] = tally(inside for _, inside in changes)
+        if through_codec is not None:
+            values["ragged"] = tally(
+                raggedness(scene.frames, scene.shots, through_codec, scene.first)
+            )
     for name, extract in eyes.frames.items():
         suffix = "" if name == "colour" else f"-{name}"
         features = shot_features(scene.frames, scene.shots, extract)
-        likeness = (inside(shot) for shot in features)
+        likeness = (alike_inside(shot) for shot in features)
         values[f"intra-shot{suffix}"] = tally(one for one in likeness if one is not None)
         values[f"inter-shot{suffix}"] = tally(among(features, scene.casts))
         if name in eyes.texts:

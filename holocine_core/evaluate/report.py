@@ -46,6 +46,9 @@ _ANY = (
     Metric("text-own-viclip", "higher", "share", "shots nearest to their own text, by ViCLIP"),
     Metric("flicker", "lower", "percent", "change of the first frames after a cut over the rest"),
     Metric("motion", "neither", "percent", "change from frame to frame"),
+    Metric("pulse", "lower", "percent", "change into a latent's first frame over that inside"),
+    Metric("inner-motion", "neither", "percent", "change between frames of one latent"),
+    Metric("ragged", "lower", "percent", "how far the codec moves a shot, half a latent off"),
 )
 _JUDGED: tuple[tuple[str, Better, str], ...] = (
     ("said", "higher", "shots show what is said of them"),

@@ -34,6 +34,8 @@ class Screened:
         casts: The characters each shot's prompt names.
         setting: Its global caption.
         prompts: Each shot's caption.
+        first: Number in its take of the first of these frames; None where the film does not have
+            the take's frames as they were made.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Screened:
     casts: tuple[frozenset[str], ...]
     setting: str
     prompts: tuple[str, ...]
+    first: int | None = 0
 
     @property
     def cuts(self) -> tuple[int, ...]:
@@ -87,6 +90,7 @@ def screen(film: Path) -> Iterator[Screened]:
             casts=tuple(casts[shot] for shot, _ in spans),
             setting=told.global_,
             prompts=tuple(told.shots[shot] for shot, _ in spans),
+            first=start - chapters[0][1].start_frame if rate == 1 and not chapters[0][0] else None,
         )
 
 

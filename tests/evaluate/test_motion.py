@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holocine_core.evaluate.motion import after_cuts, flicker, motion, stands_out
+from holocine_core.edit.ffmpeg import Frames
+from holocine_core.evaluate.motion import (
+    after_cuts,
+    by_latents,
+    flicker,
+    motion,
+    raggedness,
+    stands_out,
+)
 from holocine_core.script.timeline import Span
 
 
@@ -72,3 +80,45 @@ def test_a_cut_is_where_the_picture_changes_most() -> None:
 
 def test_a_last_shot_of_one_frame_is_no_flicker() -> None:
     assert after_cuts(drifting(21), [Span(0, 20), Span(20, 21)]) == []
+
+
+def pulsing(frames: int, jump: int) -> np.ndarray:
+    """A still picture that jumps into every latent's first frame: 1, 5, 9 ..."""
+    level = np.array([100 + jump * (((at + 3) // 4) % 2) for at in range(frames)], np.uint8)
+    return np.tile(level[:, None, None, None], (1, 16, 16, 3))
+
+
+def test_a_pulse_is_what_latents_first_frames_change_more() -> None:
+    ((into, inside),) = by_latents(pulsing(21, 51), [Span(0, 21)])
+    assert (into, inside) == (pytest.approx(20), 0)
+    ((into, inside),) = by_latents(drifting(21, 2), [Span(0, 21)])
+    assert into == pytest.approx(inside)
+
+
+def test_cuts_are_in_no_pulse_and_frames_count_from_the_takes_first() -> None:
+    scene = np.concatenate([pulsing(9, 51), 255 - pulsing(18, 51)[9:]])
+    shots = [Span(0, 9), Span(9, 18)]
+    assert [round(into) for into, _ in by_latents(scene, shots)] == [20, 20]
+    scene = pulsing(25, 51)[6:]
+    assert next(by_latents(scene, [Span(0, 19)], 6)) == (pytest.approx(20), 0)
+    assert next(by_latents(scene, [Span(0, 19)], 0))[0] < 20
+    assert list(by_latents(scene, [Span(0, 1)])) == []
+
+
+def test_what_a_codec_cannot_hold_is_ragged() -> None:
+    seen: list[int] = []
+
+    def steady(frames: Frames) -> Frames:
+        """A codec that knows one picture per latent: the mean of its frames."""
+        seen.append(len(frames))
+        out = frames.astype(float)
+        for start in range(1, len(frames), 4):
+            out[start : start + 4] = out[start : start + 4].mean(0)
+        return out.round().astype(np.uint8)
+
+    (found,) = raggedness(pulsing(21, 50), [Span(0, 21)], steady)
+    assert found == pytest.approx(25 / 255 * 100)
+    assert seen == [17], "from frame 2 on, so that every jump lies inside a latent"
+    assert list(raggedness(pulsing(21, 0), [Span(0, 21)], steady)) == [0]
+    assert list(raggedness(pulsing(21, 9), [Span(0, 5)], steady)) == []
+    assert len(list(raggedness(pulsing(21, 9), [Span(0, 9), Span(9, 21)], steady))) == 2
