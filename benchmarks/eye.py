@@ -5,9 +5,10 @@
     python -m benchmarks.eye table [benchmarks/eye_films/verdicts/*.yaml]
 
 `film` renders the screenplays of benchmarks/eye_films and draws a sheet of each: a row per shot
-with its prompt, its first three frames, its middle and its last. `shuffle` lays the sheets of several
-ways of filming under names that do not tell which is which; key.json in its folder does. Verdicts are
-written by hand, a letter for everything that is wrong in a shot (see WRONG); `table` counts them.
+with its prompt, its first three frames, its middle and its last. `shuffle` lays the sheets of
+several ways of filming under names that do not tell which is which; key.json in its folder does.
+Verdicts are written by hand, a letter for everything that is wrong in a shot (see WRONG); `table`
+counts them.
 """
 
 from __future__ import annotations
