@@ -334,10 +334,12 @@ def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
     return _film(plan, probe(plan.out), up_to_date=True)
 
 
-def write_sidecar(plan: Plan) -> None:
-    """Write a finished film's sidecar where a killed render left it without one."""
+def write_sidecar(plan: Plan) -> Film:
+    """Write a finished film's sidecar where a killed render left it without one; the film."""
     cuts = watch_cuts(plan, Vault(plan.work))
-    _write_sidecar(plan, _film(plan, probe(plan.out), up_to_date=True, cuts=cuts))
+    film = _film(plan, probe(plan.out), up_to_date=True, cuts=cuts)
+    _write_sidecar(plan, film)
+    return film
 
 
 def preflight(plan: Plan) -> None:

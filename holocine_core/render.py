@@ -99,7 +99,7 @@ def render(
             for scene, seen in film.cuts.items():
                 emit(CutsSeen(scene=scene, **asdict(seen)))
         else:
-            write_sidecar(plan)
+            film = write_sidecar(plan)
         seconds = time.monotonic() - started
         emit(
             FilmDone(
