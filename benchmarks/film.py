@@ -2,9 +2,10 @@
 `holocine preview` with its storyboard, a fresh process and an empty work folder every time, model
 loading included.
 
-    python -m benchmarks.film [--runs 3] [--model nano]
+    python -m benchmarks.film [--runs 3] [--model nano] [--against "{sampler: unipc, steps: 10}"]
 
-The film has one scene of four shots and eight seconds.
+The film has one scene of four shots and eight seconds. With --against it is also rendered with
+these changes to the standard profile, in turn with the profile as it is, and their ratio printed.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ PREVIEW = 15.0
 """Seconds that the first storyboard may take there."""
 
 
-def seconds_of(folder: Path, profile: str, model: str) -> float:
+def seconds_of(folder: Path, profile: str, model: str, changes: str = "") -> float:
     """Seconds of one render in an empty folder; of a preview with its storyboard for a draft."""
     screenplay = folder / "film.yaml"
-    screenplay.write_text(FILM)
+    screenplay.write_text(FILM + (f"profiles: {{{profile}: {changes}}}\n" if changes else ""))
     words = ["preview"] if profile == "draft" else ["render", "--profile", profile]
     words += [screenplay.name, "--model", model, "--device", "cpu"]
     command = [sys.executable, "-m", "holocine_cli", *words]
@@ -51,11 +52,31 @@ def seconds_of(folder: Path, profile: str, model: str) -> float:
     return time.perf_counter() - started
 
 
+def print_ratio(model: str, against: str, runs: int) -> None:
+    """Standard as it is and with changes, in turn."""
+    seconds: dict[str, list[float]] = {"": [], against: []}
+    for _ in range(runs):
+        for changes, each in seconds.items():
+            with tempfile.TemporaryDirectory() as name:
+                each.append(seconds_of(Path(name), "standard", model, changes))
+    now, then = (statistics.median(each) for each in seconds.values())
+    print(f"*{machine()}; {model}, 4 shots, 121 frames, standard, {runs} runs each in turn*\n")
+    print("| | median s | worst s |")
+    print("|---|---|---|")
+    print(f"| as the card says | {now:.1f} | {max(seconds['']):.1f} |")
+    print(f"| {against} | {then:.1f} | {max(seconds[against]):.1f} |")
+    print(f"\nRatio of the medians: {now / then:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--against", metavar="CHANGES", help="to the standard profile, as YAML")
     args = parser.parse_args()
+    if args.against:
+        print_ratio(args.model, args.against, args.runs)
+        return
     print(f"*{machine()}; {args.model}, 4 shots, 121 frames, {args.runs} runs each; ", end="")
     print(f"budget {PREVIEW:g} s for `draft`, {BUDGET:g} s for `standard`*\n")
     print("| profile | size | steps | median s | worst s |")

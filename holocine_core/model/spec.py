@@ -214,6 +214,20 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
     )
 
 
+_NANO_BY_UNIPC = {
+    name: Quality(
+        width=224,
+        height=128,
+        steps=steps,
+        guidance=2.5,
+        shift=8.0,
+        guidance_stop=stop,
+        sampler="unipc",
+    )
+    for name, steps, stop in (("draft", 5, 0.4), ("standard", 10, 1.0), ("final", 30, 1.0))
+}
+"""How nano was sampled up to November 2026."""
+
 MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
     for spec in (
@@ -245,22 +259,25 @@ MODELS: Mapping[str, ModelSpec] = {
                     height=128,
                     steps=steps,
                     guidance=2.5,
-                    shift=8.0,
+                    shift=5.0,
                     guidance_stop=stop,
-                    sampler="unipc",
+                    sampler="sde",
+                    eta=1.0,
                 )
                 for name, steps, stop in (
-                    ("draft", 5, 0.4),
-                    ("standard", 10, 1.0),
-                    ("final", 30, 1.0),
+                    ("draft", 5, 0.8),
+                    ("standard", 16, 1.0),
+                    ("final", 40, 1.0),
                 )
             },
+            earlier=(Earlier(profiles=_NANO_BY_UNIPC),),
             licence="Apache-2.0",
             weight_bytes={"text_encoder": 4_158_720, "transformer": 22_392_512, "vae": 9_567_168},
             embedded="nano",
             note=(
-                "nano is still learning: it films eight places of a drawn world, with one or two "
-                "people or a person and an animal; edges are rough, small faces blurred"
+                "nano is small: it films eight places of a drawn world, with one or two people or "
+                "a person and an animal; small faces and animals often fail, and two people get "
+                "mixed up"
             ),
         ),
         _holocine_14b("full", "HoloCine-14B with full self-attention: the release's main model."),

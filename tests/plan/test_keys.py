@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from holocine_core.model import locate
+from holocine_core.model.card import CARD_NAME, apply_card
 from holocine_core.model.parts import LocatedModel
+from holocine_core.plan.make import make_plan
+from holocine_core.plan.values import Request
 from holocine_core.production import Options, plan_film
+from holocine_core.script.reader import read
+from tests.conftest import NANO
 
 SCREENPLAY = """title: Keys
 model: {model}
@@ -52,3 +59,29 @@ def test_keys_stay(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     options = Options(profile=profile, device="cpu", models_dir=tmp_path)
     (take,) = plan_film(path, tmp_path / "film.mp4", options).takes
     assert (take.negative_key, take.clip_key) == KEYS[which]
+
+
+@pytest.mark.nano
+@pytest.mark.parametrize("profile", ["draft", "standard", "final"])
+def test_nano_remembers_how_it_was_sampled(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun before its sampler changed is found by what its card says it was."""
+    marks = {part: part for part in ("text_encoder", "tokenizer", "transformer", "vae")}
+    monkeypatch.setattr(LocatedModel, "identity", lambda self: marks)
+    path = tmp_path / "keys.yaml"
+    path.write_text(SCREENPLAY.format(model="nano", profiles=""))
+    request = Request(
+        out=tmp_path / "film.mp4",
+        work=tmp_path / "work",
+        profile=profile,
+        device="cpu",
+        profiles=NANO.earlier[-1].profiles,
+    )
+    (take,) = make_plan(read(path), request).takes
+    assert (take.negative_key, take.clip_key) == KEYS[f"nano {profile}"]
+
+
+def test_nanos_card_says_what_the_table_says() -> None:
+    path = Path(locate.__file__).parent / NANO.embedded / CARD_NAME
+    assert apply_card(replace(NANO, profiles={}, earlier=(), note=""), path) == NANO
