@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.before import Begun, candidates, recorded_sampling
-from holocine_core.plan.values import Plan, Request
+from holocine_core.plan.values import Plan, Request, Take
 from holocine_core.provenance import inspect
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
@@ -51,13 +51,12 @@ def _of_film(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -
     try:
         made = inspect(plan.out).provenance
         told = read_text(made["screenplay"], str(plan.screenplay_path)).screenplay
-        same = told == manuscript.screenplay and made.get("options", {}) == dict(plan.options)
-        if not same or made.get("edits"):
+        if told != manuscript.screenplay or made["options"] != plan.options or made["edits"]:
             return None
         sampling = recorded_sampling(made, Vault(plan.work))
-    except InputError:
-        return None  # No film of ours, or one that only a newer holocine understands.
-    identity = made["model"]["files"]
+        identity = {part: str(mark) for part, mark in made["model"]["files"].items()}
+    except (InputError, KeyError, IndexError, TypeError, AttributeError):
+        return None  # No film of ours, or one that only another holocine understands.
     other = make(manuscript, replace(request, sampling=sampling, identity=identity))
     return other if film_is_ours(other) else None
 
@@ -79,9 +78,8 @@ def _begun(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> 
             yield other
 
 
-def _has_draft(take: object) -> bool:
-    base = getattr(take, "base", None)
-    return base is not None and base.state == "reuse"
+def _has_draft(take: Take) -> bool:
+    return take.promoted is not None and take.promoted.base.state == "reuse"
 
 
 def _with(request: Request, begun: Begun) -> Request:
@@ -100,7 +98,7 @@ def _told(kept: Plan, today: Plan, was: str, so: str) -> Plan:
         *(["weights"] if dict(kept.identity) != dict(today.identity) else []),
         *([f"settings ({'; '.join(changed)})"] if changed else []),
     ]
-    what = " and ".join(parts) or "a draft of earlier settings"
+    what = " and ".join(parts) or "settings of its draft"
     warning = Problem(
         f"{was} with earlier {what} of {today.model.spec.name}: {so}",
         hint="--force makes it anew with today's",

@@ -43,6 +43,7 @@ def test_a_film_comes_apart_into_its_scenes_without_what_is_blended(film: Path) 
     assert one.casts == (frozenset("1"), frozenset("2"))
     assert two.casts == (frozenset("12"),)
     assert three.casts == (frozenset(), frozenset("1"))
+    assert [each.first for each in (one, two, three)] == [0, 3, 3], "frames of their takes"
 
 
 def test_the_frames_are_the_films(film: Path) -> None:
@@ -60,6 +61,8 @@ def test_another_frame_rate_keeps_cuts_where_they_are_seen(film: Path, tmp_path:
     one, two, three = screen(fast)
     assert (one.cuts, two.cuts, three.cuts) == ((18,), (), (4,))
     assert len(one.frames) == 36
+    assert {each.first for each in (one, two, three)} == {None}
+    assert "pulse" not in observe(one, Eyes({})).values
 
 
 def test_a_film_from_elsewhere_is_refused(tmp_path: Path, film: Path) -> None:

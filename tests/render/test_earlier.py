@@ -21,6 +21,7 @@ from holocine_core.edit.metadata import read_metadata
 from holocine_core.errors import Interrupted
 from holocine_core.model import placement
 from holocine_core.production import Options, plan_film
+from holocine_core.provenance import Inspection
 from holocine_core.remake import open_film
 from holocine_core.render import render
 from holocine_core.shoot.negatives import read_negative
@@ -125,6 +126,17 @@ def test_settings_that_a_screenplay_changes_are_no_earlier_ones(earlier: Path, s
     change_settings(earlier)
     text = Path("plain.yaml").read_text()
     Path("plain.yaml").write_text(text + "profiles: {standard: {steps: 5}}\n")
+    refused = say("render", "plain.yaml", code=2)
+    assert "is another film" in refused["error"]["message"]
+
+
+@pytest.mark.parametrize("odd", ["[]", "{}", '{"screenplay": 3}', '{"takes": []}', "7"])
+def test_a_film_that_says_odd_things_of_itself_is_another_film(
+    odd: str, earlier: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_settings(earlier)
+    strange = Inspection(path=Path("plain.mp4"), provenance=json.loads(odd), chapters=())
+    monkeypatch.setattr("holocine_core.begun.inspect", lambda path: strange)
     refused = say("render", "plain.yaml", code=2)
     assert "is another film" in refused["error"]["message"]
 
