@@ -134,7 +134,7 @@ def test_settings_that_a_screenplay_changes_are_no_earlier_ones(earlier: Path, s
 def test_a_film_that_says_odd_things_of_itself_is_another_film(
     odd: str, earlier: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_settings(earlier)
+    change_settings(earlier, told=False)
     strange = Inspection(path=Path("plain.mp4"), provenance=json.loads(odd), chapters=())
     monkeypatch.setattr("holocine_core.begun.inspect", lambda path: strange)
     refused = say("render", "plain.yaml", code=2)
