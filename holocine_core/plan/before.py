@@ -7,6 +7,7 @@ the work folder tells with what (``made`` in its sidecars), and the model's card
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,11 +54,13 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Begun]:
     told: list[tuple[Mapping[str, Quality], Mapping[str, str]]] = []
     weights = [today]
     for sidecar in sidecars:
-        made = sidecar.get("made", {})
-        if "profiles" in made:
-            told.append((read_profiles(made["profiles"]), made.get("files", {})))
-        else:  # Kept before sidecars said more; a stopped take's says nothing.
+        made = sidecar.get("made") or {}
+        if "profiles" not in made:  # Kept before sidecars said more; a stopped take's says nothing.
             weights.append({**today, **sidecar.get("ingredients", {}).get("model", {})})
+            continue
+        # What a newer holocine kept in another form is not for this one to go on with.
+        with suppress(AttributeError, TypeError):
+            told.append((read_profiles(made["profiles"]), made.get("files", {})))
     older = [(spec.profiles, {}), *((one.profiles, one.files) for one in spec.earlier)]
     told += [(profiles, {**hashes, **files}) for hashes in weights for profiles, files in older]
     seen: list[Begun] = [Begun(profiles=spec.profiles, identity=today)]
