@@ -282,7 +282,7 @@ def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Ex
     from holocine_cli.produce import may_replace, produce
     from holocine_core.film import preflight
     from holocine_core.production import plan_film
-    from holocine_core.standing import refuse_to_overwrite
+    from holocine_core.standing import is_finished, refuse_to_overwrite
 
     batch = Batch(session, jobs)
     plans: dict[Path, Plan] = {}
@@ -292,7 +292,8 @@ def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Ex
         made = plans[job.film] = plan_film(job.screenplay, job.film, one)
         check_extras(made, extras, jobs)
         refuse_to_overwrite(made, force=may_replace(made, extras))
-        if len(jobs) > 1:  # A single film's render does so itself, a second later.
+        # A single film's render does so itself, a second later; one that is there needs nothing.
+        if len(jobs) > 1 and not is_finished(made):
             preflight(made)
 
     def make(job: Job) -> None:

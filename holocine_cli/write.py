@@ -91,7 +91,9 @@ def check(
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_core.production import Options, plan_film
 
-    settings = Options(model=model, models_dir=models_dir, device="cpu", outside=allow_outside)
+    settings = Options(
+        model=model, models_dir=models_dir, device="cpu", outside=allow_outside, anew=True
+    )
     problems: list[Problem] = []
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}

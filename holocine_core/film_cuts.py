@@ -6,6 +6,7 @@ May import: plan, vault, edit.
 from __future__ import annotations
 
 from holocine_core.edit.own_cuts import SeenCuts, read_seen, watch_clip
+from holocine_core.errors import InputError, MachineError
 from holocine_core.plan.values import Plan
 from holocine_core.vault import Vault
 
@@ -20,6 +21,9 @@ def watch_cuts(plan: Plan, vault: Vault) -> dict[str, SeenCuts]:
             continue
         seen = read_seen(entry.sidecar.get("cuts"))
         if seen is None or seen.asked != take.timeline.cuts:
-            seen = watch_clip(entry.path, take.timeline.cuts)
+            try:
+                seen = watch_clip(entry.path, take.timeline.cuts)
+            except (InputError, MachineError):
+                continue  # A damaged clip: who needs its frames will say so.
         found[take.scene] = seen
     return found

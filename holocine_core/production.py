@@ -18,7 +18,7 @@ from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.lora_file import LoraFile
 from holocine_core.plan.make import make_plan
-from holocine_core.plan.promote import make_promoted_plan
+from holocine_core.plan.promote import make_promoted_plan, require_drafts
 from holocine_core.plan.values import Plan, Request
 from holocine_core.script.reader import read
 from holocine_core.script.timeline import Span
@@ -54,7 +54,8 @@ class Options:
     from_draft: int | None = None
     """The draft to make the film from."""
     anew: bool = False
-    """Whether what was made or begun under earlier settings of the model does not count."""
+    """Whether what was made or begun under earlier settings of the model does not count; but the
+    draft that a film is made from does."""
 
 
 def plan_film(
@@ -92,7 +93,7 @@ def plan_film(
     make = make_plan if request.from_draft is None else make_promoted_plan
     manuscript = read(path)
     plan = make(manuscript, request)
-    return plan if options.anew else keep_begun(plan, manuscript, request, make)
+    return require_drafts(keep_begun(plan, manuscript, request, make, anew=options.anew))
 
 
 def _refuse_name(film: Path) -> None:

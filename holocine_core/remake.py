@@ -20,6 +20,7 @@ from holocine_core.plan.retake import make_edited_plan
 from holocine_core.plan.values import Plan, Request, Take
 from holocine_core.provenance import Inspection, inspect
 from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
@@ -111,9 +112,25 @@ def replan(
         sampling=sampling,
         identity=made["model"]["files"],
     )
-    plan = make_edited_plan(read_text(found.screenplay, str(screenplay)), request, edits)
+    manuscript = read_text(found.screenplay, str(screenplay))
+    if request.from_draft is not None and "draft" not in sampling:
+        request = _with_draft(found, manuscript, request)
+    plan = make_edited_plan(manuscript, request, edits)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
     return replace(plan, title=str(made["title"]))
+
+
+def _with_draft(found: Inspection, manuscript: Manuscript, request: Request) -> Request:
+    """The request with the profiles that a film's draft had, where neither film nor work folder
+    tells: those of the model's earlier ones that give the film its key."""
+    own = _edits(found)
+    plan = make_edited_plan(manuscript, request, own)
+    for one in ({}, *(each.profiles for each in plan.model.spec.earlier)):
+        tried = replace(request, out=found.path, profiles=one)
+        other = make_edited_plan(manuscript, tried, own)
+        if film_is_ours(replace(other, title=str(found.provenance["title"]))):
+            return replace(tried, out=request.out)
+    return request
 
 
 def place_of(plan: Plan, shot: str) -> tuple[Take, int]:

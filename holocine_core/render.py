@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
 from holocine_core.edit.own_cuts import CutWatch
-from holocine_core.errors import Interrupted, RenderError
+from holocine_core.errors import Interrupted, MachineError, RenderError
 from holocine_core.events import (
     CutsSeen,
     Emit,
@@ -30,7 +30,7 @@ from holocine_core.film import (
     write_sidecar,
 )
 from holocine_core.journal import journal
-from holocine_core.plan.before import begun_record
+from holocine_core.plan.before import begun_record, gone_parts, gone_problem
 from holocine_core.plan.values import Plan, Take
 from holocine_core.provenance import versions
 from holocine_core.standing import refuse_to_overwrite, sidecar_is_ours
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from holocine_core.shoot.denoise import Progress
     from holocine_core.shoot.generator import Generator
 
+_NETWORKS = frozenset({"tokenizer", "text_encoder", "transformer", "transformer_2"})
 SAVE_STEPS = 5
 SAVE_SECONDS = 30.0
 """Latents in progress are kept after this many steps or seconds, whichever comes first."""
@@ -190,6 +191,8 @@ class _Studio:
                     "made with other LoRAs than this film has",
                     hint="make the draft again with holocine preview",
                 )
+            codec = {"vae"} if take.pictures or take.promoted is not None else set[str]()
+            self._require_weights(_NETWORKS | codec, take)
             if take.base is not None:
                 self._develop(take.base, take.promoted is None or take.promoted.own_networks)
             self._denoise(take)
@@ -296,8 +299,22 @@ class _Studio:
             if entry.sidecar["step"] != progress.step:
                 self._vault.drop("progress", entry.key)
 
+    def _require_weights(self, parts: frozenset[str], take: Take) -> None:
+        """Nothing is made under a film's keys by other weights than they tell of.
+
+        The plan looked at what is there; a damaged file is found only now.
+        """
+        plan = self._plan
+        gone = sorted(gone_parts(plan.model, plan.identity) & parts)
+        if gone:
+            what = f"scene '{take.scene}' needs"
+            problem = gone_problem(plan.model, plan.identity, gone, what)
+            raise MachineError(problem.message, where=problem.where, hint=problem.hint)
+
     def _decode(self, take: Take) -> None:
         from holocine_core.shoot import negatives as tensors
+
+        self._require_weights(frozenset({"vae"}), take)
 
         latents = tensors.read_negative(self._vault.path("negatives", take.negative_key))
         size = (take.sampling.width, take.sampling.height)

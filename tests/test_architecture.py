@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
     "versions": {"errors", "plan", "script", "standing", "vault"},
     "standing": {"errors", "plan", "vault", "edit", "script"},
     "begun": {"errors", "plan", "provenance", "script", "standing", "vault"},
-    "film_cuts": {"plan", "edit", "vault"},
+    "film_cuts": {"errors", "plan", "edit", "vault"},
     "film": {
         "errors", "events", "script", "plan", "provenance", "standing", "edit", "vault",
         "film_cuts",

@@ -62,7 +62,7 @@ def read_seen(record: Mapping[str, Any] | None) -> SeenCuts | None:
     """Back from :meth:`SeenCuts.record`; None where it is none."""
     try:
         parts = {name: tuple(map(int, record[name])) for name in ("asked", "missing", "extra")}  # type: ignore[index]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return SeenCuts(**parts)
 

@@ -85,9 +85,14 @@ def drawn_film(case: Case, size: tuple[int, int]) -> Filmed:
 
 
 def through_codec(plan: Plan) -> Callable[[Frames], Frames]:
-    """Puts 4t+1 frames through a model's codec and back."""
-    vae = Networks(plan.model, plan.placement).use("vae")
-    return lambda frames: np.concatenate(list(codec.decode(vae, codec.encode(vae, frames))))
+    """Puts 4t+1 frames through a model's codec and back; it is loaded when first asked."""
+    networks = Networks(plan.model, plan.placement)
+
+    def through(frames: Frames) -> Frames:
+        vae = networks.use("vae")
+        return np.concatenate(list(codec.decode(vae, codec.encode(vae, frames))))
+
+    return through
 
 
 def codec_films(plan: Plan) -> Callable[[Filmed], Filmed]:

@@ -74,9 +74,21 @@ def profiles_record(profiles: Mapping[str, Quality]) -> dict[str, dict[str, Any]
     }
 
 
-def read_profiles(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Quality]:
-    """Back from :func:`profiles_record`. Raises TypeError where it is none."""
-    return {name: Quality(**quality) for name, quality in record.items()}
+def read_profiles(record: object, path: Path) -> dict[str, Quality]:
+    """Back from :func:`profiles_record`.
+
+    Raises:
+        InputError: It is none; ``path`` is where it stands.
+    """
+    problems = list(_profiles_problems(record, path))
+    if problems or not isinstance(record, dict):
+        raise InputError.of(problems or [Problem("profiles must be an object", str(path))])
+    return {name: _quality(quality) for name, quality in record.items()}
+
+
+def _quality(record: Mapping[str, Any]) -> Quality:
+    eta = record.get("eta")
+    return Quality(**{**record, "eta": None if eta is None else float(eta)})
 
 
 def write_card(folder: Path, spec: ModelSpec) -> None:
@@ -104,9 +116,9 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
     if problems:
         raise InputError.of(problems)
     if profiles:
-        card["profiles"] = {**spec.profiles, **read_profiles(profiles)}
+        card["profiles"] = {**spec.profiles, **read_profiles(profiles, path)}
     earlier = tuple(
-        Earlier(profiles=read_profiles(one["profiles"]), files=one.get("files", {}))
+        Earlier(profiles=read_profiles(one["profiles"], path), files=one.get("files", {}))
         for one in before
     )
     return replace(spec, **card, earlier=earlier)
@@ -137,7 +149,8 @@ def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
         wanted = ", ".join(field for field in _QUALITY if field not in _USUAL)
         known = " and ".join(sorted(_USUAL))
         return [Problem(f"profile {name} must give {wanted}, may give {known}, no more", where)]
-    problems = _field_problems(quality, _QUALITY, path, prefix=f"{name}.")
+    others = {key: value for key, value in quality.items() if key != "eta"}
+    problems = _field_problems(others, _QUALITY, path, prefix=f"{name}.")
     sampler, stop = quality.get("sampler", "euler"), quality.get("guidance_stop", 1)
     eta = quality.get("eta")
     if not problems and sampler not in get_args(Sampler):
@@ -147,8 +160,8 @@ def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
         problems.append(
             Problem(f"{name}.eta belongs to the sampler 'sde', not to {sampler!r}", where)
         )
-    if not problems and eta is not None and eta > 1:
-        problems.append(Problem(f"{name}.eta is from 0 to 1, not {eta!r}", where))
+    if "eta" in quality and not _is_share(eta):
+        problems.append(Problem(f"{name}.eta is a number from 0 to 1, not {eta!r}", where))
     if not problems and stop > 1:
         problems.append(Problem(f"{name}.guidance_stop is at most 1, not {stop!r}", where))
     return problems
@@ -178,7 +191,7 @@ def _field_problems(
             problems.append(
                 Problem(f"unknown field {prefix}{name}", str(path), f"known are: {known}")
             )
-        elif not _is(value, kind) and not (name == "eta" and value == 0):
+        elif not _is(value, kind):
             problems.append(
                 Problem(f"{prefix}{name} must be {_WORDS[kind]}, not {value!r}", str(path))
             )
@@ -193,6 +206,10 @@ _WORDS = {
     dict: "an object",
     list: "a list",
 }
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _is(value: object, kind: type) -> bool:

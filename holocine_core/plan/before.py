@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.card import profiles_record, read_profiles
 from holocine_core.model.parts import LocatedModel
-from holocine_core.model.spec import Quality
+from holocine_core.model.spec import Attention, Quality, Sampler
+from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Plan, Request, Sampling, Take
 from holocine_core.vault import Vault
 
@@ -37,38 +38,78 @@ def as_begun(located: LocatedModel, request: Request) -> LocatedModel:
 
 
 def begun_record(plan: Plan) -> dict[str, Any]:
-    """What a take is begun with, for its sidecar."""
+    """What a take is begun with, for its sidecar: whose settings, which weights.
+
+    Settings that are not the profiles' own, as a film's that is edited, are left out: the take's
+    ingredients hold them.
+    """
+    spec = plan.model.spec
+    own = not plan.edits and plan.takes[0].sampling == sampling_of(plan.screenplay, spec)
     return {
-        "profiles": profiles_record(plan.model.spec.profiles),
+        "model": model_name(plan.model),
         "files": dict(plan.identity),
+        **({"profiles": profiles_record(spec.profiles)} if own else {}),
     }
 
 
+def model_name(located: LocatedModel) -> str:
+    """Tells models apart whatever their weights are: an embedded one by its name, others by their
+    folder."""
+    return located.spec.name if located.spec.embedded else str(located.folder.resolve())
+
+
 def candidates(plan: Plan, vault: Vault) -> Iterator[Begun]:
-    """What the work folder's takes of this film may have been begun with, other than today's
-    settings and weights: the latest first, each once."""
-    scenes = {take.scene for take in plan.takes}
+    """What the work folder's takes of this film may have been begun with by this model, other than
+    its settings and weights of today: the latest first, each once.
+
+    Weights are the model's own if a sidecar names it, or its card lists them; takes of another
+    model that lie in the same folder are none of this film's.
+    """
+    scenes = [take.scene for take in plan.takes]
     kept = [*vault.entries("negatives"), *vault.entries("progress")]
     sidecars = [entry.sidecar for entry in reversed(kept) if entry.sidecar.get("scene") in scenes]
     spec, today = plan.model.spec, dict(plan.identity)
-    told: list[tuple[Mapping[str, Quality], Mapping[str, str]]] = []
-    weights = [today]
-    for sidecar in sidecars:
-        made = sidecar.get("made") or {}
-        if "profiles" not in made:  # Kept before sidecars said more; a stopped take's says nothing.
-            weights.append({**today, **sidecar.get("ingredients", {}).get("model", {})})
-            continue
-        # What a newer holocine kept in another form is not for this one to go on with.
-        with suppress(AttributeError, TypeError):
-            told.append((read_profiles(made["profiles"]), made.get("files", {})))
-    older = [(spec.profiles, {}), *((one.profiles, one.files) for one in spec.earlier)]
-    told += [(profiles, {**hashes, **files}) for hashes in weights for profiles, files in older]
+    told = [found for sidecar in sidecars if (found := _told_by(sidecar, plan)) is not None]
+    told += [(one.profiles, one.files) for one in spec.earlier]
     seen: list[Begun] = [Begun(profiles=spec.profiles, identity=today)]
     for profiles, files in told:
         one = Begun(profiles={**spec.profiles, **profiles}, identity={**today, **files})
         if one not in seen:
             seen.append(one)
             yield one
+
+
+def _told_by(
+    sidecar: Mapping[str, Any], plan: Plan
+) -> tuple[Mapping[str, Quality], Mapping[str, str]] | None:
+    """Profiles and weights that a sidecar tells of; None where it is of another model, or says
+    nothing that this holocine understands."""
+    made = sidecar.get("made")
+    if not isinstance(made, dict) or made.get("model") != model_name(plan.model):
+        return None
+    files, profiles = made.get("files"), made.get("profiles")
+    if not isinstance(files, dict) or not all(isinstance(mark, str) for mark in files.values()):
+        return None
+    if profiles is None:
+        return {}, files
+    with suppress(InputError):
+        return read_profiles(profiles, plan.work), files
+    return None
+
+
+def is_half_made(plan: Plan, vault: Vault) -> bool:
+    """Whether a film by weights that are gone was stopped on its way, and not finished and then
+    changed: a take is stopped, or a scene was never shot with them."""
+    if any(0 < take.step < take.sampling.steps for take in plan.takes):
+        return True
+    parts = {part: mark for part, mark in plan.identity.items() if part != "vae"}
+    shot = [
+        entry.sidecar.get("scene")
+        for entry in vault.entries("negatives")
+        if isinstance(ingredients := entry.sidecar.get("ingredients"), dict)
+        and ingredients.get("model") == parts
+    ]
+    return any(take.scene not in shot for take in plan.takes)
 
 
 def recorded_sampling(made: Mapping[str, Any], vault: Vault) -> dict[str, Sampling]:
@@ -104,12 +145,28 @@ def _drafted(take: Mapping[str, Any], vault: Vault) -> Mapping[str, Any] | None:
 
 def _read(sampling: Mapping[str, Any]) -> Sampling:
     try:
-        return Sampling(**sampling)
+        read = Sampling(**sampling)
     except TypeError:
+        read = None
+    if read is None or not _is_known(read):
         raise InputError(
             f"the film was sampled in a way that this holocine does not know: {dict(sampling)}",
             hint="it was made by a newer version: update holocine",
-        ) from None
+        )
+    return replace(read, eta=None if read.eta is None else float(read.eta))
+
+
+def _is_known(sampling: Sampling) -> bool:
+    whole = (sampling.width, sampling.height, sampling.steps)
+    numbers = (sampling.guidance, sampling.guidance_stop, sampling.shift, sampling.eta or 0)
+    return (
+        all(isinstance(number, int) and number > 0 for number in whole)
+        and all(isinstance(number, int | float) for number in numbers)
+        and sampling.sampler in get_args(Sampler)
+        and (sampling.eta is None or sampling.sampler == "sde")
+        and sampling.text in ("scene", "per-shot")
+        and sampling.attention in get_args(Attention)
+    )
 
 
 def gone_weights(
@@ -124,24 +181,40 @@ def gone_weights(
         takes: With what the work folder holds of them.
         vault: The work folder.
     """
-    today = located.identity()
-    gone = {part for part, mark in identity.items() if today.get(part, mark) != mark}
+    gone = gone_parts(located, identity)
     needed = {take.scene: sorted(_needed(take, vault) & gone) for take in takes}
     lacking = {scene: parts for scene, parts in needed.items() if parts}
     if not lacking:
         return []
-    parts = sorted({part for parts in lacking.values() for part in parts})
-    which = ", ".join(f"{part} {identity[part][:12]}" for part in parts)
     scenes = ", ".join(f"'{scene}'" for scene in lacking)
-    return [
-        Problem(
-            f"the film was begun with weights of {located.spec.name} that are not here any more "
-            f"({which}), and scene {scenes} needs them",
-            str(located.folder),
-            "bring them back (the holocine that made the film ships them), or make the film anew "
-            "with today's: render its screenplay with --force",
-        )
-    ]
+    parts = sorted({part for parts in lacking.values() for part in parts})
+    what = f"scene {scenes} needs" if len(lacking) == 1 else f"scenes {scenes} need"
+    return [gone_problem(located, identity, parts, what)]
+
+
+def gone_parts(located: LocatedModel, identity: Mapping[str, str]) -> set[str]:
+    """Parts of the model whose content is not the one a film was begun with. A part that is not
+    there at all is none of them: that it lacks is told otherwise."""
+    today = located.identity()
+    return {part for part, mark in identity.items() if today.get(part, mark) != mark}
+
+
+def gone_problem(
+    located: LocatedModel, identity: Mapping[str, str], parts: Sequence[str], what: str
+) -> Problem:
+    """That a film needs weights that are others now; ``what`` needs them."""
+    which = ", ".join(f"{part} {identity[part][:12]}" for part in parts)
+    back = (
+        "install the holocine that made the film"
+        if located.spec.embedded
+        else "bring them back into the model's folder"
+    )
+    return Problem(
+        f"{what} weights of {located.spec.name} that the film was begun with and that are not here "
+        f"any more: {which}",
+        str(located.folder),
+        f"{back}, or make the film anew with today's: render its screenplay with --force",
+    )
 
 
 def _needed(take: Take, vault: Vault) -> set[str]:

@@ -20,7 +20,7 @@ from holocine_core.model.parts import LocatedModel
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.pictures import picture_problems
-from holocine_core.plan.values import Passing, Take, Tokens
+from holocine_core.plan.values import Passing, Sampling, Take, Tokens
 from holocine_core.plan.words import unknown_words
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
@@ -35,7 +35,16 @@ def parse_size(size: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Problem]:
+def settings_problems(
+    manuscript: Manuscript, spec: ModelSpec, recorded: Mapping[str, Sampling]
+) -> Iterator[Problem]:
+    """What of a film's settings can not be.
+
+    Args:
+        manuscript: The screenplay.
+        spec: The model's.
+        recorded: By profile, how a film that is there was sampled.
+    """
     step = spec.size_multiple
     data = manuscript.source.data
     profiles = data.get("profiles")
@@ -46,7 +55,7 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
     deliver = data.get("deliver")
     if isinstance(deliver, dict):
         sizes.append((("deliver", "size"), deliver.get("size"), 2))
-    yield from _eta_problems(manuscript, profiles, spec)
+    yield from _eta_problems(manuscript, profiles, spec, recorded)
     for key, size, multiple in sizes:
         try:
             width, height = parse_size(size)
@@ -68,12 +77,15 @@ def settings_problems(manuscript: Manuscript, spec: ModelSpec) -> Iterator[Probl
         yield manuscript.problem(("video", "quality"), error.message, error.hint)
 
 
-def _eta_problems(manuscript: Manuscript, profiles: Any, spec: ModelSpec) -> Iterator[Problem]:
+def _eta_problems(
+    manuscript: Manuscript, profiles: Any, spec: ModelSpec, recorded: Mapping[str, Sampling]
+) -> Iterator[Problem]:
     """An `eta` beside a sampler that draws no noise, the model's own where none is named."""
     for name, changes in (profiles if isinstance(profiles, dict) else {}).items():
         if name not in spec.profiles or not isinstance(changes, dict):
             continue  # The reader has said so.
-        sampler = changes.get("sampler") or spec.profiles[name].sampler
+        own = recorded[name] if name in recorded else spec.profiles[name]
+        sampler = changes.get("sampler") or own.sampler
         if changes.get("eta") is not None and sampler in ("euler", "unipc"):
             yield manuscript.problem(
                 ("profiles", name, "eta"),

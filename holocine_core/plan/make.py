@@ -84,7 +84,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     loras = tuple(lora for lora, _ in placed)
     screenplay = manuscript.accepted(
         [
-            *settings_problems(manuscript, spec),
+            *settings_problems(manuscript, spec, request.sampling),
             *scene_problems(
                 manuscript, spec, _size(manuscript, spec, spoken, request), request.outside
             ),

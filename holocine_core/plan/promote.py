@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from holocine_core.errors import InputError
@@ -18,9 +17,10 @@ SIGMA = 0.6
 def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
     """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
 
+    Whether drafts are there that it can not make is asked by :func:`require_drafts`.
+
     Raises:
-        InputError: As :func:`make_plan`; the profile is the draft's own; or the draft is to be
-            filmed from and not there, and has LoRAs that this film's networks are without.
+        InputError: As :func:`make_plan`; or the profile is the draft's own.
         MachineError: There is no such device.
     """
     number = request.from_draft
@@ -37,25 +37,31 @@ def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
         _promoted(take, draft, plan, own_networks=alike)
         for take, draft in zip(plan.takes, drafts.takes, strict=True)
     )
-    if not alike:
-        _require(takes, Vault(plan.work), drafts, number)
     options = {name: value for name, value in plan.options.items() if name != "draft"}
     return replace(placed_for(plan, takes, own), options={**options, "from-draft": number})
 
 
-def _require(takes: Sequence[Take], vault: Vault, drafts: Plan, number: int) -> None:
-    """What is to be shot from a draft needs it; what is shot already does not."""
-    for take in takes:
-        if any(vault.find(*key) for key in (("clips", take.clip_key), _negative(take))):
+def require_drafts(plan: Plan) -> Plan:
+    """The plan, if the drafts are there that it is to be shot from and can not make itself.
+
+    Raises:
+        InputError: One is not, and has LoRAs that this film's networks are without.
+    """
+    vault, number = Vault(plan.work), plan.options.get("from-draft")
+    for take in plan.takes:
+        promoted = next((one.promoted for one in take.chain() if one.promoted is not None), None)
+        if promoted is None or promoted.own_networks:
             continue
-        if take.base is not None and vault.find(*_negative(take.base)) is None:
+        keys = (("clips", take.clip_key), *map(_negative, take.chain()))
+        if not any(vault.find(kind, key) for kind, key in keys):
             raise InputError(
                 f"draft {number} of scene '{take.scene}' is not in the work folder, and drafts "
-                f"have other LoRAs than {drafts.screenplay_path.name} has for this profile",
-                where=str(drafts.work),
-                hint=f"make it first: holocine preview {drafts.screenplay_path} --seeds {number}, "
+                f"have other LoRAs than {plan.screenplay_path.name} has for this profile",
+                where=str(plan.work),
+                hint=f"make it first: holocine preview {plan.screenplay_path} --seeds {number}, "
                 "with this call's --model, --seed, --lora and --work",
             )
+    return plan
 
 
 def _negative(take: Take) -> tuple[Kind, str]:

@@ -15,7 +15,7 @@ from holocine_core.plan.check import TokenCounter
 from holocine_core.plan.loras import has_shot_loras
 from holocine_core.plan.make import make_plan, placed_for, take_cost
 from holocine_core.plan.passes import choose_shots, pass_of
-from holocine_core.plan.promote import make_promoted_plan
+from holocine_core.plan.promote import make_promoted_plan, require_drafts
 from holocine_core.plan.values import Kept, Plan, Request, Take
 from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
@@ -37,7 +37,7 @@ def make_edited_plan(
         MachineError: There is no such device.
     """
     begin = make_plan if request.from_draft is None else make_promoted_plan
-    plan = begin(manuscript, request)
+    plan = require_drafts(begin(manuscript, request))
     for edit in edits:
         plan = _after(plan, request, edit)
     return placed_for(plan, plan.takes, request) if edits else plan

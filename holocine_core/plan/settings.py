@@ -32,7 +32,7 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
     if changes.size is not None:
         given["width"], given["height"] = parse_size(changes.size)
     chosen = replace(base, **given)
-    usual = 1.0 if chosen.eta is None else chosen.eta
+    usual = 1.0 if chosen.eta is None else float(chosen.eta)
     return replace(chosen, eta=usual if chosen.sampler == "sde" else None)
 
 

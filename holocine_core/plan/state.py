@@ -28,7 +28,7 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
     }
     if any(stopped.values()):
         return max(stopped, key=lambda way: stopped[way])
-    made = [entry.sidecar.get("made", {}).get("computing") for entry in done.values() if entry]
+    made = [_told(entry.sidecar, "made").get("computing") for entry in done.values() if entry]
     return next((way for way in made if way in ways), None) if left else None
 
 
@@ -54,7 +54,9 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     progress_key = _progress_key(take.negative_key, placement.computing)
     take = replace(take, progress_key=progress_key)
     negative = vault.find("negatives", take.negative_key)
-    way = negative.sidecar.get("made", {}).get("computing") if negative else placement.computing
+    way: str | None = placement.computing
+    if negative is not None:
+        way = _told(negative.sidecar, "made").get("computing")
     # Another device's last bits differ; fp8 is another quality, and no reason to lose hours.
     stored = " with its weights in fp8" if _is_fp8(way) and not _is_fp8(placement.computing) else ""
     if vault.find("clips", take.clip_key) is not None:
@@ -67,7 +69,7 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     earlier = [e for e in vault.entries("negatives") if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
-        "; ".join(difference(earlier[-1].sidecar.get("ingredients", {}), take.ingredients))
+        "; ".join(difference(_told(earlier[-1].sidecar, "ingredients"), take.ingredients))
         if earlier
         else "never shot"
     )
@@ -75,6 +77,12 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
     return replace(take, state=state, reason=reason, step=step)
+
+
+def _told(sidecar: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a sidecar; empty where it is none, whatever stands there."""
+    part = sidecar.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _spans(pairs: Sequence[Sequence[int]]) -> str:

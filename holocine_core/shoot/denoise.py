@@ -119,7 +119,7 @@ class Stochastic:
         noise: A step's number, from 0 -> its noise, of the latents' shape. It depends on nothing
             else, so that a stopped loop goes on with the same bits.
         settle: Latents and their sigma -> the same with known parts back on their way: the noise
-            is not theirs.
+            is not theirs. The network sees them so in any case; this keeps the loop's state true.
     """
 
     def __init__(

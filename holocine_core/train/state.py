@@ -31,6 +31,8 @@ DAMAGED = ".damaged"
 """Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
 FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache"})
 """Keys of a recipe that may change between two calls: they do not move the weights."""
+FILMED = "model.new.card.profiles"
+"""How a new model's films are sampled does not move its weights either."""
 TUNED = frozenset({"optimizer.lr", "optimizer.clip"})
 """Keys that may change although they do: what a run that went wrong needs. The change is told, and
 kept beside the weights."""
@@ -184,6 +186,7 @@ class Checkpoints:
             for key in sorted(mine.keys() | made_by.keys())
             if key not in FREE
             for name, old, new in _differences(key, made_by.get(key), mine.get(key))
+            if not name.startswith(FILMED)
         ]
         refused = sorted(told for name, told in differing if name not in TUNED)
         if refused:

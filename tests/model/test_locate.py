@@ -269,7 +269,7 @@ class TestPipelineFolder:
             (
                 CARD_NAME,
                 {"profiles": {"draft": DRAFT | {"sampler": "sde", "eta": 2}}},
-                "eta is from 0 to 1",
+                "eta is a number from 0 to 1",
             ),
             (CARD_NAME, {"profiles": {"huge": {}}}, "no profile 'huge'"),
             (CARD_NAME, {"earlier": {}}, "earlier must be a list"),

@@ -7,9 +7,9 @@ edits, one made from a draft, one stopped in its second scene and one in its fir
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,11 @@ def change_settings(folder: Path, *, told: bool = True) -> None:
     write_card(folder, {**now, **({"earlier": [before]} if told else {})})
 
 
-def change_weights(folder: Path) -> None:
+def change_weights(folder: Path, model: str = "model") -> None:
     """The transformer is trained on."""
     from safetensors.torch import load_file, save_file
 
-    path = folder / "model" / "transformer" / "diffusion_pytorch_model.safetensors"
+    path = folder / model / "transformer" / "diffusion_pytorch_model.safetensors"
     weights = load_file(path)
     save_file({name: one * 1.01 for name, one in weights.items()}, path, {"format": "pt"})
 
@@ -136,7 +136,7 @@ def test_a_film_that_says_odd_things_of_itself_is_another_film(
 ) -> None:
     change_settings(earlier, told=False)
     strange = Inspection(path=Path("plain.mp4"), provenance=json.loads(odd), chapters=())
-    monkeypatch.setattr("holocine_core.begun.inspect", lambda path: strange)
+    monkeypatch.setattr("holocine_core.provenance.inspect", lambda path: strange)
     refused = say("render", "plain.yaml", code=2)
     assert "is another film" in refused["error"]["message"]
 
@@ -190,15 +190,153 @@ def test_a_stopped_take_tells_what_it_was_begun_with(earlier: Path, say: Say) ->
     assert torch.equal(latents(earlier, "fresh", "storm"), latents(earlier, "whole", "storm"))
 
 
-def test_half_made_takes_of_other_weights_name_them(earlier: Path, say: Say) -> None:
+def stopped(name: str, steps: int) -> None:
+    """A screenplay's film that is stopped before this step of its first scene, or of the next."""
+    listener = Listener(stop_after=steps)
+    with pytest.raises(Interrupted):
+        render(plan_film(f"{name}.yaml"), listener, should_stop=listener.should_stop)
+
+
+@pytest.mark.parametrize("steps", [3, 9])
+def test_half_made_takes_of_other_weights_name_them(steps: int, earlier: Path, say: Say) -> None:
+    text = Path("plain.yaml").read_text().replace("seed: 5", "seed: 6")
+    Path("fresh.yaml").write_text(text)
+    stopped("fresh", steps)
     hashes = say("inspect", "plain.mp4")["provenance"]["model"]["files"]
     change_weights(earlier)
-    failed = say("render", "half.yaml", code=3)
+    failed = say("render", "fresh.yaml", code=3)
     assert f"transformer {hashes['transformer'][:12]}" in failed["error"]["message"]
     assert "'dawn'" in failed["error"]["message"]
     assert "--force" in failed["error"]["hint"]
     assert [take["state"] for take in failed["takes"]] == ["waiting", "waiting"]
-    say("render", "half.yaml", "--force")
+    say("render", "fresh.yaml", "--force")
+
+
+def test_a_finished_film_that_is_changed_after_its_weights_were_is_made_anew(
+    earlier: Path, say: Say
+) -> None:
+    text = Path("plain.yaml").read_text().replace("seed: 5", "seed: 6")
+    Path("fresh.yaml").write_text(text)
+    say("render", "fresh.yaml")
+    change_weights(earlier)
+    Path("fresh.yaml").write_text(text.replace("smiles", "waves"))
+    planned = say("plan", "fresh.yaml", "-o", "other.mp4")
+    assert [take["state"] for take in planned["takes"]] == ["changed", "changed"]
+    assert not planned["obstacles"]
+
+
+def test_another_models_takes_are_not_this_ones(earlier: Path, say: Say) -> None:
+    """Two models film one screenplay in one work folder."""
+    text = Path("plain.yaml").read_text().replace("seed: 5", "seed: 6")
+    Path("fresh.yaml").write_text(text)
+    say("render", "fresh.yaml")
+    shutil.copytree("model", "other")
+    change_weights(earlier, "other")
+    planned = say("plan", "fresh.yaml", "--model", "./other", "-o", "b.mp4")
+    assert [take["state"] for take in planned["takes"]] == ["changed", "changed"]
+    say("render", "fresh.yaml", "--model", "./other", "-o", "b.mp4")
+    made = [say("inspect", film)["provenance"] for film in ("fresh.mp4", "b.mp4")]
+    assert made[0]["model"]["files"] != made[1]["model"]["files"]
+    assert made[0]["takes"][0]["fingerprint"] != made[1]["takes"][0]["fingerprint"]
+
+
+def test_a_damaged_take_of_weights_that_are_gone_is_not_made_by_others(
+    earlier: Path, say: Say
+) -> None:
+    change_weights(earlier)
+    work = earlier / ".holocine" / "plain"
+    damaged = [*work.glob("negatives/*.safetensors"), *work.glob("clips/*.mp4")]
+    for path in (*damaged, Path("plain.mp4")):
+        whole = bytearray(path.read_bytes())
+        whole[-40] ^= 1
+        path.write_bytes(whole)
+    failed = say("render", "plain.yaml", code=3)
+    assert "needs weights of tiny that the film was begun with" in failed["error"]["message"]
+
+
+def test_films_that_are_there_need_no_weights_in_a_batch_either(earlier: Path, say: Say) -> None:
+    change_weights(earlier)
+    shutil.rmtree(earlier / ".holocine" / "plain")
+    text = Path("plain.yaml").read_text().replace("Plain", "Second")
+    Path("second.yaml").write_text(text)
+    answer = say("render", "plain.yaml", "second.yaml")
+    assert [film["up_to_date"] for film in answer["films"]] == [True, False]
+    assert say("plan", "plain.yaml")["obstacles"] == []
+
+
+def test_the_same_said_otherwise_is_the_same_film(earlier: Path, say: Say) -> None:
+    change_settings(earlier, told=False)
+    shutil.rmtree(earlier / ".holocine" / "plain")
+    for words in (["--seed", "5"], ["--model", "model"], ["--profile", "standard"]):
+        assert say("render", "plain.yaml", *words)["up_to_date"]
+    assert (
+        "is another film" in say("render", "plain.yaml", "--seed", "6", code=2)["error"]["message"]
+    )
+
+
+def test_a_draft_that_nobody_tells_of_is_found_by_the_card(earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    shutil.rmtree(earlier / ".holocine" / "promoted")
+    assert say("render", "promoted.yaml", "--from-draft", "2")["up_to_date"]
+    assert open_film(Path("promoted.mp4"))[1].takes[0].promoted is not None
+
+
+def test_force_keeps_the_draft_that_was_chosen(earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    say("render", "promoted.yaml", "--from-draft", "1", "--force")
+    take = say("inspect", "promoted.mp4")["provenance"]["takes"][0]
+    assert take["sampling"]["sampler"] == "sde"
+    assert take["draft"]["sampling"]["sampler"] == "unipc"
+
+
+def test_what_earlier_settings_refuse_is_no_candidate(earlier: Path, say: Say) -> None:
+    """Today's card is sde, what it was is not: the screenplay's `eta` is of today's."""
+    change_settings(earlier)
+    text = Path("plain.yaml").read_text()
+    Path("noisy.yaml").write_text(text + "profiles: {standard: {eta: 0.5}}\n")
+    assert say("plan", "noisy.yaml")["takes"][0]["sampling"]["eta"] == 0.5
+    say("check", "noisy.yaml")
+
+
+def test_an_eta_of_before_is_edited_after_the_card_left_sde(earlier: Path, say: Say) -> None:
+    was = card(earlier)
+    change_settings(earlier)
+    text = Path("plain.yaml").read_text()
+    Path("noisy.yaml").write_text(text + "profiles: {standard: {eta: 0.5}}\n")
+    say("render", "noisy.yaml")
+    write_card(earlier, was)
+    say("reshoot", "noisy.mp4", "--shot", "1")
+    sampling = say("inspect", "noisy.mp4")["provenance"]["takes"][0]["sampling"]
+    assert (sampling["sampler"], sampling["eta"]) == ("sde", 0.5)
+
+
+def test_missing_files_are_no_earlier_weights(earlier: Path, say: Say) -> None:
+    (earlier / "model" / "transformer_2" / "diffusion_pytorch_model.safetensors").unlink()
+    answer = say("render", "plain.yaml")
+    assert answer["up_to_date"]
+    assert "weights" not in warned(answer)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"scene": ["storm"]},
+        {"made": 3},
+        {"made": None},
+        {"made": {"model": "x", "files": 3}},
+        {"ingredients": []},
+        {"ingredients": {"model": None}},
+    ],
+    ids=str,
+)
+def test_odd_sidecars_are_passed_over(odd: dict[str, Any], earlier: Path, say: Say) -> None:
+    change_settings(earlier)
+    vault = Vault(earlier / ".holocine" / "half")
+    for kind in ("negatives", "progress"):
+        for entry in vault.entries(kind):  # type: ignore[arg-type]
+            sidecar = entry.path.with_suffix(".json")
+            sidecar.write_text(json.dumps({**entry.sidecar, **odd}))
+    say("plan", "half.yaml")
 
 
 @pytest.mark.parametrize("change", [change_settings, change_weights])
@@ -266,7 +404,7 @@ def test_reshoot_of_other_weights_is_a_machines_fault(earlier: Path, say: Say) -
     change_weights(earlier)
     before = Path("edited.mp4").read_bytes()
     failed = say("reshoot", "edited.mp4", "--shot", "1", code=3)
-    assert "weights of tiny that are not here any more" in failed["error"]["message"]
+    assert "weights of tiny that the film was begun with" in failed["error"]["message"]
     assert Path("edited.mp4").read_bytes() == before
 
 
@@ -276,7 +414,8 @@ def test_a_film_of_a_newer_way_of_sampling_is_refused_by_name(earlier: Path) -> 
 
     found, _ = open_film(Path("plain.mp4"))
     made = json.loads(json.dumps(dict(found.provenance)))
-    made["takes"][0]["sampling"]["wings"] = 2
-    with pytest.raises(InputError, match="wings"):
-        recorded_sampling(made, Vault(earlier))
-    assert replace(found, provenance=made).provenance["takes"]
+    for name, value in {"wings": 2, "sampler": "wave", "steps": "six", "eta": 0.5}.items():
+        odd = json.loads(json.dumps(made))
+        odd["takes"][0]["sampling"][name] = value
+        with pytest.raises(InputError, match=name):
+            recorded_sampling(odd, Vault(earlier))
