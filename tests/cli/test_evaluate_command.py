@@ -42,6 +42,8 @@ def test_the_table_is_the_product_and_progress_is_not(holocine: Holocine, in_mad
         "extra-cuts",
         "intra-shot",
         "motion",
+        "pulse",
+        "inner-motion",
     ]
     assert lines[1].endswith("1 of 1")
 
