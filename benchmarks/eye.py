@@ -62,7 +62,7 @@ TEXT = 16
 def film(out: Path, sampling: str, model: str, work: Path) -> None:
     """Render all screenplays and draw their sheets."""
     out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(FILMS.glob("*.yaml")):
+    for path in sorted(FILMS.glob("[0-9]*.yaml")):
         made = work / path.name
         made.parent.mkdir(parents=True, exist_ok=True)
         more = f"profiles: {{standard: {sampling}}}\n" if sampling else ""
