@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -157,7 +158,8 @@ def _stated(
     the way."""
     vault = Vault(request.work)
     placement, obstacles = _placement(located, takes, device, request.memory, vault)
-    takes = tuple(with_state(take, placement, vault) for take in takes)
+    shot = cache(lambda: vault.entries("negatives"))
+    takes = tuple(with_state(take, placement, vault, shot) for take in takes)
     return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
 
 

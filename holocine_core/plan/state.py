@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
-from holocine_core.vault import Vault, fingerprint
+from holocine_core.vault import Entry, Vault, fingerprint
+
+Shot = Callable[[], Sequence[Entry]]
 
 
 def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
@@ -41,15 +43,22 @@ def _progress_key(negative_key: str, computing: str) -> str:
     return fingerprint([negative_key, computing])
 
 
-def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
+def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None = None) -> Take:
     """The take, and those it is made from, with what the work folder holds of each and their keys
-    for a stopped denoising."""
+    for a stopped denoising.
+
+    Args:
+        take: With its final keys.
+        placement: Where the networks will lie.
+        vault: The work folder.
+        shot: Lists what was shot there; takes of one plan share the listing.
+    """
+    shot = shot or (lambda: vault.entries("negatives"))
     if take.kept is not None:
-        take = replace(
-            take, kept=replace(take.kept, base=with_state(take.kept.base, placement, vault))
-        )
+        base = with_state(take.kept.base, placement, vault, shot)
+        take = replace(take, kept=replace(take.kept, base=base))
     if take.promoted is not None:
-        base = with_state(take.promoted.base, placement, vault)
+        base = with_state(take.promoted.base, placement, vault, shot)
         take = replace(take, promoted=replace(take.promoted, base=base))
     progress_key = _progress_key(take.negative_key, placement.computing)
     take = replace(take, progress_key=progress_key)
@@ -66,7 +75,7 @@ def with_state(take: Take, placement: Placement, vault: Vault) -> Take:
         reason = f"denoised{stored}; still to decode"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
     stopped = vault.stopped(take.progress_key)
-    earlier = [e for e in vault.entries("negatives") if e.sidecar.get("scene") == take.scene]
+    earlier = [e for e in shot() if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
         "; ".join(difference(_told(earlier[-1].sidecar, "ingredients"), take.ingredients))
