@@ -54,7 +54,9 @@ def keep_begun(
         for other in _half_made(plan, manuscript, request, make):
             return _told(other, plan, "the film was begun", "it goes on with them")
     for other in _from_draft(plan, manuscript, request, make):
-        return _told(other, plan, "the draft was made", "the film is made from it as it is")
+        if not (anew and gone_parts(other.model, other.identity)):
+            words = "the film is made from it as it is"
+            return _told(other, plan, "the draft was made", words, "holocine preview --force")
     return plan
 
 
@@ -135,8 +137,8 @@ def _with(request: Request, begun: Begun) -> Request:
     return replace(request, profiles=begun.profiles, identity=begun.identity)
 
 
-def _told(kept: Plan, today: Plan, was: str, so: str) -> Plan:
-    """The plan with a warning that says how it differs from today's."""
+def _told(kept: Plan, today: Plan, was: str, so: str, anew: str = "--force") -> Plan:
+    """The plan with a warning that says how it differs from today's, and what makes it anew."""
     before, now = kept.takes[0].sampling, today.takes[0].sampling
     changed = [
         f"{name} {value}, now {getattr(now, name)}"
@@ -150,6 +152,6 @@ def _told(kept: Plan, today: Plan, was: str, so: str) -> Plan:
     what = " and ".join(parts) or "settings"
     warning = Problem(
         f"{was} with earlier {what} of {today.model.spec.name}: {so}",
-        hint="--force makes it anew with today's",
+        hint=f"{anew} makes it anew with today's",
     )
     return replace(kept, warnings=(*kept.warnings, warning))

@@ -123,13 +123,16 @@ def replan(
 def _with_draft(found: Inspection, manuscript: Manuscript, request: Request) -> Request:
     """The request with the profiles that a film's draft had, where neither film nor work folder
     tells: those of the model's earlier ones that give the film its key."""
-    own = _edits(found)
-    plan = make_edited_plan(manuscript, request, own)
-    for one in ({}, *(each.profiles for each in plan.model.spec.earlier)):
-        tried = replace(request, out=found.path, profiles=one)
-        other = make_edited_plan(manuscript, tried, own)
-        if film_is_ours(replace(other, title=str(found.provenance["title"]))):
-            return replace(tried, out=request.out)
+    own, here = _edits(found), replace(request, out=found.path)
+
+    def planned(tried: Request) -> Plan:
+        plan = make_edited_plan(manuscript, tried, own)
+        return replace(plan, title=str(found.provenance["title"]))
+
+    today = planned(here)
+    for one in () if film_is_ours(today) else today.model.spec.earlier:
+        if film_is_ours(planned(replace(here, profiles=one.profiles))):
+            return replace(request, profiles=one.profiles)
     return request
 
 

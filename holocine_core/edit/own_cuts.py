@@ -114,7 +114,7 @@ def sharpness(seen: NDArray[np.float32], asked: Sequence[int]) -> NDArray[np.flo
     Asked cuts and their neighbours are no measure for others.
     """
     changes = np.abs(np.diff(seen, axis=0)).mean((1, 2, 3)).astype(np.float64)
-    taken = {cut + off for cut in asked for off in range(-NEAR, NEAR + 1)}
+    taken = _near(asked)
     found = np.zeros(len(seen))
     for frame in range(1, len(seen)):
         others = [
@@ -127,12 +127,17 @@ def sharpness(seen: NDArray[np.float32], asked: Sequence[int]) -> NDArray[np.flo
     return found
 
 
+def _near(asked: Sequence[int]) -> set[int]:
+    """Asked cuts and the frames by which they may be off."""
+    return {cut + off for cut in asked for off in range(-NEAR, NEAR + 1)}
+
+
 def look(seen: NDArray[np.float32], asked: Sequence[int]) -> SeenCuts:
     """What is seen of the cuts at these frames, in cells [T, R, C, 3]."""
     sharp = sharpness(seen, asked)
     missing = tuple(
         cut for cut in asked if sharp[max(0, cut - NEAR) : cut + NEAR + 1].max(initial=0) < SEEN
     )
-    near = {cut + off for cut in asked for off in range(-NEAR, NEAR + 1)}
+    near = _near(asked)
     extra = tuple(i for i in range(1, len(sharp)) if sharp[i] >= SUDDEN and i not in near)
     return SeenCuts(asked=tuple(asked), missing=missing, extra=extra)

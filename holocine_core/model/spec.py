@@ -214,19 +214,24 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
     )
 
 
-_NANO_BY_UNIPC = {
-    name: Quality(
-        width=224,
-        height=128,
-        steps=steps,
-        guidance=2.5,
-        shift=8.0,
-        guidance_stop=stop,
-        sampler="unipc",
-    )
-    for name, steps, stop in (("draft", 5, 0.4), ("standard", 10, 1.0), ("final", 30, 1.0))
-}
-"""How nano was sampled up to November 2026."""
+def _nano_profiles(
+    sampler: Sampler, shift: float, steps: tuple[int, int, int], draft_stop: float
+) -> dict[str, Quality]:
+    """nano's draft, standard and final; only the draft's guidance ends early."""
+    return {
+        name: Quality(
+            width=224,
+            height=128,
+            steps=count,
+            guidance=2.5,
+            shift=shift,
+            guidance_stop=draft_stop if name == "draft" else 1.0,
+            sampler=sampler,
+            eta=1.0 if sampler == "sde" else None,
+        )
+        for name, count in zip(PROFILE_NAMES, steps, strict=True)
+    }
+
 
 MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
@@ -253,24 +258,8 @@ MODELS: Mapping[str, ModelSpec] = {
             guide_summaries=False,
             fps=15,
             max_frames=121,
-            profiles={
-                name: Quality(
-                    width=224,
-                    height=128,
-                    steps=steps,
-                    guidance=2.5,
-                    shift=5.0,
-                    guidance_stop=stop,
-                    sampler="sde",
-                    eta=1.0,
-                )
-                for name, steps, stop in (
-                    ("draft", 5, 0.8),
-                    ("standard", 16, 1.0),
-                    ("final", 40, 1.0),
-                )
-            },
-            earlier=(Earlier(profiles=_NANO_BY_UNIPC),),
+            profiles=_nano_profiles("sde", 5.0, (5, 16, 40), draft_stop=0.8),
+            earlier=(Earlier(profiles=_nano_profiles("unipc", 8.0, (5, 10, 30), draft_stop=0.4)),),
             licence="Apache-2.0",
             weight_bytes={"text_encoder": 4_158_720, "transformer": 22_392_512, "vae": 9_567_168},
             embedded="nano",

@@ -289,6 +289,16 @@ def test_force_keeps_the_draft_that_was_chosen(earlier: Path, say: Say) -> None:
     assert take["draft"]["sampling"]["sampler"] == "unipc"
 
 
+def test_force_gets_past_a_draft_of_weights_that_are_gone(earlier: Path, say: Say) -> None:
+    text = Path("promoted.yaml").read_text().replace("seed: 5", "seed: 6")
+    Path("fresh.yaml").write_text(text)
+    say("preview", "fresh.yaml")
+    change_weights(earlier)
+    named = say("render", "fresh.yaml", "--from-draft", "1", code=3)
+    assert "that are not here any more" in named["error"]["message"]
+    say("render", "fresh.yaml", "--from-draft", "1", "--force")
+
+
 def test_what_earlier_settings_refuse_is_no_candidate(earlier: Path, say: Say) -> None:
     """Today's card is sde, what it was is not: the screenplay's `eta` is of today's."""
     change_settings(earlier)
