@@ -34,8 +34,8 @@ from holocine_core.evaluate.suite import Case, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
+from holocine_core.sample.vae import decode_latents
 from holocine_core.script.timeline import Span
-from holocine_core.shoot import codec
 from holocine_core.train.export import world_of
 
 SUITE = "stage:1800000000:60"
@@ -97,7 +97,7 @@ def filmed(shots: Sequence[Chosen]) -> Iterator[tuple[Chosen, Frames]]:
             frames = again(frames) if shot.way == "codec" else frames
         else:
             latents, _ = latents_of(shot.plan, shot.way)
-            frames = np.concatenate(list(codec.decode(vae, latents)))
+            frames = np.concatenate(list(decode_latents(vae, latents)))
         yield shot, frames
 
 

@@ -24,15 +24,15 @@ from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.filming import codec_films, drawn_film, plan_case, size_of
 from holocine_core.evaluate.judge import SHIPPED, load_judge
 from holocine_core.evaluate.mechanism import VARIANTS, film_variant
-from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.scores import by_chance, score_watched
 from holocine_core.evaluate.suite import Case, Filmed, stage_case
+from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.evaluate.watched import Reads, Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import decode_latents
 from holocine_core.stage.world import Repertoire
 from holocine_core.train.export import world_of
 
@@ -64,7 +64,7 @@ def filmed(plans: list[tuple[Case, Plan]]) -> dict[str, list[Filmed]]:
         if variant.name in SHOWN:
             print(variant.name, file=sys.stderr)
             films[variant.name] = [
-                Filmed(case, np.concatenate(list(codec.decode(vae, film_variant(plan, variant)))))
+                Filmed(case, np.concatenate(list(decode_latents(vae, film_variant(plan, variant)))))
                 for case, plan in plans
             ]
     drawn = [drawn_film(case, size_of(first)) for case, _ in plans]

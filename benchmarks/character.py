@@ -20,10 +20,10 @@ from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.filming import frames_of, plan_case
 from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
 from holocine_core.evaluate.numbers import Tally, share, tally
-from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.suite import Case, Filmed
+from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.model.locate import find_model
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.production import Options
 from holocine_core.render import render
 from holocine_core.stage.caption import tell

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.machine import machine
-from holocine_core.model.autoencoder import fold, unfold
-from holocine_core.model.parts import PartFiles, part_in_folder
+from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.nano_net.codec import fold, unfold
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import decode_latents, encode_frames, to_frames
 from holocine_core.stage.sample import HELD_OUT_SEEDS
 from holocine_core.train.codec import fit, loss_of, normalise, psnr, start
 from holocine_core.train.codec_blocks import Blocks, Crops, draw_short, gather
@@ -58,11 +58,11 @@ def of_vae(name: str, vae: Any, steps: int) -> Candidate:
     """A video autoencoder as the renderer uses it."""
 
     def decode(latents: Tensor) -> Tensor:
-        return torch.from_numpy(np.concatenate(list(codec.decode(vae, latents))))
+        return torch.from_numpy(np.concatenate(list(decode_latents(vae, latents))))
 
     return Candidate(
         name=name,
-        encode=lambda clip: codec.encode(vae, clip.numpy()),
+        encode=lambda clip: encode_frames(vae, clip.numpy()),
         decode=decode,
         parameters=_count(vae),
         steps=steps,
@@ -190,7 +190,7 @@ def by_frames(
 
     def decode(normalised: Tensor) -> Tensor:
         pixels = out_of(normalised * std + mean)
-        return torch.from_numpy(codec.to_frames(pixels.transpose(0, 1)))
+        return torch.from_numpy(to_frames(pixels.transpose(0, 1)))
 
     return Candidate(
         name=name, encode=lambda clip: (into(clip) - mean) / std, decode=decode, **numbers

@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from holocine_core.edit.atomic import replacing
+from holocine_core.store.files import replacing
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 300, 48, 36
 _TOGETHER = 40

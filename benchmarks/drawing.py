@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
-from holocine_core.model.parts import part_in_folder
+from holocine_core.model.components import part_in_folder
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import encode_frames
 from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import sample_layout, sample_scene
 
@@ -43,7 +43,7 @@ def main() -> None:
         started = time.perf_counter()
         film = draw(sample_scene(seed, layout), height, width).numpy()
         drawn = time.perf_counter()
-        codec.encode(vae, film)
+        encode_frames(vae, film)
         drawing, encoding = drawing + drawn - started, encoding + time.perf_counter() - drawn
         frames += len(film)
     print(f"*{machine()}; one thread; {args.scenes} scenes, {frames} frames of {args.size}*\n")

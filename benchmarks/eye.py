@@ -29,7 +29,7 @@ from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.evaluate.numbers import Measure, Tally, share
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 
 FILMS = Path(__file__).parent / "eye_films"
 VERDICTS = FILMS / "verdicts"

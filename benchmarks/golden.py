@@ -15,7 +15,7 @@ import torch
 from torch.nn.attention import varlen
 
 from benchmarks.machine import machine
-from holocine_core.model.segments import Engine
+from holocine_core.model.attention.segments import Engine
 from tests.model.golden_cases import KEYS, OUTPUTS, TOLERANCE, error, load_golden
 from tests.model.oracle import python_varlen
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from holocine_core.model.text import read_vectors
+from holocine_core.model.nano_net.text import read_vectors
 from holocine_core.stage.words import WORDS
 from holocine_core.train.likeness import alikeness
 from holocine_core.train.taught import naming_words

@@ -31,14 +31,14 @@ from holocine_core.evaluate.mechanism import (
 )
 from holocine_core.evaluate.numbers import Measure
 from holocine_core.evaluate.observe import measure_observed, observe
-from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.scores import score, taken_up, with_shot
 from holocine_core.evaluate.suite import Case, Filmed, parse_suite
+from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.train.export import world_of
 
 ROWS = (
@@ -77,7 +77,7 @@ def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], d
             latents = film_variant(plan, variant)
             if made:
                 seconds[variant.name].append(time.perf_counter() - started)
-            frames = np.concatenate(list(codec.decode(vae, latents)))
+            frames = np.concatenate(list(decode_latents(vae, latents)))
             films[variant.name].append(Filmed(case, frames))
     return films, {n: f"{np.median(each):.1f}" if each else "-" for n, each in seconds.items()}
 
@@ -103,8 +103,8 @@ def taken_from_given(
     for (case, plan), film, other in zip(plans, drawn, holistic, strict=True):
         shot = given_shot(case)
         if shot is not None:
-            latents = film_given(plan, codec.encode(vae, film.frames), [shot])
-            frames = np.concatenate(list(codec.decode(vae, latents)))
+            latents = film_given(plan, encode_frames(vae, film.frames), [shot])
+            frames = np.concatenate(list(decode_latents(vae, latents)))
             films.append(with_shot(Filmed(case, frames), film, shot))
             blind.append(with_shot(other, film, shot))
             shots.append(shot)

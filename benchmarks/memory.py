@@ -39,23 +39,23 @@ def measure(model: str, how: str, frames: int, size: str) -> None:
     from holocine_core.edit.ffmpeg import MASTER_ARGS, write_frames
     from holocine_core.model.locate import find_model
     from holocine_core.model.weights import load_part
-    from holocine_core.shoot import codec
+    from holocine_core.sample.vae import decode_latents, to_frames
 
     width, height = map(int, size.split("x"))
     vae = load_part(find_model(model).part("vae"), torch.float32)
     torch.manual_seed(0)
     latents = torch.randn(1, vae.config.z_dim, (frames - 1) // 4 + 1, height // 8, width // 8)
-    list(codec.decode(vae, latents[:, :, :3]))  # Allocators and kernels settle.
+    list(decode_latents(vae, latents[:, :, :3]))  # Allocators and kernels settle.
     before, started = resident(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "clip.mp4"
         with write_frames(out, width, height, Fraction(15), MASTER_ARGS) as writer:
             if how == "streamed":
-                for chunk in codec.decode(vae, latents):
+                for chunk in decode_latents(vae, latents):
                     writer.write(chunk)
             else:
                 with torch.no_grad():
-                    writer.write(codec.to_frames(vae.decode(latents, return_dict=False)[0][0]))
+                    writer.write(to_frames(vae.decode(latents, return_dict=False)[0][0]))
     print(peak() - before, time.perf_counter() - started)
 
 

@@ -22,7 +22,7 @@ from benchmarks.machine import machine
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 
 CELLS = (12, 20)
 

@@ -30,14 +30,14 @@ from holocine_core.evaluate.mechanism import (
     film_variant,
     last_shared,
 )
-from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.scores import taken_up
 from holocine_core.evaluate.suite import Filmed, parse_suite
+from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import decode_latents
 from holocine_core.train.export import world_of
 
 METHODS = ("first made", "clean", "renoised", "alone")
@@ -86,7 +86,7 @@ def main() -> None:
         own = case.scene.shots[shot].frames
         first: np.ndarray | None = None
         for name, each in remade(plan, latents, shot).items():
-            frames = np.concatenate(list(codec.decode(vae, each)))
+            frames = np.concatenate(list(decode_latents(vae, each)))
             first = frames if first is None else first
             changed = (frames != first).any((1, 2, 3))
             changed[own.start : own.stop] = False

@@ -33,21 +33,21 @@ from holocine_core.evaluate.filming import drawn_film, plan_case, screened, size
 from holocine_core.evaluate.judge import SHIPPED, load_judge
 from holocine_core.evaluate.motion import after_cuts, by_latents, motion, raggedness, stands_out
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
-from holocine_core.evaluate.report import METRICS, shown_value
 from holocine_core.evaluate.scores import score_watched
 from holocine_core.evaluate.suite import Case, Filmed, parse_suite
+from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.evaluate.watched import Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.latents import negative_writer, read_negative
+from holocine_core.sample.vae import decode_latents
 from holocine_core.script.screenplay import Adjusted, Profiles
-from holocine_core.shoot import codec
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.negatives import negative_writer, read_negative
+from holocine_core.store.vault import Vault, fingerprint
 from holocine_core.train.export import world_of
-from holocine_core.vault import Vault, fingerprint
 
 SEEN = ("flicker", "motion", "pulse", "inner-motion", "ragged", "cut-step")
 JUDGED = (
@@ -183,7 +183,7 @@ def film_ways(
     def filmed(way: Mapping[str, Any]) -> Callable[[Case, Plan], Any]:
         def make(case: Case, plan: Plan) -> Any:
             latents, spent = latents_of(plan, way)
-            return np.concatenate(list(codec.decode(vae, latents))), spent
+            return np.concatenate(list(decode_latents(vae, latents))), spent
 
         return make
 

@@ -22,8 +22,9 @@ from diffusers import WanTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import machine
-from holocine_core.model import attention, segments
-from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.attention import layout as shot_attention
+from holocine_core.model.attention import segments
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.script.timeline import Span
 
 FRAMES = 17
@@ -52,7 +53,7 @@ class Setup:
     Attributes:
         short: bfloat16 autocast.
         short_weights: Weights in bfloat16 too.
-        written_out: The written-out gradients of holocine_core/model/short.py.
+        written_out: The written-out gradients of holocine_core/model/attention/cpu.py.
         folded: Padding rows of the text laid together.
     """
 
@@ -111,7 +112,7 @@ def written_out(on: bool) -> Iterator[None]:
         yield
         return
     with (
-        patch.object(attention, "trains_on_cpu", lambda x: False),
+        patch.object(shot_attention, "trains_on_cpu", lambda x: False),
         patch.object(segments, "trains_on_cpu", lambda x: False),
     ):
         yield

@@ -27,9 +27,10 @@ from benchmarks.machine import machine
 from holocine_core.evaluate.judge_data import load_codec
 from holocine_core.model import spec
 from holocine_core.model.locate import find_model
+from holocine_core.sample import flow
+from holocine_core.sample.vae import encode_frames
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
-from holocine_core.shoot import codec, flow
 from holocine_core.stage.caption import tell
 from holocine_core.stage.facts import PERSON
 from holocine_core.stage.paint import draw
@@ -100,7 +101,7 @@ class Foretelling:
         """Drawn and encoded [B, C, F, H, W]."""
         width, height = self._size
         drawn = [draw(scene, height, width).numpy() for scene in scenes]
-        return torch.cat([codec.encode(self._vae, frames).float() for frames in drawn])
+        return torch.cat([encode_frames(self._vae, frames).float() for frames in drawn])
 
     @torch.no_grad()
     def __call__(

@@ -86,7 +86,7 @@ def _ffmpeg() -> str:
     """Encode eight frames with x264 and read them back."""
     import numpy as np
 
-    from holocine_core.edit.codecs import VideoCodec, video_args
+    from holocine_core.edit.delivery import VideoCodec, video_args
     from holocine_core.edit.ffmpeg import probe, write_frames
     from holocine_core.edit.process import ffmpeg_exe
 
@@ -181,8 +181,8 @@ def _models(models_dir: Path | None) -> Iterator[Check]:
 
 def _film() -> str:
     """Make, read back and time a whole film."""
+    from holocine_core.film.provenance import inspect
     from holocine_core.production import Options, render_film
-    from holocine_core.provenance import inspect
 
     with tempfile.TemporaryDirectory(prefix="holocine-doctor-") as folder:
         screenplay = Path(folder) / "test.yaml"

@@ -15,9 +15,9 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
+    from holocine_core.film.provenance import Inspection
+    from holocine_core.film.reopen import Machine
     from holocine_core.plan.values import Plan
-    from holocine_core.provenance import Inspection
-    from holocine_core.remake import Machine
     from holocine_core.script.edits import Extend, Reshoot
 
 ShotOption = Annotated[
@@ -111,7 +111,7 @@ def reshoot(
     places stay the same. The version before is kept: holocine takes.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
-    from holocine_core.remake import open_film, place_of
+    from holocine_core.film.reopen import open_film, place_of
     from holocine_core.script.edits import Reshoot
 
     machine = _machine(device, memory, models_dir, work, lora)
@@ -151,7 +151,7 @@ def extend(
     before is kept: holocine takes.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
-    from holocine_core.remake import open_film, read_shots
+    from holocine_core.film.reopen import open_film, read_shots
     from holocine_core.script.edits import Extend
 
     machine = _machine(device, memory, models_dir, work, lora)
@@ -175,7 +175,7 @@ def _seed(before: int, given: int | None) -> int:
 def _machine(
     device: str, memory: str, models_dir: Path | None, work: Path | None, lora: list[str] | None
 ) -> Machine:
-    from holocine_core.remake import Machine
+    from holocine_core.film.reopen import Machine
 
     return Machine(
         device=device,
@@ -198,11 +198,11 @@ def _make(
     """Film an edit; both versions are noted."""
     from holocine_cli.extras import Extras
     from holocine_cli.produce import produce
-    from holocine_core.remake import changed_frames, replan
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.reopen import changed_frames, replan
+    from holocine_core.film.versions import remember_version
     from holocine_core.script.edits import told
-    from holocine_core.standing import film_key
-    from holocine_core.vault import disk_errors, write_json
-    from holocine_core.versions import remember_version
+    from holocine_core.store.vault import disk_errors, write_json
 
     plan = replan(found, (*before.edits, edit), machine, out)
     session.console.note(told([edit]))
@@ -234,9 +234,9 @@ def _make(
 def _made_already(session: Session, film: Plan) -> bool:
     """Whether this very call has replaced the film before and was cut short right after: the same
     command again must not edit it twice."""
-    from holocine_core.standing import film_key
-    from holocine_core.vault import read_json
-    from holocine_core.versions import remember_version
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.versions import remember_version
+    from holocine_core.store.vault import read_json
 
     pending = film.work / PENDING
     noted = read_json(pending) or {}
@@ -308,16 +308,16 @@ def takes(
     session = begin(ctx, as_json=as_json, quiet=quiet)
     if sum((pick is not None, bool(drop), keep is not None)) > 1:
         raise InputError("--pick, --drop and --keep do not go together", hint="call it twice")
-    from holocine_core.remake import open_film
-    from holocine_core.standing import film_key
-    from holocine_core.vault import Vault
-    from holocine_core.versions import (
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.reopen import open_film
+    from holocine_core.film.versions import (
         drop_versions,
         lying,
         older_versions,
         remember_version,
         versions,
     )
+    from holocine_core.store.vault import Vault
 
     machine = _machine("auto", "auto", models_dir, work, lora)
     found, plan = open_film(film, machine)
@@ -340,9 +340,9 @@ def _pick(session: Session, found: Inspection, number: int, machine: Machine, wo
     """Make the film a version of its; returns that one's key."""
     from holocine_cli.extras import Extras
     from holocine_cli.produce import produce
-    from holocine_core.remake import replan
-    from holocine_core.standing import film_key
-    from holocine_core.versions import pick_version, versions
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.reopen import replan
+    from holocine_core.film.versions import pick_version, versions
 
     version = pick_version(versions(work), number)
     plan = replan(found, version.edits, machine)

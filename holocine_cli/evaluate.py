@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from holocine_core.evaluate.features import Eyes
     from holocine_core.evaluate.judge import TrainedJudge
     from holocine_core.evaluate.observe import Observed
-    from holocine_core.evaluate.report import Column, Gate, Report
     from holocine_core.evaluate.suite import Case, Filmed, Suite
+    from holocine_core.evaluate.table import Column, Gate, Report
     from holocine_core.evaluate.watched import Watched
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
@@ -148,7 +148,7 @@ def evaluate(
     _check(films, suite, out, force=force)
     from holocine_core.evaluate.cuts import require_detector
     from holocine_core.evaluate.features import eyes
-    from holocine_core.evaluate.report import parse_gates
+    from holocine_core.evaluate.table import parse_gates
     from holocine_core.production import Options
 
     gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
@@ -232,8 +232,8 @@ class _House:
     ) -> tuple[Report, dict[str, Any]]:
         """Films on disk and screenplays."""
         from holocine_core.evaluate.observe import observe
-        from holocine_core.evaluate.report import Report
         from holocine_core.evaluate.screening import screen
+        from holocine_core.evaluate.table import Report
 
         observed: list[Observed] = []
         for film in self._films(paths):
@@ -248,9 +248,9 @@ class _House:
         drawn, and with each screenplay's film exchanged for another's."""
         from holocine_core.evaluate.filming import drawn_film, size_of, through_codec
         from holocine_core.evaluate.judge import SHIPPED, load_judge
-        from holocine_core.evaluate.report import Column, Report
         from holocine_core.evaluate.scores import by_chance
         from holocine_core.evaluate.suite import Filmed, parse_suite
+        from holocine_core.evaluate.table import Column, Report
 
         suite = parse_suite(text, self._world())
         reader = load_judge(judge or SHIPPED, asked=suite.within)
@@ -282,8 +282,8 @@ class _House:
         """Every film; screenplays are planned at once and rendered first."""
         from dataclasses import replace
 
+        from holocine_core.film.provenance import inspect
         from holocine_core.production import plan_film
-        from holocine_core.provenance import inspect
 
         plans: dict[Path, list[Plan]] = {}
         screenplays = [path for path in paths if path.suffix.lower() in _SCREENPLAYS]
@@ -352,7 +352,7 @@ class _House:
 
     def _column(self, title: str, observed: Sequence[Observed]) -> tuple[Column, dict[str, Any]]:
         from holocine_core.evaluate.observe import measure_observed
-        from holocine_core.evaluate.report import Column
+        from holocine_core.evaluate.table import Column
 
         measures, found = measure_observed(observed)
         scenes = [
@@ -368,7 +368,7 @@ class _House:
 
 
 def _table(report: Report) -> str:
-    from holocine_core.evaluate.report import METRICS, shown_value
+    from holocine_core.evaluate.table import METRICS, shown_value
 
     rows = [["", *(column.title for column in report.columns)]]
     for name in report.names:

@@ -71,8 +71,8 @@ def export(
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_cli.files import refuse_to_be
-    from holocine_core.cutlist import cut_list
-    from holocine_core.provenance import inspect as read_back
+    from holocine_core.film.cut_list import cut_list
+    from holocine_core.film.provenance import inspect as read_back
 
     path = out if out is not None else film.with_suffix(f".{to}")
     refuse_to_be(path, film, "film")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.vault import disk_errors, file_hash, read_json, write_json
+from holocine_core.store.vault import disk_errors, file_hash, read_json, write_json
 
 if TYPE_CHECKING:
     from holocine_cli.batch import Job
@@ -120,7 +120,7 @@ def _place(path: Path) -> str:
 
 
 def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
-    from holocine_core.standing import sidecar_path
+    from holocine_core.film.ownership import sidecar_path
 
     base = plan.screenplay_path.parent
     files = [base / take.sound.file for take in plan.takes if take.sound is not None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.errors import InputError
+from holocine_core.store.files import replacing
 
 
 def save(path: Path, content: bytes, *, replace: bool) -> None:

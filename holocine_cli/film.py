@@ -17,7 +17,7 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
-    from holocine_core.model.lora_file import LoraFile
+    from holocine_core.model.lora.file import LoraFile
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
 
@@ -225,7 +225,7 @@ def _settings(**given: Any) -> Options:
 
 def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
     """``FILE[:WEIGHT[:EXPERT]]``; what the file holds is checked with the plan."""
-    from holocine_core.model.lora_file import EXPERTS, LoraFile
+    from holocine_core.model.lora.file import EXPERTS, LoraFile
 
     loras, problems = [], []
     for text in texts:
@@ -280,9 +280,9 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras
 def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> list[Plan]:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
     from holocine_cli.produce import may_replace, produce
-    from holocine_core.film import preflight
+    from holocine_core.film.finish import preflight
+    from holocine_core.film.ownership import is_finished, refuse_to_overwrite
     from holocine_core.production import plan_film
-    from holocine_core.standing import is_finished, refuse_to_overwrite
 
     batch = Batch(session, jobs)
     plans: dict[Path, Plan] = {}

@@ -17,7 +17,7 @@ from holocine_cli.session import begin
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
-    from holocine_core.provenance import Inspection
+    from holocine_core.film.provenance import Inspection
 
 STDOUT = Path("-")
 
@@ -53,7 +53,7 @@ def inspect(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
     from holocine_cli.files import refuse_to_be, save
-    from holocine_core.provenance import inspect as read_back
+    from holocine_core.film.provenance import inspect as read_back
 
     found = read_back(film)
     session.fields = {"film": str(film), **_record(found)}

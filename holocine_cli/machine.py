@@ -16,7 +16,7 @@ from holocine_core.model.spec import MODELS, ModelSpec
 
 if TYPE_CHECKING:
     from holocine_cli.doctor import Check
-    from holocine_core.model.parts import LocatedModel
+    from holocine_core.model.components import LocatedModel
 
 models = typer.Typer()
 

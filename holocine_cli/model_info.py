@@ -8,7 +8,7 @@ from holocine_cli.console import Paint
 from holocine_cli.layout import columns, counted, file_size, sampler_told, wrapped
 from holocine_cli.machine import model_bytes, model_record, presence
 from holocine_core.model.card import profiles_record
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.vocabulary import Vocabulary
 
 PAGE_NAME = "README.md"

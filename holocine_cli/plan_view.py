@@ -30,7 +30,7 @@ class Target:
 
 def target(plan: Plan, *, force: bool) -> Target:
     """Look at ``plan.out``; nothing is changed."""
-    from holocine_core.edit.codecs import VideoCodec, check_video
+    from holocine_core.edit.delivery import VideoCodec, check_video
     from holocine_core.errors import InputError
 
     delivery = plan.delivery
@@ -39,7 +39,7 @@ def target(plan: Plan, *, force: bool) -> Target:
         check_video(video, (delivery.width, delivery.height), plan.out)
         if not plan.out.exists():
             return Target("new", "not there yet")
-        from holocine_core.standing import is_finished, refuse_to_overwrite
+        from holocine_core.film.ownership import is_finished, refuse_to_overwrite
 
         refuse_to_overwrite(plan, force=force)
     except InputError as error:
@@ -71,7 +71,7 @@ def _guidance(sampling: Sampling) -> str:
 
 
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
-    from holocine_core.plan.cards import CARDS, card_of
+    from holocine_core.plan.title_cards import CARDS, card_of
 
     there = target(plan, force=force)
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
@@ -183,7 +183,7 @@ def _summary(plan: Plan) -> str:
         frames for kind, frames in (t.transition for t in plan.takes) if kind == "crossfade"
     )
     frames = sum(take.timeline.frames for take in plan.takes) - overlaps
-    from holocine_core.plan.cards import CARDS, card_of
+    from holocine_core.plan.title_cards import CARDS, card_of
 
     frames += sum(card.frames for name in CARDS if (card := card_of(plan, name)) is not None)
     waiting = [take for take in plan.takes if take.state != "reuse"]
@@ -243,7 +243,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
 
 def planned_take(take: Take) -> dict[str, Any]:
     """One take of the plan inside the document."""
-    from holocine_core.provenance import take_record
+    from holocine_core.film.provenance import take_record
 
     return {
         **take_record(take),

@@ -22,7 +22,7 @@ from holocine_core.errors import InputError, Interrupted
 from holocine_core.plan.values import Plan
 from holocine_core.production import draw_storyboard, export_shots
 from holocine_core.render import render
-from holocine_core.vault import Vault, disk_errors
+from holocine_core.store.vault import Vault, disk_errors
 
 
 def may_replace(plan: Plan, extras: Extras) -> bool:
@@ -106,9 +106,9 @@ def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str,
 
 
 def _write_otio(session: Session, plan: Plan, record: dict[str, Any]) -> None:
-    from holocine_core.cutlist import cut_list
     from holocine_core.edit.exchange import write_cut_list
-    from holocine_core.provenance import inspect
+    from holocine_core.film.cut_list import cut_list
+    from holocine_core.film.provenance import inspect
 
     _stop_if_asked(session, plan)
     path = otio_path(plan.out)

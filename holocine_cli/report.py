@@ -43,7 +43,7 @@ def report(
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
     from holocine_cli.files import refuse_to_be, refuse_to_replace
-    from holocine_core.report import write_report
+    from holocine_core.evaluate.film_page import write_report
 
     path = out if out is not None else film.with_suffix(".html")
     refuse_to_be(path, film, "film")

@@ -14,7 +14,7 @@ from holocine_cli.contract import problem_record
 from holocine_cli.layout import clock, counted
 from holocine_cli.session import begin
 from holocine_core.errors import InputError, Problem
-from holocine_core.vault import read_json
+from holocine_core.store.vault import read_json
 
 SCHEMA_FILE = "holocine.schema.json"
 STARTER = Path(__file__).parent / "starter.yaml"

@@ -13,22 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holocine_core.begun import keep_begun
 from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.film.begun import keep_begun
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.plan.make import make_plan
-from holocine_core.plan.promote import make_promoted_plan, require_drafts
+from holocine_core.plan.upscale import make_promoted_plan, require_drafts
 from holocine_core.plan.values import Plan, Request
 from holocine_core.script.reader import read
 from holocine_core.script.timeline import Span
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 
 # Checking and planning need none of the cutting room; what does imports it when it is called.
 if TYPE_CHECKING:
     from holocine_core.edit.ffmpeg import Frames
     from holocine_core.edit.storyboard import StoryboardRow
-    from holocine_core.film import Film
+    from holocine_core.film.finish import Film
     from holocine_core.render import Stop
 
 WORK = ".holocine"
@@ -150,7 +150,7 @@ def draw_drafts(plans: Sequence[Plan], out: Path) -> Path:
 def _rows(plan: Plan) -> Iterator[StoryboardRow]:
     from holocine_core.edit.stitch import scene_starts
     from holocine_core.edit.storyboard import StoryboardRow
-    from holocine_core.film import stitch_job
+    from holocine_core.film.finish import stitch_job
 
     vault = Vault(plan.work)
     starts = scene_starts(stitch_job(plan, vault))
@@ -206,7 +206,7 @@ def export_shots(
         folder: Made where missing; files of the shots' names in it are replaced.
         written: Told of every clip right after it got its name; may raise to end the work.
     """
-    from holocine_core.edit.codecs import VideoCodec
+    from holocine_core.edit.delivery import VideoCodec
     from holocine_core.edit.stitch import cut_shots
 
     vault = Vault(plan.work)

@@ -22,27 +22,21 @@ from holocine_core.events import (
     TakeStarted,
     ignore,
 )
-from holocine_core.film import (
-    Film,
-    cut_film,
-    finished_film,
-    preflight,
-    write_sidecar,
-)
-from holocine_core.journal import journal
+from holocine_core.film.finish import Film, cut_film, finished_film, preflight, write_sidecar
+from holocine_core.film.ownership import refuse_to_overwrite, sidecar_is_ours
+from holocine_core.film.provenance import versions
 from holocine_core.plan.before import begun_record, gone_parts, gone_problem
 from holocine_core.plan.values import Plan, Take
-from holocine_core.provenance import versions
-from holocine_core.standing import refuse_to_overwrite, sidecar_is_ours
-from holocine_core.vault import Vault
+from holocine_core.store.journal import journal
+from holocine_core.store.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
 
-    from holocine_core.shoot.denoise import Progress
-    from holocine_core.shoot.generator import Generator
+    from holocine_core.sample.generator import Generator
+    from holocine_core.sample.solvers import Progress
 
 _NETWORKS = frozenset({"tokenizer", "text_encoder", "transformer", "transformer_2"})
 SAVE_STEPS = 5
@@ -117,7 +111,7 @@ def _tell(film: Film, plan: Plan, emit: Emit) -> None:
 
 
 def _open_generator(plan: Plan, emit: Emit) -> Generator:
-    from holocine_core.shoot.generator import Generator  # torch wakes here
+    from holocine_core.sample.generator import Generator  # torch wakes here
 
     return Generator(plan, emit)
 
@@ -199,14 +193,14 @@ class _Studio:
 
     def _base(self, take: Take) -> Tensor | None:
         """Latents of the take that an edited one is based on."""
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         if take.kept is None:
             return None
         return tensors.read_negative(self._vault.path("negatives", take.kept.base.negative_key))
 
     def _denoise(self, take: Take) -> None:
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         start = self._stopped(take) or self._begun(take)
         steps = take.sampling.steps
@@ -261,7 +255,7 @@ class _Studio:
 
     def _begun(self, take: Take) -> Progress | None:
         """Where a take begins that is made from a draft."""
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         if take.promoted is None:
             return None
@@ -272,7 +266,7 @@ class _Studio:
 
     def _stopped(self, take: Take) -> Progress | None:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         for entry in self._vault.stopped(take.progress_key):
             if self._vault.sound("progress", entry.key, self._emit) is not None:
@@ -280,7 +274,7 @@ class _Studio:
         return None
 
     def _keep_progress(self, take: Take, progress: Progress) -> None:
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         earlier = self._vault.stopped(take.progress_key)
         self._vault.keep(
@@ -312,7 +306,7 @@ class _Studio:
             raise MachineError(problem.message, where=problem.where, hint=problem.hint)
 
     def _decode(self, take: Take) -> None:
-        from holocine_core.shoot import negatives as tensors
+        from holocine_core.sample import latents as tensors
 
         self._require_weights(frozenset({"vae"}), take)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.script.timeline import Span
+from holocine_core.store.files import replacing
 
 _GAP = 4
 _PAPER = 251

@@ -13,9 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.script.timeline import Span
+from holocine_core.store.files import replacing
 
 Format = Literal["otio", "edl", "fcpxml", "xml"]
 # OpenTimelineIO's name of each format, and the whole rates that it keeps exactly: SMPTE timecode

@@ -11,9 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from holocine_core.edit.atomic import replacing
-from holocine_core.edit.cards import Labels, slated
-from holocine_core.edit.codecs import (
+from holocine_core.edit.delivery import (
     Fit,
     VideoCodec,
     check_video,
@@ -40,9 +38,11 @@ from holocine_core.edit.reel import (
     roll,
 )
 from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudness
+from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import Span
+from holocine_core.store.files import replacing
 
 # One AAC frame at 48 kHz is 21 ms.
 _SOUND_TOLERANCE_S = 0.05

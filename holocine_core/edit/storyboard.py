@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
 from holocine_core.errors import InputError
 from holocine_core.script.timeline import Span, timecode
+from holocine_core.store.files import replacing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

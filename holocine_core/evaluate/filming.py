@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import Screened
@@ -16,10 +15,11 @@ from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
+from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.script.prompt import compose
-from holocine_core.shoot import codec
+from holocine_core.store.files import replacing
+from holocine_core.store.vault import Vault
 from holocine_core.train.samples import screenplay_yaml
-from holocine_core.vault import Vault
 
 
 def plan_case(case: Case, folder: Path, options: Options, take: int = 0) -> Plan:
@@ -90,7 +90,7 @@ def through_codec(plan: Plan) -> Callable[[Frames], Frames]:
 
     def through(frames: Frames) -> Frames:
         vae = networks.use("vae")
-        return np.concatenate(list(codec.decode(vae, codec.encode(vae, frames))))
+        return np.concatenate(list(decode_latents(vae, encode_frames(vae, frames))))
 
     return through
 

@@ -22,7 +22,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.evaluate.reading import Reading
 from holocine_core.stage import world
 from holocine_core.stage.facts import ACTION, ANIMAL, FIELDS, PEOPLE, PERSON, PLACE, SHOT
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
 
 SIZE = (96, 160)
 """Rows and columns the network sees; other frames are resized."""

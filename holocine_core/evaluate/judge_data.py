@@ -101,7 +101,7 @@ def draw_shots(
 def _beside(at: Sequence[int], count: int, codec: Path) -> list[int]:
     """The frames that a codec must see to give some back; of a folding one each latent frame stands
     for itself, which saves most of the work."""
-    from holocine_core.model.autoencoder import AutoencoderFold
+    from holocine_core.model.nano_net.codec import AutoencoderFold
 
     if not isinstance(load_codec(codec), AutoencoderFold):
         return list(range(count))
@@ -115,7 +115,7 @@ _CODECS: dict[Path, Any] = {}
 def load_codec(folder: Path) -> Any:
     """The codec of a folder, loaded once in a process."""
     if folder not in _CODECS:
-        from holocine_core.model.parts import PartFiles, part_in_folder
+        from holocine_core.model.components import PartFiles, part_in_folder
         from holocine_core.model.weights import load_part
 
         files = part_in_folder(folder, "vae", hint="give a codec's folder, with config.json")
@@ -136,14 +136,14 @@ def through_codec(folder: Path, frames: Frames, noise: float = 0.0, seed: int = 
         noise: Standard deviation of noise on the normalised latents.
         seed: Of that noise.
     """
-    from holocine_core.shoot import codec
+    from holocine_core.sample.vae import decode_latents, encode_frames
 
     vae = load_codec(folder)
-    latents = codec.encode(vae, frames)
+    latents = encode_frames(vae, frames)
     if noise:
         generator = torch.Generator().manual_seed(seed)
         latents = latents + noise * torch.randn(latents.shape, generator=generator)
-    return np.concatenate(list(codec.decode(vae, latents)))
+    return np.concatenate(list(decode_latents(vae, latents)))
 
 
 def _one_thread() -> None:

@@ -28,8 +28,8 @@ from holocine_core.evaluate.judge_data import (
     drawn,
     join,
 )
+from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.model.locate import find_model
-from holocine_core.model.short import multiplies_bfloat16
 from holocine_core.stage.facts import FIELDS, HIDDEN
 from holocine_core.stage.sample import CHECK_SEEDS, JUDGE_SEEDS
 from holocine_core.stage.world import EVERYTHING, Repertoire

@@ -11,19 +11,15 @@ from torch import Tensor
 
 from holocine_core.evaluate.suite import Case
 from holocine_core.plan.values import Plan, Take
+from holocine_core.sample.generator import WHOLE, Generator, Mechanism
+from holocine_core.sample.known_latents import Given, Method
+from holocine_core.sample.latents import negative_writer, read_negative
+from holocine_core.sample.noise import initial_noise, noise_of_step
+from holocine_core.sample.solvers import Progress, StepNoise
 from holocine_core.script.prompt import alone
 from holocine_core.script.timeline import Timeline, pixel_span
-from holocine_core.shoot.denoise import Progress, StepNoise
-from holocine_core.shoot.generator import (
-    WHOLE,
-    Generator,
-    Mechanism,
-)
-from holocine_core.shoot.given import Given, Method
-from holocine_core.shoot.negatives import negative_writer, read_negative
-from holocine_core.shoot.noise import initial_noise, noise_of_step
 from holocine_core.stage.world import Person
-from holocine_core.vault import Vault, fingerprint
+from holocine_core.store.vault import Vault, fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from holocine_core.edit.ffmpeg import Frames, probe, read_frames
 from holocine_core.edit.metadata import Chapter
 from holocine_core.edit.reel import Transition
 from holocine_core.errors import InputError
-from holocine_core.provenance import inspect
+from holocine_core.film.provenance import inspect
 from holocine_core.script.prompt import parse_raw
 from holocine_core.script.timeline import Span
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from holocine_core.model.fold_cost import fold_decode_bytes, fold_decode_flops
+from holocine_core.model.nano_net.cost import fold_decode_bytes, fold_decode_flops
 from holocine_core.model.spec import WAN_VAE, Attention, FoldShape, ModelSpec, VaeShape
 from holocine_core.script.timeline import Span, Timeline
 

@@ -17,7 +17,7 @@ from holocine_core.errors import MachineError
 from holocine_core.events import Emit, Event, ignore
 from holocine_core.model.headers import whole_hash
 from holocine_core.model.hub import Hub, HubFile, HuggingFaceHub
-from holocine_core.model.lock import LockedFile, LockedRepo, lock_file, read_lock
+from holocine_core.model.lockfile import LockedFile, LockedRepo, lock_file, read_lock
 from holocine_core.model.spec import ModelSpec, Source
 
 SPARE_BYTES = 2**30

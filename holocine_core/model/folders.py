@@ -9,7 +9,7 @@ from typing import Any
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import CARD_NAME, apply_card, read_json
-from holocine_core.model.parts import (
+from holocine_core.model.components import (
     PARTS,
     LocatedModel,
     MissingFile,
@@ -18,11 +18,10 @@ from holocine_core.model.parts import (
     part_in_folder,
     shape_of,
 )
+from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import (
-    FOLD_CLASS,
     MODELS,
-    PLACED_CLASS,
     WAN_VAE,
     FoldShape,
     ModelSpec,

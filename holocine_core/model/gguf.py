@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import MachineError
-from holocine_core.model.parts import PartFiles
+from holocine_core.model.components import PartFiles
 
 Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
 

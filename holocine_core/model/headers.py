@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holocine_core.errors import MachineError
-from holocine_core.model.remembered import remembered
+from holocine_core.store.hashes import remembered
 
 WHOLE_BYTES = 64 * 2**20
 """Files up to this size are hashed whole; larger ones by samples."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
-from holocine_core.model.parts import LocatedModel
 from holocine_core.model.release import locate_release
-from holocine_core.model.remembered import cache_folder
 from holocine_core.model.spec import MODELS
+from holocine_core.store.hashes import cache_folder
 
 MODELS_VARIABLE = "HOLOCINE_MODELS"
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
-from holocine_core.model.parts import LocatedModel, PartFiles
+from holocine_core.model.components import LocatedModel, PartFiles
 from holocine_core.model.placement import Placement, free_memory
 from holocine_core.model.weights import load_part
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.processor import multiplies_bfloat16
+from holocine_core.model.attention.bf16 import multiplies_bfloat16
 from holocine_core.model.spec import ModelSpec
 
 Strategy = Literal["resident", "swap", "fp8", "group"]

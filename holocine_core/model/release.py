@@ -18,7 +18,7 @@ from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json
-from holocine_core.model.parts import (
+from holocine_core.model.components import (
     Form,
     LocatedModel,
     MissingFile,

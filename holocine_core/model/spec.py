@@ -83,10 +83,6 @@ class FoldShape:
     """Residual blocks there."""
 
 
-FOLD_CLASS = "AutoencoderFold"
-FOLD_MODULE = "holocine_core.model.autoencoder"
-PLACED_CLASS = "PlacedWanTransformer3DModel"
-PLACED_MODULE = "holocine_core.model.placed"
 FOLD_STRIDE = 8
 """Rows and columns of pixels in one of its latents."""
 

@@ -14,9 +14,9 @@ from typing import Literal
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, Event, ignore
+from holocine_core.model.components import LocatedModel, PartFiles
 from holocine_core.model.headers import whole_hash
-from holocine_core.model.lock import LOCK_NAME, LockedFile, read_lock
-from holocine_core.model.parts import LocatedModel, PartFiles
+from holocine_core.model.lockfile import LOCK_NAME, LockedFile, read_lock
 
 State = Literal["ok", "missing", "changed", "unexpected"]
 _OURS = (".cache", LOCK_NAME)

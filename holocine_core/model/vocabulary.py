@@ -12,7 +12,7 @@ from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
 
 VOCABULARY_NAME = "vocabulary.json"
 _PLAIN_TEXT = """

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.card import read_json
+from holocine_core.model.components import PartFiles
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
 from holocine_core.model.names import text_encoder_names
-from holocine_core.model.parts import PartFiles
-from holocine_core.model.spec import FOLD_CLASS, PLACED_CLASS
+from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -136,8 +136,8 @@ def empty_network(files: PartFiles) -> Any:
     from accelerate import init_empty_weights
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
-    from holocine_core.model.autoencoder import AutoencoderFold
-    from holocine_core.model.placed import PlacedWanTransformer3DModel
+    from holocine_core.model.nano_net.codec import AutoencoderFold
+    from holocine_core.model.nano_net.positions import PlacedWanTransformer3DModel
 
     if files.config is None:
         raise ValueError(f"{files.name} comes without a config")

@@ -13,11 +13,11 @@ from typing import Any, get_args
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.card import profiles_record, read_profiles
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.spec import Attention, Quality, Sampler
 from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Plan, Request, Sampling, Take
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import Problem
-from holocine_core.model.lora_file import LoraFile, ShotLora, fingerprint, lora_problems
+from holocine_core.model.lora.file import LoraFile, ShotLora, fingerprint, lora_problems
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.values import Request
 from holocine_core.script.manuscript import Manuscript

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from holocine_core.errors import InputError, MachineError, Problem
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.cost import (
     activation_bytes,
     decode_flops,
@@ -22,8 +23,7 @@ from holocine_core.model.cost import (
     vae_decode_bytes,
 )
 from holocine_core.model.locate import find_model
-from holocine_core.model.lock import read_lock
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.lockfile import read_lock
 from holocine_core.model.placement import (
     STRATEGIES,
     Placement,
@@ -68,7 +68,7 @@ from holocine_core.script.prompt import clean, compose
 from holocine_core.script.screenplay import Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
-from holocine_core.vault import Vault, file_hash, fingerprint
+from holocine_core.store.vault import Vault, file_hash, fingerprint
 
 
 def make_plan(manuscript: Manuscript, request: Request) -> Plan:

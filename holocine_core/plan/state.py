@@ -8,7 +8,7 @@ from typing import Any
 
 from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
-from holocine_core.vault import Entry, Vault, fingerprint
+from holocine_core.store.vault import Entry, Vault, fingerprint
 
 Shot = Callable[[], Sequence[Entry]]
 

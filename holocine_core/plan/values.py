@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holocine_core.errors import Problem
-from holocine_core.model.lora_file import LoraFile, ShotLora
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
+from holocine_core.model.lora.file import LoraFile, ShotLora
 from holocine_core.model.placement import Placement
 from holocine_core.model.spec import Quality
 from holocine_core.script.edits import Extend, Reshoot

@@ -31,14 +31,14 @@ from torch import Tensor
 import holocine_core.stage
 from holocine_core.errors import Interrupted, MachineError
 from holocine_core.events import Emit, LatentsDrawn
-from holocine_core.model.parts import PartFiles
+from holocine_core.model.components import PartFiles
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import encode_frames
 from holocine_core.stage.sample import SHOT_LENGTHS, sample_layout, sample_scene
 from holocine_core.stage.world import EVERYTHING, Repertoire, Scene
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, fingerprint, write_whole
 from holocine_core.train.recipe import GROUP
-from holocine_core.vault import disk_errors, fingerprint, write_whole
 
 SHARD = 128
 """Scenes in one shard, or one group if that is larger."""
@@ -290,6 +290,6 @@ def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
     for seed in range(first, first + GROUP):
         scene = sample_scene(seed, layout, within=drawing.world)
         frames = draw(scene, drawing.height, drawing.width)
-        clips.append(codec.encode(vae, frames.numpy()))
+        clips.append(encode_frames(vae, frames.numpy()))
     latents: Latents = torch.cat(clips).half().cpu().numpy()
     return latents

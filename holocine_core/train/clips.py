@@ -13,9 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from holocine_core.sample.conditioning import BatchTokens
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.conditioning import BatchTokens
 from holocine_core.stage.caption import tell
 from holocine_core.stage.facts import labels_of
 from holocine_core.stage.view import in_view

@@ -19,20 +19,20 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import InputError
-from holocine_core.model.autoencoder import AutoencoderFold, fold
-from holocine_core.model.parts import MissingFile, part_in_folder
-from holocine_core.model.short import computes_short
+from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.components import MissingFile, part_in_folder
+from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.stage.sample import HELD_OUT_SEEDS
+from holocine_core.store.vault import disk_errors, replace_folder, write_json
 from holocine_core.train.codec_blocks import Blocks, Crops, Draw, draw_short, gather, vectors
 from holocine_core.train.codec_recipe import CodecLoss, CodecRecipe
 from holocine_core.train.codec_start import begin
 from holocine_core.train.optim import Average, learning_rate
 from holocine_core.train.recipe import Schedule
 from holocine_core.train.recipe_file import read_recipe
-from holocine_core.vault import disk_errors, replace_folder, write_json
 
 Tell = Callable[[str], None]
 MEASURED = "measured.json"
@@ -210,9 +210,9 @@ def measure(
     found = []
     for seed in range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + scenes):
         clip = source(seed, height, width)
-        latents = codec.encode(network, clip.numpy())
+        latents = encode_frames(network, clip.numpy())
         latents = latents + noise * torch.randn(latents.shape, generator=generator)
-        decoded = [torch.from_numpy(part) for part in codec.decode(network, latents)]
+        decoded = [torch.from_numpy(part) for part in decode_latents(network, latents)]
         found.append(psnr(torch.cat(decoded), clip))
     return round(sum(found) / len(found), 3)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.model.autoencoder import FOLDED, RGB
+from holocine_core.model.nano_net.codec import FOLDED, RGB
 from holocine_core.train.codec_recipe import Pictures
 
 Draw = Callable[[int, int, int], Tensor]

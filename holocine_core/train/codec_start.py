@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from holocine_core.model.autoencoder import FOLDED, RGB, STRIDE, AutoencoderFold
+from holocine_core.model.nano_net.codec import FOLDED, RGB, STRIDE, AutoencoderFold
 
 _EVENNESS = 0.5
 """Latents carry each principal component with this power of its spread. At 0 faint details would be

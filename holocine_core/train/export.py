@@ -12,16 +12,16 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of, read_json
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.spec import ModelSpec
 from holocine_core.stage.world import EVERYTHING, Repertoire
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, replace_folder
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import Company, state_of
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.state import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.taught import note_vocabulary
-from holocine_core.vault import disk_errors, replace_folder
 
 BEFORE = "holocine_before"
 """Key of a weight file's metadata: the steps before, as a list."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.production import Options, draw_storyboard, plan_film
 from holocine_core.render import render
 from holocine_core.train.recipe import Films, Recipe

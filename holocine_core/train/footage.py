@@ -16,16 +16,16 @@ from torch import Tensor
 
 from holocine_core.edit.ffmpeg import Probe, probe, read_frames
 from holocine_core.errors import InputError, Problem
+from holocine_core.sample.vae import encode_frames
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.reader import read
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import Span, on_grid
 from holocine_core.script.timing import resolve
-from holocine_core.shoot import codec
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, file_hash, fingerprint, write_whole
 from holocine_core.train.clips import Batch
-from holocine_core.vault import disk_errors, file_hash, fingerprint, write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ class FolderClips:
     def encode(self, sample: Sample, vae: Any) -> None:
         """Encode a sample's clip and keep its latents."""
         frames = np.concatenate(list(read_frames(sample.clip)))
-        latents = codec.encode(vae, frames)[0].half().cpu()
+        latents = encode_frames(vae, frames)[0].half().cpu()
         path = self._path(sample)
 
         with disk_errors("keep latents", path):

@@ -17,20 +17,17 @@ from torch import nn
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json, write_card
-from holocine_core.model.parts import MissingFile, part_in_folder
-from holocine_core.model.placed import WAVES, PlacedPatches, PlacedWanTransformer3DModel
+from holocine_core.model.components import MissingFile, part_in_folder
+from holocine_core.model.nano_net.positions import WAVES, PlacedPatches, PlacedWanTransformer3DModel
+from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, PLACED_MODULE
 from holocine_core.model.spec import (
-    FOLD_CLASS,
-    FOLD_MODULE,
     MODELS,
-    PLACED_CLASS,
-    PLACED_MODULE,
     ModelSpec,
     Quality,
 )
+from holocine_core.store.vault import disk_errors, file_hash, fingerprint, write_json
+from holocine_core.store.vault import read_json as kept_json
 from holocine_core.train.recipe import Card, New, Recipe
-from holocine_core.vault import disk_errors, file_hash, fingerprint, write_json
-from holocine_core.vault import read_json as kept_json
 
 _HINT = "give the folder that was written when it was trained"
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.model.text import WordVectors
+from holocine_core.model.nano_net.text import WordVectors
 from holocine_core.train.wordnet import WordNet
 
 RELATED = 0.6

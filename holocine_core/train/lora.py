@@ -14,9 +14,9 @@ from peft.utils import get_peft_model_state_dict
 from torch import nn
 
 from holocine_core.errors import InputError
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, write_whole
 from holocine_core.train.recipe import Lora
-from holocine_core.vault import disk_errors, write_whole
 
 ADAPTER = "default"
 PREFIX = "transformer"

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from holocine_core.errors import MachineError
-from holocine_core.vault import disk_errors, write_whole
+from holocine_core.store.vault import disk_errors, write_whole
 
 NAME = "metrics.jsonl"
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.attention import ShotContext, install
+from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.attention.layout import ShotContext, install
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
-from holocine_core.model.parts import LocatedModel
-from holocine_core.model.short import computes_short
 from holocine_core.model.weights import load_part
 from holocine_core.train.facts import FactReader
 from holocine_core.train.recipe import Recipe

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from holocine_core.model.short import multiplies_bfloat16
+from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.train.recipe import Optimizer, Schedule
 
 BLOCKS = ("transformer.blocks.", "text_encoder.encoder.block.")

@@ -30,19 +30,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.parts import MissingFile, part_in_folder
+from holocine_core.model.components import MissingFile, part_in_folder
 from holocine_core.model.weights import load_part
-from holocine_core.shoot.conditioning import ContextRows, batch_conditioning
+from holocine_core.sample.conditioning import ContextRows, batch_conditioning
 from holocine_core.stage.facts import HIDDEN
 from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_WEIGHTS
 from holocine_core.stage.world import CASTS, Repertoire
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, replace_folder
 from holocine_core.train.export import READING, TIED, told_by
 from holocine_core.train.networks import EMBEDDINGS, state_of
 from holocine_core.train.optim import Optimization, learning_rate
 from holocine_core.train.pages import ONE, SIDE, SOME, Page, page
 from holocine_core.train.recipe import Optimizer, Schedule
-from holocine_core.vault import disk_errors, replace_folder
 
 Tell = Callable[[str], None]
 

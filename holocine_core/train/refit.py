@@ -25,17 +25,17 @@ from torch import Tensor
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json
+from holocine_core.model.components import MissingFile, PartFiles, part_in_folder
 from holocine_core.model.folders import INDEX_NAME, locate_folder
-from holocine_core.model.parts import MissingFile, PartFiles, part_in_folder
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import encode_frames
 from holocine_core.stage.sample import JUDGE_SEEDS
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, file_hash, replace_folder
 from holocine_core.train.codec_blocks import Draw, draw_short
 from holocine_core.train.export import BEFORE, named, told_by
 from holocine_core.train.fresh import codec_entry
 from holocine_core.train.state import stretch
-from holocine_core.vault import disk_errors, file_hash, replace_folder
 
 Tell = Callable[[str], None]
 _FILE = "diffusion_pytorch_model.safetensors"
@@ -114,7 +114,7 @@ def latents_of(vae: Any, settings: Settings, source: Draw) -> Tensor:
     rows = []
     for seed in range(settings.first_seed, settings.first_seed + settings.scenes):
         clip = source(seed, settings.height, settings.width)
-        rows.append(codec.encode(vae, clip.numpy())[0].flatten(1).T)
+        rows.append(encode_frames(vae, clip.numpy())[0].flatten(1).T)
     return torch.cat(rows)
 
 

@@ -13,13 +13,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from holocine_core.edit.atomic import replacing
 from holocine_core.edit.contact_sheet import middles
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.yaml_source import yaml_of
 from holocine_core.stage.world import EVERYTHING, Repertoire
+from holocine_core.store.files import replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

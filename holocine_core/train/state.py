@@ -21,9 +21,9 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
-from holocine_core.tensors import write_tensors
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors, file_hash, read_json, write_json, write_whole
 from holocine_core.train.recipe import Recipe
-from holocine_core.vault import disk_errors, file_hash, read_json, write_json, write_whole
 
 FORMAT = 1
 LATEST = "latest.json"

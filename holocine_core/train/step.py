@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holocine_core.model.attention import ShotLayout
-from holocine_core.model.segments import opened
-from holocine_core.model.short import computes_short
-from holocine_core.script.prompt import ScenePrompt
-from holocine_core.script.timeline import Span
-from holocine_core.shoot import flow
-from holocine_core.shoot.conditioning import (
+from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.attention.layout import ShotLayout
+from holocine_core.model.attention.segments import opened
+from holocine_core.sample import flow
+from holocine_core.sample.conditioning import (
     BatchConditioning,
     BatchTokens,
     ContextRows,
     batch_tokens,
     encode_tokens,
 )
+from holocine_core.script.prompt import ScenePrompt
+from holocine_core.script.timeline import Span
 from holocine_core.train.clips import Batch
 from holocine_core.train.facts import fact_loss, inner_tokens
 from holocine_core.train.networks import Company

@@ -26,9 +26,9 @@ from holocine_core.events import (
     Warned,
     ignore,
 )
-from holocine_core.journal import journal
-from holocine_core.model.lora_file import LoraFile
-from holocine_core.model.short import multiplies_bfloat16
+from holocine_core.model.attention.cpu import multiplies_bfloat16
+from holocine_core.model.lora.file import LoraFile
+from holocine_core.store.journal import journal
 from holocine_core.train.clips import Batch, Clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.text import WordVectors, read_vectors, write_text_parts
+from holocine_core.model.nano_net.text import WordVectors, read_vectors, write_text_parts
 from holocine_core.train.likeness import drawn_to_taught, likest
 from holocine_core.train.taught import naming_words, shown_words, taught_phrases, taught_words
 from holocine_core.train.wordnet import MAIN_USE, WordNet, read_wordnet

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import MachineError
-from holocine_core.remake import open_film
-from holocine_core.vault import Vault
+from holocine_core.film.reopen import open_film
+from holocine_core.store.vault import Vault
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
 
@@ -137,7 +137,7 @@ def test_a_call_cut_short_at_its_end_does_not_edit_twice(
 ) -> None:
     words = ("reshoot", film, "--shot", "2")
     with monkeypatch.context() as patch:
-        patch.setattr("holocine_core.remake.changed_frames", _cut_short)
+        patch.setattr("holocine_core.film.reopen.changed_frames", _cut_short)
         assert holocine(*words).exit_code == 3
     edited = film.read_bytes()
     answer = holocine(*words)

@@ -11,7 +11,7 @@ import pytest
 
 from holocine_core.errors import RenderError
 from holocine_core.plan.values import Take
-from holocine_core.shoot.generator import Generator
+from holocine_core.sample.generator import Generator
 from tests.cli.conftest import Holocine, write_scene
 
 TWO_SCENES = """

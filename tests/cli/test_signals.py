@@ -117,7 +117,7 @@ entry()
 
 
 @pytest.mark.parametrize(("number", "code", "status"), BOTH)
-@pytest.mark.parametrize("module", ["typer", "holocine_cli.commands", "holocine_core.film"])
+@pytest.mark.parametrize("module", ["typer", "holocine_cli.commands", "holocine_core.film.finish"])
 def test_the_first_moments_are_guarded_too(
     scene: Path, module: str, number: int, code: int, status: str
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holocine_core.edit.codecs import Codec, VideoCodec, video_args
+from holocine_core.edit.delivery import Codec, VideoCodec, video_args
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.process import ffmpeg_exe

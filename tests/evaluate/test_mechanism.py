@@ -23,12 +23,12 @@ from holocine_core.evaluate.suite import parse_suite
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.sample.generator import Mechanism, shot_layout
+from holocine_core.sample.known_latents import Method
+from holocine_core.sample.latents import read_negative
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Mechanism, shot_layout
-from holocine_core.shoot.given import Method
-from holocine_core.shoot.negatives import read_negative
 from holocine_core.stage.world import Person
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}
 MEMORY_GUIDED = Variant(name="memory guided", about="", mechanism=Mechanism(guide_summaries=False))
@@ -157,7 +157,7 @@ def test_films_are_made_once(plan: Plan, latents: dict[str, Tensor], tmp_path: P
 
 
 def test_switches_reach_the_layout(plan: Plan) -> None:
-    from holocine_core.shoot.conditioning import Conditioning
+    from holocine_core.sample.conditioning import Conditioning
 
     text = Conditioning(text_BLD=torch.zeros(1, 5, 8), windows=((0, 1, 4, 4), (0, 2, 3, 4, 4)))
     layout = shot_layout(plan, plan.takes[0], text, Mechanism(summaries=False, windows=False))

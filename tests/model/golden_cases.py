@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
+from holocine_core.model.attention.segments import Engine
 from holocine_core.model.locate import find_model
-from holocine_core.model.segments import Engine
 from holocine_core.model.weights import load_part
 from holocine_core.script.prompt import TextRanges, clean, token_ranges
 from holocine_core.script.timeline import Timeline

@@ -9,8 +9,8 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from holocine_core.model.attention import ShotContext, ShotLayout, install, rotate
-from holocine_core.model.segments import (
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install, rotate
+from holocine_core.model.attention.segments import (
     Segments,
     Windows,
     loop_attention,

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.cost import (
     WAN_VAE,
     Geometry,

@@ -22,7 +22,7 @@ from holocine_core.model import fetch
 from holocine_core.model.fetch import FileFetching, FileReady, pull
 from holocine_core.model.hub import HubFile, HuggingFaceHub, OnBytes
 from holocine_core.model.locate import find_model
-from holocine_core.model.lock import LOCK_NAME, read_lock
+from holocine_core.model.lockfile import LOCK_NAME, read_lock
 from holocine_core.model.spec import MODELS, WAN_COMPONENTS
 from holocine_core.model.verify import FileCheck, verify
 from tests.model.checkpoints import WAN, write_experts

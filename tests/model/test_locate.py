@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import headers
 from holocine_core.model.card import CARD_NAME, write_card
+from holocine_core.model.components import PARTS
 from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.locate import find_model, load_tokenizer, models_folder
-from holocine_core.model.parts import PARTS
 from holocine_core.model.spec import MODELS
 from holocine_core.model.tiny import TINY
 from tests.model.checkpoints import ORIGINAL_WAN, WAN, golden_state, write_experts

@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora import apply_loras
-from holocine_core.model.lora_file import LoraFile
-from holocine_core.model.lora_read import read_change
+from holocine_core.model.lora.apply import apply_loras
+from holocine_core.model.lora.file import LoraFile
+from holocine_core.model.lora.read import read_change
 
 LAYERS, WIDTH, FFN = 2, 24, 32
 # diffusers' name -> (Wan's own name, inputs, outputs)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora_file import LoraFile, check_lora_files, fingerprint
+from holocine_core.model.lora.file import LoraFile, check_lora_files, fingerprint
 
 
 def written(path: Path, layer: str = "diffusion_model.blocks.0.self_attn.q") -> Path:
@@ -62,5 +62,5 @@ def test_files_are_checked_without_a_network(tmp_path: Path) -> None:
 
 
 def test_checking_files_wakes_no_torch() -> None:
-    code = "import sys, holocine_core.model.lora_file; sys.exit('torch' in sys.modules)"
+    code = "import sys, holocine_core.model.lora.file; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

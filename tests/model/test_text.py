@@ -9,16 +9,16 @@ import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from holocine_core.errors import InputError
+from holocine_core.model.components import LocatedModel, PartFiles
 from holocine_core.model.locate import load_tokenizer
-from holocine_core.model.parts import LocatedModel, PartFiles
-from holocine_core.model.spec import MODELS
-from holocine_core.model.text import (
+from holocine_core.model.nano_net.text import (
     WordVectors,
     nearest_words,
     read_vectors,
     write_text_parts,
 )
-from holocine_core.model.word_tokenizer import TAGS
+from holocine_core.model.nano_net.tokenizer import TAGS
+from holocine_core.model.spec import MODELS
 from holocine_core.script.prompt import CUT, GLOBAL, PER_SHOT, token_ranges
 
 WORDS = ("red", "crimson", "blue", "harbour", "waves", "dance", "the", "close", "up", "close-up")

@@ -16,7 +16,7 @@ from holocine_core.model.vocabulary import (
     read_vocabulary,
     write_vocabulary,
 )
-from holocine_core.plan.words import MOST, unknown_words
+from holocine_core.plan.vocabulary_check import MOST, unknown_words
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read
 
@@ -144,5 +144,5 @@ def test_a_damaged_file_is_named(tmp_path: Path, tiny: Path) -> None:
 
 
 def test_it_needs_no_torch() -> None:
-    code = "import sys, holocine_core.plan.words; sys.exit('torch' in sys.modules)"
+    code = "import sys, holocine_core.plan.vocabulary_check; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,8 +17,8 @@ from torch.nn import functional
 from transformers import UMT5Config, UMT5EncoderModel
 
 from holocine_core.errors import HolocineError, InputError, MachineError
+from holocine_core.model.components import PartFiles
 from holocine_core.model.locate import find_model
-from holocine_core.model.parts import PartFiles
 from holocine_core.model.weights import check_structure, load_part
 from tests.model.checkpoints import (
     GOLDEN,

@@ -9,7 +9,7 @@ import pytest
 
 from holocine_core.model import locate
 from holocine_core.model.card import CARD_NAME, apply_card
-from holocine_core.model.parts import LocatedModel
+from holocine_core.model.components import LocatedModel
 from holocine_core.plan.make import make_plan
 from holocine_core.plan.values import Request
 from holocine_core.production import Options, plan_film

@@ -13,10 +13,10 @@ import pytest
 from holocine_cli.app import main
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.events import CutsSeen
+from holocine_core.film.ownership import sidecar_path
 from holocine_core.production import plan_film, render_film
-from holocine_core.shoot.generator import Generator
-from holocine_core.standing import sidecar_path
-from holocine_core.vault import Vault
+from holocine_core.sample.generator import Generator
+from holocine_core.store.vault import Vault
 from tests.conftest import Write
 from tests.render.conftest import Listener
 

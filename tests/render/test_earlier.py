@@ -19,14 +19,14 @@ import torch
 from holocine_cli.app import main
 from holocine_core.edit.metadata import read_metadata
 from holocine_core.errors import Interrupted
+from holocine_core.film.ownership import KEY_TAG, film_key
+from holocine_core.film.provenance import Inspection
+from holocine_core.film.reopen import open_film
 from holocine_core.model import placement
 from holocine_core.production import Options, plan_film
-from holocine_core.provenance import Inspection
-from holocine_core.remake import open_film
 from holocine_core.render import render
-from holocine_core.shoot.negatives import read_negative
-from holocine_core.standing import KEY_TAG, film_key
-from holocine_core.vault import Vault
+from holocine_core.sample.latents import read_negative
+from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
 ARCHIVE = Path(__file__).parent / "earlier" / "f951d44.tar.gz"
@@ -136,7 +136,7 @@ def test_a_film_that_says_odd_things_of_itself_is_another_film(
 ) -> None:
     change_settings(earlier, told=False)
     strange = Inspection(path=Path("plain.mp4"), provenance=json.loads(odd), chapters=())
-    monkeypatch.setattr("holocine_core.provenance.inspect", lambda path: strange)
+    monkeypatch.setattr("holocine_core.film.provenance.inspect", lambda path: strange)
     refused = say("render", "plain.yaml", code=2)
     assert "is another film" in refused["error"]["message"]
 

@@ -11,23 +11,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from holocine_core.cutlist import cut_list
 from holocine_core.errors import InputError, Interrupted
+from holocine_core.film.cut_list import cut_list
+from holocine_core.film.reopen import changed_frames, open_film, place_of, replan
 from holocine_core.model.placement import Placement
 from holocine_core.model.spec import MODELS
 from holocine_core.plan import make
 from holocine_core.plan.passes import pass_of
 from holocine_core.plan.values import Plan, Take
-from holocine_core.remake import changed_frames, open_film, place_of, replan
 from holocine_core.render import render
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.known_latents import Given
+from holocine_core.sample.latents import read_negative
+from holocine_core.sample.noise import initial_noise
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.given import Given
-from holocine_core.shoot.negatives import read_negative
-from holocine_core.shoot.noise import initial_noise
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
 ANEW = Reshoot(scene="storm", shot=1, prompt="{mara} waves.", seed=11)
@@ -214,7 +214,7 @@ def test_a_film_of_other_weights_is_not_edited(made: Path) -> None:
         found, provenance={**found.provenance, "screenplay": text.replace("seed: 5", "seed: 6")}
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("holocine_core.remake.inspect", lambda path: other)
+        patch.setattr("holocine_core.film.reopen.inspect", lambda path: other)
         with pytest.raises(InputError, match="would not be made again"):
             open_film(made)
     assert plan.edits == ()

@@ -14,8 +14,8 @@ from holocine_core.errors import InputError, MachineError, Problem, RenderError
 from holocine_core.events import StepDone, TakeDone, TakeFailed
 from holocine_core.production import Options, plan_film, render_film
 from holocine_core.render import render
-from holocine_core.shoot import codec, generator
-from holocine_core.vault import Vault
+from holocine_core.sample import generator, vae
+from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, fails_once
 
 
@@ -82,7 +82,7 @@ def test_memory_running_out_in_decoding_loses_nothing(
     screenplay, film = whole
     out = tmp_path / "film.mp4"
     full = torch.OutOfMemoryError("CUDA out of memory")
-    fails_once(monkeypatch, codec, "to_frames", full)
+    fails_once(monkeypatch, vae, "to_frames", full)
     with pytest.raises(MachineError, match="memory ran out while decoding scene 'storm'"):
         render_film(screenplay, out)
     again = Listener()

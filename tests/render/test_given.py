@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from holocine_core.production import plan_film
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.known_latents import Given
+from holocine_core.sample.noise import initial_noise
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.given import Given
-from holocine_core.shoot.noise import initial_noise
 
 
 def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from holocine_core import film as film_room
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
+from holocine_core.film import finish as film_room
+from holocine_core.film.ownership import sidecar_path
 from holocine_core.plan.values import Plan
 from holocine_core.production import plan_film, render_film
 from holocine_core.render import render
-from holocine_core.standing import sidecar_path
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener, fails_once
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import ModelLoaded
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.film.provenance import provenance
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.production import Options, plan_film, render_film
-from holocine_core.provenance import provenance
 from tests.conftest import Write
 from tests.model.checkpoints import golden_state, write_gguf, write_release
 

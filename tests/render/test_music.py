@@ -14,9 +14,9 @@ from holocine_core.edit.ffmpeg import probe
 from holocine_core.edit.sound import measure_loudness
 from holocine_core.errors import InputError
 from holocine_core.events import Event, Warned
+from holocine_core.film.ownership import sidecar_path
 from holocine_core.production import plan_film, render_film
 from holocine_core.render import render
-from holocine_core.standing import sidecar_path
 from tests.conftest import Write
 
 FILM = """

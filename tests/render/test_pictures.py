@@ -13,11 +13,11 @@ from holocine_core.errors import InputError
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.latents import read_negative
+from holocine_core.sample.pictures import read_picture
 from holocine_core.script.timeline import Span
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.negatives import read_negative
-from holocine_core.shoot.pictures import read_picture
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 from tests.conftest import Write
 
 SCENE = """

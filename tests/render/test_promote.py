@@ -10,16 +10,16 @@ import torch
 
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone
-from holocine_core.plan.promote import SIGMA, first_step
+from holocine_core.film.reopen import open_film
+from holocine_core.plan.upscale import SIGMA, first_step
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
-from holocine_core.remake import open_film
 from holocine_core.render import render
-from holocine_core.shoot import flow
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.negatives import read_negative
-from holocine_core.shoot.noise import initial_noise
-from holocine_core.vault import Vault
+from holocine_core.sample import flow
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.latents import read_negative
+from holocine_core.sample.noise import initial_noise
+from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
 

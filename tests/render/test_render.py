@@ -14,13 +14,13 @@ import torch
 
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
-from holocine_core.film import expected_frames
+from holocine_core.film.finish import expected_frames
+from holocine_core.film.ownership import sidecar_path
+from holocine_core.film.provenance import inspect
 from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
-from holocine_core.provenance import inspect
-from holocine_core.shoot import generator
-from holocine_core.shoot import noise as noise_of
-from holocine_core.shoot.conditioning import Conditioning
-from holocine_core.standing import sidecar_path
+from holocine_core.sample import generator
+from holocine_core.sample import noise as noise_of
+from holocine_core.sample.conditioning import Conditioning
 from tests.conftest import SMALL
 from tests.render.conftest import Listener
 

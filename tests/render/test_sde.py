@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from holocine_core.errors import InputError, Interrupted
+from holocine_core.film.provenance import inspect
+from holocine_core.film.reopen import open_film, replan
 from holocine_core.production import Options, plan_film, render_film
-from holocine_core.provenance import inspect
-from holocine_core.remake import open_film, replan
 from holocine_core.render import render
+from holocine_core.sample.generator import Generator
+from holocine_core.sample.latents import read_negative
+from holocine_core.sample.noise import initial_noise, noise_of_step
+from holocine_core.sample.solvers import Progress
 from holocine_core.script.edits import Reshoot
-from holocine_core.shoot.denoise import Progress
-from holocine_core.shoot.generator import Generator
-from holocine_core.shoot.negatives import read_negative
-from holocine_core.shoot.noise import initial_noise, noise_of_step
-from holocine_core.vault import Vault
+from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener
 

@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 from holocine_core.errors import InputError, RenderError
+from holocine_core.film.provenance import inspect
 from holocine_core.model.spec import MODELS
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
-from holocine_core.provenance import inspect
 from holocine_core.render import render
-from holocine_core.shoot.generator import Generator
-from holocine_core.vault import Vault
+from holocine_core.sample.generator import Generator
+from holocine_core.store.vault import Vault
 from tests.conftest import Write
 
 SCENE = """

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holocine_core import report
 from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, write_frames
 from holocine_core.edit.page import Page, page_html
+from holocine_core.evaluate import film_page
 from holocine_core.evaluate.features import colours
-from holocine_core.report import _likeness, _measure, _watch
+from holocine_core.evaluate.film_page import _likeness, _measure, _watch
 from holocine_core.script.timeline import Span
 from tests.report.browser import CHROMIUM, ask
 
@@ -68,7 +68,7 @@ def seen_page(film: Path, spans: tuple[Span, ...] = SPANS) -> Page:
     cuts = cut_list(film, spans)
     seen = _watch(cuts)
     measured, by = _measure(cuts, seen)
-    looks = [report._looks(shot) for shot in cuts.shots]
+    looks = [film_page._looks(shot) for shot in cuts.shots]
     return Page(
         cuts=cuts,
         pictures=tuple((seen.frames[a], seen.frames[b], seen.frames[c]) for a, b, c in looks),

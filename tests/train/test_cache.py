@@ -13,7 +13,7 @@ from holocine_core.errors import Interrupted
 from holocine_core.events import Event, LatentsDrawn, ignore
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import encode_frames
 from holocine_core.stage.facts import labels_of
 from holocine_core.stage.paint import draw
 from holocine_core.stage.sample import HELD_OUT_SEEDS, SHOT_LENGTHS, sample_scene
@@ -54,7 +54,7 @@ def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: D
     assert latents.shape[0] == GROUP
     for member in (0, GROUP - 1):
         frames = draw(sample_scene(3 * GROUP + member, layout), 32, 32).numpy()
-        assert torch.equal(latents[member], codec.encode(vae, frames)[0].half())
+        assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())
 
 
 def test_a_small_world_has_latents_of_its_own(drawing: Drawing, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_small_world_has_latents_of_its_own(drawing: Drawing, tmp_path: Path) 
     scene = cache.scene(3 * GROUP, layout)
     assert scene.place.set == "kitchen"
     vae = load_part(drawing.vae, torch.float32)
-    drawn = codec.encode(vae, draw(scene, 32, 32).numpy())[0].half()
+    drawn = encode_frames(vae, draw(scene, 32, 32).numpy())[0].half()
     assert torch.equal(clips.latents_BCFHW[0], drawn)
     assert clips.facts_BSF is not None
     assert clips.facts_BSF[0, 0].tolist() == labels_of(in_view(scene, scene.shots[0]))
@@ -150,7 +150,7 @@ def test_a_large_group_shares_a_layout_and_is_drawn_in_parts(
     vae = load_part(drawing.vae, torch.float32)
     for member in (0, 2 * GROUP - 1):
         frames = draw(sample_scene(4 * GROUP + member, layout), 32, 32).numpy()
-        assert torch.equal(latents[member], codec.encode(vae, frames)[0].half())
+        assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())
 
 
 def test_a_phase_is_drawn_beside_another(

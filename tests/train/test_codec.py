@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import InputError
-from holocine_core.model.autoencoder import AutoencoderFold, fold
-from holocine_core.model.parts import PartFiles, part_in_folder
+from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.model.weights import load_part
-from holocine_core.shoot import codec
+from holocine_core.sample.vae import encode_frames
 from holocine_core.train.codec import MEASURED, fit, measure, normalise, psnr, start, train_codec
 from holocine_core.train.codec_blocks import Blocks, Crops, gather, vectors
 from holocine_core.train.codec_recipe import CodecRecipe, CodecShape, Pictures
@@ -153,7 +153,7 @@ def test_latents_are_normalised_afterwards(tmp_path: Path) -> None:
         frames = pixels.permute(1, 2, 3, 0)
         # The codec's first latent frame is one frame: the block comes second.
         clip = torch.cat([frames[:1], frames]).numpy()
-        rows.append(codec.encode(network, clip)[0, :, 1].flatten(1))
+        rows.append(encode_frames(network, clip)[0, :, 1].flatten(1))
     latents = torch.cat(rows, 1)
     assert latents.mean(1).abs().max() < 0.01
     assert (latents.std(1) - 1).abs().max() < 0.01

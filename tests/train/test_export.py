@@ -14,11 +14,11 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Event, FilmShown, ModelExported, Warned
-from holocine_core.model.attention import ShotContext, ShotLayout, install
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
-from holocine_core.model.lora import apply_loras
-from holocine_core.model.lora_file import LoraFile
+from holocine_core.model.lora.apply import apply_loras
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 from holocine_core.model.weights import load_part

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from holocine_core.errors import InputError
+from holocine_core.store.vault import read_json
 from holocine_core.train import held_out
 from holocine_core.train.fits import check_fits
 from holocine_core.train.networks import Company, assemble
@@ -16,7 +17,6 @@ from holocine_core.train.recipe import Recipe
 from holocine_core.train.sources import open_clips
 from holocine_core.train.step import Draw
 from holocine_core.train.trainer import train
-from holocine_core.vault import read_json
 from tests.train.conftest import LAYOUTS, MakeRecipe, new_model, write_one
 
 

@@ -12,8 +12,8 @@ from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.errors import InputError
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_part
+from holocine_core.sample.vae import encode_frames
 from holocine_core.script.timeline import Span
-from holocine_core.shoot import codec
 from holocine_core.train.footage import FolderClips, read_samples
 from tests.train.conftest import LAYOUTS, SIDE, write_one
 
@@ -40,7 +40,7 @@ def test_samples_come_in_groups_of_one_layout(samples: Path, model: Path, tmp_pa
     assert [p.text.count("[shot cut]") for p in batch.prompts] == [1, 1]
     assert ["number 2" in batch.prompts[0].text, "number 0" in batch.prompts[1].text] == [True] * 2
     frames = next(iter(read_frames(samples / "sample-2.mp4")))
-    expected = codec.encode(vae, frames)[0]
+    expected = encode_frames(vae, frames)[0]
     assert torch.equal(batch.latents_BCFHW[0], expected.half().float())
     assert FolderClips(found, tmp_path, "another codec").missing(), "another codec, other latents"
 

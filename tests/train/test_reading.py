@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from holocine_core.errors import InputError
+from holocine_core.model.components import PartFiles, part_in_folder
 from holocine_core.model.locate import find_model, load_tokenizer
-from holocine_core.model.parts import PartFiles, part_in_folder
+from holocine_core.model.nano_net.text import read_vectors
+from holocine_core.model.nano_net.tokenizer import START
 from holocine_core.model.spec import MODELS
-from holocine_core.model.text import read_vectors
 from holocine_core.model.weights import load_part
-from holocine_core.model.word_tokenizer import START
 from holocine_core.stage.caption import tell
 from holocine_core.stage.facts import HIDDEN
 from holocine_core.stage.sample import sample_scene

@@ -13,8 +13,8 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor
 
 from holocine_core.errors import InputError
+from holocine_core.model.components import PartFiles, part_in_folder
 from holocine_core.model.locate import locate_folder
-from holocine_core.model.parts import PartFiles, part_in_folder
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_part
 from holocine_core.stage.sample import JUDGE_SEEDS

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from holocine_core.model import attention
-from holocine_core.model.attention import ShotLayout
+from holocine_core.model.attention import layout
+from holocine_core.model.attention.layout import ShotLayout
+from holocine_core.sample import flow
+from holocine_core.sample.conditioning import ContextRows, scene_conditioning
 from holocine_core.script.timeline import Span
-from holocine_core.shoot import flow
-from holocine_core.shoot.conditioning import ContextRows, scene_conditioning
 from holocine_core.train.clips import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
@@ -215,7 +215,7 @@ def test_compiled_blocks_compute_the_same_and_take_every_layout(
     recipe: MakeRecipe, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on a GPU, but for the kernels, which take a minute to make.
-    monkeypatch.setattr(attention, "by_hand", lambda x: False)
+    monkeypatch.setattr(layout, "by_hand", lambda x: False)
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     counters = torch._dynamo.utils.counters["stats"]
     torch._dynamo.reset()

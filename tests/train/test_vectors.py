@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from holocine_core.errors import InputError
-from holocine_core.model.text import WordVectors, read_vectors
+from holocine_core.model.nano_net.text import WordVectors, read_vectors
 from holocine_core.script.prompt import MARKERS, compose
 from holocine_core.stage.caption import tell
 from holocine_core.stage.sample import sample_scene

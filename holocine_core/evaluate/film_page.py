@@ -1,0 +1,198 @@
+"""A finished film -> its report: looked through once, measured, and put on one page.
+
+May import: provenance, cutlist, edit, evaluate.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from holocine_core.edit.exchange import CutList, CutShot
+from holocine_core.edit.ffmpeg import Frames, read_frames
+from holocine_core.edit.page import Cut, Page, page_html
+from holocine_core.film.cut_list import cut_list
+from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.script.edits import read_edits, told
+from holocine_core.store.files import replacing
+
+if TYPE_CHECKING:
+    from holocine_core.evaluate.consistency import Extract
+
+LOOKS_PER_SHOT = 8
+"""Frames of a shot that are compared with others', evenly spread."""
+NEAR = 6
+"""Frames around an asked cut in which a change counts as that cut."""
+_CLEAR = 3.0
+"""How much more a cut changes than the usual frame around it, where nothing better measures."""
+
+
+def write_report(
+    film: Path, out: Path, *, clip: Path | None = None, dino: Path | None = None
+) -> Page:
+    """Write a film's report; replaces a file there.
+
+    Args:
+        film: Made by holocine.
+        out: The page.
+        clip: A CLIP vision folder to compare shots by as well.
+        dino: A DINO folder likewise.
+
+    Raises:
+        InputError: No film of holocine's, or no such network.
+        MachineError: ffmpeg or the disk failed.
+    """
+    page = look_through(inspect(film), clip=clip, dino=dino)
+    with replacing(out) as made:
+        room = made.parent / "film"
+        room.mkdir()
+        made.write_text(page_html(page, room), encoding="utf-8")
+    return page
+
+
+def look_through(found: Inspection, *, clip: Path | None = None, dino: Path | None = None) -> Page:
+    """Everything the page shows, read out of the film in one pass. Arguments as above."""
+    from holocine_core.evaluate.features import extractors
+
+    cuts = cut_list(found)
+    compared = extractors(clip, dino)
+    seen = _watch(cuts)
+    measured, by = _measure(cuts, seen)
+    return Page(
+        cuts=cuts,
+        pictures=tuple(
+            (seen.frames[a], seen.frames[b], seen.frames[c]) for a, b, c in map(_looks, cuts.shots)
+        ),
+        measured=measured,
+        measured_by=by,
+        changes=tuple(seen.changes),
+        likeness={name: _likeness(cuts, seen, extract) for name, extract in compared.items()},
+        settings=dict(_settings(found.provenance, found.path)),
+        screenplay=found.screenplay,
+    )
+
+
+def _looks(shot: CutShot) -> tuple[int, int, int]:
+    span = shot.span
+    return span.start, span.start + len(span) // 2, span.stop - 1
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is kept of a film's frames."""
+
+    frames: dict[int, Frames] = field(default_factory=dict)
+    """Those that are shown or compared."""
+    changes: list[float] = field(default_factory=list)
+    """Mean change from each frame to the next, in percent."""
+    small: list[Frames] = field(default_factory=list)
+    """All of them, as TransNetV2 sees them; none where it isn't installed."""
+
+
+def _watch(cuts: CutList) -> _Seen:
+    from holocine_core.evaluate.consistency import spread
+    from holocine_core.evaluate.cuts import detector_installed, shrunk
+
+    compared = {at for shot in cuts.shots for at in spread(shot.span, LOOKS_PER_SHOT)}
+    wanted = compared | {at for shot in cuts.shots for at in _looks(shot)}
+    seen = _Seen()
+    shrink = detector_installed()
+    last: Frames | None = None
+    at = 0
+    for chunk in read_frames(cuts.film):
+        run = chunk if last is None else np.concatenate([last[None], chunk])
+        seen.changes += [
+            float(np.abs(b.astype(np.int16) - a).mean() / 2.55) for a, b in pairwise(run)
+        ]
+        seen.frames |= {at + i: frame.copy() for i, frame in enumerate(chunk) if at + i in wanted}
+        if shrink:
+            seen.small.append(shrunk(chunk))
+        last = chunk[-1].copy()
+        at += len(chunk)
+    return seen
+
+
+def _measure(cuts: CutList, seen: _Seen) -> tuple[tuple[Cut, ...], str]:
+    """Where the cuts are, and what measured them."""
+    from holocine_core.evaluate.cuts import find_cuts
+
+    if seen.small:
+        found = find_cuts([np.concatenate(seen.small)])[0]
+        by = "TransNetV2"
+    else:
+        found = tuple(_steps(seen.changes, [shot.span.start for shot in cuts.shots[1:]]))
+        by = (
+            "the largest change from frame to frame near it (install holocine[eval] for TransNetV2)"
+        )
+    measured = []
+    left = list(found)
+    for shot in cuts.shots[1:]:
+        near = [at for at in left if abs(at - shot.span.start) <= NEAR]
+        closest = min(near, key=lambda at: abs(at - shot.span.start), default=None)
+        if closest is not None:
+            left.remove(closest)
+        measured.append(Cut(shot=shot, found=closest, begins=shot.facts["begins"]))
+    return tuple(measured), by
+
+
+def _steps(changes: Sequence[float], asked: Sequence[int]) -> Iterator[int]:
+    """Cuts by plain differences: near each asked one, the largest step that stands out."""
+    for cut in asked:
+        around = range(max(1, cut - NEAR), min(len(changes), cut + NEAR) + 1)
+        best = max(around, key=lambda at: changes[at - 1])
+        usual = float(np.median([changes[at - 1] for at in around]))
+        if changes[best - 1] > _CLEAR * max(usual, 0.1):
+            yield best
+
+
+def _likeness(cuts: CutList, seen: _Seen, extract: Extract) -> list[list[float]]:
+    """Cosines of the mean features of every two shots."""
+    from holocine_core.evaluate.consistency import middle, spread
+
+    looks = [spread(shot.span, LOOKS_PER_SHOT) for shot in cuts.shots]
+    means = [middle(extract(np.stack([seen.frames[at] for at in look]))) for look in looks]
+    return [[float(a @ b) for b in means] for a in means]
+
+
+def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
+    yield "film", film.name
+    yield "model", f"{made['model']['name']} ({made['model']['licence']})"
+    yield "profile", str(made["profile"])
+    for lora in made["lora"]:
+        yield "LoRA", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}"
+    given = made.get("options", {})
+    words = [
+        f"--{name} {shlex.quote(str(one))}"
+        for name, value in given.items()
+        if name != "draft"
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    if words:
+        yield "called with", " ".join(words)
+    if "draft" in given:
+        yield "draft", f"{given['draft']} of holocine preview --seeds"
+    for line in told(read_edits(made.get("edits", []))).split("; ") if made.get("edits") else ():
+        yield "edited", line
+    for take in made["takes"]:
+        sampling = take["sampling"]
+        eta = f" (eta {sampling['eta']:g})" if sampling.get("eta", 1) != 1 else ""
+        yield (
+            f"scene {take['scene']}",
+            f"{take['frames']['got']} frames of {sampling['width']}x{sampling['height']}, seed "
+            f"{take['seed']}, {sampling['steps']} steps of {sampling['sampler']}{eta}, "
+            f"guidance {sampling['guidance']:g}, shift {sampling['shift']:g}, "
+            f"{sampling['attention']} attention",
+        )
+        for lora in take.get("lora", []):
+            shots = ", ".join(map(str, lora["shots"]))
+            yield (
+                f"LoRA of {take['scene']}, shot {shots}",
+                f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}",
+            )
+    yield "made with", ", ".join(f"{name} {at}" for name, at in made["versions"].items())

@@ -1,0 +1,124 @@
+"""A finished film -> its cut list: which shot stands where, and what made it.
+
+May import: provenance, edit. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from holocine_core.edit.exchange import CutList, CutShot
+from holocine_core.edit.ffmpeg import probe
+from holocine_core.edit.reel import ClipInput, Transition, delivered, shots_in_reel
+from holocine_core.errors import InputError
+from holocine_core.film.provenance import Inspection
+from holocine_core.script.timeline import Span
+
+
+def cut_list(found: Inspection) -> CutList:
+    """The shots of a film as it says itself; one that a crossfade swallowed is left out.
+
+    Raises:
+        InputError: The file isn't as long as its provenance says: it was cut since.
+    """
+    made = found.provenance
+    takes = made["takes"]
+    cards = made.get("cards", {})  # Films had none once.
+    reel = _reel(takes, cards)
+    first = int("opening" in cards)
+    film = probe(found.path)
+    kinds = {take["transition"]["kind"] for take in takes}
+    if not kinds <= {"cut", "fade", "crossfade"}:
+        raise InputError(
+            f"the film tells of transitions that there are not: {', '.join(sorted(kinds))}",
+            where=str(found.path),
+            hint="it was not made by this program, or by a newer one",
+        )
+    fps = Fraction(made["fps"])
+    shots = []
+    for number, shot, span in reel:
+        shown = Span(delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps))
+        if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.
+            at = number - first
+            if not 0 <= at < len(takes):
+                shots.append(_card("closing" if at > 0 else "opening", cards, shown))
+                continue
+            before = takes[at - 1]["transition"]["kind"] if at and not shot else "cut"
+            shots.append(_shot(takes[at], shot, shown, before))
+    wanted = delivered(reel[-1][2].stop, fps, film.fps)
+    if film.frames != wanted:
+        raise InputError(
+            f"the film has {film.frames} frames and says that it was made with {wanted}",
+            where=str(found.path),
+            hint="take the file that holocine rendered: this one was cut since",
+        )
+    return CutList(
+        film=found.path,
+        title=str(made["title"]),
+        fps=film.fps,
+        frames=film.frames,
+        sound=film.audio,
+        shots=tuple(shots),
+        facts={
+            "model": made["model"]["name"],
+            "profile": made["profile"],
+            "made_fps": str(fps),
+            "screenplay": made["screenplay"],
+            "options": made.get("options", {}),
+            "edits": made.get("edits", []),
+        },
+    )
+
+
+def _reel(
+    takes: Sequence[dict[str, Any]], cards: dict[str, Any]
+) -> tuple[tuple[int, int, Span], ...]:
+    """Every shot and card that is seen: which, its shot (from 0), its frames of the reel."""
+    clips = [
+        ClipInput(
+            path=Path(take["scene"]),
+            frames=take["frames"]["got"],
+            cuts=tuple(cut["got"] for cut in take["cuts"]),
+        )
+        for take in takes
+    ]
+    transitions = [Transition(**take["transition"]) for take in takes[:-1]]
+    if "opening" in cards:
+        clips.insert(0, _card_clip("opening", cards))
+        transitions.insert(0, Transition())
+    if "closing" in cards:
+        clips.append(_card_clip("closing", cards))
+        transitions.append(Transition())
+    return shots_in_reel(clips, transitions)
+
+
+def _card_clip(name: str, cards: dict[str, Any]) -> ClipInput:
+    return ClipInput(path=Path(name), frames=cards[name]["frames"])
+
+
+def _card(name: str, cards: dict[str, Any], span: Span) -> CutShot:
+    return CutShot(
+        name=f"{name} card",
+        span=span,
+        prompt=cards[name]["text"],
+        facts={"scene": f"{name} card", "shot": 1, "begins": "cut", "card": True},
+    )
+
+
+def _shot(take: dict[str, Any], shot: int, span: Span, begins: str) -> CutShot:
+    return CutShot(
+        name=f"{take['scene']} {shot + 1}",
+        span=span,
+        prompt=take["shots"][shot]["prompt"],
+        facts={
+            "scene": take["scene"],
+            "shot": shot + 1,
+            "begins": begins,
+            "seed": take["shots"][shot].get("seed", take["seed"]),  # Films told one a take once.
+            "scene_prompt": take["prompt"],
+            "take": take["fingerprint"],
+        },
+    )

@@ -1,0 +1,397 @@
+"""The finished film: cut from its takes, described inside itself and beside itself, read back.
+
+May import: plan, vault, edit. No torch.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from holocine_core.edit.delivery import VideoCodec, check_video
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, Probe, probe, write_frames
+from holocine_core.edit.metadata import Chapter, FilmMetadata
+from holocine_core.edit.own_cuts import SeenCuts, read_seen
+from holocine_core.edit.reel import (
+    ClipInput,
+    DamagedClip,
+    Transition,
+    check_reel,
+    shots_in_reel,
+)
+from holocine_core.edit.sound import (
+    Loudness,
+    SoundCue,
+    check_sound,
+    loudness_warning,
+    measure_loudness,
+    probe_sound,
+)
+from holocine_core.edit.stitch import (
+    Delivery,
+    StitchJob,
+    delivered_frame,
+    film_frames,
+    scene_starts,
+    stitch,
+)
+from holocine_core.edit.title_cards import card_frames, check_card
+from holocine_core.errors import InputError, MachineError, RenderError
+from holocine_core.events import Emit, ignore
+from holocine_core.film.cuts_seen import watch_cuts
+from holocine_core.film.ownership import (
+    KEY_TAG,
+    film_is_ours,
+    film_key,
+    refuse_to_overwrite,
+    sidecar_is_ours,
+    sidecar_path,
+)
+from holocine_core.film.provenance import TAG, provenance
+from holocine_core.plan.title_cards import CARDS, CardName, card_of
+from holocine_core.plan.values import Plan, Take
+from holocine_core.script.screenplay import Sound
+from holocine_core.script.timeline import Span
+from holocine_core.store.vault import Vault, disk_errors, file_hash, read_json, write_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """A film on disk, as probed."""
+
+    path: Path
+    frames: int
+    width: int
+    height: int
+    fps: Fraction
+    seconds: float
+    up_to_date: bool
+    """Whether it was there already, made by this very plan."""
+    loudness: Loudness | None = None
+    """Of its sound, as measured in the finished file; None without sound."""
+    cuts: Mapping[str, SeenCuts] = field(default_factory=dict)
+    """By scene, whether it cuts where it was asked to; empty where nobody looked."""
+
+
+def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
+    """Join the plan's clips, check the film against the plan, and only then give it its name."""
+    refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
+    cut_cards(plan, vault)
+    job = stitch_job(plan, vault)
+    with disk_errors("write the film", plan.out):
+        plan.out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        found = stitch(job, plan.out, emit)
+    except DamagedClip as damaged:
+        # Read to its end and not what was kept there: its latents are, so little is lost.
+        vault.drop("clips", damaged.path.stem)
+        raise RenderError(
+            f"a clip of the work folder was damaged and is removed: {damaged.message}",
+            where=str(damaged.path),
+            hint="run the same command again: it is decoded anew",
+        ) from damaged
+    film = _film(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
+    _write_sidecar(plan, film)
+    if film.loudness is not None and plan.delivery.loudness is not None:
+        warning = loudness_warning(film.loudness, plan.delivery.loudness)
+        if warning is not None:
+            emit(warning)
+    return film
+
+
+def _write_sidecar(plan: Plan, film: Film) -> None:
+    path = sidecar_path(plan.out)
+    with disk_errors("write the film's sidecar", path):
+        for part in path.parent.glob(f".{glob.escape(path.stem)}.*.part.json"):
+            part.unlink(missing_ok=True)  # Of a render that was killed while it wrote.
+        write_json(
+            path,
+            {
+                "key": film_key(plan),
+                "bytes": plan.out.stat().st_size,
+                "sha256": file_hash(plan.out),
+                "frames": film.frames,
+                "width": film.width,
+                "height": film.height,
+                "fps": str(film.fps),
+                "seconds": film.seconds,
+                "heard": None if film.loudness is None else asdict(film.loudness),
+                "cuts_seen": {scene: seen.record() for scene, seen in film.cuts.items()},
+                # Relative to the film, so that all of it can move together.
+                "work": _beside(plan.out, plan.work),
+                "screenplay_file": _beside(plan.out, plan.screenplay_path),
+                "made": _made(plan),
+                **provenance(plan),
+            },
+        )
+
+
+def _beside(film: Path, path: Path) -> str:
+    return os.path.relpath(path.resolve(), film.resolve().parent)
+
+
+def _made(plan: Plan) -> dict[str, Any]:
+    """How each take was computed, as its own sidecar tells."""
+    vault = Vault(plan.work)
+    entries = {take.scene: vault.find("negatives", take.negative_key) for take in plan.takes}
+    return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
+
+
+def _film(
+    plan: Plan, found: Probe, *, up_to_date: bool, cuts: Mapping[str, SeenCuts] | None = None
+) -> Film:
+    if cuts is None:
+        told = (read_json(sidecar_path(plan.out)) or {}).get("cuts_seen")
+        named = told.items() if isinstance(told, dict) else ()
+        cuts = {scene: seen for scene, one in named if (seen := read_seen(one)) is not None}
+    return Film(
+        path=plan.out,
+        frames=found.frames,
+        width=found.width,
+        height=found.height,
+        fps=found.fps,
+        seconds=found.seconds,
+        up_to_date=up_to_date,
+        loudness=measure_loudness(plan.out) if found.audio else None,
+        cuts=cuts,
+    )
+
+
+def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
+    """What the plan asks of the cutting room."""
+    delivery = plan.delivery
+    reel = StitchJob(
+        clips=tuple(
+            ClipInput(
+                path=vault.path("clips", take.clip_key),
+                frames=take.timeline.frames,
+                title=take.scene,
+                cuts=take.timeline.cuts,
+            )
+            for take in plan.takes
+        ),
+        transitions=tuple(
+            Transition(kind=take.transition[0], frames=take.transition[1])
+            for take in plan.takes[:-1]
+        ),
+        fps=plan.fps,
+        size=(plan.takes[0].sampling.width, plan.takes[0].sampling.height),
+        delivery=Delivery(
+            size=(delivery.width, delivery.height),
+            fps=delivery.fps,
+            motion=delivery.motion,
+            fit=delivery.fit,
+        ),
+        video=VideoCodec(codec=delivery.codec, crf=delivery.quality),
+        opening=_card_clip(plan, vault, "opening"),
+        closing=_card_clip(plan, vault, "closing"),
+    )
+    document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
+    metadata = FilmMetadata(
+        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
+        chapters=chapters(plan, reel),
+    )
+    return replace(
+        reel,
+        sounds=_cues(plan, reel),
+        metadata=metadata,
+        loudness=delivery.loudness,
+        slate=tuple(_slate(plan, reel)),
+    )
+
+
+def _cues(plan: Plan, reel: StitchJob) -> tuple[SoundCue, ...]:
+    """The scenes' sounds and the film's music."""
+    base = plan.screenplay_path.parent
+    starts = scene_starts(reel)
+    sounds = tuple(
+        SoundCue(
+            path=base / take.sound.file,
+            start_frame=start,
+            frames=take.timeline.frames,
+            gain_db=take.sound.gain,
+            fade_in_s=take.sound.fade_in,
+            fade_out_s=take.sound.fade_out,
+            offset_s=take.sound.offset,
+        )
+        for take, start in zip(plan.takes, starts, strict=True)
+        if take.sound is not None
+    )
+    if (music := plan.screenplay.music) is not None:
+        cue = SoundCue(
+            path=base / music.file,
+            start_frame=0,
+            frames=film_frames(reel),
+            gain_db=music.gain,
+            fade_in_s=music.fade_in,
+            fade_out_s=music.fade_out,
+            offset_s=music.offset,
+            duck_db=music.duck,
+        )
+        sounds = (*sounds, cue)
+    return sounds
+
+
+def _card_clip(plan: Plan, vault: Vault, name: CardName) -> ClipInput | None:
+    card = card_of(plan, name)
+    if card is None:
+        return None
+    path = vault.path("clips", card.key)
+    return ClipInput(path=path, frames=card.frames, title=f"the {name} card")
+
+
+def cut_cards(plan: Plan, vault: Vault) -> None:
+    """Have the film's cards in the work folder."""
+    size = _size(plan)
+    for name in CARDS:
+        card = card_of(plan, name)
+        if card is None or vault.sound("clips", card.key) is not None:
+            continue
+        frames = card_frames(card.card, size, card.frames, plan.fps)
+
+        def write(path: Path, frames: Iterator[Frames] = frames) -> None:
+            with write_frames(path, *size, plan.fps, MASTER_ARGS) as writer:
+                for frame in frames:
+                    writer.write(frame)
+
+        sidecar = {"scene": f"the {name} card", "frames": card.frames}
+        vault.keep("clips", card.key, write, sidecar)
+
+
+def _size(plan: Plan) -> tuple[int, int]:
+    """Width and height of the film's clips."""
+    return plan.takes[0].sampling.width, plan.takes[0].sampling.height
+
+
+def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[Span, str]]:
+    """What is written into a draft's shots."""
+    if plan.screenplay.slate and plan.profile == "draft":
+        for take, shot, span in _shots(plan, reel):
+            yield span, f"{take.scene} {shot + 1}, seed {take.maker_of(shot).seed}"
+
+
+def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, Span]]:
+    """Every shot that is seen: its take, its number in it (from 0), its frames of the reel."""
+    first = int(reel.opening is not None)
+    for number, shot, span in shots_in_reel(*reel.reel):
+        if 0 <= number - first < len(plan.takes):
+            yield plan.takes[number - first], shot, span
+
+
+def expected_frames(plan: Plan) -> int:
+    """Frames the delivered film will have."""
+    job = stitch_job(plan, Vault(plan.work))
+    return delivered_frame(job, film_frames(job))
+
+
+def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
+    """One chapter per shot and card, in frames of the reel."""
+    found = [
+        Chapter(start_frame=span.start, end_frame=span.stop, title=_chapter_title(take, shot))
+        for take, shot, span in _shots(plan, reel)
+    ]
+    length = film_frames(reel)
+    if (card := card_of(plan, "opening")) is not None:
+        found.insert(0, Chapter(start_frame=0, end_frame=card.frames, title=card.line))
+    if (card := card_of(plan, "closing")) is not None:
+        start = length - card.frames
+        found.append(Chapter(start_frame=start, end_frame=length, title=card.line))
+    return tuple(found)
+
+
+def _chapter_title(take: Take, shot: int) -> str:
+    text = " ".join(take.prompt.shots[shot].split())
+    short = text if len(text) <= 60 else f"{text[:57].rstrip()}..."
+    return f"{take.scene} {shot + 1}: {short}"
+
+
+# --- is it there already? ------------------------------------------------------------------------
+
+
+def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
+    """The film, if this very plan made the file at ``plan.out``.
+
+    A film gets its name whole, with its key inside: it counts without its sidecar too, which a
+    render that was killed between the two has not written.
+
+    Args:
+        whole: Also compare the file's content with its sidecar; a damaged film is None then.
+    """
+    if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
+        return None
+    if sidecar_is_ours(plan):
+        sidecar = read_json(sidecar_path(plan.out)) or {}
+        if whole and file_hash(plan.out) != sidecar.get("sha256"):
+            return None
+    elif not film_is_ours(plan):
+        return None
+    return _film(plan, probe(plan.out), up_to_date=True)
+
+
+def write_sidecar(plan: Plan) -> Film:
+    """Write a finished film's sidecar where a killed render left it without one; the film."""
+    cuts = watch_cuts(plan, Vault(plan.work))
+    film = _film(plan, probe(plan.out), up_to_date=True, cuts=cuts)
+    _write_sidecar(plan, film)
+    return film
+
+
+def preflight(plan: Plan) -> None:
+    """Find out before the work what would fail after it: file name, codec, sounds, ffmpeg, model.
+
+    Raises:
+        InputError: The film's name doesn't go with its codec, a sound file holds no sound, a card's
+            text does not fit.
+        MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
+    """
+    job = stitch_job(plan, Vault(plan.work))
+    check_reel(*job.reel)
+    check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
+    for name in CARDS:
+        if (card := card_of(plan, name)) is not None:
+            check_card(card.card, _size(plan), name)
+    for take in plan.takes:
+        if take.sound is not None:
+            _check_sound(plan, take.sound)
+    if plan.screenplay.music is not None:
+        _check_sound(plan, plan.screenplay.music)
+    if plan.obstacles:
+        first = plan.obstacles[0]
+        raise MachineError(first.message, where=first.where, hint=first.hint)
+    for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
+        with disk_errors(doing, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            # As long as the longest name that will be written there.
+            trial = folder / f".{plan.out.name}.json.{os.getpid()}.part"
+            trial.touch()
+            trial.unlink(missing_ok=True)  # The render that holds the folder may have swept it.
+    _try_ffmpeg(plan)
+
+
+def _check_sound(plan: Plan, sound: Sound) -> None:
+    path = plan.screenplay_path.parent / sound.file
+    check_sound(path)
+    if sound.offset >= (seconds := probe_sound(path)):
+        raise InputError(
+            f"the sound lasts {seconds:.1f} seconds, its `offset` is {sound.offset:g}",
+            where=str(path),
+            hint="lower the offset",
+        )
+
+
+def _try_ffmpeg(plan: Plan) -> None:
+    """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
+    import numpy as np
+
+    trial = plan.work / f".trial.{os.getpid()}.part.mp4"
+    black = np.zeros((1, 16, 16, 3), np.uint8)
+    with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
+        writer.write(black)
+    with disk_errors("clean up the work folder", trial):
+        trial.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""What a film says about itself: everything that made it, inside the file and read back.
+
+May import: plan, edit. No torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from holocine_core.edit.metadata import Chapter, read_metadata
+from holocine_core.errors import InputError
+from holocine_core.plan.title_cards import CARDS, card_of
+from holocine_core.plan.values import Plan, Take
+from holocine_core.script.timeline import timecode
+
+SCHEMA = 1
+"""Version of the provenance document."""
+TAG = "holocine"
+"""Name of the tag that carries it inside the film."""
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """Everything that made the film, and nothing that differs from run to run."""
+    return {
+        "schema": SCHEMA,
+        "title": plan.title,
+        "screenplay": plan.screenplay_text,
+        "profile": plan.profile,
+        "model": {
+            "name": plan.model.spec.name,
+            "licence": plan.model.spec.licence,
+            "files": dict(plan.identity),
+            "revisions": dict(plan.revisions),
+        },
+        "lora": [
+            {
+                "file": lora.path.name,
+                "weight": lora.weight,
+                "expert": lora.expert,
+                "sha256": content,
+            }
+            for lora, (content, *_) in zip(
+                plan.loras, plan.takes[0].ingredients["lora"], strict=True
+            )
+        ],
+        "options": dict(plan.options),
+        "edits": [edit.model_dump(mode="json", exclude_none=True) for edit in plan.edits],
+        "fps": str(plan.fps),
+        "delivery": {
+            "fps": str(plan.delivery.fps),
+            "size": f"{plan.delivery.width}x{plan.delivery.height}",
+            "motion": plan.delivery.motion,
+            "fit": plan.delivery.fit,
+            "codec": plan.delivery.codec,
+            "quality": plan.delivery.quality,
+            "loudness": plan.delivery.loudness,
+        },
+        "music": (
+            None
+            if plan.screenplay.music is None
+            else {**plan.screenplay.music.model_dump(), "sha256": plan.music_hash}
+        ),
+        "cards": {
+            name: {"text": card.line, "frames": card.frames}
+            for name in CARDS
+            if (card := card_of(plan, name)) is not None
+        },
+        "takes": [take_record(take) for take in plan.takes],
+        "versions": versions(),
+    }
+
+
+def take_record(take: Take) -> dict[str, Any]:
+    """A take as provenance and `plan --json` show it."""
+    timeline = take.timeline
+    return {
+        "scene": take.scene,
+        "frames": {"asked": float(take.timing.length.asked), "got": timeline.frames},
+        "cuts": [{"asked": float(cut.asked), "got": cut.got} for cut in take.timing.cuts],
+        "seed": take.seed,
+        "sampling": take.sampling.record(),
+        "prompt": take.prompt.text,
+        "negative": take.negative,
+        "sound": {**take.sound.model_dump(), "sha256": take.sound_hash} if take.sound else None,
+        "transition": {"kind": take.transition[0], "frames": take.transition[1]},
+        "fingerprint": take.negative_key,
+        "kept": take.ingredients.get("kept"),
+        **_draft(take),
+        "pictures": [
+            {"file": one.path.name, "sha256": one.content, "latent_frame": one.latent}
+            for one in take.pictures
+        ],
+        "lora": [
+            {
+                "file": one.lora.path.name,
+                "weight": one.lora.weight,
+                "expert": one.lora.expert,
+                "shots": [number + 1 for number in one.shots],
+                "sha256": content,
+            }
+            for one, (content, *_) in zip(
+                take.loras, take.ingredients.get("shot_lora", ()), strict=True
+            )
+        ],
+        "shots": [
+            {
+                "prompt": prompt,
+                "in": timecode(span.start, timeline.fps),
+                "out": timecode(span.stop, timeline.fps),
+                "frames": [span.start, span.stop],
+                "seed": take.maker_of(shot).seed,
+            }
+            for shot, (prompt, span) in enumerate(
+                zip(take.prompt.shots, timeline.shot_spans, strict=True)
+            )
+        ],
+    }
+
+
+def _draft(take: Take) -> dict[str, Any]:
+    """The draft that a take comes from; nothing where it comes from none."""
+    base = next((one.promoted.base for one in take.chain() if one.promoted is not None), None)
+    if base is None:
+        return {}
+    return {"draft": {"fingerprint": base.negative_key, "sampling": base.sampling.record()}}
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what has a part in the picture."""
+    names = ("holocine", "torch", "diffusers", "transformers", "imageio-ffmpeg")
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a film says about itself."""
+
+    path: Path
+    provenance: Mapping[str, Any]
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def screenplay(self) -> str:
+        return str(self.provenance["screenplay"])
+
+
+def inspect(path: Path) -> Inspection:
+    """Read a film's provenance out of the file itself.
+
+    Raises:
+        InputError: No film, or not one of holocine's.
+    """
+    metadata = read_metadata(path)
+    try:
+        document = json.loads(metadata.tags[TAG])
+    except (KeyError, ValueError):
+        raise InputError(
+            f"{path.name} carries no holocine provenance",
+            where=str(path),
+            hint="it was made elsewhere, or re-encoded without its metadata",
+        ) from None
+    return Inspection(path=path, provenance=document, chapters=metadata.chapters)

@@ -1,0 +1,220 @@
+"""A finished film -> a plan of it with another edit: reshoot, extend.
+
+May import: provenance, standing, plan, script, vault, edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from holocine_core.edit.ffmpeg import Frames, read_frames
+from holocine_core.errors import InputError
+from holocine_core.film.ownership import film_is_ours, sidecar_path
+from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.model.lora.file import LoraFile
+from holocine_core.plan.before import recorded_sampling
+from holocine_core.plan.edits import make_edited_plan
+from holocine_core.plan.values import Plan, Request, Take
+from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.prompt import mentions
+from holocine_core.script.reader import manuscript_of, read_text
+from holocine_core.script.screenplay import Screenplay, Shot
+from holocine_core.script.timeline import Span
+from holocine_core.script.yaml_source import read_source
+from holocine_core.store.vault import Vault, read_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of a call concerns the machine and not the picture."""
+
+    device: str = "auto"
+    memory: str = "auto"
+    models_dir: Path | None = None
+    work: Path | None = None
+    """The work folder; the one that the film's sidecar names where None."""
+    loras: tuple[LoraFile, ...] = ()
+    """LoRAs of the call that made the film: it knows their names and hashes, not where they lie."""
+
+
+def open_film(film: Path, machine: Machine = Machine()) -> tuple[Inspection, Plan]:
+    """A film's own plan, made again from what it says of itself.
+
+    Raises:
+        InputError: It is no film of holocine's; or the model, the LoRAs or holocine have changed
+            since, so that the same screenplay would be another film.
+        MachineError: There is no such device.
+    """
+    found = inspect(film)
+    plan = replan(found, _edits(found), machine)
+    if not film_is_ours(plan):
+        raise InputError(
+            f"{film.name} would not be made again as it is: its model, its LoRAs or its sounds are "
+            "others now",
+            where=str(film),
+            hint="give the LoRAs of its call with --lora again, or render its screenplay anew "
+            "(holocine inspect --extract)",
+        )
+    return found, plan
+
+
+def _edits(found: Inspection) -> tuple[Reshoot | Extend, ...]:
+    try:
+        return read_edits(found.provenance.get("edits", []))
+    except ValidationError:
+        raise InputError(
+            "the film carries edits that this holocine does not know",
+            where=str(found.path),
+            hint="it was made by a newer version: update holocine",
+        ) from None
+
+
+def replan(
+    found: Inspection,
+    edits: Sequence[Reshoot | Extend],
+    machine: Machine = Machine(),
+    out: Path | None = None,
+) -> Plan:
+    """A plan of a film's screenplay with these edits, to be written to ``out``, or where the film
+    lies.
+
+    Raises:
+        InputError: The edits have no place in the film, or its files are gone.
+        MachineError: There is no such device.
+    """
+    made = found.provenance
+    sidecar = read_json(sidecar_path(found.path)) or {}
+    home = found.path.resolve().parent
+    work = machine.work or home / sidecar.get("work", f".holocine/{found.path.stem}")
+    screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
+    options = made.get("options", {})
+    # As it was sampled, by the weights that made it: whatever the model's card says today.
+    sampling = recorded_sampling(made, Vault(work))
+    request = Request(
+        out=out or found.path,
+        work=work,
+        profile=options.get("profile"),
+        model=options.get("model"),
+        seed=options.get("seed"),
+        draft=options.get("draft", 1),
+        outside=True,
+        from_draft=options.get("from-draft"),
+        device=machine.device,
+        memory=machine.memory,
+        models_dir=machine.models_dir,
+        loras=machine.loras,
+        sampling=sampling,
+        identity=made["model"]["files"],
+    )
+    manuscript = read_text(found.screenplay, str(screenplay))
+    if request.from_draft is not None and "draft" not in sampling:
+        request = _with_draft(found, manuscript, request)
+    plan = make_edited_plan(manuscript, request, edits)
+    # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
+    return replace(plan, title=str(made["title"]))
+
+
+def _with_draft(found: Inspection, manuscript: Manuscript, request: Request) -> Request:
+    """The request with the profiles that a film's draft had, where neither film nor work folder
+    tells: those of the model's earlier ones that give the film its key."""
+    own, here = _edits(found), replace(request, out=found.path)
+
+    def planned(tried: Request) -> Plan:
+        plan = make_edited_plan(manuscript, tried, own)
+        return replace(plan, title=str(found.provenance["title"]))
+
+    today = planned(here)
+    for one in () if film_is_ours(today) else today.model.spec.earlier:
+        if film_is_ours(planned(replace(here, profiles=one.profiles))):
+            return replace(request, profiles=one.profiles)
+    return request
+
+
+def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
+    """The take and number of a shot: ``SCENE:NUMBER``, or its number in the whole film, from 1.
+
+    Raises:
+        InputError: There is no such shot.
+    """
+    scene, _, number = shot.rpartition(":")
+    if not number.isdecimal() or int(number) < 1:
+        raise InputError(
+            f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
+        )
+    if scene:
+        take = next((take for take in plan.takes if take.scene == scene), None)
+        if take is None:
+            names = ", ".join(take.scene for take in plan.takes)
+            raise InputError(f"the film has no scene '{scene}'", hint=f"its scenes: {names}")
+        return take, int(number)
+    left = int(number)
+    for take in plan.takes:
+        if left <= take.timeline.shots:
+            return take, left
+        left -= take.timeline.shots
+    shots = sum(take.timeline.shots for take in plan.takes)
+    raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
+
+
+def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
+    """Shots to add to a film, from a YAML file with ``shots:``.
+
+    Args:
+        path: The file.
+        screenplay: The film's; its characters can be named.
+
+    Raises:
+        InputError: With every problem of the file.
+    """
+    source = read_source(path)
+    if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
+        raise InputError(
+            "the file must hold `shots:` and nothing else",
+            where=str(path),
+            hint='such as: shots: [{prompt: "{mara} waves.", seconds: 2}]',
+        )
+    # Characters are the film's: those named here are declared beside the data, which keeps its
+    # places in the file.
+    named = {mention.name for text in _texts(source.data["shots"]) for mention in mentions(text)}
+    known = {name: look for name, look in screenplay.characters.items() if name in named}
+    data = {**source.data, **({"characters": known} if known else {})}
+    manuscript = manuscript_of(replace(source, data=data))
+    return manuscript.accepted().scenes[0].shots or ()
+
+
+def _texts(shots: Any) -> Iterator[str]:
+    """Every prompt of a list of shots, whatever else is wrong with it."""
+    for shot in shots if isinstance(shots, list) else ():
+        prompt = shot.get("prompt") if isinstance(shot, dict) else shot
+        if isinstance(prompt, str):
+            yield prompt
+
+
+def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | None:
+    """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
+    only one of them has are not counted. None where a clip is gone."""
+    vault = Vault(work)
+    entries = [vault.find("clips", take.clip_key) for take in (before, after)]
+    if any(entry is None for entry in entries):
+        return None
+    old, new = (_frames(entry.path) for entry in entries if entry is not None)
+    spans: list[Span] = []
+    for at, (a, b) in enumerate(zip(old, new, strict=False)):
+        if not (a != b).any():
+            continue
+        if spans and spans[-1].stop == at:
+            spans[-1] = Span(spans[-1].start, at + 1)
+        else:
+            spans.append(Span(at, at + 1))
+    return tuple(spans)
+
+
+def _frames(clip: Path) -> Iterator[Frames]:
+    for chunk in read_frames(clip):
+        yield from chunk

@@ -1,0 +1,1 @@
+"""Shot-aware attention: which tokens see which, and how a CPU or a GPU computes it."""

@@ -1,0 +1,1 @@
+"""LoRAs: files enter, changes of a Wan transformer leave, for whole films or single shots."""

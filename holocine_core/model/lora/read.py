@@ -1,0 +1,308 @@
+"""LoRA files, read: every key has its place in a Wan transformer, or the file is refused.
+
+Three namings are read: diffusers (``transformer.blocks.0.attn1.to_q.lora_A.weight``), ComfyUI and
+lightx2v (``diffusion_model.blocks.0.self_attn.q.lora_down.weight``), musubi and kohya
+(``lora_unet_blocks_0_self_attn_q.lora_down.weight``). Names are translated by the table with which
+diffusers loads Wan's original checkpoints. Its LoRA converters are not used: they drop whole
+differences in silence and fail on files that train some layers only.
+
+Letters: R rank, I and O input and output width of a layer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from diffusers import WanTransformer3DModel
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
+from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+from peft.utils.other import get_pattern_key
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from holocine_core.errors import InputError
+from holocine_core.model.lora.file import DOWN, UP, LoraFile
+
+Part = Literal["transformer", "transformer_2"]
+PARTS: Mapping[Part, Literal["high", "low"]] = {"transformer": "high", "transformer_2": "low"}
+
+PREFIXES = (
+    "transformer_2.",
+    "transformer.",
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "pipe.dit.",
+    "lora_unet_",
+)
+ROLES: Mapping[str, str] = {
+    **dict.fromkeys(DOWN, "down"),
+    **dict.fromkeys(UP, "up"),
+    ".lora_B.bias": "up_bias",
+    ".alpha": "alpha",
+    ".diff": "weight",
+    ".diff_b": "bias",
+    ".diff_m": "modulation",
+}
+MODEL_HINT = (
+    "use a text-to-video LoRA of Wan2.2-T2V-A14B or Wan2.1-T2V-14B "
+    "with plain LoRA matrices, in the diffusers, ComfyUI or musubi naming"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowRank:
+    """The change ``up_OR @ down_RI`` of one layer's weight, its scale folded in."""
+
+    down_RI: Tensor
+    up_OR: Tensor
+    bias_O: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """All that one file does to one network, in the network's own names, at weight 1."""
+
+    low_rank: Mapping[str, LowRank]
+    """By layer."""
+    differences: Mapping[str, Tensor]
+    """By parameter; added to it."""
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Everything the file brings; matrices of a pair come one after the other."""
+        for pair in self.low_rank.values():
+            yield from (pair.down_RI, pair.up_OR)
+            if pair.bias_O is not None:
+                yield pair.bias_O
+        yield from self.differences.values()
+
+    @property
+    def has_effect(self) -> bool:
+        return any(
+            (pair.down_RI.any() and pair.up_OR.any())
+            or (pair.bias_O is not None and pair.bias_O.any())
+            for pair in self.low_rank.values()
+        ) or any(bool(difference.any()) for difference in self.differences.values())
+
+
+def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) -> Change:
+    """What a file would do to a network; nothing is changed yet. Raises InputError."""
+    tensors, metadata = _load(lora.path)
+    own = _of_part(tensors, part, lora)
+    layers, unplaced = _by_layer(own, _layer_names(transformer), _table_names(transformer))
+    if unplaced:
+        image = any("_img" in key or "img_emb" in key for key in unplaced)
+        raise refusal(
+            lora.path,
+            f"{len(unplaced)} of {len(own)} keys have no place in the network: {first(unplaced)}",
+            f"this is an image-to-video LoRA; {MODEL_HINT}" if image else MODEL_HINT,
+        )
+    change = _change_of(layers, _metadata_of(metadata, part), lora.path)
+    _refuse_misfits(transformer, change, lora.path)
+    if not all(bool(tensor.isfinite().all()) for tensor in change.tensors()):
+        raise refusal(lora.path, "it holds values that are not finite", "fetch or train it again")
+    if not change.has_effect:
+        raise refusal(
+            lora.path,
+            f"all its matrices are zero: it changes nothing in the {PARTS[part]}-noise expert",
+            "train it further, or take it out",
+        )
+    return change
+
+
+def refusal(path: Path, fault: str, hint: str = MODEL_HINT) -> InputError:
+    return InputError(f"LoRA {path.name}: {fault}", where=str(path), hint=hint)
+
+
+def first(keys: Sequence[str]) -> str:
+    return ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors of a file and the adapter settings that diffusers writes into its header."""
+    with safe_open(path, framework="pt") as opened:
+        raw = (opened.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY, "{}")
+        tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+    try:
+        metadata = json.loads(raw)
+    except json.JSONDecodeError as failed:
+        raise refusal(
+            path, f"its header's adapter settings are no JSON: {failed}", "save it again"
+        ) from failed
+    return tensors, metadata
+
+
+def _of_part(tensors: Mapping[str, Tensor], part: Part, lora: LoraFile) -> dict[str, Tensor]:
+    """A file's keys for one expert; files that name no second expert fit either.
+
+    diffusers saves one file per expert, both with the prefix ``transformer.``; only files that
+    use ``transformer_2.`` as well say themselves which expert a key belongs to.
+    """
+    second = [key for key in tensors if key.startswith("transformer_2.")]
+    if not second:
+        return dict(tensors)
+    holds = "low" if len(second) == len(tensors) else "both"
+    if lora.expert != holds:
+        experts = {"low": "the low-noise expert only", "both": "both experts"}[holds]
+        raise refusal(
+            lora.path,
+            f"it has matrices for {experts}, but is asked for on: {lora.expert}",
+            f"write `expert: {holds}`, or split the file",
+        )
+    other = "transformer." if part == "transformer_2" else "transformer_2."
+    return {key: tensor for key, tensor in tensors.items() if not key.startswith(other)}
+
+
+def _layer_names(transformer: WanTransformer3DModel) -> dict[str, str]:
+    """Every name a layer goes by in LoRA files (diffusers', Wan's, kohya's) -> diffusers' name."""
+    own = [name for name, module in transformer.named_modules() if hasattr(module, "weight")]
+    attention = [
+        f"{kind}.{layer}"
+        for kind in ("self_attn", "cross_attn")
+        for layer in ("q", "k", "v", "o", "norm_q", "norm_k")
+    ]
+    original = [
+        f"blocks.{block}.{layer}"
+        for block in range(len(transformer.blocks))
+        for layer in (*attention, "ffn.0", "ffn.2", "norm3")
+    ]
+    original += [f"{kind}_embedding.{layer}" for kind in ("time", "text") for layer in (0, 2)]
+    original += ["time_projection.1", "head.head", "patch_embedding"]
+    converted = convert_wan_transformer_to_diffusers({f"{name}.weight": name for name in original})
+    names = {original: name.removesuffix(".weight") for name, original in converted.items()}
+    names |= {original.replace(".", "_"): name for original, name in names.items()}
+    # Wan's norm3 is diffusers' norm2; the norm3 of diffusers has no weight that a file could mean.
+    return {name: name for name in own} | names
+
+
+def _table_names(transformer: WanTransformer3DModel) -> dict[str, str]:
+    """Modulation tables: where ``diff_m`` is attached -> diffusers' parameter."""
+    blocks = {
+        f"blocks.{i}": f"blocks.{i}.scale_shift_table" for i in range(len(transformer.blocks))
+    }
+    return blocks | {"head": "scale_shift_table"}
+
+
+Roles = dict[str, tuple[str, Tensor]]
+"""Of one layer: role -> the key in the file and its tensor."""
+
+
+def _by_layer(
+    tensors: Mapping[str, Tensor], layer_names: Mapping[str, str], table_names: Mapping[str, str]
+) -> tuple[dict[str, Roles], list[str]]:
+    """Sort a file's keys by layer (or table) and role, and list those without a place."""
+    layers: dict[str, Roles] = {}
+    unplaced: list[str] = []
+    for key, tensor in tensors.items():
+        bare = key
+        for prefix in PREFIXES:
+            bare = bare.removeprefix(prefix)
+        suffix = next((suffix for suffix in ROLES if bare.endswith(suffix)), "")
+        role = ROLES.get(suffix, "")
+        known = table_names if role == "modulation" else layer_names
+        layer = known.get(bare.removesuffix(suffix))
+        if not role or layer is None or role in layers.get(layer, {}):
+            unplaced.append(key)
+        else:
+            layers.setdefault(layer, {})[role] = (key, tensor)
+    return layers, unplaced
+
+
+def _metadata_of(metadata: Mapping[str, Any], part: Part) -> dict[str, Any]:
+    """The settings for one expert; diffusers' pipelines save them with the expert's prefix."""
+    prefixed = any(key.startswith(tuple(f"{name}." for name in PARTS)) for key in metadata)
+    if not prefixed:
+        return dict(metadata)
+    named = f"{part}." if any(key.startswith(f"{part}.") for key in metadata) else "transformer."
+    return {
+        key.removeprefix(named): value for key, value in metadata.items() if key.startswith(named)
+    }
+
+
+def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int) -> float:
+    """alpha / rank, from the file's alpha key or its header; 1 where neither speaks."""
+    if "alpha" in roles:
+        return float(roles["alpha"][1]) / rank
+    if "lora_alpha" not in metadata:
+        return 1.0
+    patterns = metadata.get("alpha_pattern") or {}
+    alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
+    return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
+
+
+def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: Path) -> Change:
+    low_rank: dict[str, LowRank] = {}
+    differences: dict[str, Tensor] = {}
+    alone: list[str] = []
+    for layer, roles in layers.items():
+        paired = roles.keys() >= {"down", "up"}
+        if not paired:
+            alone += [roles[role][0] for role in roles.keys() & {"down", "up", "alpha", "up_bias"}]
+        if "weight" in roles:
+            differences[f"{layer}.weight"] = roles["weight"][1].float()
+        if "modulation" in roles:
+            differences[layer] = roles["modulation"][1].float()
+        if "bias" in roles and not paired:
+            differences[f"{layer}.bias"] = roles["bias"][1].float()
+        if paired:
+            low_rank[layer] = _pair(layer, roles, metadata, path)
+    if alone:
+        raise refusal(
+            path,
+            f"{len(alone)} matrices lack their other half: {first(alone)}",
+            "fetch or save it again",
+        )
+    return Change(low_rank=low_rank, differences=differences)
+
+
+def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> LowRank:
+    (down_key, down_RI), (up_key, up_OR) = roles["down"], roles["up"]
+    if down_RI.ndim != 2 or up_OR.ndim != 2 or down_RI.shape[0] != up_OR.shape[1]:
+        raise refusal(
+            path,
+            f"{down_key} {list(down_RI.shape)} and {up_key} {list(up_OR.shape)} are no pair",
+        )
+    if "up_bias" in roles and "bias" in roles:
+        raise refusal(path, f"{roles['up_bias'][0]} and {roles['bias'][0]} both set one bias")
+    if "alpha" in roles and roles["alpha"][1].numel() != 1:
+        raise refusal(path, f"{roles['alpha'][0]} is not one number")
+    scale = _scale(layer, roles, metadata, rank=down_RI.shape[0])
+    bias_O = None
+    if "up_bias" in roles:
+        # peft scales an adapter's bias like its matrices; a `diff_b` is a plain difference.
+        bias_O = roles["up_bias"][1].float() * scale
+    if "bias" in roles:
+        bias_O = roles["bias"][1].float()
+    return LowRank(down_RI=down_RI.float(), up_OR=up_OR.float() * scale, bias_O=bias_O)
+
+
+def _refuse_misfits(transformer: WanTransformer3DModel, change: Change, path: Path) -> None:
+    """Refuse matrices and differences whose shapes are not those of the network."""
+    parameters = dict(transformer.named_parameters())
+    faults = []
+    for name, pair in change.low_rank.items():
+        layer = transformer.get_submodule(name)
+        change_OI = (pair.up_OR.shape[0], pair.down_RI.shape[1])
+        if not isinstance(layer, nn.Linear):
+            faults.append(f"{name} is no linear layer")
+        elif change_OI != (layer.out_features, layer.in_features):
+            have = (layer.out_features, layer.in_features)
+            faults.append(f"{name} is {_shape(have)}, the LoRA's {_shape(change_OI)}")
+        elif pair.bias_O is not None and pair.bias_O.shape != (layer.out_features,):
+            faults.append(f"{name} has {layer.out_features} outputs, the LoRA another bias")
+    for name, difference in change.differences.items():
+        if name not in parameters:
+            faults.append(f"{name} does not exist")
+        elif parameters[name].shape != difference.shape:
+            have, got = parameters[name].shape, difference.shape
+            faults.append(f"{name} is {_shape(have)}, the LoRA's {_shape(got)}")
+    if faults:
+        raise refusal(path, f"made for another network: {'; '.join(faults[:3])}")
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(str(size) for size in sizes)

@@ -1,0 +1,1 @@
+"""The embedded model's own networks: codec, text encoder, and tokens that know their place."""

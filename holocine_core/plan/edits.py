@@ -1,0 +1,207 @@
+"""A plan of a film with edits: each made in the context of the film as it was before.
+
+An edited take is based on the one before, which stays in the work folder: so edits can be undone,
+and are made again only where that take is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from holocine_core.errors import InputError, Problem
+from holocine_core.plan.check import TokenCounter
+from holocine_core.plan.loras import has_shot_loras
+from holocine_core.plan.make import make_plan, placed_for, take_cost
+from holocine_core.plan.passes import choose_shots, pass_of
+from holocine_core.plan.upscale import make_promoted_plan, require_drafts
+from holocine_core.plan.values import Kept, Plan, Request, Take
+from holocine_core.script.edits import Extend, Reshoot, edited
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.reader import read_text
+from holocine_core.script.screenplay import Screenplay
+from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
+from holocine_core.script.timing import Timing, resolve
+from holocine_core.script.yaml_source import yaml_of
+from holocine_core.store.vault import fingerprint
+
+
+def make_edited_plan(
+    manuscript: Manuscript, request: Request, edits: Sequence[Reshoot | Extend]
+) -> Plan:
+    """Resolve a screenplay and its edits into takes.
+
+    Raises:
+        InputError: As :func:`make_plan`, or an edit that the film has no place for.
+        MachineError: There is no such device.
+    """
+    begin = make_plan if request.from_draft is None else make_promoted_plan
+    plan = require_drafts(begin(manuscript, request))
+    for edit in edits:
+        plan = _after(plan, request, edit)
+    return placed_for(plan, plan.takes, request) if edits else plan
+
+
+def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
+    take = next((take for take in plan.takes if take.scene == edit.scene), None)
+    if take is None:
+        names = ", ".join(take.scene for take in plan.takes)
+        raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
+    _refuse(take, edit)
+    try:
+        changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
+    except ValueError as error:
+        raise InputError(
+            f"scene '{edit.scene}': {error}", hint="or change the screenplay and render it anew"
+        ) from None
+    fresh = _planned(changed, plan, request, edit)
+    takes = tuple(
+        _based(new, old, edit, plan) if old is take else replace(old, transition=new.transition)
+        for old, new in zip(plan.takes, fresh.takes, strict=True)
+    )
+    return replace(
+        plan,
+        screenplay=changed,
+        takes=takes,
+        warnings=fresh.warnings,
+        edits=(*plan.edits, edit),
+    )
+
+
+def _refuse(take: Take, edit: Reshoot | Extend) -> None:
+    shots = take.timeline.shots
+    if isinstance(edit, Reshoot) and not edit.shot <= shots:
+        raise InputError(
+            f"scene '{take.scene}' has no shot {edit.shot}",
+            hint=f"it has {shots} shot" + "s" * (shots > 1),
+        )
+    if isinstance(edit, Reshoot) and shots == 1:
+        raise InputError(
+            f"scene '{take.scene}' is one shot: nothing would be kept",
+            hint="change the screenplay, or give the scene another `seed`, and render it",
+        )
+    if isinstance(edit, Extend):
+        for number, shot in enumerate(edit.shots, 1):
+            if shot.seconds is None and shot.frames is None:
+                raise InputError(
+                    f"added shot {number} has no length", hint="give it `seconds` or `frames`"
+                )
+
+
+def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
+    """A plan of the edited screenplay as if it were filmed from nothing; its problems are the
+    edit's."""
+    document: dict[str, Any] = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
+    text = yaml_of(document)
+    try:
+        request = replace(request, in_passes=_in_passes(changed, plan, edit))
+        return make_plan(read_text(text, str(plan.screenplay_path)), request)
+    except InputError as error:
+        where = f"the edit of scene '{edit.scene}'"
+        raise InputError.of([Problem(p.message, where, p.hint) for p in error.problems]) from None
+
+
+def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
+    """The edited take: what it keeps of the one before is part of its fingerprint."""
+    if isinstance(edit, Reshoot) and fresh.timeline != base.timeline:
+        raise InputError(
+            f"the new text would move the cuts of scene '{edit.scene}'",
+            hint="leave HoloCine's markers out of it",
+        )
+    spans = fresh.timeline.latent_spans
+    if isinstance(edit, Reshoot):
+        new = [edit.shot - 1]
+        stays = _joined([span for i, span in enumerate(spans) if i not in new])
+    else:
+        new = list(range(base.timeline.shots, fresh.timeline.shots))
+        stays = (Span(0, base.timeline.latent_frames),)
+    kept = Kept(
+        base=base,
+        spans=stays,
+        method="clean" if plan.model.spec.clean_shots else "renoised",
+        shots=_seen(fresh, new, base, plan),
+    )
+    ingredients = {
+        **fresh.ingredients,
+        "seed": edit.seed,
+        "kept": {
+            "take": base.negative_key,
+            "latent_frames": [[span.start, span.stop] for span in stays],
+            "method": kept.method,
+            **({} if kept.shots is None else {"shots_seen": [n + 1 for n in kept.shots]}),
+        },
+    }
+    key = fingerprint(ingredients)
+    take = replace(
+        fresh,
+        seed=edit.seed,
+        kept=kept,
+        ingredients=ingredients,
+        negative_key=key,
+        clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
+    )
+    return take if kept.shots is None else _in_a_pass(take, plan)
+
+
+def _in_passes(changed: Screenplay, plan: Plan, edit: Reshoot | Extend) -> frozenset[int]:
+    """Edited scenes that are longer than the model was trained for."""
+    edited_ids = {one.scene for one in (*plan.edits, edit)}
+    longest = plan.model.spec.max_frames
+    found = set()
+    for i, (scene, name) in enumerate(zip(changed.scenes, changed.scene_ids(), strict=True)):
+        timing = resolve(scene, plan.fps, longest) if name in edited_ids else None
+        if isinstance(timing, Timing) and timing.timeline.frames > longest:
+            found.add(i)
+    return frozenset(found)
+
+
+def _seen(fresh: Take, new: Sequence[int], base: Take, plan: Plan) -> tuple[int, ...] | None:
+    """The shots that the edit's pass sees; None where it sees the whole scene."""
+    longest = plan.model.spec.max_frames
+    if fresh.timeline.frames <= longest:
+        return None
+    spans = fresh.timeline.latent_spans
+    room = (longest - 1) // TEMPORAL_STRIDE + 1
+    shots = choose_shots(fresh.prompt.captions, spans, new, room)
+    if shots is None and fresh.timeline == base.timeline and pass_of(base) is base:
+        return None  # The scene was made in one pass, too long as it is; so can its shot be.
+    if shots is None:
+        raise InputError(
+            f"scene '{fresh.scene}': its first shot and those to make take more than the "
+            f"{longest} frames that {plan.model.spec.name} sees in one pass",
+            hint="add fewer or shorter shots at a time",
+        )
+    return shots
+
+
+def _in_a_pass(take: Take, plan: Plan) -> Take:
+    """The take with what its pass costs and reads."""
+    shown = pass_of(take)
+    tokens = TokenCounter(plan.model).longest(shown.prompt, take.sampling.text)
+    if tokens.count > tokens.limit:
+        raise InputError(
+            f"scene '{take.scene}': the shots of its pass have {tokens.count} tokens; the model "
+            f"reads {tokens.limit}",
+            hint="shorten the new shots' text, or add fewer at a time",
+        )
+    cost = take_cost(
+        plan.model.spec,
+        take.sampling,
+        plan.device,
+        take.timeline,
+        shown.timeline,
+        lora=bool(plan.loras) or has_shot_loras(plan.screenplay),
+    )
+    return replace(take, tokens=tokens, cost=cost)
+
+
+def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans that follow each other as one."""
+    found: list[Span] = []
+    for span in spans:
+        if found and found[-1].stop == span.start:
+            found[-1] = Span(found[-1].start, span.stop)
+        else:
+            found.append(span)
+    return tuple(found)

@@ -1,0 +1,91 @@
+"""A plan of a film that is made from one of its drafts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from holocine_core.errors import InputError
+from holocine_core.plan.make import make_plan, placed_for
+from holocine_core.plan.values import Plan, Promoted, Request, Sampling, Take
+from holocine_core.script.manuscript import Manuscript
+from holocine_core.store.vault import Kind, Vault, fingerprint
+
+SIGMA = 0.6
+"""The noise that a draft is made anew from: it leaves the composition and takes the detail."""
+
+
+def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
+    """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
+
+    Whether drafts are there that it can not make is asked by :func:`require_drafts`.
+
+    Raises:
+        InputError: As :func:`make_plan`; or the profile is the draft's own.
+        MachineError: There is no such device.
+    """
+    number = request.from_draft
+    assert number is not None
+    own = replace(request, draft=number, from_draft=None)
+    plan = make_plan(manuscript, own)
+    if plan.profile == "draft":
+        raise InputError(
+            "a draft is not made from a draft", hint="choose --profile standard or final"
+        )
+    drafts = make_plan(manuscript, replace(own, profile="draft"))
+    alike = drafts.loras == plan.loras
+    takes = tuple(
+        _promoted(take, draft, plan, own_networks=alike)
+        for take, draft in zip(plan.takes, drafts.takes, strict=True)
+    )
+    options = {name: value for name, value in plan.options.items() if name != "draft"}
+    return replace(placed_for(plan, takes, own), options={**options, "from-draft": number})
+
+
+def require_drafts(plan: Plan) -> Plan:
+    """The plan, if the drafts are there that it is to be shot from and can not make itself.
+
+    Raises:
+        InputError: One is not, and has LoRAs that this film's networks are without.
+    """
+    vault, number = Vault(plan.work), plan.options.get("from-draft")
+    for take in plan.takes:
+        promoted = next((one.promoted for one in take.chain() if one.promoted is not None), None)
+        if promoted is None or promoted.own_networks:
+            continue
+        keys = (("clips", take.clip_key), *map(_negative, take.chain()))
+        if not any(vault.find(kind, key) for kind, key in keys):
+            raise InputError(
+                f"draft {number} of scene '{take.scene}' is not in the work folder, and drafts "
+                f"have other LoRAs than {plan.screenplay_path.name} has for this profile",
+                where=str(plan.work),
+                hint=f"make it first: holocine preview {plan.screenplay_path} --seeds {number}, "
+                "with this call's --model, --seed, --lora and --work",
+            )
+    return plan
+
+
+def _negative(take: Take) -> tuple[Kind, str]:
+    return "negatives", take.negative_key
+
+
+def _promoted(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Take:
+    step = first_step(take.sampling)
+    vae = plan.identity.get("vae")
+    # The draft's pixels are what is enlarged, so that the codec has a part in it.
+    ingredients = {**take.ingredients, "draft": [draft.negative_key, vae, step]}
+    key = fingerprint(ingredients)
+    return replace(
+        take,
+        promoted=Promoted(base=draft, step=step, own_networks=own_networks),
+        ingredients=ingredients,
+        negative_key=key,
+        clip_key=fingerprint([key, vae, str(plan.fps)]),
+    )
+
+
+def first_step(sampling: Sampling) -> int:
+    """The first step whose noise is at most :data:`SIGMA`; the last one where none is."""
+    steps, shift = sampling.steps, sampling.shift
+    even = (1 - i / steps for i in range(steps))
+    sigmas = [shift * s / (1 + (shift - 1) * s) for s in even]
+    return next((i for i, sigma in enumerate(sigmas) if sigma <= SIGMA), steps - 1)

@@ -1,0 +1,394 @@
+"""Holds the networks: a take becomes latents, latents become frames.
+
+This is where text, attention layout, guidance, experts and the flow meet; each has its own file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from diffusers import WanTransformer3DModel
+from torch import Tensor
+
+from holocine_core.errors import MachineError
+from holocine_core.events import Emit, ignore
+from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
+from holocine_core.model.attention.segments import Engine, opened
+from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.lora.apply import apply_loras
+from holocine_core.model.lora.per_shot import ShotLoras
+from holocine_core.model.lora.read import Part
+from holocine_core.model.networks import Networks, out_of_memory
+from holocine_core.plan.passes import pass_frames, pass_of
+from holocine_core.plan.values import Plan, Take
+from holocine_core.sample import flow
+from holocine_core.sample.conditioning import (
+    Conditioning,
+    ContextRows,
+    folded,
+    negative_conditioning,
+    scene_conditioning,
+)
+from holocine_core.sample.known_latents import Given
+from holocine_core.sample.noise import initial_noise, latent_shape, noise_of_step
+from holocine_core.sample.pictures import read_picture
+from holocine_core.sample.solvers import (
+    OnStep,
+    Progress,
+    Solver,
+    StepNoise,
+    Velocity,
+    denoise,
+    solver_of,
+)
+from holocine_core.sample.vae import Frames, decode_latents, encode_larger, encode_still
+from holocine_core.script.timeline import Span
+
+Text = tuple[Conditioning, Conditioning | None]
+"""A take's prompt and, where it is guided, its negative prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mechanism:
+    """Switches of the two attentions, to see what each is worth; films have both on.
+
+    Attributes:
+        summaries: Whether shots see each other's summary tokens in sparse self-attention.
+        windows: Whether a shot reads only the global caption and its own text.
+        guide_summaries: Whether the branch that guidance leads away from sees them too; None: as
+            the model's card says.
+    """
+
+    summaries: bool = True
+    windows: bool = True
+    guide_summaries: bool | None = None
+
+
+WHOLE = Mechanism()
+
+
+class Generator:
+    """A plan's model, ready to shoot its takes.
+
+    Networks are loaded when first needed and placed as the plan says.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        emit: Emit = ignore,
+        engine: Engine = "auto",
+        mechanism: Mechanism = WHOLE,
+    ) -> None:
+        self._plan = plan
+        self._mechanism = mechanism
+        self._spec = plan.model.spec
+        self._engine: Engine = engine
+        self._context = ShotContext()
+        self._shot_loras = ShotLoras(self._context)
+        self._encoded: dict[str, Text] = {}
+        self._networks = Networks(
+            plan.model,
+            plan.placement,
+            emit=emit,
+            on_load=self._prepare,
+        )
+
+    def _prepare(self, part: str, network: torch.nn.Module) -> None:
+        """LoRAs and shot-aware attention, before the network is placed."""
+        if isinstance(network, WanTransformer3DModel):
+            of_shots = dict.fromkeys(one.lora for take in self._all_takes() for one in take.loras)
+            apply_loras(
+                network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
+            )
+            install(network, self._context, self._engine)
+
+    def _all_takes(self) -> Iterator[Take]:
+        """The plan's takes and those that they are made from."""
+        for take in self._plan.takes:
+            yield from take.chain()
+
+    def denoise(
+        self,
+        take: Take,
+        start: Progress | None = None,
+        on_step: OnStep = lambda progress: None,
+        given: Given | None = None,
+        step_noise: StepNoise | None = None,
+    ) -> Tensor:
+        """A take's latents [1, C, F, H, W], float32 on the CPU; of one that is longer than its
+        pass, those of the pass (see :meth:`whole`).
+
+        Args:
+            take: What to make.
+            start: Where an earlier run stopped.
+            on_step: Told of every step.
+            given: Latent frames that are there already and stay as they are.
+            step_noise: What a stochastic sampler draws; the take's own where None.
+
+        Raises:
+            MachineError: Memory ran out.
+            RenderError: The latents stopped being finite.
+        """
+        take = pass_of(take)
+        self._shot_loras.shots = {one.lora: one.shots for one in take.loras}
+        with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
+            positive, negative = self._text(take)
+            sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
+            noise = initial_noise(self._plan, take).to(self._networks.device)
+            latents = denoise(
+                self._velocity(take, positive, negative, given, noise),
+                noise if given is None else given.begun(noise),
+                sigmas,
+                solver=self._solver(take, sigmas, given, noise, step_noise),
+                start=_moved(start, self._networks.device),
+                on_step=on_step,
+            )
+        return latents.cpu() if given is None else given.kept(latents.cpu())
+
+    def _solver(
+        self,
+        take: Take,
+        sigmas: Sequence[float],
+        given: Given | None,
+        noise: Tensor,
+        step_noise: StepNoise | None,
+    ) -> Solver:
+        def settle(x: Tensor, sigma: float) -> Tensor:
+            return x if given is None else given.seen(x, noise, sigma)
+
+        return solver_of(
+            take.sampling.sampler,
+            sigmas,
+            eta=take.sampling.eta,
+            noise=step_noise or (lambda step: noise_of_step(self._plan, take, step)),
+            settle=settle,
+        )
+
+    def decode(self, take: Take, latents: Tensor) -> Iterator[Frames]:
+        """A take's frames, a few at a time [T, H, W, 3]."""
+        with memory_errors(
+            f"decoding scene '{take.scene}'",
+            "the denoised take is kept: run the same command again with more free memory",
+        ):
+            yield from decode_latents(self._networks.use("vae"), latents)
+
+    def given(self, take: Take, base: Tensor | None) -> Given:
+        """What of a take's pass is there before it is denoised.
+
+        Args:
+            take: With parts of an earlier take, pictures, or both.
+            base: The earlier take's latents.
+        """
+        frames, take = pass_frames(take), pass_of(take)
+        spans = list(take.kept.spans) if take.kept is not None else []
+        latents = torch.zeros(latent_shape(self._plan, take))
+        if base is not None:
+            there = [(i, frame) for i, frame in enumerate(frames) if frame < base.shape[2]]
+            to, of = map(list, zip(*there, strict=True))
+            latents[:, :, to] = base[:, :, of]
+        for picture in take.pictures:
+            if any(span.start <= picture.latent < span.stop for span in spans):
+                continue  # The earlier take shows it already.
+            with memory_errors(f"encoding {picture.path.name}", "plan a smaller size or profile"):
+                still = encode_still(
+                    self._networks.use("vae"),
+                    read_picture(picture.path, take.sampling.width, take.sampling.height),
+                    first=picture.latent == 0,
+                )
+            latents[:, :, picture.latent : picture.latent + 1] = still.cpu()
+            spans.append(Span(picture.latent, picture.latent + 1))
+        clean = self._spec.clean_shots
+        return Given(latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised")
+
+    def whole(self, take: Take, made: Tensor, base: Tensor | None) -> Tensor:
+        """A take's latents from those of its pass: what the pass did not see is the earlier take's.
+
+        Args:
+            take: As it was denoised.
+            made: Of :meth:`denoise`.
+            base: The earlier take's latents.
+        """
+        if take.kept is None or take.kept.shots is None:
+            return made
+        assert base is not None, "only an edit is longer than its pass"
+        latents = torch.zeros(latent_shape(self._plan, take))
+        latents[:, :, : base.shape[2]] = base
+        latents[:, :, pass_frames(take)] = made
+        return latents
+
+    def enlarged(self, take: Take, draft: Tensor) -> Progress:
+        """Where a take starts that is made from a draft: its frames in the take's size, with the
+        noise of the first step that is made.
+
+        Args:
+            take: Promoted.
+            draft: The draft's latents.
+        """
+        assert take.promoted is not None
+        frames = np.concatenate(list(self.decode(take.promoted.base, draft)))
+        with memory_errors(f"enlarging the draft of scene '{take.scene}'", "plan a smaller size"):
+            latents = encode_larger(
+                self._networks.use("vae"), frames, take.sampling.width, take.sampling.height
+            )
+        step = take.promoted.step
+        sigma = flow.schedule(take.sampling.steps, take.sampling.shift)[step]
+        noise = initial_noise(self._plan, take)
+        return Progress(step, flow.noisy(latents.cpu().float(), noise, sigma), {})
+
+    def peak_bytes(self) -> int | None:
+        """Most device memory held since the last call; None where the device doesn't count it."""
+        if self._networks.device.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated(self._networks.device)
+        torch.cuda.reset_peak_memory_stats(self._networks.device)
+        return peak
+
+    def _text(self, take: Take) -> Text:
+        """The take's encoded text; all takes still to shoot are encoded in one go.
+
+        The text encoder is the first network needed and then never again: its memory is freed.
+        """
+        if _name(take) not in self._encoded:
+            waiting = [
+                pass_of(t)
+                for t in self._plan.takes
+                if t.state != "reuse" and _name(t) != _name(take)
+            ]
+            self._encoded |= self._encode_all([take, *waiting])
+            # Only now does nothing refer to the encoder any more.
+            self._networks.release("text_encoder")
+        return self._encoded[_name(take)]
+
+    def _encode_all(self, takes: list[Take]) -> dict[str, Text]:
+        tokenizer = load_tokenizer(self._plan.model)
+        encoder = self._networks.use("text_encoder")
+        return {_name(take): self._encode(take, tokenizer, encoder) for take in takes}
+
+    def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
+        reads = ContextRows(self._spec.text_tokens, padding=self._spec.text_padding)
+        positive = scene_conditioning(take.prompt, tokenizer, encoder, reads, take.sampling.text)
+        negative = (
+            negative_conditioning(take.negative, tokenizer, encoder, reads)
+            if take.sampling.guidance > 1
+            else None
+        )
+        if self._networks.device.type != "cpu":
+            return positive, negative
+        # A GPU has hundreds of rows for nothing; on a CPU they are a fifth of a small model's work.
+        shots = len(take.timeline.latent_spans)
+        return folded(positive, shots), None if negative is None else folded(negative, shots)
+
+    def _velocity(
+        self,
+        take: Take,
+        positive: Conditioning,
+        negative: Conditioning | None,
+        given: Given | None,
+        noise: Tensor,
+    ) -> Velocity:
+        """The networks as a function of latents and sigma, guided; given frames keep their way."""
+        layout = shot_layout(self._plan, take, positive, self._mechanism)
+        plain, last_guided = layout, 2.0
+        if negative is not None:
+            plain = shot_layout(self._plan, take, negative, self._mechanism)
+            seen = self._mechanism.guide_summaries
+            if not (self._spec.guide_summaries if seen is None else seen):
+                plain = replace(plain, summaries=False)
+            sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
+            last_guided = sigmas[take.sampling.guided_steps - 1]
+
+        def velocity(x: Tensor, sigma: float) -> Tensor:
+            network = self._networks.use(self._expert(sigma))
+            time = torch.tensor([flow.timestep(sigma)])
+            if given is not None:
+                time = given.times(sigma, x.shape[2], layout.frame_tokens)
+                x = given.seen(x, noise, sigma)
+            with_text = self._forward(network, x, time, positive, layout)
+            guided = with_text
+            if negative is not None and sigma >= last_guided:
+                without = self._forward(network, x, time, negative, plain)
+                guided = without + take.sampling.guidance * (with_text - without)
+            return guided if given is None else given.held(guided, noise)
+
+        return velocity
+
+    def _expert(self, sigma: float) -> str:
+        """High-noise steps (timestep >= boundary) use ``transformer``, the others the second."""
+        boundary = flow.TRAIN_TIMESTEPS * self._spec.boundary
+        if self._spec.experts == 1 or flow.timestep(sigma) >= boundary:
+            return "transformer"
+        return "transformer_2"
+
+    @torch.no_grad()
+    def _forward(
+        self,
+        network: Any,
+        x: Tensor,
+        time: Tensor,
+        conditioning: Conditioning,
+        layout: ShotLayout,
+    ) -> Tensor:
+        self._context.layout = layout
+        dtype = self._networks.dtype
+        time = time.to(x.device)
+        if self._spec.low_precision_timestep:
+            time = time.to(dtype)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._plan.placement.short):
+            out = network(
+                hidden_states=x.to(dtype),
+                timestep=time,
+                encoder_hidden_states=conditioning.text_BLD.to(x.device, dtype),
+                return_dict=False,
+            )[0]
+        result: Tensor = out.float()
+        return result
+
+
+def _name(take: Take) -> str:
+    """Tells takes apart: a scene's edits by their keys, shots filmed alone by their names."""
+    return f"{take.scene} {take.negative_key}"
+
+
+def shot_layout(
+    plan: Plan, take: Take, conditioning: Conditioning, mechanism: Mechanism = WHOLE
+) -> ShotLayout:
+    """Where the take's shots lie among its tokens."""
+    patch = plan.model.spec.shape.patch
+    windows = conditioning.windows
+    if windows is not None and not mechanism.windows:
+        windows = opened(windows)
+    _, _, _, rows, columns = latent_shape(plan, take)
+    return ShotLayout(
+        shots=take.timeline.latent_spans,
+        frame_tokens=(rows // patch) * (columns // patch),
+        windows=windows,
+        sparse=take.sampling.attention == "sparse",
+        summaries=mechanism.summaries,
+    )
+
+
+@contextlib.contextmanager
+def memory_errors(doing: str, hint: str) -> Iterator[None]:
+    """Turn running out of memory into a MachineError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MachineError(f"memory ran out while {doing}", hint=hint) from error
+
+
+def _moved(progress: Progress | None, device: torch.device) -> Progress | None:
+    if progress is None:
+        return None
+    solver = {
+        name: value if name == "counters" else value.to(device)
+        for name, value in progress.solver.items()
+    }
+    return Progress(progress.step, progress.x.to(device), solver)

@@ -1,4 +1,0 @@
-"""A planned take comes in; its negative, and from that its frames, go out.
-
-May import: errors, events, script, model, plan (values only).
-"""
