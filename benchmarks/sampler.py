@@ -43,7 +43,7 @@ from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.latents import negative_writer, read_negative
+from holocine_core.sample.latents import latents_writer, read_latents
 from holocine_core.sample.vae import decode_latents
 from holocine_core.script.screenplay import Adjusted, Profiles
 from holocine_core.store.vault import Vault, fingerprint
@@ -107,14 +107,14 @@ def latents_of(plan: Plan, way: Mapping[str, Any]) -> tuple[Any, float]:
     take = replace(take, sampling=sampling, state="new")
     key = fingerprint([{**take.ingredients, "sampling": sampling.record()}, "benchmarks.sampler"])
     vault = Vault(plan.work)
-    entry = vault.sound("negatives", key)
+    entry = vault.intact("latents", key)
     if entry is not None:
-        return read_negative(entry.path), 0.0
+        return read_latents(entry.path), 0.0
     started = time.perf_counter()
     latents = Generator(replace(plan, takes=(take,))).denoise(take)
     seconds = time.perf_counter() - started
     with vault.locked("benchmarks.sampler"):
-        vault.keep("negatives", key, negative_writer(latents), {"way": dict(way)})
+        vault.keep("latents", key, latents_writer(latents), {"way": dict(way)})
     return latents, seconds
 
 

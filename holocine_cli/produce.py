@@ -136,7 +136,7 @@ def _takes(plan: Plan, reporter: Reporter, *, film_is_ready: bool) -> list[dict[
                 "state": reporter.states.get(take.scene, rest),
                 "path": None if clip is None else str(clip.path),
                 "seed": take.seed,
-                "fingerprint": take.negative_key,
+                "fingerprint": take.latents_key,
             }
         )
     return takes

@@ -162,7 +162,7 @@ class _Studio:
     def _shoot(self, take: Take) -> None:
         self.stop_if_asked()
         started = time.monotonic()
-        clip = self._vault.sound("clips", take.clip_key, self._emit)
+        clip = self._vault.intact("clips", take.clip_key, self._emit)
         if clip is None:
             self._develop(take)
             self._decode(take)
@@ -178,7 +178,7 @@ class _Studio:
 
     def _develop(self, take: Take, own_networks: bool = True) -> None:
         """Have the take's latents in the work folder, those of the take it is based on first."""
-        if self._vault.sound("negatives", take.negative_key, self._emit) is None:
+        if self._vault.intact("latents", take.latents_key, self._emit) is None:
             if not own_networks:
                 raise RenderError(
                     f"the draft of scene '{take.scene}' is no longer in the work folder, and was "
@@ -197,7 +197,7 @@ class _Studio:
 
         if take.kept is None:
             return None
-        return tensors.read_negative(self._vault.path("negatives", take.kept.base.negative_key))
+        return tensors.read_latents(self._vault.path("latents", take.kept.base.latents_key))
 
     def _denoise(self, take: Take) -> None:
         from holocine_core.sample import latents as tensors
@@ -236,9 +236,9 @@ class _Studio:
         made = self.generator.denoise(take, start, on_step, given)
         latents = self.generator.whole(take, made, base)
         self._vault.keep(
-            "negatives",
-            take.negative_key,
-            tensors.negative_writer(latents),
+            "latents",
+            take.latents_key,
+            tensors.latents_writer(latents),
             {
                 "scene": take.scene,
                 "ingredients": take.ingredients,
@@ -259,17 +259,15 @@ class _Studio:
 
         if take.promoted is None:
             return None
-        key = take.promoted.base.negative_key
-        return self.generator.enlarged(
-            take, tensors.read_negative(self._vault.path("negatives", key))
-        )
+        key = take.promoted.base.latents_key
+        return self.generator.enlarged(take, tensors.read_latents(self._vault.path("latents", key)))
 
     def _stopped(self, take: Take) -> Progress | None:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""
         from holocine_core.sample import latents as tensors
 
         for entry in self._vault.stopped(take.progress_key):
-            if self._vault.sound("progress", entry.key, self._emit) is not None:
+            if self._vault.intact("progress", entry.key, self._emit) is not None:
                 return tensors.read_progress(entry.path)
         return None
 
@@ -285,7 +283,7 @@ class _Studio:
                 "scene": take.scene,
                 "take": take.progress_key,
                 "step": progress.step,
-                "negative": take.negative_key,
+                "negative": take.latents_key,
                 "made": self._made(),
             },
         )
@@ -310,7 +308,7 @@ class _Studio:
 
         self._require_weights(frozenset({"vae"}), take)
 
-        latents = tensors.read_negative(self._vault.path("negatives", take.negative_key))
+        latents = tensors.read_latents(self._vault.path("latents", take.latents_key))
         size = (take.sampling.width, take.sampling.height)
         of = take.timeline.frames
 

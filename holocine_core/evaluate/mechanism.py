@@ -13,7 +13,7 @@ from holocine_core.evaluate.suite import Case
 from holocine_core.plan.values import Plan, Take
 from holocine_core.sample.generator import WHOLE, Generator, Mechanism
 from holocine_core.sample.known_latents import Given, Method
-from holocine_core.sample.latents import negative_writer, read_negative
+from holocine_core.sample.latents import latents_writer, read_latents
 from holocine_core.sample.noise import initial_noise, noise_of_step
 from holocine_core.sample.solvers import Progress, StepNoise
 from holocine_core.script.prompt import alone
@@ -81,23 +81,23 @@ def film_variant(plan: Plan, variant: Variant) -> Tensor:
     (take,) = plan.takes
     vault = Vault(plan.work)
     key = _key(take, variant)
-    entry = vault.sound("negatives", key)
+    entry = vault.intact("latents", key)
     if entry is not None:
-        return read_negative(entry.path)
+        return read_latents(entry.path)
     latents = _denoise(plan, take, variant)
     with vault.locked("evaluate"):
-        vault.keep("negatives", key, negative_writer(latents), {"variant": variant.name})
+        vault.keep("latents", key, latents_writer(latents), {"variant": variant.name})
     return latents
 
 
 def is_filmed(plan: Plan, variant: Variant) -> bool:
     """Whether :func:`film_variant` would find its latents in the work folder."""
     (take,) = plan.takes
-    return Vault(plan.work).find("negatives", _key(take, variant)) is not None
+    return Vault(plan.work).find("latents", _key(take, variant)) is not None
 
 
 def _key(take: Take, variant: Variant) -> str:
-    return fingerprint([take.negative_key, variant.name])
+    return fingerprint([take.latents_key, variant.name])
 
 
 def given_shot(case: Case) -> int | None:

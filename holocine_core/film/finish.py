@@ -139,7 +139,7 @@ def _beside(film: Path, path: Path) -> str:
 def _made(plan: Plan) -> dict[str, Any]:
     """How each take was computed, as its own sidecar tells."""
     vault = Vault(plan.work)
-    entries = {take.scene: vault.find("negatives", take.negative_key) for take in plan.takes}
+    entries = {take.scene: vault.find("latents", take.latents_key) for take in plan.takes}
     return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
 
 
@@ -251,7 +251,7 @@ def cut_cards(plan: Plan, vault: Vault) -> None:
     size = _size(plan)
     for name in CARDS:
         card = card_of(plan, name)
-        if card is None or vault.sound("clips", card.key) is not None:
+        if card is None or vault.intact("clips", card.key) is not None:
             continue
         frames = card_frames(card.card, size, card.frames, plan.fps)
 

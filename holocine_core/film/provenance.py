@@ -88,7 +88,7 @@ def take_record(take: Take) -> dict[str, Any]:
         "negative": take.negative,
         "sound": {**take.sound.model_dump(), "sha256": take.sound_hash} if take.sound else None,
         "transition": {"kind": take.transition[0], "frames": take.transition[1]},
-        "fingerprint": take.negative_key,
+        "fingerprint": take.latents_key,
         "kept": take.ingredients.get("kept"),
         **_draft(take),
         "pictures": [
@@ -127,7 +127,7 @@ def _draft(take: Take) -> dict[str, Any]:
     base = next((one.promoted.base for one in take.chain() if one.promoted is not None), None)
     if base is None:
         return {}
-    return {"draft": {"fingerprint": base.negative_key, "sampling": base.sampling.record()}}
+    return {"draft": {"fingerprint": base.latents_key, "sampling": base.sampling.record()}}
 
 
 def versions() -> dict[str, str]:

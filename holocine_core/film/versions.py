@@ -19,7 +19,16 @@ from holocine_core.film.ownership import film_key, sidecar_path
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.edits import Extend, Reshoot, read_edits
-from holocine_core.store.vault import Kind, Vault, disk_errors, fingerprint, read_json, write_json
+from holocine_core.store.vault import (
+    Kind,
+    Vault,
+    disk_errors,
+    fingerprint,
+    folder_of,
+    kind_of,
+    read_json,
+    write_json,
+)
 
 LIST = "versions.json"
 
@@ -32,7 +41,7 @@ class Version:
         number: From 1; a dropped one's is not given again.
         key: The film's fingerprint.
         edits: Since it was rendered.
-        takes: Keys of its negatives and clips, those of takes they are based on included.
+        takes: Keys of its latents and clips, those of takes they are based on included.
         film: Where it was written, from the work folder; empty in older lists.
         root: Tells what was rendered before all edits: a film and its preview share a work folder,
             and versions of the one are none of the other.
@@ -59,7 +68,7 @@ def versions(work: Path) -> list[Version]:
             number=one["number"],
             key=one["key"],
             edits=read_edits(one["edits"]),
-            takes=tuple((kind, key) for kind, key in one["takes"]),
+            takes=tuple((kind_of(folder), key) for folder, key in one["takes"]),
             film=one.get("film", ""),
             root=one.get("root", ""),
         )
@@ -134,7 +143,7 @@ def _keys(plan: Plan) -> list[tuple[Kind, str]]:
     found: list[tuple[Kind, str]] = []
     for take in plan.takes:
         found.append(("clips", take.clip_key))
-        found += [("negatives", one.negative_key) for one in take.chain()]
+        found += [("latents", one.latents_key) for one in take.chain()]
     cards = (card_of(plan, name) for name in CARDS)
     return [*found, *(("clips", card.key) for card in cards if card is not None)]
 
@@ -209,7 +218,7 @@ def _write(work: Path, known: Sequence[Version], following: int) -> None:
             "number": version.number,
             "key": version.key,
             "edits": [edit.model_dump(mode="json", exclude_none=True) for edit in version.edits],
-            "takes": [list(take) for take in version.takes],
+            "takes": [[folder_of(kind), key] for kind, key in version.takes],
             "film": version.film,
             "root": version.root,
         }

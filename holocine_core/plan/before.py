@@ -66,7 +66,7 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Begun]:
     model that lie in the same folder are none of this film's.
     """
     scenes = [take.scene for take in plan.takes]
-    kept = [*vault.entries("negatives"), *vault.entries("progress")]
+    kept = [*vault.entries("latents"), *vault.entries("progress")]
     sidecars = [entry.sidecar for entry in reversed(kept) if entry.sidecar.get("scene") in scenes]
     spec, today = plan.model.spec, dict(plan.identity)
     told = [found for sidecar in sidecars if (found := _told_by(sidecar, plan)) is not None]
@@ -105,7 +105,7 @@ def is_half_made(plan: Plan, vault: Vault) -> bool:
     parts = {part: mark for part, mark in plan.identity.items() if part != "vae"}
     shot = [
         entry.sidecar.get("scene")
-        for entry in vault.entries("negatives")
+        for entry in vault.entries("latents")
         if isinstance(ingredients := entry.sidecar.get("ingredients"), dict)
         and ingredients.get("model") == parts
     ]
@@ -132,10 +132,10 @@ def recorded_sampling(made: Mapping[str, Any], vault: Vault) -> dict[str, Sampli
 def _drafted(take: Mapping[str, Any], vault: Vault) -> Mapping[str, Any] | None:
     """The sampling of the draft that a take comes from, as the work folder tells."""
     key = take["fingerprint"]
-    while (entry := vault.find("negatives", key)) is not None:
+    while (entry := vault.find("latents", key)) is not None:
         ingredients = entry.sidecar.get("ingredients", {})
         if "draft" in ingredients:
-            base = vault.find("negatives", ingredients["draft"][0])
+            base = vault.find("latents", ingredients["draft"][0])
             return None if base is None else dict(base.sidecar["ingredients"]["sampling"])
         if "kept" not in ingredients:
             return None
@@ -221,6 +221,6 @@ def _needed(take: Take, vault: Vault) -> set[str]:
     """Parts of the model that a take still needs."""
     if vault.find("clips", take.clip_key) is not None:
         return set()
-    if vault.find("negatives", take.negative_key) is not None:
+    if vault.find("latents", take.latents_key) is not None:
         return {"vae"}
     return {"tokenizer", "text_encoder", "transformer", "transformer_2", "vae"}

@@ -126,7 +126,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         **fresh.ingredients,
         "seed": edit.seed,
         "kept": {
-            "take": base.negative_key,
+            "take": base.latents_key,
             "latent_frames": [[span.start, span.stop] for span in stays],
             "method": kept.method,
             **({} if kept.shots is None else {"shots_seen": [n + 1 for n in kept.shots]}),
@@ -138,7 +138,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         seed=edit.seed,
         kept=kept,
         ingredients=ingredients,
-        negative_key=key,
+        latents_key=key,
         clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
     )
     return take if kept.shots is None else _in_a_pass(take, plan)

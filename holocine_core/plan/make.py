@@ -158,7 +158,7 @@ def _stated(
     the way."""
     vault = Vault(request.work)
     placement, obstacles = _placement(located, takes, device, request.memory, vault)
-    shot = cache(lambda: vault.entries("negatives"))
+    shot = cache(lambda: vault.entries("latents"))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
     return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
 
@@ -303,7 +303,7 @@ def _take(film: _Film, index: int) -> Take:
     loras = shot_loras(scene, film.folder)
     if loras:
         ingredients["shot_lora"] = shot_marks(loras)
-    negative_key = fingerprint(ingredients)
+    latents_key = fingerprint(ingredients)
     last = index == len(screenplay.scenes) - 1
     return Take(
         index=index,
@@ -314,9 +314,9 @@ def _take(film: _Film, index: int) -> Take:
         sampling=sampling,
         seed=seed,
         tokens=film.counter.longest(prompt, sampling.text),
-        negative_key=negative_key,
+        latents_key=latents_key,
         progress_key="",
-        clip_key=fingerprint([negative_key, film.identity.get("vae"), str(film.fps)]),
+        clip_key=fingerprint([latents_key, film.identity.get("vae"), str(film.fps)]),
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
         cost=take_cost(film.spec, sampling, film.device, timing.timeline, lora=film.carries_loras),

@@ -23,7 +23,7 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
         vault: Holds what was kept.
     """
     ways = {placement.computing_in(strategy) for strategy in STRATEGIES}
-    done = {take.negative_key: vault.find("negatives", take.negative_key) for take in takes}
+    done = {take.latents_key: vault.find("latents", take.latents_key) for take in takes}
     left = [key for key, entry in done.items() if entry is None]
     stopped = {
         way: max((_furthest(vault, key, way) for key in left), default=0) for way in sorted(ways)
@@ -34,13 +34,13 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
     return next((way for way in made if way in ways), None) if left else None
 
 
-def _furthest(vault: Vault, negative_key: str, computing: str) -> int:
-    stopped = vault.stopped(_progress_key(negative_key, computing))
+def _furthest(vault: Vault, latents_key: str, computing: str) -> int:
+    stopped = vault.stopped(_progress_key(latents_key, computing))
     return int(stopped[0].sidecar["step"]) if stopped else 0
 
 
-def _progress_key(negative_key: str, computing: str) -> str:
-    return fingerprint([negative_key, computing])
+def _progress_key(latents_key: str, computing: str) -> str:
+    return fingerprint([latents_key, computing])
 
 
 def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None = None) -> Take:
@@ -53,16 +53,16 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
         vault: The work folder.
         shot: Lists what was shot there; takes of one plan share the listing.
     """
-    shot = shot or (lambda: vault.entries("negatives"))
+    shot = shot or (lambda: vault.entries("latents"))
     if take.kept is not None:
         base = with_state(take.kept.base, placement, vault, shot)
         take = replace(take, kept=replace(take.kept, base=base))
     if take.promoted is not None:
         base = with_state(take.promoted.base, placement, vault, shot)
         take = replace(take, promoted=replace(take.promoted, base=base))
-    progress_key = _progress_key(take.negative_key, placement.computing)
+    progress_key = _progress_key(take.latents_key, placement.computing)
     take = replace(take, progress_key=progress_key)
-    negative = vault.find("negatives", take.negative_key)
+    negative = vault.find("latents", take.latents_key)
     way: str | None = placement.computing
     if negative is not None:
         way = _told(negative.sidecar, "made").get("computing")

@@ -65,20 +65,20 @@ def require_drafts(plan: Plan) -> Plan:
 
 
 def _negative(take: Take) -> tuple[Kind, str]:
-    return "negatives", take.negative_key
+    return "latents", take.latents_key
 
 
 def _promoted(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Take:
     step = first_step(take.sampling)
     vae = plan.identity.get("vae")
     # The draft's pixels are what is enlarged, so that the codec has a part in it.
-    ingredients = {**take.ingredients, "draft": [draft.negative_key, vae, step]}
+    ingredients = {**take.ingredients, "draft": [draft.latents_key, vae, step]}
     key = fingerprint(ingredients)
     return replace(
         take,
         promoted=Promoted(base=draft, step=step, own_networks=own_networks),
         ingredients=ingredients,
-        negative_key=key,
+        latents_key=key,
         clip_key=fingerprint([key, vae, str(plan.fps)]),
     )
 

@@ -152,9 +152,9 @@ class Take:
     sampling: Sampling
     seed: int
     tokens: Tokens
-    negative_key: str
+    latents_key: str
     progress_key: str
-    """``negative_key`` and how numbers are computed: a stopped take goes on as it began, or its
+    """``latents_key`` and how numbers are computed: a stopped take goes on as it began, or its
     film would not be the one an uninterrupted render makes."""
     clip_key: str
     sound_hash: str

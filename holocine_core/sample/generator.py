@@ -352,7 +352,7 @@ class Generator:
 
 def _name(take: Take) -> str:
     """Tells takes apart: a scene's edits by their keys, shots filmed alone by their names."""
-    return f"{take.scene} {take.negative_key}"
+    return f"{take.scene} {take.latents_key}"
 
 
 def shot_layout(

@@ -13,12 +13,12 @@ from holocine_core.sample.solvers import Progress
 from holocine_core.store.vault import disk_errors
 
 
-def negative_writer(latents: Tensor) -> Callable[[Path], None]:
+def latents_writer(latents: Tensor) -> Callable[[Path], None]:
     """Writes a take's latents as they are."""
     return lambda path: _save({"latents": latents}, path)
 
 
-def read_negative(path: Path) -> Tensor:
+def read_latents(path: Path) -> Tensor:
     """A take's latents [1, C, F, H, W]."""
     latents: Tensor = load_file(path)["latents"]
     return latents

@@ -27,12 +27,24 @@ from holocine_core.events import Emit, Warned, ignore
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
 
-Kind = Literal["negatives", "clips", "progress"]
+Kind = Literal["latents", "clips", "progress"]
 SUFFIX: Mapping[Kind, str] = {
-    "negatives": ".safetensors",
+    "latents": ".safetensors",
     "clips": ".mp4",
     "progress": ".safetensors",
 }
+_FOLDER: Mapping[Kind, str] = {"latents": "negatives"}
+"""Kinds that are called otherwise on disk: work folders keep their words for ever."""
+
+
+def folder_of(kind: Kind) -> str:
+    """A kind's folder in a work folder, which lists of versions name it by as well."""
+    return _FOLDER.get(kind, kind)
+
+
+def kind_of(folder: str) -> Kind:
+    """The other way: KeyError where no kind has that folder."""
+    return {folder_of(kind): kind for kind in SUFFIX}[folder]
 
 
 def fingerprint(value: Any) -> str:
@@ -133,7 +145,7 @@ class Vault:
         self.folder = folder
 
     def path(self, kind: Kind, key: str) -> Path:
-        return self.folder / kind / f"{key}{SUFFIX[kind]}"
+        return self.folder / folder_of(kind) / f"{key}{SUFFIX[kind]}"
 
     def find(self, kind: Kind, key: str) -> Entry | None:
         """The entry, if its file is as long as its sidecar says; cheap, for planning."""
@@ -143,7 +155,7 @@ class Vault:
             return None
         return Entry(key, path, sidecar)
 
-    def sound(self, kind: Kind, key: str, emit: Emit = ignore) -> Entry | None:
+    def intact(self, kind: Kind, key: str, emit: Emit = ignore) -> Entry | None:
         """The entry, if its file is the very one that was kept; a damaged one is dropped, and told.
 
         Raises:
@@ -182,7 +194,7 @@ class Vault:
         """
         path = self.path(kind, key)
         part = _part(path)
-        doing = f"keep {kind.removesuffix('s')} {key}"
+        doing = f"keep {kind} {key}"
         try:
             with disk_errors(doing, path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +217,7 @@ class Vault:
 
     def entries(self, kind: Kind) -> list[Entry]:
         """Everything of a kind, oldest first."""
-        sidecars = sorted((self.folder / kind).glob("[!.]*.json"), key=_written)
+        sidecars = sorted((self.folder / folder_of(kind)).glob("[!.]*.json"), key=_written)
         found = (self.find(kind, path.stem) for path in sidecars)
         return [entry for entry in found if entry is not None]
 
@@ -256,7 +268,7 @@ class Vault:
             part.unlink(missing_ok=True)
         for progress in self.entries("progress"):
             done = progress.sidecar.get("negative")
-            if isinstance(done, str) and self.find("negatives", done) is not None:
+            if isinstance(done, str) and self.find("latents", done) is not None:
                 self.drop("progress", progress.key)
 
 

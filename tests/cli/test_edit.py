@@ -108,7 +108,7 @@ def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film:
     for seed in ("3", "4"):
         assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0
     vault = Vault(Path(".holocine/room"))
-    before = sum(len(vault.entries(kind)) for kind in ("negatives", "clips"))
+    before = sum(len(vault.entries(kind)) for kind in ("latents", "clips"))
     answer = holocine("takes", film, "--drop", "3")
     assert answer.exit_code == 2
     assert "the film as it lies there" in answer.stderr
@@ -116,7 +116,7 @@ def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film:
     assert len(answer.json["versions"]) == 2
     assert answer.json["freed_bytes"] > 0
     # The second version's latents are what the third is based on: only its clip goes.
-    after = sum(len(vault.entries(kind)) for kind in ("negatives", "clips"))
+    after = sum(len(vault.entries(kind)) for kind in ("latents", "clips"))
     assert after == before - 1
     assert holocine("takes", film, "--pick", "7").exit_code == 2
 

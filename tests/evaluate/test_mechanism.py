@@ -25,7 +25,7 @@ from holocine_core.production import Options, plan_film
 from holocine_core.render import render
 from holocine_core.sample.generator import Mechanism, shot_layout
 from holocine_core.sample.known_latents import Method
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.script.timeline import Span
 from holocine_core.stage.world import Person
 from holocine_core.store.vault import Vault
@@ -65,7 +65,7 @@ def latents(plan: Plan) -> dict[str, Tensor]:
 
 def test_the_whole_mechanism_is_the_render(plan: Plan, latents: dict[str, Tensor]) -> None:
     render(plan)
-    rendered = read_negative(Vault(plan.work).path("negatives", plan.takes[0].negative_key))
+    rendered = read_latents(Vault(plan.work).path("latents", plan.takes[0].latents_key))
     assert torch.equal(latents["holistic"], rendered)
 
 
@@ -86,7 +86,7 @@ def test_a_card_says_what_guidance_leads_away_from(plan: Plan, tmp_path: Path) -
     card["guide_summaries"] = False
     (model / "holocine.json").write_text(json.dumps(card))
     other = plan_of(tmp_path / "film", model=str(model))
-    assert other.takes[0].negative_key != plan.takes[0].negative_key
+    assert other.takes[0].latents_key != plan.takes[0].latents_key
     guided = film_variant(plan, MEMORY_GUIDED)
     assert torch.equal(film_variant(other, BY_NAME["holistic"]), guided)
     assert torch.equal(film_variant(other, MEMORY_GUIDED), guided)

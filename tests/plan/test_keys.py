@@ -58,7 +58,7 @@ def test_keys_stay(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path.write_text(SCREENPLAY.format(model=model, profiles=profiles))
     options = Options(profile=profile, device="cpu", models_dir=tmp_path)
     (take,) = plan_film(path, tmp_path / "film.mp4", options).takes
-    assert (take.negative_key, take.clip_key) == KEYS[which]
+    assert (take.latents_key, take.clip_key) == KEYS[which]
 
 
 @pytest.mark.nano
@@ -79,7 +79,7 @@ def test_nano_remembers_how_it_was_sampled(
         profiles=NANO.earlier[-1].profiles,
     )
     (take,) = make_plan(read(path), request).takes
-    assert (take.negative_key, take.clip_key) == KEYS[f"nano {profile}"]
+    assert (take.latents_key, take.clip_key) == KEYS[f"nano {profile}"]
 
 
 def test_nanos_card_says_what_the_table_says() -> None:

@@ -75,7 +75,7 @@ def test_what_changes_the_picture_changes_the_fingerprint(
     before = planned(small, tmp_path).takes[0]
     assert old in SMALL
     after = planned(write(SMALL.replace(old, new), "other.yaml"), tmp_path).takes[0]
-    assert after.negative_key != before.negative_key
+    assert after.latents_key != before.latents_key
     said = difference(json.loads(json.dumps(before.ingredients)), after.ingredients)
     assert said
     assert "format" not in said[0]
@@ -97,7 +97,7 @@ def test_what_leaves_the_picture_leaves_the_fingerprint(
 ) -> None:
     before = planned(small, tmp_path).takes[0]
     after = planned(write(SMALL.replace(old, new), "other.yaml"), tmp_path).takes[0]
-    assert after.negative_key == before.negative_key
+    assert after.latents_key == before.latents_key
 
 
 def test_a_take_without_guidance_does_not_depend_on_the_negative(
@@ -105,7 +105,7 @@ def test_a_take_without_guidance_does_not_depend_on_the_negative(
 ) -> None:
     text = SMALL.replace("guidance: 2", "guidance: 1")
     keys = [
-        planned(write(f"negative: {word}\n{text}", f"{word}.yaml"), tmp_path).takes[0].negative_key
+        planned(write(f"negative: {word}\n{text}", f"{word}.yaml"), tmp_path).takes[0].latents_key
         for word in ("grey", "dull")
     ]
     assert keys[0] == keys[1]
@@ -346,9 +346,9 @@ def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:
     assert begun_in(plan.takes, card, vault) == card.computing, "the furthest goes on"
     made = {"made": {"computing": fp8.computing}}
     for take in plan.takes:
-        vault.keep("negatives", take.negative_key, lambda path: path.touch(), made)
+        vault.keep("latents", take.latents_key, lambda path: path.touch(), made)
     assert begun_in(plan.takes, card, vault) is None, "nothing is left to shoot"
     assert "fp8" in with_state(first, card, vault).reason
-    vault.drop("negatives", first.negative_key)
+    vault.drop("latents", first.latents_key)
     vault.drop("progress", f"{with_state(first, card, vault).progress_key}-5")
     assert begun_in(plan.takes, card, vault) == fp8.computing, "as the film's other take"

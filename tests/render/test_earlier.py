@@ -25,7 +25,7 @@ from holocine_core.film.reopen import open_film
 from holocine_core.model import placement
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
@@ -143,8 +143,8 @@ def test_a_film_that_says_odd_things_of_itself_is_another_film(
 
 def latents(folder: Path, film: str, scene: str) -> torch.Tensor:
     vault = Vault(folder / ".holocine" / film)
-    (found,) = [e for e in vault.entries("negatives") if e.sidecar["scene"] == scene]
-    return read_negative(found.path)
+    (found,) = [e for e in vault.entries("latents") if e.sidecar["scene"] == scene]
+    return read_latents(found.path)
 
 
 @pytest.mark.parametrize("name", ["half", "halfdraft"])
@@ -342,7 +342,7 @@ def test_missing_files_are_no_earlier_weights(earlier: Path, say: Say) -> None:
 def test_odd_sidecars_are_passed_over(odd: dict[str, Any], earlier: Path, say: Say) -> None:
     change_settings(earlier)
     vault = Vault(earlier / ".holocine" / "half")
-    for kind in ("negatives", "progress"):
+    for kind in ("latents", "progress"):
         for entry in vault.entries(kind):  # type: ignore[arg-type]
             sidecar = entry.path.with_suffix(".json")
             sidecar.write_text(json.dumps({**entry.sidecar, **odd}))
@@ -398,7 +398,7 @@ def test_the_chosen_draft_is_what_the_film_is_made_from(earlier: Path, say: Say)
     Path("promoted.mp4.json").unlink()
     vault = Vault(earlier / ".holocine" / "promoted")
     for take in plan_film("promoted.yaml", options=Options(from_draft=2)).takes:
-        vault.drop("negatives", take.negative_key)
+        vault.drop("latents", take.latents_key)
         vault.drop("clips", take.clip_key)
     change_settings(earlier)
     plan = plan_film("promoted.yaml", options=Options(from_draft=2))

@@ -22,7 +22,7 @@ from holocine_core.plan.values import Plan, Take
 from holocine_core.render import render
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.known_latents import Given
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
@@ -52,7 +52,7 @@ def again(film: Path, *edits: Reshoot | Extend) -> Plan:
 
 
 def latents(plan: Plan, scene: int = 0) -> Tensor:
-    return read_negative(Vault(plan.work).path("negatives", plan.takes[scene].negative_key))
+    return read_latents(Vault(plan.work).path("latents", plan.takes[scene].latents_key))
 
 
 def test_what_was_begun_is_asked_of_the_edited_takes(
@@ -62,12 +62,12 @@ def test_what_was_begun_is_asked_of_the_edited_takes(
     real = make.begun_in
 
     def listening(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
-        asked.append([take.negative_key for take in takes])
+        asked.append([take.latents_key for take in takes])
         return real(takes, placement, vault)
 
     monkeypatch.setattr(make, "begun_in", listening)
     plan = again(made, ANEW, LONGER)
-    assert asked[-1] == [take.negative_key for take in plan.takes]
+    assert asked[-1] == [take.latents_key for take in plan.takes]
     assert len({tuple(keys) for keys in asked}) > 1, "others were asked about before"
 
 
@@ -118,11 +118,11 @@ def test_the_take_before_is_made_again_where_it_is_gone(made: Path, tmp_path: Pa
     kept = made.read_bytes()
     found, plan = open_film(made)
     empty = replace(plan, work=tmp_path / "other")
-    assert Vault(empty.work).entries("negatives") == []
+    assert Vault(empty.work).entries("latents") == []
     made.unlink()
     render(empty, force=True)
     assert made.read_bytes() == kept
-    assert len(Vault(empty.work).entries("negatives")) == 4
+    assert len(Vault(empty.work).entries("latents")) == 4
 
 
 def test_a_scene_goes_on(made: Path) -> None:

@@ -123,7 +123,7 @@ def damage(path: Path) -> None:
     path.write_bytes(raw)
 
 
-@pytest.mark.parametrize("kind", ["clips", "negatives", "film"])
+@pytest.mark.parametrize("kind", ["clips", "latents", "film"])
 def test_damaged_files_are_found_and_made_again(
     kind: str, whole: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -135,15 +135,15 @@ def test_damaged_files_are_found_and_made_again(
         damage(out)
     else:
         out.unlink()
-        key = plan.takes[0].clip_key if kind == "clips" else plan.takes[0].negative_key
-        damage(vault.path("clips" if kind == "clips" else "negatives", key))
-        if kind == "negatives":
+        key = plan.takes[0].clip_key if kind == "clips" else plan.takes[0].latents_key
+        damage(vault.path("clips" if kind == "clips" else "latents", key))
+        if kind == "latents":
             vault.drop("clips", plan.takes[0].clip_key)
     listener = Listener()
     render_film(whole[0], out, emit=listener)
     assert out.read_bytes() == whole[1].read_bytes()
     assert len(listener.of(Warned)) == (0 if kind == "film" else 1)
-    assert bool(listener.of(StepDone)) == (kind == "negatives")
+    assert bool(listener.of(StepDone)) == (kind == "latents")
 
 
 def test_damaged_progress_falls_back_to_the_start(whole: tuple[Path, Path], tmp_path: Path) -> None:

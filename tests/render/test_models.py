@@ -160,7 +160,7 @@ def test_a_lora_in_the_screenplay_is_found_beside_it(
     plan = plan_film(write(text), tmp_path / "x.mp4")
     assert [(x.path.name, x.weight) for x in plan.loras] == [("style.safetensors", 0.8)]
     plain = plan_film(write(SCREENPLAY.format(model=release), "y.yaml"), tmp_path / "x.mp4")
-    assert plan.takes[0].negative_key != plain.takes[0].negative_key
+    assert plan.takes[0].latents_key != plain.takes[0].latents_key
 
 
 def test_a_lora_for_another_network_is_refused(release: Path, tmp_path: Path, write: Write) -> None:

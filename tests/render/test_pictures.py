@@ -14,7 +14,7 @@ from holocine_core.plan.values import Plan
 from holocine_core.production import Options, plan_film
 from holocine_core.render import render
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.sample.pictures import read_picture
 from holocine_core.script.timeline import Span
 from holocine_core.store.vault import Vault
@@ -46,7 +46,7 @@ def planned(write: Write, image: str = "", more: str = "", **options: bool) -> P
 
 
 def latents(plan: Plan) -> torch.Tensor:
-    return read_negative(Vault(plan.work).path("negatives", plan.takes[0].negative_key))
+    return read_latents(Vault(plan.work).path("latents", plan.takes[0].latents_key))
 
 
 def test_a_shot_begins_with_its_picture(write: Write, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_shot_begins_with_its_picture(write: Write, tmp_path: Path) -> None:
     plan = planned(write, image="image: rain.png")
     (held,) = plan.takes[0].pictures
     assert (held.path.name, held.latent) == ("rain.png", 3)
-    assert plan.takes[0].negative_key != plain.takes[0].negative_key
+    assert plan.takes[0].latents_key != plain.takes[0].latents_key
     render(plan)
     given = Generator(plan).given(plan.takes[0], None)
     assert list(given.spans) == [Span(3, 4)]
@@ -69,10 +69,10 @@ def test_key_frames_stand_at_times(write: Write, tmp_path: Path) -> None:
     picture(tmp_path / "b.png", 2)
     plan = planned(write, more='keyframes: {0: a.png, "1.0s": b.png}')
     assert [one.latent for one in plan.takes[0].pictures] == [0, 4]
-    first = plan.takes[0].negative_key
+    first = plan.takes[0].latents_key
     picture(tmp_path / "b.png", 3)
     again = planned(write, more='keyframes: {0: a.png, "1.0s": b.png}')
-    assert again.takes[0].negative_key != first, "the picture itself counts, not its name"
+    assert again.takes[0].latents_key != first, "the picture itself counts, not its name"
 
 
 def test_the_decoded_frame_is_the_picture_as_the_codec_sees_it(

@@ -17,14 +17,14 @@ from holocine_core.production import Options, plan_film
 from holocine_core.render import render
 from holocine_core.sample import flow
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
 
 def latents(plan: Plan, scene: int = 0) -> torch.Tensor:
-    return read_negative(Vault(plan.work).path("negatives", plan.takes[scene].negative_key))
+    return read_latents(Vault(plan.work).path("latents", plan.takes[scene].latents_key))
 
 
 def test_the_draft_is_made_first_and_only_later_steps_are(small: Path, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_draft_is_made_first_and_only_later_steps_are(small: Path, tmp_path:
         ("storm", i, 7) for i in range(step + 1, 8)
     ]
     draft = plan_film(small, tmp_path / "draft.mp4", Options(profile="draft", draft=2))
-    assert Vault(plan.work).find("negatives", draft.takes[0].negative_key) is not None
+    assert Vault(plan.work).find("latents", draft.takes[0].latents_key) is not None
     assert plan.takes[0].seed == draft.takes[0].seed == 6
 
 
@@ -47,7 +47,7 @@ def test_it_starts_from_the_drafts_frames_with_noise(small: Path, tmp_path: Path
     render(plan)
     take = plan.takes[0]
     assert take.promoted is not None
-    base = read_negative(Vault(plan.work).path("negatives", take.promoted.base.negative_key))
+    base = read_latents(Vault(plan.work).path("latents", take.promoted.base.latents_key))
     start = Generator(plan).enlarged(take, base)
     sigma = flow.schedule(7, take.sampling.shift)[start.step]
     assert sigma <= SIGMA
@@ -78,9 +78,9 @@ def test_the_film_says_which_draft_it_is_made_from(small: Path, tmp_path: Path) 
     render(plan)
     found, again = open_film(tmp_path / "film.mp4")
     assert found.provenance["options"] == {"from-draft": 3}
-    assert [take.negative_key for take in again.takes] == [t.negative_key for t in plan.takes]
+    assert [take.latents_key for take in again.takes] == [t.latents_key for t in plan.takes]
     fresh = plan_film(small, tmp_path / "other.mp4")
-    assert fresh.takes[0].negative_key != plan.takes[0].negative_key
+    assert fresh.takes[0].latents_key != plan.takes[0].latents_key
 
 
 def test_a_draft_is_not_made_from_a_draft(small: Path, tmp_path: Path) -> None:

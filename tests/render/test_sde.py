@@ -13,7 +13,7 @@ from holocine_core.film.reopen import open_film, replan
 from holocine_core.production import Options, plan_film, render_film
 from holocine_core.render import render
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.latents import read_negative
+from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise, noise_of_step
 from holocine_core.sample.solvers import Progress
 from holocine_core.script.edits import Reshoot
@@ -47,7 +47,7 @@ def test_the_film_tells_its_sampler_and_eta(write: Write, tmp_path: Path) -> Non
 def test_every_setting_of_noise_is_another_take(write: Write, tmp_path: Path) -> None:
     def key(changed: str) -> str:
         path = write(SMALL.replace("steps: 7", f"steps: 7{changed}"))
-        return plan_film(path, tmp_path / "x.mp4").takes[0].negative_key
+        return plan_film(path, tmp_path / "x.mp4").takes[0].latents_key
 
     found = [key(", " + c) for c in ("sampler: sde", "sampler: sde, eta: 0.5", "sampler: euler")]
     assert len({*found}) == 3
@@ -66,7 +66,7 @@ def test_a_reshoot_keeps_what_it_does_not_touch(
     assert take.kept is not None
     monkeypatch.setattr(type(plan.model.spec), "clean_shots", method == "clean", raising=False)
     generator = Generator(plan)
-    base = read_negative(Vault(plan.work).path("negatives", before.takes[0].negative_key))
+    base = read_latents(Vault(plan.work).path("latents", before.takes[0].latents_key))
     given = generator.given(take, base)
     given = type(given)(latents_BCFHW=base, spans=take.kept.spans, method=method)  # type: ignore[arg-type]
     made = generator.denoise(take, on_step=seen.append, given=given)
@@ -86,7 +86,7 @@ def test_a_reshoot_keeps_what_it_does_not_touch(
                 rtol=1e-3,
             )
     render(plan, force=True)
-    after = read_negative(Vault(plan.work).path("negatives", take.negative_key))
+    after = read_latents(Vault(plan.work).path("latents", take.latents_key))
     assert torch.equal(after[:, :, 3:], base[:, :, 3:])
 
 

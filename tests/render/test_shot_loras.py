@@ -55,7 +55,7 @@ def strong(path: Path) -> Path:
 def test_only_its_shot_takes_it(write: Write, tmp_path: Path) -> None:
     strong(tmp_path / "a.safetensors")
     plain, plan = planned(write), planned(write, "lora: [a.safetensors]")
-    assert plan.takes[0].negative_key != plain.takes[0].negative_key
+    assert plan.takes[0].latents_key != plain.takes[0].latents_key
     assert [one.shots for one in plan.takes[0].loras] == [(1,)]
     a, b = (Generator(one).denoise(one.takes[0]) for one in (plain, plan))
     moved = [float((a[:, :, s] - b[:, :, s]).square().mean()) for s in shots(plan)]
@@ -128,13 +128,13 @@ def test_a_profile_has_loras_of_its_own(write: Write, tmp_path: Path) -> None:
     plan = plan_film(path, out, Options(from_draft=1))
     assert [lora.weight for lora in plan.loras] == [1.0]
     vault = Vault(plan.work)
-    vault.drop("negatives", draft.takes[0].negative_key)
+    vault.drop("latents", draft.takes[0].latents_key)
     with pytest.raises(RenderError, match="no longer in the work folder"):
         render(plan)
-    assert vault.find("negatives", draft.takes[0].negative_key) is None, "not made by this network"
+    assert vault.find("latents", draft.takes[0].latents_key) is None, "not made by this network"
     vault.drop("clips", draft.takes[0].clip_key)
     draft.out.unlink()
     render(draft)
     render(plan)
-    vault.drop("negatives", draft.takes[0].negative_key)
+    vault.drop("latents", draft.takes[0].latents_key)
     assert plan_film(path, out, Options(from_draft=1)).takes[0].state == "reuse", "it is shot"
