@@ -111,7 +111,7 @@ class Kept:
     spans: tuple[Span, ...]
     """Latent frames, the same in both takes."""
     method: Literal["clean", "renoised"]
-    """How they enter the network; see ``shoot.given``."""
+    """How they enter the network; see ``sample.known_latents``."""
     shots: tuple[int, ...] | None = None
     """Numbers of the shots that the pass sees, from 0, where the scene is longer than the model was
     trained for; all where None. See ``plan.passes``."""
@@ -160,7 +160,7 @@ class Take:
     sound_hash: str
     """Content hash of the scene's sound; empty where it has none."""
     ingredients: Mapping[str, Any]
-    """What the negative's fingerprint is made of."""
+    """What the fingerprint of its latents is made of."""
     state: State = "new"
     reason: str = ""
     step: int = 0

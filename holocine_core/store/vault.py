@@ -1,4 +1,4 @@
-"""The work folder: fingerprint -> stored negative, clip or progress, each with its sidecar.
+"""The work folder: fingerprint -> stored latents, clip or progress, each with its sidecar.
 
 A file is written under a temporary name, flushed and renamed; its sidecar is written last and is
 the proof that it exists. A file without a sidecar is debris. One render holds the folder at a time.

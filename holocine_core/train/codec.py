@@ -196,7 +196,7 @@ def measure(
     source: Draw = draw_short,
     noise: float = 0.0,
 ) -> float:
-    """Mean PSNR in dB over held-out scenes, frames rounded to bytes, through ``shoot.codec``.
+    """Mean PSNR in dB over held-out scenes, frames rounded to bytes, through ``sample.vae``.
 
     Args:
         network: The codec.
