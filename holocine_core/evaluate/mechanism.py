@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal
 
 import torch
@@ -79,14 +80,18 @@ def film_variant(plan: Plan, variant: Variant) -> Tensor:
         RenderError: The latents stopped being finite.
     """
     (take,) = plan.takes
+    return _kept(plan, _key(take, variant), lambda: _denoise(plan, take, variant))
+
+
+def _kept(plan: Plan, key: str, make: Callable[[], Tensor]) -> Tensor:
+    """Latents out of a plan's work folder; made and kept where they are not there."""
     vault = Vault(plan.work)
-    key = _key(take, variant)
     entry = vault.intact("latents", key)
     if entry is not None:
         return read_latents(entry.path)
-    latents = _denoise(plan, take, variant)
+    latents = make()
     with vault.locked("evaluate"):
-        vault.keep("latents", key, latents_writer(latents), {"variant": variant.name})
+        vault.keep("latents", key, latents_writer(latents), {})
     return latents
 
 
@@ -128,7 +133,7 @@ def film_given(
     method: Method = "clean",
     seed: int | None = None,
 ) -> Tensor:
-    """The latents of a plan's only take in which some shots are given.
+    """The latents of a plan's only take in which some shots are given; kept and not made again.
 
     Args:
         plan: Of one scene.
@@ -138,18 +143,25 @@ def film_given(
         seed: Of the noise; the take's own if not given.
     """
     (take,) = plan.takes
-    take = replace(take, state="new", seed=take.seed if seed is None else seed)
-    generator = Generator(replace(plan, takes=(take,)))
+    seed = take.seed if seed is None else seed
+    one = replace(take, state="new", seed=seed)
     spans = [take.timeline.latent_spans[shot] for shot in shots]
-    given = Given(latents_BCFHW=latents_BCFHW, spans=spans, method=method)
-    return generator.denoise(take, given=given)
+    known = sha256(latents_BCFHW.float().cpu().numpy().tobytes()).hexdigest()
+    key = fingerprint([take.latents_key, "given", sorted(shots), method, seed, known])
+
+    def denoise() -> Tensor:
+        given = Given(latents_BCFHW=latents_BCFHW, spans=spans, method=method)
+        return Generator(replace(plan, takes=(one,))).denoise(one, given=given)
+
+    return _kept(plan, key, denoise)
 
 
 def film_alone(plan: Plan, shot: int, seed: int) -> Tensor:
-    """The latents of one shot of a plan's only take, as a clip of its own."""
+    """The latents of one shot of a plan's only take, as a clip of its own; kept likewise."""
     (take,) = plan.takes
     one = replace(solo_takes(take)[shot], state="new", seed=seed)
-    latents = Generator(replace(plan, takes=(one,))).denoise(one)
+    key = fingerprint([take.latents_key, "alone", shot, seed])
+    latents = _kept(plan, key, lambda: Generator(replace(plan, takes=(one,))).denoise(one))
     return latents[:, :, 1:] if shot else latents
 
 
