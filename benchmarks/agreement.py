@@ -28,15 +28,15 @@ from PIL import Image, ImageDraw
 from benchmarks.machine import machine
 from benchmarks.sampler import latents_of, told
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.evaluate.filming import drawn_film, plan_case, size_of, through_codec
 from holocine_core.evaluate.motion import by_latents, motion, raggedness
-from holocine_core.evaluate.suite import Case, parse_suite
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.suites.filming import drawn_film, plan_case, size_of, through_codec
+from holocine_core.lab.suites.suite import Case, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.sample.vae import decode_latents
 from holocine_core.script.timeline import Span
-from holocine_core.train.export import world_of
 
 SUITE = "stage:1800000000:60"
 FORTY = Path(__file__).parent / "eye_films" / "forty.yaml"

@@ -21,20 +21,20 @@ import numpy as np
 
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
-from holocine_core.evaluate.filming import codec_films, drawn_film, plan_case, size_of
-from holocine_core.evaluate.judge import SHIPPED, load_judge
-from holocine_core.evaluate.mechanism import VARIANTS, film_variant
-from holocine_core.evaluate.scores import by_chance, score_watched
-from holocine_core.evaluate.suite import Case, Filmed, stage_case
 from holocine_core.evaluate.table import METRICS, shown_value
-from holocine_core.evaluate.watched import Reads, Watched, watch
+from holocine_core.lab.judge.network import SHIPPED, load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.world import Repertoire
+from holocine_core.lab.suites.filming import codec_films, drawn_film, plan_case, size_of
+from holocine_core.lab.suites.mechanism import VARIANTS, film_variant
+from holocine_core.lab.suites.scores import by_chance, score_watched
+from holocine_core.lab.suites.suite import Case, Filmed, stage_case
+from holocine_core.lab.suites.watched import Reads, Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.sample.vae import decode_latents
-from holocine_core.stage.world import Repertoire
-from holocine_core.train.export import world_of
 
 FIRST_SEED = 1_600_000_000
 """Kept for suites, and apart from the seeds of every other table."""

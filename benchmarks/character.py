@@ -17,21 +17,21 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
-from holocine_core.evaluate.filming import frames_of, plan_case
-from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
 from holocine_core.evaluate.numbers import Tally, share, tally
-from holocine_core.evaluate.suite import Case, Filmed
 from holocine_core.evaluate.table import METRICS, shown_value
+from holocine_core.lab.judge.network import SHIPPED, TrainedJudge, load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.caption import tell
+from holocine_core.lab.stage.facts import PEOPLE, PERSON
+from holocine_core.lab.stage.sample import SUITE_SEEDS, sample_person, sample_scene
+from holocine_core.lab.stage.view import in_view
+from holocine_core.lab.stage.world import Person, Repertoire
+from holocine_core.lab.suites.filming import frames_of, plan_case
+from holocine_core.lab.suites.suite import Case, Filmed
 from holocine_core.model.locate import find_model
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.production import Options
 from holocine_core.render import render
-from holocine_core.stage.caption import tell
-from holocine_core.stage.facts import PEOPLE, PERSON
-from holocine_core.stage.sample import SUITE_SEEDS, sample_person, sample_scene
-from holocine_core.stage.view import in_view
-from holocine_core.stage.world import Person, Repertoire
-from holocine_core.train.export import world_of
 
 
 def case_of(seed: int, lead: Person, within: Repertoire) -> Case:

@@ -24,14 +24,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.machine import machine
+from holocine_core.lab.codec.blocks import Blocks, Crops, draw_short, gather
+from holocine_core.lab.codec.recipe import CodecLoss, CodecRecipe, CodecShape, Pictures
+from holocine_core.lab.codec.train import fit, loss_of, normalise, psnr, start
+from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
 from holocine_core.model.components import PartFiles, part_in_folder
 from holocine_core.model.nano_net.codec import fold, unfold
 from holocine_core.model.weights import load_part
 from holocine_core.sample.vae import decode_latents, encode_frames, to_frames
-from holocine_core.stage.sample import HELD_OUT_SEEDS
-from holocine_core.train.codec import fit, loss_of, normalise, psnr, start
-from holocine_core.train.codec_blocks import Blocks, Crops, draw_short, gather
-from holocine_core.train.codec_recipe import CodecLoss, CodecRecipe, CodecShape, Pictures
 
 RATE = 2e-3
 CROP = (64, 80)

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
+from holocine_core.lab.stage.paint import draw
+from holocine_core.lab.stage.sample import sample_layout, sample_scene
 from holocine_core.model.components import part_in_folder
 from holocine_core.model.weights import load_part
 from holocine_core.sample.vae import encode_frames
-from holocine_core.stage.paint import draw
-from holocine_core.stage.sample import sample_layout, sample_scene
 
 FIRST_SEED = 900_000
 LATENT_FRAMES = (8, 31)

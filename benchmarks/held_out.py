@@ -17,11 +17,11 @@ import torch
 from benchmarks.machine import machine
 from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
-from holocine_core.train.held_out import held_out_loss
+from holocine_core.train.data.loader import open_clips
 from holocine_core.train.networks import assemble
 from holocine_core.train.recipe import Recipe, Start
 from holocine_core.train.recipe_file import read_recipe
-from holocine_core.train.sources import open_clips
+from holocine_core.train.validation import held_out_loss
 
 
 def only_held_out(recipe: Recipe, number: int, cache: str) -> Recipe:

@@ -4,8 +4,8 @@
     python -m benchmarks.likeness --wordnet wordnet/package/dict
 
 Every word of training captions whose meaning another one shares is taken as unknown in turn, and
-likened to the others (holocine_core/train/likeness.py). No held-out word has a say in it, so the
-two constants can be chosen by this table. Cells: found, of those that are like enough.
+likened to the others (holocine_core/lab/words/likeness.py). No held-out word has a say in it, so
+the two constants can be chosen by this table. Cells: found, of those that are like enough.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
+from holocine_core.lab.stage.words import WORDS
+from holocine_core.lab.words.likeness import alikeness
+from holocine_core.lab.words.taught import naming_words
+from holocine_core.lab.words.wordnet import read_wordnet
 from holocine_core.model.nano_net.text import read_vectors
-from holocine_core.stage.words import WORDS
-from holocine_core.train.likeness import alikeness
-from holocine_core.train.taught import naming_words
-from holocine_core.train.wordnet import read_wordnet
 
 WEIGHTS = (0.0, 0.3, 0.6, 1.0, 1.5)
 LEAST = (0.3, 0.4, 0.5, 0.6, 0.7)

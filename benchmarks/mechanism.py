@@ -3,7 +3,7 @@
     python -m benchmarks.mechanism [--suite stage:1500000000:20] [--model nano] [--strips 3]
 
 Every scene of the suite is filmed from the same captions and the same noise in six variants (see
-holocine_core/evaluate/mechanism.py). Prints a table; with --images DIR also pictures of the first
+holocine_core/lab/suites/mechanism.py). Prints a table; with --images DIR also pictures of the first
 scenes in which the variants stand below each other. Stop it at any time: films are kept in --work.
 """
 
@@ -20,26 +20,26 @@ from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.cuts import require_detector
 from holocine_core.evaluate.features import Eyes
-from holocine_core.evaluate.filming import drawn_film, plan_case, screened, size_of
-from holocine_core.evaluate.judge import SHIPPED, TrainedJudge, load_judge
-from holocine_core.evaluate.mechanism import (
+from holocine_core.evaluate.numbers import Measure
+from holocine_core.evaluate.observe import measure_observed, observe
+from holocine_core.evaluate.table import METRICS, shown_value
+from holocine_core.lab.judge.network import SHIPPED, TrainedJudge, load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.suites.filming import drawn_film, plan_case, screened, size_of
+from holocine_core.lab.suites.mechanism import (
     VARIANTS,
     film_given,
     film_variant,
     given_shot,
     is_filmed,
 )
-from holocine_core.evaluate.numbers import Measure
-from holocine_core.evaluate.observe import measure_observed, observe
-from holocine_core.evaluate.scores import score, taken_up, with_shot
-from holocine_core.evaluate.suite import Case, Filmed, parse_suite
-from holocine_core.evaluate.table import METRICS, shown_value
+from holocine_core.lab.suites.scores import score, taken_up, with_shot
+from holocine_core.lab.suites.suite import Case, Filmed, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.sample.vae import decode_latents, encode_frames
-from holocine_core.train.export import world_of
 
 ROWS = (
     "said",

@@ -14,10 +14,10 @@ import numpy as np
 
 from benchmarks.machine import machine
 from holocine_core.edit.own_cuts import SEEN, SUDDEN, cells, look, sharpness
-from holocine_core.evaluate.filming import drawn_film
-from holocine_core.evaluate.suite import parse_suite
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.suites.filming import drawn_film
+from holocine_core.lab.suites.suite import parse_suite
 from holocine_core.model.locate import find_model
-from holocine_core.train.export import world_of
 
 SIZE = (128, 224)
 

@@ -16,9 +16,9 @@ import argparse
 import torch
 
 from benchmarks.machine import machine
+from holocine_core.lab.words.encoder import Settings, learn, measure
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.weights import load_part
-from holocine_core.train.reading import Settings, learn, measure
 
 
 def main() -> None:

@@ -21,24 +21,24 @@ from torch import Tensor
 
 from benchmarks.machine import machine
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
-from holocine_core.evaluate.filming import plan_case
-from holocine_core.evaluate.judge import SHIPPED, load_judge
-from holocine_core.evaluate.mechanism import (
+from holocine_core.evaluate.table import METRICS, shown_value
+from holocine_core.lab.judge.network import SHIPPED, load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.suites.filming import plan_case
+from holocine_core.lab.suites.mechanism import (
     VARIANTS,
     film_alone,
     film_given,
     film_variant,
     last_shared,
 )
-from holocine_core.evaluate.scores import taken_up
-from holocine_core.evaluate.suite import Filmed, parse_suite
-from holocine_core.evaluate.table import METRICS, shown_value
+from holocine_core.lab.suites.scores import taken_up
+from holocine_core.lab.suites.suite import Filmed, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.production import Options
 from holocine_core.sample.vae import decode_latents
-from holocine_core.train.export import world_of
 
 METHODS = ("first made", "clean", "renoised", "alone")
 _OTHER_SEED = 1000

@@ -29,14 +29,15 @@ from benchmarks.machine import machine
 from benchmarks.plot import Line, panels
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.evaluate.filming import drawn_film, plan_case, screened, size_of, through_codec
-from holocine_core.evaluate.judge import SHIPPED, load_judge
 from holocine_core.evaluate.motion import after_cuts, by_latents, motion, raggedness, stands_out
 from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
-from holocine_core.evaluate.scores import score_watched
-from holocine_core.evaluate.suite import Case, Filmed, parse_suite
 from holocine_core.evaluate.table import METRICS, shown_value
-from holocine_core.evaluate.watched import Watched, watch
+from holocine_core.lab.judge.network import SHIPPED, load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.suites.filming import drawn_film, plan_case, screened, size_of, through_codec
+from holocine_core.lab.suites.scores import score_watched
+from holocine_core.lab.suites.suite import Case, Filmed, parse_suite
+from holocine_core.lab.suites.watched import Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.settings import sampling_of
@@ -47,7 +48,6 @@ from holocine_core.sample.latents import latents_writer, read_latents
 from holocine_core.sample.vae import decode_latents
 from holocine_core.script.screenplay import Adjusted, Profiles
 from holocine_core.store.vault import Vault, fingerprint
-from holocine_core.train.export import world_of
 
 SEEN = ("flicker", "motion", "pulse", "inner-motion", "ragged", "cut-step")
 JUDGED = (

@@ -24,20 +24,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
-from holocine_core.evaluate.judge_data import load_codec
+from holocine_core.lab.judge.data import load_codec
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.caption import tell
+from holocine_core.lab.stage.facts import PERSON
+from holocine_core.lab.stage.paint import draw
+from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, sample_scene
+from holocine_core.lab.stage.world import Person, Repertoire, Scene
 from holocine_core.model import spec
 from holocine_core.model.locate import find_model
 from holocine_core.sample import flow
 from holocine_core.sample.vae import encode_frames
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
-from holocine_core.stage.caption import tell
-from holocine_core.stage.facts import PERSON
-from holocine_core.stage.paint import draw
-from holocine_core.stage.sample import HELD_OUT_SEEDS, sample_scene
-from holocine_core.stage.world import Person, Repertoire, Scene
-from holocine_core.train.clips import Batch
-from holocine_core.train.export import world_of
+from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, loss_of

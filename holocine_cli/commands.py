@@ -12,6 +12,7 @@ from holocine_cli import (
     export,
     film,
     import_,
+    lab,
     look,
     machine,
     report,
@@ -48,6 +49,7 @@ for panel, command in (
     (MACHINE, machine.doctor),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
+app.add_typer(lab.lab, name="lab", rich_help_panel=TEACH)
 app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
 
 

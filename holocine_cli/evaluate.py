@@ -20,14 +20,14 @@ from holocine_core.errors import InputError, Interrupted, Problem
 if TYPE_CHECKING:
     from holocine_core.edit.ffmpeg import Frames
     from holocine_core.evaluate.features import Eyes
-    from holocine_core.evaluate.judge import TrainedJudge
     from holocine_core.evaluate.observe import Observed
-    from holocine_core.evaluate.suite import Case, Filmed, Suite
     from holocine_core.evaluate.table import Column, Gate, Report
-    from holocine_core.evaluate.watched import Watched
+    from holocine_core.lab.judge.network import TrainedJudge
+    from holocine_core.lab.stage.world import Repertoire
+    from holocine_core.lab.suites.suite import Case, Filmed, Suite
+    from holocine_core.lab.suites.watched import Watched
     from holocine_core.plan.values import Plan
     from holocine_core.production import Options
-    from holocine_core.stage.world import Repertoire
 
 MEASURE = "What to measure"
 WORK = Path(".holocine/evaluate")
@@ -208,9 +208,9 @@ class _Seen:
 
     def add(self, film: Filmed) -> None:
         """Look at a film; one that is told a second time is only judged by its words."""
-        from holocine_core.evaluate.filming import screened
         from holocine_core.evaluate.observe import observe
-        from holocine_core.evaluate.watched import watch
+        from holocine_core.lab.suites.filming import screened
+        from holocine_core.lab.suites.watched import watch
 
         if film.case.words == "trained":
             self.observed.append(observe(screened(film), self._eyes, self._through_codec))
@@ -246,11 +246,11 @@ class _House:
     ) -> tuple[Report, dict[str, Any]]:
         """A suite as the model films it, as its codec gives the drawn films back, as they are
         drawn, and with each screenplay's film exchanged for another's."""
-        from holocine_core.evaluate.filming import drawn_film, size_of, through_codec
-        from holocine_core.evaluate.judge import SHIPPED, load_judge
-        from holocine_core.evaluate.scores import by_chance
-        from holocine_core.evaluate.suite import Filmed, parse_suite
         from holocine_core.evaluate.table import Column, Report
+        from holocine_core.lab.judge.network import SHIPPED, load_judge
+        from holocine_core.lab.suites.filming import drawn_film, size_of, through_codec
+        from holocine_core.lab.suites.scores import by_chance
+        from holocine_core.lab.suites.suite import Filmed, parse_suite
 
         suite = parse_suite(text, self._world())
         reader = load_judge(judge or SHIPPED, asked=suite.within)
@@ -273,8 +273,8 @@ class _House:
 
     def _world(self) -> Repertoire:
         """What of the stage the model knows: a suite asks for nothing else."""
+        from holocine_core.lab.learned import world_of
         from holocine_core.model.locate import find_model
-        from holocine_core.train.export import world_of
 
         return world_of(find_model(self.settings.model or "nano", self.settings.models_dir))
 
@@ -310,7 +310,7 @@ class _House:
                 yield path
 
     def _plan_suite(self, suite: Suite) -> list[tuple[Case, Plan]]:
-        from holocine_core.evaluate.filming import plan_case
+        from holocine_core.lab.suites.filming import plan_case
 
         folder = self.work / suite.name.replace(":", "-")
         return [
@@ -321,8 +321,8 @@ class _House:
 
     def _film_suite(self, planned: Sequence[tuple[Case, Plan]], seen: _Seen) -> None:
         """Film a suite and look at every film."""
-        from holocine_core.evaluate.filming import frames_of
-        from holocine_core.evaluate.suite import Filmed
+        from holocine_core.lab.suites.filming import frames_of
+        from holocine_core.lab.suites.suite import Filmed
 
         for number, (case, plan) in enumerate(planned, 1):
             self.session.console.note(f"{number} of {len(planned)}: {plan.out}")
@@ -344,7 +344,7 @@ class _House:
     def _judged(self, title: str, seen: _Seen) -> tuple[Column, dict[str, Any]]:
         from dataclasses import replace
 
-        from holocine_core.evaluate.scores import score_watched
+        from holocine_core.lab.suites.scores import score_watched
 
         column, record = self._column(title, seen.observed)
         scores = score_watched(seen.watched)

@@ -13,8 +13,8 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from holocine_core.stage.world import Repertoire
-    from holocine_core.train.samples import Sample
+    from holocine_core.lab.samples import Sample
+    from holocine_core.lab.stage.world import Repertoire
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the samples.")]
@@ -107,12 +107,12 @@ def stage(
 
 
 def _world(model: str | None, models_dir: Path | None) -> Repertoire:
-    from holocine_core.stage.world import EVERYTHING
+    from holocine_core.lab.stage.world import EVERYTHING
 
     if model is None:
         return EVERYTHING
+    from holocine_core.lab.learned import world_of
     from holocine_core.model.locate import find_model
-    from holocine_core.train.export import world_of
 
     return world_of(find_model(model, models_dir))
 
@@ -128,7 +128,7 @@ def _draw(
     person: int | None,
 ) -> list[Sample]:
     """Draw and write the samples, telling of each; a signal ends it after the current one."""
-    from holocine_core.train.samples import stage_samples
+    from holocine_core.lab.samples import stage_samples
 
     written: list[Sample] = []
     with session.stop.awaited(session.tell_stop):

@@ -83,7 +83,7 @@ def train(
 
 def _outline(session: Session, recipe: Recipe) -> None:
     from holocine_cli.train_view import outline_record, outline_text
-    from holocine_core.train.outline import outline
+    from holocine_core.train.dry_run import outline
 
     found = outline(recipe)
     session.fields = outline_record(found)

@@ -24,7 +24,7 @@ from holocine_core.events import (
 )
 
 if TYPE_CHECKING:
-    from holocine_core.train.outline import Outline
+    from holocine_core.train.dry_run import Outline
 
 SECONDS = 30.0
 """A quiet terminal hears of the steps this often."""

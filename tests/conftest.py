@@ -18,7 +18,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
 
 Write = Callable[..., Path]
 NANO = MODELS["nano"]
-FILMING = {"cli", "evaluate", "plan", "render"}
+FILMING = {"cli", "evaluate", "lab", "plan", "render"}
 """Rooms whose tests plan and make films."""
 
 

@@ -32,14 +32,17 @@ ROOMS: dict[str, set[str]] = {
     "production": {
         "errors", "events", "script", "model", "plan", "film", "render", "store", "edit",
     },
-    "stage": {"errors", "script"},
     "train": {
-        "errors", "events", "script", "model", "plan", "sample", "stage", "edit", "store", "render",
+        "errors", "events", "script", "model", "plan", "sample", "edit", "store", "render",
         "production",
     },
     "evaluate": {
-        "errors", "events", "script", "model", "plan", "sample", "stage", "edit", "store", "train",
-        "film", "render", "production",
+        "errors", "events", "script", "model", "plan", "sample", "edit", "store", "film", "render",
+        "production",
+    },
+    "lab": {
+        "errors", "events", "script", "adapt", "store", "edit", "model", "plan", "sample", "film",
+        "render", "production", "train", "evaluate",
     },
 }  # fmt: skip
 LIGHT = [
@@ -114,6 +117,23 @@ def test_importing_stays_light(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_training_on_clips_knows_no_drawn_world() -> None:
+    code = """
+import sys
+from holocine_core.train import trainer
+from holocine_core.train.recipe import Recipe
+phase = {"data": "clips", "size": "64x64", "steps": 1}
+made = Recipe.model_validate(
+    {"out": "run", "model": {"folder": "wan"}, "train": "lora", "phases": (phase,),
+     "schedule": {"warm_up": 0}}
+)
+Recipe.model_validate_json(made.model_dump_json())
+print(*(name for name in sys.modules if name.startswith("holocine_core.lab")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stdout + done.stderr
 
 
 def test_rooms_say_what_they_are_and_export_nothing() -> None:

@@ -12,16 +12,14 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of, read_json
-from holocine_core.model.components import LocatedModel
 from holocine_core.model.spec import ModelSpec
-from holocine_core.stage.world import EVERYTHING, Repertoire
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, replace_folder
+from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
+from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import Company, state_of
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.state import RECIPE, STEP, Stretch, stretch
-from holocine_core.train.taught import note_vocabulary
 
 BEFORE = "holocine_before"
 """Key of a weight file's metadata: the steps before, as a list."""
@@ -66,7 +64,7 @@ def export(
             _write(part / "text_encoder", "model", state, metadata, frozenset())
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
-            note_vocabulary(part / "tokenizer", drawn[-1].world)
+            drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
         if learned := _learned(recipe):
             _card_with(part / CARD_NAME, company.located.spec, learned)
         replace_folder(part, folder)
@@ -96,17 +94,6 @@ def _metadata(
     texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in told.items()}
     read = {name: text for name, text in told_by(start).items() if name == READING}
     return {"format": "pt", **read, **texts}
-
-
-def world_of(located: LocatedModel) -> Repertoire:
-    """What of the stage a model learned last, by the recipes in its weights; everything where they
-    don't say. Phases that trained on a folder of clips say nothing of the stage."""
-    for run in reversed(named(located.part("transformer").paths[0].parent)):
-        for phase in reversed(run[RECIPE].get("phases") or ()):
-            if phase.get("scenes") is not None and phase.get("world") is not None:
-                world = phase["world"]
-                return Repertoire(**{name: tuple(values) for name, values in world.items()})
-    return EVERYTHING
 
 
 def named(folder: Path | None) -> list[Stretch]:

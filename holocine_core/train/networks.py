@@ -16,7 +16,7 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.weights import load_part
-from holocine_core.train.facts import FactReader
+from holocine_core.train.data.worlds import FactReader, drawn_world
 from holocine_core.train.recipe import Recipe
 
 EXPERTS = {"high": "transformer", "low": "transformer_2"}
@@ -36,7 +36,7 @@ class Company:
         context: Set to a batch's layout before the transformer runs.
         trained: Name -> parameter, for all that moves.
         device: Where the networks are.
-        reader: Of the second task (see train/facts.py); None where the recipe has none.
+        reader: Of the second task (see train/data/worlds.py); None where the recipe has none.
     """
 
     located: LocatedModel
@@ -101,7 +101,8 @@ def _reader(recipe: Recipe, transformer: Any, device: torch.device) -> FactReade
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         config = transformer.config
-        return FactReader(config.num_attention_heads * config.attention_head_dim).to(device)
+        width = config.num_attention_heads * config.attention_head_dim
+        return drawn_world().reader(width).to(device)
 
 
 def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:

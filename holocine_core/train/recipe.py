@@ -15,8 +15,7 @@ from pydantic import (
 
 from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
-from holocine_core.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
-from holocine_core.stage.world import EVERYTHING, Repertoire
+from holocine_core.train.data.worlds import drawn_world
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -203,13 +202,13 @@ class Phase(Frozen):
     """Seed of the first of them."""
     frames: tuple[int, int] = (29, 181)
     """Shortest and longest scene of the stage to draw, in frames."""
-    shots: tuple[Count, Count] = SHOT_LENGTHS
+    shots: tuple[Count, Count] = (3, 10)
     """Shortest and longest shot of the stage to draw, in latent frames, at most 10. Shots of one
     show most for the work: what things look like is learned before how they move."""
-    world: Repertoire = EVERYTHING
+    world: Any = None
     """What the stage's scenes are made of: `sets`, `times`, `weathers`, `sizes`, `angles`,
     `movements`, `actions` and `casts`, each a list; all where absent. A smaller world is learned
-    sooner, and a later phase can widen it."""
+    sooner, and a later phase can widen it. None for a phase with `data`."""
     data: Text | None = None
     """Instead of `scenes`: a folder of samples, each a screenplay beside its clip."""
 
@@ -218,42 +217,25 @@ class Phase(Frozen):
     def _on_grid(cls, frames: tuple[int, int]) -> tuple[int, int]:
         return _grid(frames)
 
+    @field_validator("world")
+    @classmethod
+    def _is_drawn(cls, world: Any) -> Any:
+        return None if world is None else drawn_world().within(world)
+
     @model_validator(mode="after")
     def _one_source(self) -> Phase:
         if (self.scenes is None) == (self.data is None):
             raise ValueError("a phase takes `scenes` or `data`; give one of them")
         if self.scenes is not None:
-            self._check_lengths()
-            if self.first_seed + self.scenes > JUDGE_SEEDS:
-                raise ValueError(
-                    f"scenes from seed {JUDGE_SEEDS} on are kept to measure models by; lower "
-                    "`first_seed` or `scenes`"
-                )
-            if self.group % self.batch or self.group % GROUP:
-                raise ValueError(
-                    f"`batch` is {self.batch}; scenes of the stage are drawn by {GROUP}, so it "
-                    f"divides {GROUP} or is a multiple of it"
-                )
-            if self.scenes % self.group or self.first_seed % self.group:
-                raise ValueError(
-                    f"`scenes` and `first_seed` must be multiples of {self.group}; that many "
-                    "scenes share a layout of shots"
-                )
+            if self.world is None:
+                object.__setattr__(self, "world", drawn_world().within({}))
+            drawn_world().check(self)
+        elif self.world is not None:
+            if self.world != drawn_world().within({}):
+                raise ValueError("`world` is what `scenes` are made of; drop it")
+            # As earlier versions wrote it into their runs.
+            object.__setattr__(self, "world", None)
         return self
-
-    def _check_lengths(self) -> None:
-        shortest, longest = self.shots
-        if not shortest <= longest <= SHOT_LENGTHS[1]:
-            raise ValueError(
-                f"`shots` is {shortest} to {longest}; give the shorter first, and at most "
-                f"{SHOT_LENGTHS[1]}"
-            )
-        least, most = self.latent_frames
-        if most < shortest or least > MOST_SHOTS * longest:
-            raise ValueError(
-                f"no scene of 1 to {MOST_SHOTS} shots of {shortest} to {longest} latent frames "
-                f"has {least} to {most} of them; change `frames` or `shots`"
-            )
 
     @property
     def width(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +26,7 @@ from holocine_core.sample.conditioning import (
 )
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
-from holocine_core.train.clips import Batch
-from holocine_core.train.facts import fact_loss, inner_tokens
+from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import Company
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
@@ -192,8 +192,20 @@ def losses_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Lo
     rows = batch.latents_BCFHW.shape[3] // company.located.spec.shape.patch
     with precision(recipe, company.device):
         logits = company.reader(kept[0], layout.token_spans, (rows, layout.frame_tokens // rows))
-    facts = fact_loss(logits, batch.facts_BSF.to(company.device))
+    facts = company.reader.loss(logits, batch.facts_BSF.to(company.device))
     return Losses(velocity=velocity, facts=facts)
+
+
+@contextlib.contextmanager
+def inner_tokens(transformer: Any) -> Iterator[list[Tensor]]:
+    """Collects the tokens [B, N, D] that leave the middle block of a forward pass."""
+    kept: list[Tensor] = []
+    middle = transformer.blocks[(len(transformer.blocks) - 1) // 2]
+    hook = middle.register_forward_hook(lambda module, given, out: kept.append(out))
+    try:
+        yield kept
+    finally:
+        hook.remove()
 
 
 def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:

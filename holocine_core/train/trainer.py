@@ -29,20 +29,20 @@ from holocine_core.events import (
 from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.store.journal import journal
-from holocine_core.train.clips import Batch, Clips
+from holocine_core.train.check import Read, began_from, check_fits
+from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, locked
+from holocine_core.train.data.batches import Batch, Clips
+from holocine_core.train.data.loader import Ahead, Batches, begin, open_clips
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
-from holocine_core.train.fits import Read, began_from, check_fits
 from holocine_core.train.fresh import start_folder
-from holocine_core.train.held_out import held_out_loss
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import Company, assemble, count, open_device
 from holocine_core.train.optim import Average, Optimization, learning_rate
 from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
-from holocine_core.train.sources import Ahead, DrawnAhead, draw_ahead, open_clips
-from holocine_core.train.state import Checkpoint, Checkpoints, Stretch, locked
 from holocine_core.train.step import draw, levels, losses_of, tokens_of
+from holocine_core.train.validation import held_out_loss
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -143,7 +143,7 @@ class Run:
         self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, company, read))
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Clips | None = None
-        self._coming: DrawnAhead | None = None
+        self._coming: Ahead | None = None
         self._step = self._restore()
         self._kept = self._step
 
@@ -228,7 +228,7 @@ class Run:
         of = len(self._recipe.phases)
         if number + 1 < of:
             following = self._recipe.phases[number + 1]
-            self._coming = draw_ahead(self._recipe, following, self._company)
+            self._coming = begin(self._recipe, following, self._company)
         samples = sum(clips.sizes)
         self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
         ends = begins + phase.steps
@@ -247,7 +247,7 @@ class Run:
 
         if self._lacks_measurement(phase, begins, metrics):
             self._measure(phase, metrics)
-        with Ahead(make, passes, self._company.device) as batches:
+        with Batches(make, passes, self._company.device) as batches:
             for chosen in coming():
                 self._train_step(number, chosen, batches, metrics)
                 if self._pause(phase, metrics) or self._step == ends:
@@ -266,7 +266,7 @@ class Run:
         return self._should_stop() or time.monotonic() >= self._until
 
     def _train_step(
-        self, number: int, passes: Sequence[Pick], batches: Ahead, metrics: Metrics
+        self, number: int, passes: Sequence[Pick], batches: Batches, metrics: Metrics
     ) -> None:
         started = time.perf_counter()
         recipe, device = self._recipe, self._company.device

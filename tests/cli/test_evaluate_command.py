@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from holocine_core.evaluate import cuts
-from holocine_core.evaluate.judge import Network, save_judge
-from holocine_core.stage.facts import FIELDS
+from holocine_core.lab.judge.network import Network, save_judge
+from holocine_core.lab.stage.facts import FIELDS
 from tests.cli.conftest import Holocine, write_scene
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from holocine_core.edit.ffmpeg import probe
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.caption import Telling, tell
+from holocine_core.lab.stage.sample import sample_scene
+from holocine_core.lab.stage.world import Scene
 from holocine_core.model.locate import find_model
-from holocine_core.stage.caption import Telling, tell
-from holocine_core.stage.sample import sample_scene
-from holocine_core.stage.world import Scene
-from holocine_core.train.export import world_of
 from tests.cli.conftest import Holocine
 
 SMALL = ("--size", "80x48", "--seed", "3")
@@ -50,7 +50,7 @@ def test_one_person_in_all_samples_and_nothing_said_of_the_look(
         told.append((scene, telling := tell(scene, *args, **options)))
         return telling
 
-    monkeypatch.setattr("holocine_core.stage.caption.tell", remember)
+    monkeypatch.setattr("holocine_core.lab.stage.caption.tell", remember)
     words = ("--person", "3", "--model", "nano", "-n", "6")
     assert holocine("stage", tmp_path / "x", *words, *SMALL).exit_code == 0
     assert len(told) == 6

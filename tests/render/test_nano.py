@@ -9,18 +9,19 @@ import pytest
 
 import holocine_core.model
 from holocine_core.edit.ffmpeg import probe, read_frames
-from holocine_core.evaluate.filming import frames_of, plan_case
-from holocine_core.evaluate.judge import load_judge
 from holocine_core.evaluate.motion import stands_out
-from holocine_core.evaluate.scores import by_chance, score_watched
-from holocine_core.evaluate.suite import Filmed, stage_suite
-from holocine_core.evaluate.watched import watch
+from holocine_core.lab.judge.network import load_judge
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
+from holocine_core.lab.suites.filming import frames_of, plan_case
+from holocine_core.lab.suites.scores import by_chance, score_watched
+from holocine_core.lab.suites.suite import Filmed, stage_suite
+from holocine_core.lab.suites.watched import watch
 from holocine_core.model.locate import find_model
 from holocine_core.production import Options, plan_film, render_film
 from holocine_core.render import render
-from holocine_core.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
-from holocine_core.train import state
-from holocine_core.train.export import named, world_of
+from holocine_core.train import checkpoints
+from holocine_core.train.export import named
 from tests.conftest import NANO, Write
 
 pytestmark = pytest.mark.nano
@@ -43,9 +44,9 @@ def test_its_weights_tell_every_run_that_made_them() -> None:
     assert len(runs) > 1
     for run in runs:
         # As it was written: keys may have gone since.
-        phases = run[state.RECIPE]["phases"]
-        assert 0 < int(run[state.STEP]) <= sum(phase["steps"] for phase in phases)
-        assert int(run[state.SEED]) == run[state.RECIPE]["seed"]
+        phases = run[checkpoints.RECIPE]["phases"]
+        assert 0 < int(run[checkpoints.STEP]) <= sum(phase["steps"] for phase in phases)
+        assert int(run[checkpoints.SEED]) == run[checkpoints.RECIPE]["seed"]
         for phase in phases:
             last = phase["first_seed"] + phase["scenes"]
             assert last <= HELD_OUT_SEEDS < SUITE_SEEDS, "no run saw what nano is measured by"

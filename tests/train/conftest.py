@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from holocine_core.lab.samples import write_sample
 from holocine_core.model.tiny import write_tiny
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.samples import write_sample
 
 MakeRecipe = Callable[..., Recipe]
 SIDE = 32

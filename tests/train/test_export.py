@@ -14,6 +14,8 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Event, FilmShown, ModelExported, Warned
+from holocine_core.lab.learned import world_of
+from holocine_core.lab.stage.world import Repertoire
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
@@ -24,12 +26,11 @@ from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vo
 from holocine_core.model.weights import load_part
 from holocine_core.production import Options, render_film
 from holocine_core.script.timeline import Span
-from holocine_core.stage.world import Repertoire
 from holocine_core.train import trainer
-from holocine_core.train.export import export, world_of
+from holocine_core.train.checkpoints import Checkpoints
+from holocine_core.train.export import export
 from holocine_core.train.networks import assemble
 from holocine_core.train.recipe import Recipe, Start
-from holocine_core.train.state import Checkpoints
 from holocine_core.train.trainer import train
 from tests.conftest import Write
 from tests.train.conftest import MakeRecipe, new_model

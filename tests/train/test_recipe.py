@@ -12,8 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from holocine_core.errors import InputError
-from holocine_core.stage.sample import JUDGE_SEEDS
-from holocine_core.stage.world import TIMES
+from holocine_core.lab.stage.sample import JUDGE_SEEDS
+from holocine_core.lab.stage.world import TIMES
 from holocine_core.train import recipe as recipes
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe

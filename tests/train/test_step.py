@@ -15,7 +15,7 @@ from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.sample import flow
 from holocine_core.sample.conditioning import ContextRows, scene_conditioning
 from holocine_core.script.timeline import Span
-from holocine_core.train.clips import Batch
+from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import Company, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, draw, levels, loss_of

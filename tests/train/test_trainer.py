@@ -18,8 +18,8 @@ from torch import Tensor
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
 from holocine_core.train import trainer
+from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.state import Checkpoints, locked
 from holocine_core.train.trainer import train
 from tests.train.conftest import MakeRecipe
 

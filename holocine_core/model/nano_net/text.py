@@ -43,7 +43,7 @@ class WordVectors:
 
 
 def read_vectors(path: Path) -> WordVectors:
-    """The table that ``holocine_core.train.vectors`` wrote.
+    """The table that ``holocine_core.lab.words.vectors`` wrote.
 
     Raises:
         InputError: There is none, or it is no such table.

@@ -1,0 +1,257 @@
+"""lab: what only the drawn world needs: its codec, its words, its judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from holocine_cli import options as opt
+from holocine_cli.session import Session, begin
+from holocine_core.errors import InputError
+
+lab = typer.Typer()
+
+OutFolder = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write.", show_default=False)
+]
+CodecToLookThrough = Annotated[
+    Path | None,
+    typer.Option(
+        "--codec", metavar="DIR", help="A video codec to look through.", show_default=False
+    ),
+]
+KnownWorld = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Learn the world that this model knows, and no more.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Processes that draw; one per core where left out.",
+        show_default=False,
+        rich_help_panel=opt.WHERE,
+    ),
+]
+OfChance = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Decides all chance.")]
+
+
+@lab.callback(invoke_without_command=True)
+def lab_root(ctx: typer.Context) -> None:
+    """Make the parts of nano that `holocine train` does not: codec, words and judge.
+
+    holocine lab codec recipes/nano-codec.yaml
+    holocine lab judge --out scratch/judge --model nano
+    """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+@lab.command()
+def codec(
+    ctx: typer.Context,
+    recipe: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A codec's recipe in YAML.", show_default=False)
+    ],
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Train a codec on drawn scenes.
+
+    holocine lab codec recipes/nano-codec.yaml
+    holocine lab codec mine.yaml -q
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_core.lab.codec.recipe import CodecRecipe
+    from holocine_core.lab.codec.train import train_codec
+    from holocine_core.train.recipe_file import read_recipe
+
+    read = read_recipe(recipe, CodecRecipe)
+    train_codec(read, session.console.note)
+    _made(session, Path(read.out))
+
+
+@lab.command()
+def refit(
+    ctx: typer.Context,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model's folder.", show_default=False)
+    ],
+    codec: Annotated[
+        Path,
+        typer.Option("--codec", metavar="DIR", help="The new codec's folder.", show_default=False),
+    ],
+    out: OutFolder,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Move a finished model onto another codec.
+
+    holocine lab refit runs/nano/model --codec scratch/codec --out scratch/moved
+    holocine lab refit MODEL --codec DIR --out DIR --json
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_core.lab.codec.refit import Settings
+    from holocine_core.lab.codec.refit import refit as run
+
+    run(model, codec, out, Settings(), session.console.note)
+    _made(session, out)
+
+
+@lab.command()
+def vectors(
+    ctx: typer.Context,
+    out: OutFolder,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="FILE",
+            help="A finished table, instead of the two sources.",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            "--encoder", metavar="DIR", help="all-MiniLM-L6-v2's folder.", show_default=False
+        ),
+    ] = None,
+    wordnet: Annotated[
+        Path | None,
+        typer.Option("--wordnet", metavar="DIR", help="WordNet's dict folder.", show_default=False),
+    ] = None,
+    size: Annotated[
+        int, typer.Option("--size", metavar="N", min=1, help="Words in the table.")
+    ] = 12000,
+    seed: OfChance = 0,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Write the tokenizer and word vectors that a text encoder starts from.
+
+    holocine lab vectors --table recipes/nano-words.safetensors --out scratch/text
+    holocine lab vectors --encoder DIR --wordnet DIR --out scratch/text
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_core.lab.words.vectors import write_text_start
+
+    write_text_start(out, table=table, encoder=encoder, wordnet=wordnet, size=size, seed=seed)
+    _made(session, out)
+
+
+@lab.command("encoder")
+def text_encoder(
+    ctx: typer.Context,
+    text: Annotated[
+        Path,
+        typer.Option(
+            "--text",
+            metavar="DIR",
+            help="Folder with tokenizer/ and text_encoder/.",
+            show_default=False,
+        ),
+    ],
+    out: OutFolder,
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="N", min=0.0, help="How long to learn.")
+    ] = 8.0,
+    keep: Annotated[
+        float,
+        typer.Option(
+            "--keep",
+            metavar="X",
+            min=0.0,
+            help="How much rows are held where they are, for an encoder that a model films by.",
+        ),
+    ] = 0.0,
+    casts: Annotated[
+        str | None,
+        typer.Option(
+            "--casts",
+            metavar="A,B",
+            help="Who plays in the scenes that are read; all where left out.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: OfChance = 0,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Teach a text encoder to read captions of the drawn world.
+
+    holocine lab encoder --text scratch/text --out scratch/read --minutes 24
+    holocine lab encoder --text scratch/text --out scratch/read --casts two,pet
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_core.lab.stage.world import CASTS
+    from holocine_core.lab.words.encoder import Settings, teach
+
+    chosen = tuple(casts.split(",")) if casts else CASTS
+    if wrong := [name for name in chosen if name not in CASTS]:
+        raise InputError(f"--casts has no '{wrong[0]}'", hint=f"it has {', '.join(CASTS)}")
+    settings = Settings(minutes=minutes, seed=seed, keep=keep, casts=chosen)
+    session.fields["understood"] = teach(text, out, settings, session.console.note)
+    _made(session, out)
+
+
+@lab.command()
+def judge(
+    ctx: typer.Context,
+    out: OutFolder,
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="N", min=0.0, help="For drawing and learning.")
+    ] = 12.0,
+    codec: CodecToLookThrough = None,
+    model: KnownWorld = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="DIR", help="A judge to go on from.", show_default=False),
+    ] = None,
+    check: Annotated[
+        int, typer.Option("--check", metavar="N", min=1, help="Shots to measure it on.")
+    ] = 1500,
+    workers: Workers = None,
+    device: opt.Device = "cpu",
+    models_dir: opt.ModelsDir = None,
+    seed: OfChance = 0,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = 0,
+) -> None:
+    """Train and measure the judge that reads films of the drawn world.
+
+    holocine lab judge --model nano --codec DIR --out scratch/judge
+    holocine lab judge --start holocine_core/lab/judge --minutes 20 --out scratch/judge
+    """
+    session = begin(ctx, as_json=as_json, quiet=quiet)
+    from holocine_core.lab.judge.train import Settings, make_judge
+    from holocine_core.lab.learned import world_of
+    from holocine_core.lab.stage.world import EVERYTHING
+    from holocine_core.model.locate import find_model
+
+    settings = Settings(
+        minutes=minutes,
+        codec=codec,
+        device=device,
+        workers=workers,
+        check_shots=check,
+        start=start,
+        seed=seed,
+        within=world_of(find_model(model, models_dir)) if model else EVERYTHING,
+    )
+    make_judge(out, settings, session.console.note)
+    _made(session, out)
+
+
+def _made(session: Session, out: Path) -> None:
+    session.fields["out"] = str(out)
+    session.console.product(str(out))

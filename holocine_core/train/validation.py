@@ -1,0 +1,81 @@
+"""The loss on samples that are never trained on: same clips, captions and noise every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from holocine_core.train.data.batches import Batch, Clips
+from holocine_core.train.networks import Company
+from holocine_core.train.order import generator
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.step import Draw, loss_of, shifted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutLoss:
+    """The mean over all samples.
+
+    Attributes:
+        by_timestep: Per bin, from low noise to high; training draws from each bin equally often, so
+            that their mean is an estimate of its own loss.
+        swapped: The mean, and what it rises by where samples are told by each other's text: nothing
+            for a model that does not read. None where no pass holds two samples.
+    """
+
+    by_timestep: tuple[float, ...]
+    swapped: float | None
+
+    @property
+    def mean(self) -> float:
+        return sum(self.by_timestep) / len(self.by_timestep)
+
+
+@torch.no_grad()
+def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) -> HeldOutLoss:
+    """Measure the weights that the networks hold now.
+
+    Args:
+        recipe: For the mechanism, the precision, the shift and the bins.
+        company: The networks.
+        clips: Held-out samples.
+        batch: Most samples of a pass.
+    """
+    bins = recipe.held_out.bins
+    # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
+    middles = (torch.arange(bins) + 0.5) / bins
+    sigmas = shifted(middles, recipe.shift, company.sigmas)
+    sums, samples = [0.0] * bins, 0
+    rise, told = 0.0, 0
+    for number, one in enumerate(_batches(clips, batch)):
+        count = len(one.prompts)
+        noise = torch.randn(
+            one.latents_BCFHW.shape, generator=generator("held out", recipe.seed, number)
+        )
+        for i in range(bins):
+            drawn = Draw(
+                sigma_B=sigmas[i].expand(count),
+                weight_B=torch.ones(count),
+                noise_BCFHW=noise,
+                dropped=(False,) * count,
+                clean_BF=None,
+                full=False,
+            )
+            loss = float(loss_of(recipe, company, one, drawn))
+            sums[i] += loss * count
+            if count > 1:
+                other = replace(one, prompts=(*one.prompts[1:], one.prompts[0]))
+                rise += (float(loss_of(recipe, company, other, drawn)) - loss) * count
+                told += count
+        samples += count
+    by_timestep = tuple(total / samples for total in sums)
+    swapped = sum(by_timestep) / bins + rise / told if told else None
+    return HeldOutLoss(by_timestep=by_timestep, swapped=swapped)
+
+
+def _batches(clips: Clips, batch: int) -> Iterator[Batch]:
+    for group, size in enumerate(clips.sizes):
+        for at in range(0, size, batch):
+            yield clips.batch(group, range(at, min(at + batch, size)), epoch=0)

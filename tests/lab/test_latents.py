@@ -1,0 +1,204 @@
+"""Scenes of the stage, drawn once: the same latents from every process, every time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from holocine_core.errors import Interrupted
+from holocine_core.events import Event, LatentsDrawn, ignore
+from holocine_core.lab import latents as caches
+from holocine_core.lab.clips import StageClips
+from holocine_core.lab.latents import Drawing, LatentCache, layout_of
+from holocine_core.lab.scenes import DrawnAhead
+from holocine_core.lab.stage.facts import labels_of
+from holocine_core.lab.stage.paint import draw
+from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SHOT_LENGTHS, sample_scene
+from holocine_core.lab.stage.view import in_view
+from holocine_core.lab.stage.world import Repertoire
+from holocine_core.model.folders import locate_folder
+from holocine_core.model.weights import load_part
+from holocine_core.sample.vae import encode_frames
+from holocine_core.train.recipe import GROUP
+
+SHORT = (8, 9)
+
+
+@pytest.fixture(scope="module")
+def drawing(model: Path) -> Drawing:
+    return Drawing(
+        vae=locate_folder(model).part("vae"),
+        identity="codec",
+        height=32,
+        width=32,
+        latent_frames=SHORT,
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(drawing: Drawing, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
+    cache = LatentCache(tmp_path_factory.mktemp("latents"), drawing)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
+    return cache
+
+
+def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: Drawing) -> None:
+    layout = layout_of(3, SHORT, SHOT_LENGTHS)
+    assert SHORT[0] <= sum(layout) <= SHORT[1]
+    latents = filled.read(3)
+    vae = load_part(drawing.vae, torch.float32)
+    assert latents.shape[0] == GROUP
+    for member in (0, GROUP - 1):
+        frames = draw(sample_scene(3 * GROUP + member, layout), 32, 32).numpy()
+        assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())
+
+
+def test_a_small_world_has_latents_of_its_own(drawing: Drawing, tmp_path: Path) -> None:
+    small = replace(drawing, world=Repertoire(sets=("kitchen",)))
+    assert small.key != drawing.key
+    cache = LatentCache(tmp_path, small)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
+    clips = StageClips(cache, [3]).batch(0, range(GROUP), epoch=0)
+    layout = cache.layout(3)
+    scene = cache.scene(3 * GROUP, layout)
+    assert scene.place.set == "kitchen"
+    vae = load_part(drawing.vae, torch.float32)
+    drawn = encode_frames(vae, draw(scene, 32, 32).numpy())[0].half()
+    assert torch.equal(clips.latents_BCFHW[0], drawn)
+    assert clips.facts_BSF is not None
+    assert clips.facts_BSF[0, 0].tolist() == labels_of(in_view(scene, scene.shots[0]))
+
+
+def test_drawn_groups_are_found_again_and_only_the_rest_is_drawn(
+    filled: LatentCache, drawing: Drawing
+) -> None:
+    again = LatentCache(filled.folder.parent, drawing)
+    assert again.missing([3, 4]) == [4]
+    other = Drawing(vae=drawing.vae, identity="other", height=32, width=32, latent_frames=SHORT)
+    assert LatentCache(filled.folder.parent, other).missing([3]) == [3]
+
+
+def test_a_stop_keeps_what_is_drawn(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "draw_scenes", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    cache = LatentCache(tmp_path, drawing)
+    told: list[Event] = []
+    with pytest.raises(Interrupted):
+        cache.fill([0, 1], emit=told.append, should_stop=lambda: len(told) == 1)
+    assert cache.missing([0, 1]) == [1]
+    cache.fill([0, 1], emit=told.append, should_stop=lambda: False)
+    assert [e.scenes for e in told if isinstance(e, LatentsDrawn)] == [GROUP, GROUP]
+    assert not cache.missing([0, 1])
+
+
+def test_a_process_draws_the_same(
+    filled: LatentCache, drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
+    cache = LatentCache(tmp_path, drawing)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
+    assert torch.equal(cache.read(3), filled.read(3))
+
+
+def test_shards_hold_neighbours(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        caches, "draw_scenes", lambda d, group, *a: torch.full((8, 1), group).half().numpy()
+    )
+    monkeypatch.setattr(caches, "FEW", 9)
+    monkeypatch.setattr(caches, "SHARD", 2 * GROUP)
+    cache = LatentCache(tmp_path, drawing)
+    cache.fill([3, 5, 6, 7], emit=ignore, should_stop=lambda: False)
+    assert sorted(p.stem for p in cache.folder.glob("*.safetensors")) == [
+        "0000003-0000003",
+        "0000005-0000006",
+        "0000007-0000007",
+    ]
+    assert [float(cache.read(group)[0, 0]) for group in (3, 5, 6, 7)] == [3, 5, 6, 7]
+
+
+def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
+    clips = StageClips(filled, [3])
+    assert clips.sizes == [GROUP]
+    batches = [clips.batch(0, [1, 5], epoch) for epoch in (0, 0, 1)]
+    texts = [tuple(prompt.text for prompt in batch.prompts) for batch in batches]
+    assert texts[0] == texts[1]
+    assert all(a != b for a, b in zip(texts[0], texts[2], strict=True))
+    shots = {len(batch.shots) for batch in batches}
+    assert shots == {len(layout_of(3, SHORT, SHOT_LENGTHS))}
+    assert {len(prompt.captions) for batch in batches for prompt in batch.prompts} == shots
+    assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5])
+
+
+def test_a_large_group_shares_a_layout_and_is_drawn_in_parts(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
+    large = replace(drawing, group=2 * GROUP)
+    cache = LatentCache(tmp_path, large)
+    cache.fill([1, 2], emit=ignore, should_stop=lambda: False)
+    layout = large.layout(2)
+    latents = cache.read(2)
+    assert latents.shape[0] == 2 * GROUP
+    assert StageClips(cache, [1, 2]).sizes == [2 * GROUP] * 2
+    vae = load_part(drawing.vae, torch.float32)
+    for member in (0, 2 * GROUP - 1):
+        frames = draw(sample_scene(4 * GROUP + member, layout), 32, 32).numpy()
+        assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())
+
+
+def test_a_phase_is_drawn_beside_another(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def scenes(*_: object) -> object:
+        assert go_on.wait(20)
+        return torch.zeros(8, 2, 8, 4, 4).half().numpy()
+
+    monkeypatch.setattr(caches, "draw_scenes", scenes)
+    monkeypatch.setattr(caches, "FEW", 9)
+    cache, told = LatentCache(tmp_path, drawing), list[Event]()
+    ahead = DrawnAhead([(cache, [0, 1])])
+    assert cache.missing([0, 1]) == [0, 1]
+    go_on.set()
+    ahead.wait(told.append, lambda: False)
+    assert not cache.missing([0, 1])
+
+    def stop() -> bool:
+        threading.Timer(0.2, go_on.set).start()
+        return True
+
+    go_on.clear()
+    stopped = DrawnAhead([(cache, [2, 3])])
+    with pytest.raises(Interrupted):
+        stopped.wait(told.append, stop)
+    assert cache.missing([2, 3]) == [3]
+
+
+def test_held_out_scenes_are_whole_groups() -> None:
+    assert HELD_OUT_SEEDS % GROUP == 0
+
+
+def test_comments_of_the_stage_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "__init__.py").write_text("")
+    source = tmp_path / "paint.py"
+
+    def identity(text: str) -> str:
+        source.write_text(text)
+        monkeypatch.setattr(
+            caches.holocine_core.lab.stage, "__file__", str(tmp_path / "__init__.py")
+        )
+        return caches.stage_identity()
+
+    before = identity('"""Draws."""\nx = 1\n')
+    assert identity('"""Paints."""\n\n# One.\nx = 1\n') == before
+    assert identity('"""Draws."""\nx = 2\n') != before
