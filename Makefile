@@ -60,7 +60,7 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.broken
 	$(BIN)/python -m benchmarks.placements
 	$(BIN)/python -m benchmarks.film
-	$(BIN)/python -m benchmarks.promote
+	$(BIN)/python -m benchmarks.upscale
 	$(BIN)/python -m benchmarks.drawing
 
 clean: ## Remove the environment and caches (films and work folders stay)

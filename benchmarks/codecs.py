@@ -28,9 +28,9 @@ from holocine_core.lab.codec.blocks import Blocks, Crops, draw_short, gather
 from holocine_core.lab.codec.recipe import CodecLoss, CodecRecipe, CodecShape, Pictures
 from holocine_core.lab.codec.train import fit, loss_of, normalise, psnr, start
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
-from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.components import ComponentFiles, part_in_folder
 from holocine_core.model.nano_net.codec import fold, unfold
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import decode_latents, encode_frames, to_frames
 
 RATE = 2e-3
@@ -267,9 +267,9 @@ def speed(one: Candidate, clips: list[Tensor]) -> str:
 
 def finished(folder: Path) -> Candidate:
     files = part_in_folder(folder, "vae", hint="give a codec's folder")
-    if not isinstance(files, PartFiles):
+    if not isinstance(files, ComponentFiles):
         raise SystemExit(f"{files.path} is not there")
-    return of_vae(str(folder), load_part(files, torch.float32), 0)
+    return of_vae(str(folder), load_component(files, torch.float32), 0)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from benchmarks.machine import machine
 from holocine_core.lab.stage.paint import draw
 from holocine_core.lab.stage.sample import sample_layout, sample_scene
 from holocine_core.model.components import part_in_folder
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 
 FIRST_SEED = 900_000
@@ -35,7 +35,9 @@ def main() -> None:
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     torch.set_num_threads(1)
-    vae = load_part(part_in_folder(args.codec, "vae", hint="give a codec's folder"), torch.float32)
+    vae = load_component(
+        part_in_folder(args.codec, "vae", hint="give a codec's folder"), torch.float32
+    )
     frames, drawing, encoding = 0, 0.0, 0.0
     for seed in range(FIRST_SEED, FIRST_SEED + args.scenes):
         least, most = LATENT_FRAMES

@@ -17,11 +17,11 @@ import torch
 from benchmarks.machine import machine
 from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
-from holocine_core.train.data.loader import open_clips
+from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import assemble
 from holocine_core.train.recipe import Recipe, Start
 from holocine_core.train.recipe_file import read_recipe
-from holocine_core.train.validation import held_out_loss
+from holocine_core.train.validation import validation_loss
 
 
 def only_held_out(recipe: Recipe, number: int, cache: str) -> Recipe:
@@ -47,11 +47,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         recipe = only_held_out(read, args.phase, cache)
         recipe = recipe.model_copy(update={"model": Start(folder=str(located.folder))})
-        company = assemble(recipe, located.folder, torch.device("cpu"))
+        model = assemble(recipe, located.folder, torch.device("cpu"))
         (phase,) = recipe.phases
-        _, clips = open_clips(recipe, phase, company, {}, ignore, lambda: False)
+        _, clips = open_datasets(recipe, phase, model, {}, ignore, lambda: False)
         assert clips is not None
-        found = held_out_loss(recipe, company, clips, phase.batch)
+        found = validation_loss(recipe, model, clips, phase.batch)
     print(f"*{machine()}; {args.model}, {sum(clips.sizes)} scenes of {phase.frames} frames*\n")
     print("| told | loss |")
     print("|---|---|")

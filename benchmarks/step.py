@@ -51,24 +51,24 @@ class Setup:
     """A way to compute a step.
 
     Attributes:
-        short: bfloat16 autocast.
-        short_weights: Weights in bfloat16 too.
+        bf16: bfloat16 autocast.
+        bf16_weights: Weights in bfloat16 too.
         written_out: The written-out gradients of holocine_core/model/attention/cpu.py.
         folded: Padding rows of the text laid together.
     """
 
-    short: bool = True
-    short_weights: bool = False
+    bf16: bool = True
+    bf16_weights: bool = False
     written_out: bool = True
     folded: bool = True
 
 
 SETUPS = {
-    "float32": Setup(short=False),
+    "float32": Setup(bf16=False),
     "bf16 autocast, torch's attention, padding in full": Setup(written_out=False, folded=False),
     "bf16 autocast, torch's attention": Setup(written_out=False),
     "bf16 autocast": Setup(),
-    "bf16 weights": Setup(short_weights=True),
+    "bf16 weights": Setup(bf16_weights=True),
 }
 
 
@@ -129,14 +129,14 @@ def stepper(
     clips = torch.randn(batch, CHANNELS, FRAMES, *SIZES[size])
     text = torch.randn(batch, length, TEXT_DIM)
     times = torch.rand(batch) * 1000
-    weights = torch.bfloat16 if setup.short_weights else torch.float32
+    weights = torch.bfloat16 if setup.bf16_weights else torch.float32
 
     def step() -> None:
         install(network, context)
         network.to(weights)
         context.layout = shots
         with (
-            torch.autocast("cpu", torch.bfloat16, enabled=setup.short),
+            torch.autocast("cpu", torch.bfloat16, enabled=setup.bf16),
             written_out(setup.written_out),
         ):
             out = network(

@@ -38,7 +38,7 @@ from holocine_core.sample.vae import encode_frames
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import Span
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.networks import Company, assemble
+from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, loss_of
 
@@ -88,11 +88,11 @@ class Foretelling:
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self._recipe = _recipe(folder, size)
-        self._company: Company = assemble(self._recipe, folder, torch.device("cpu"))
+        self._model: TrainingModel = assemble(self._recipe, folder, torch.device("cpu"))
         self._vae = load_codec(folder / "vae")
         self._size = size
         self._out: Tensor | None = None
-        self._company.transformer.register_forward_hook(self._keep)
+        self._model.transformer.register_forward_hook(self._keep)
 
     def _keep(self, module: object, args: object, output: tuple[Tensor, ...]) -> None:
         self._out = output[0].float()
@@ -119,7 +119,7 @@ class Foretelling:
             clean_BF=None,
             full=False,
         )
-        loss_of(self._recipe, self._company, batch, drawn)
+        loss_of(self._recipe, self._model, batch, drawn)
         assert self._out is not None
         levels = torch.full((count, clean.shape[2]), sigma)
         return flow.noisy(clean, noise, levels[:, None, :, None, None]) - sigma * self._out

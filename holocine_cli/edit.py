@@ -207,9 +207,9 @@ def _make(
     plan = replan(found, (*before.edits, edit), machine, out)
     session.console.note(told([edit]))
     at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
-    kept = plan.takes[at].kept
-    if kept is not None and kept.shots is not None:
-        seen = ", ".join(str(shot + 1) for shot in kept.shots)
+    known = plan.takes[at].known
+    if known is not None and known.shots is not None:
+        seen = ", ".join(str(shot + 1) for shot in known.shots)
         session.console.note(f"the scene is longer than one pass, which sees its shots {seen}")
     record: dict[str, Any] = {"edit": edit.model_dump(mode="json", exclude_none=True)}
     session.fields = record

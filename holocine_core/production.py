@@ -18,7 +18,7 @@ from holocine_core.events import Emit, ignore
 from holocine_core.film.begun import keep_begun
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.plan.make import make_plan
-from holocine_core.plan.upscale import make_promoted_plan, require_drafts
+from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
 from holocine_core.plan.values import Plan, Request
 from holocine_core.script.reader import read
 from holocine_core.script.timeline import Span
@@ -90,7 +90,7 @@ def plan_film(
         outside=options.outside,
         from_draft=options.from_draft,
     )
-    make = make_plan if request.from_draft is None else make_promoted_plan
+    make = make_plan if request.from_draft is None else make_upscaled_plan
     manuscript = read(path)
     plan = make(manuscript, request)
     return require_drafts(keep_begun(plan, manuscript, request, make, anew=options.anew))

@@ -185,19 +185,19 @@ class _Studio:
                     "made with other LoRAs than this film has",
                     hint="make the draft again with holocine preview",
                 )
-            codec = {"vae"} if take.pictures or take.promoted is not None else set[str]()
+            codec = {"vae"} if take.pictures or take.upscaled is not None else set[str]()
             self._require_weights(_NETWORKS | codec, take)
             if take.base is not None:
-                self._develop(take.base, take.promoted is None or take.promoted.own_networks)
+                self._develop(take.base, take.upscaled is None or take.upscaled.own_networks)
             self._denoise(take)
 
     def _base(self, take: Take) -> Tensor | None:
         """Latents of the take that an edited one is based on."""
         from holocine_core.sample import latents as tensors
 
-        if take.kept is None:
+        if take.known is None:
             return None
-        return tensors.read_latents(self._vault.path("latents", take.kept.base.latents_key))
+        return tensors.read_latents(self._vault.path("latents", take.known.base.latents_key))
 
     def _denoise(self, take: Take) -> None:
         from holocine_core.sample import latents as tensors
@@ -232,8 +232,8 @@ class _Studio:
 
         base = self._base(take)
         there = base is not None or bool(take.pictures)
-        given = self.generator.given(take, base) if there else None
-        made = self.generator.denoise(take, start, on_step, given)
+        known = self.generator.known_latents(take, base) if there else None
+        made = self.generator.denoise(take, start, on_step, known)
         latents = self.generator.whole(take, made, base)
         self._vault.keep(
             "latents",
@@ -257,10 +257,12 @@ class _Studio:
         """Where a take begins that is made from a draft."""
         from holocine_core.sample import latents as tensors
 
-        if take.promoted is None:
+        if take.upscaled is None:
             return None
-        key = take.promoted.base.latents_key
-        return self.generator.enlarged(take, tensors.read_latents(self._vault.path("latents", key)))
+        key = take.upscaled.base.latents_key
+        return self.generator.upscaled_start(
+            take, tensors.read_latents(self._vault.path("latents", key))
+        )
 
     def _stopped(self, take: Take) -> Progress | None:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""

@@ -130,7 +130,7 @@ def _from_draft(plan: Plan, manuscript: Manuscript, request: Request, make: Make
 
 
 def _has_draft(take: Take) -> bool:
-    return take.promoted is not None and take.promoted.base.state == "reuse"
+    return take.upscaled is not None and take.upscaled.base.state == "reuse"
 
 
 def _with(request: Request, begun: Begun) -> Request:

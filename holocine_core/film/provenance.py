@@ -124,7 +124,7 @@ def take_record(take: Take) -> dict[str, Any]:
 
 def _draft(take: Take) -> dict[str, Any]:
     """The draft that a take comes from; nothing where it comes from none."""
-    base = next((one.promoted.base for one in take.chain() if one.promoted is not None), None)
+    base = next((one.upscaled.base for one in take.chain() if one.upscaled is not None), None)
     if base is None:
         return {}
     return {"draft": {"fingerprint": base.latents_key, "sampling": base.sampling.record()}}

@@ -16,7 +16,7 @@ from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.train.data.batches import Batch, latent_spans
 
 
-class StageClips:
+class StageDataset:
     """Scenes of the drawn world: latents from a cache, captions told afresh in every epoch."""
 
     def __init__(self, cache: LatentCache, groups: Sequence[int], *key: object) -> None:

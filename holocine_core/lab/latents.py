@@ -33,8 +33,8 @@ from holocine_core.errors import Interrupted, MachineError
 from holocine_core.events import Emit, LatentsDrawn
 from holocine_core.lab.stage.sample import SHOT_LENGTHS, sample_layout, sample_scene
 from holocine_core.lab.stage.world import EVERYTHING, Repertoire, Scene
-from holocine_core.model.components import PartFiles
-from holocine_core.model.weights import load_part
+from holocine_core.model.components import ComponentFiles
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, fingerprint, write_whole
@@ -76,7 +76,7 @@ class Drawing:
         world: What scenes are made of.
     """
 
-    vae: PartFiles
+    vae: ComponentFiles
     identity: str
     height: int
     width: int
@@ -238,7 +238,7 @@ def _drawn(drawing: Drawing, groups: Sequence[int], spare: int) -> Generator[tup
     size = drawing.group
     jobs = [(group, at) for group in groups for at in range(0, size, GROUP)]
     if len(jobs) <= FEW and not spare:
-        vae = load_part(drawing.vae, torch.float32)
+        vae = load_component(drawing.vae, torch.float32)
         done = (draw_scenes(drawing, *job, vae) for job in jobs)
         yield from ((group, _joined(done, size)) for group in groups)
         return
@@ -268,7 +268,7 @@ def _prepare(drawing: Drawing) -> None:
     """Open the codec in a worker process; stopping is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _WORKER.update(drawing=drawing, vae=load_part(drawing.vae, torch.float32))
+    _WORKER.update(drawing=drawing, vae=load_component(drawing.vae, torch.float32))
 
 
 def _joined(done: Iterator[Latents], size: int) -> Latents:

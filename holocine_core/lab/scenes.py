@@ -7,12 +7,12 @@ import threading
 from collections.abc import Sequence
 
 from holocine_core.events import Emit, ignore
-from holocine_core.lab.clips import StageClips
+from holocine_core.lab.clips import StageDataset
 from holocine_core.lab.latents import Drawing, LatentCache
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
-from holocine_core.train.data.batches import Clips
+from holocine_core.train.data.batches import Samples
 from holocine_core.train.data.loader import MAKERS, Stop, cache_folder
-from holocine_core.train.networks import Company
+from holocine_core.train.networks import TrainingModel
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 
 
@@ -29,39 +29,39 @@ def held_out_groups(recipe: Recipe) -> range:
 
 
 def open_scenes(
-    recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
-) -> tuple[Clips, Clips]:
+    recipe: Recipe, phase: Phase, model: TrainingModel, emit: Emit, should_stop: Stop
+) -> tuple[Samples, Samples]:
     """A phase's samples and its held-out ones; what is missing is drawn.
 
     Raises:
         MachineError: Disk or memory failed.
         Interrupted: ``should_stop`` said so; what is drawn is kept.
     """
-    wanted = wanted_of(recipe, phase, company)
+    wanted = wanted_of(recipe, phase, model)
     for cache, groups in wanted:
         cache.fill(groups, emit=emit, should_stop=should_stop)
     (kept, others), (cache, mine) = wanted
     # By itself and not by what it says: two phases may say the same.
     at = next(i for i, one in enumerate(recipe.phases) if one is phase)
     key = (recipe.seed, at)
-    return StageClips(cache, mine, *key), StageClips(kept, others)
+    return StageDataset(cache, mine, *key), StageDataset(kept, others)
 
 
 Wanted = Sequence[tuple[LatentCache, Sequence[int]]]
 
 
-def wanted_of(recipe: Recipe, phase: Phase, company: Company) -> Wanted:
+def wanted_of(recipe: Recipe, phase: Phase, model: TrainingModel) -> Wanted:
     """The groups that a phase measures by, the same for all runs however many samples their passes
     hold, and those that it trains on."""
     return (
-        (_cache(recipe, phase, company, GROUP), held_out_groups(recipe)),
-        (_cache(recipe, phase, company, phase.group), groups_of(phase)),
+        (_cache(recipe, phase, model, GROUP), held_out_groups(recipe)),
+        (_cache(recipe, phase, model, phase.group), groups_of(phase)),
     )
 
 
-def _cache(recipe: Recipe, phase: Phase, company: Company, group: int) -> LatentCache:
+def _cache(recipe: Recipe, phase: Phase, model: TrainingModel, group: int) -> LatentCache:
     """Of a phase's scenes, ``group`` of which share a layout."""
-    located = company.located
+    located = model.located
     drawing = Drawing(
         vae=located.part("vae"),
         identity=located.identity()["vae"],

@@ -17,9 +17,9 @@ from holocine_core.train.recipe import GROUP, Phase, Recipe
 if TYPE_CHECKING:
     from holocine_core.lab.facts import FactReader
     from holocine_core.lab.scenes import DrawnAhead
-    from holocine_core.train.data.batches import Clips
+    from holocine_core.train.data.batches import Samples
     from holocine_core.train.data.loader import Stop
-    from holocine_core.train.networks import Company
+    from holocine_core.train.networks import TrainingModel
 
 
 @cache
@@ -64,16 +64,16 @@ class Stage:
         return phase.group * len(groups), [latent_spans(layout) for layout in layouts]
 
     def open(
-        self, recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
-    ) -> tuple[Clips, Clips]:
+        self, recipe: Recipe, phase: Phase, model: TrainingModel, emit: Emit, should_stop: Stop
+    ) -> tuple[Samples, Samples]:
         from holocine_core.lab.scenes import open_scenes
 
-        return open_scenes(recipe, phase, company, emit, should_stop)
+        return open_scenes(recipe, phase, model, emit, should_stop)
 
-    def begin(self, recipe: Recipe, phase: Phase, company: Company) -> DrawnAhead:
+    def begin(self, recipe: Recipe, phase: Phase, model: TrainingModel) -> DrawnAhead:
         from holocine_core.lab.scenes import DrawnAhead, wanted_of
 
-        return DrawnAhead(wanted_of(recipe, phase, company))
+        return DrawnAhead(wanted_of(recipe, phase, model))
 
     def reader(self, width: int) -> FactReader:
         from holocine_core.lab.facts import FactReader

@@ -22,7 +22,7 @@ _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_v
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartFiles:
+class ComponentFiles:
     """The files of one part, all present."""
 
     name: str
@@ -57,10 +57,10 @@ class LocatedModel:
 
     spec: ModelSpec
     folder: Path
-    parts: Mapping[str, PartFiles]
+    parts: Mapping[str, ComponentFiles]
     missing: tuple[MissingFile, ...] = ()
 
-    def part(self, name: str) -> PartFiles:
+    def part(self, name: str) -> ComponentFiles:
         """The files of part ``name``; MachineError with the remedy where one is missing."""
         if name in self.parts:
             return self.parts[name]
@@ -93,7 +93,7 @@ class LocatedModel:
         return {name: _part_identity(part) for name, part in sorted(self.parts.items())}
 
 
-def _part_identity(part: PartFiles) -> str:
+def _part_identity(part: ComponentFiles) -> str:
     digest = hashlib.sha256()
     for path in sorted(part.paths, key=lambda path: path.name):
         digest.update(f"{content_hash(path)}\n".encode())
@@ -115,12 +115,12 @@ _STEMS: Mapping[str, str] = {
 }
 
 
-def part_in_folder(home: Path, name: str, *, hint: str) -> PartFiles | MissingFile:
+def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | MissingFile:
     """Part ``name`` in diffusers' layout, shards included; else the first file that lacks."""
     if name == "tokenizer":
         path = home / "tokenizer.json"
         if path.is_file():
-            return PartFiles(name=name, form="diffusers", paths=(path,))
+            return ComponentFiles(name=name, form="diffusers", paths=(path,))
         return MissingFile(part=name, path=path, hint=hint)
     single = home / f"{_STEMS[name]}.safetensors"
     shards = home / f"{_STEMS[name]}.safetensors.index.json"
@@ -131,7 +131,7 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> PartFiles | MissingFi
     for path in (home / "config.json", *paths):
         if not path.is_file():
             return MissingFile(part=name, path=path, hint=hint)
-    return PartFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
+    return ComponentFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
 
 
 def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:
@@ -169,7 +169,7 @@ def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:
     )
 
 
-def loaded_bytes(parts: Mapping[str, PartFiles]) -> dict[str, int]:
+def loaded_bytes(parts: Mapping[str, ComponentFiles]) -> dict[str, int]:
     """Bytes of text_encoder, transformer (the larger expert) and vae once they are loaded.
 
     Floating-point weights count as bfloat16 (2 bytes), the VAE's as float32; GGUF stays packed.

@@ -11,9 +11,9 @@ from holocine_core.errors import InputError
 from holocine_core.model.card import CARD_NAME, apply_card, read_json
 from holocine_core.model.components import (
     PARTS,
+    ComponentFiles,
     LocatedModel,
     MissingFile,
-    PartFiles,
     loaded_bytes,
     part_in_folder,
     shape_of,
@@ -56,7 +56,7 @@ def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
     return LocatedModel(
         spec=spec,
         folder=folder,
-        parts={part.name: part for part in found if isinstance(part, PartFiles)},
+        parts={part.name: part for part in found if isinstance(part, ComponentFiles)},
         missing=tuple(part for part in found if isinstance(part, MissingFile)),
     )
 

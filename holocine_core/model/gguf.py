@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import MachineError
-from holocine_core.model.components import PartFiles
+from holocine_core.model.components import ComponentFiles
 
 Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
 
 
-def load_gguf_transformer(files: PartFiles, dtype: torch.dtype, network: Any, check: Check) -> Any:
+def load_gguf_transformer(
+    files: ComponentFiles, dtype: torch.dtype, network: Any, check: Check
+) -> Any:
     """The transformer with its linear layers still quantised; they unpack as they compute.
 
     Args:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
-from holocine_core.model.components import LocatedModel, PartFiles
+from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.placement import Placement, free_memory
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 
 OnLoad = Callable[[str, nn.Module], None]
 """Called with a part's name and network once it is loaded, before it is placed: for LoRA."""
@@ -113,7 +113,7 @@ class Networks:
     def _load(self, part: str) -> None:
         started = time.perf_counter()
         files = self.located.part(part)
-        network = load_part(files, self.dtype)
+        network = load_component(files, self.dtype)
         self._on_load(part, network)
         network.eval().requires_grad_(False)
         if self.placement.strategy == "fp8" and part in _TRANSFORMERS and files.form != "gguf":
@@ -218,7 +218,7 @@ def store_in_fp8(transformer: Any, dtype: torch.dtype) -> None:
     transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
-def pass_by_blocks(network: Any, files: PartFiles, device: torch.device) -> None:
+def pass_by_blocks(network: Any, files: ComponentFiles, device: torch.device) -> None:
     """Keep a network in main memory and let its blocks visit the device one after another.
 
     The next block travels while one computes. Main memory is pinned for that where the network

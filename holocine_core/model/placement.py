@@ -57,7 +57,7 @@ class Placement:
     peak_bytes: int
     """Estimated peak on the device, activations included."""
     reason: str
-    short: bool = False
+    bf16: bool = False
     """Whether float32 is multiplied in bfloat16, where a processor is faster so."""
 
     @property
@@ -68,7 +68,7 @@ class Placement:
     def computing_in(self, strategy: Strategy) -> str:
         """How they were computed in another strategy."""
         stored = "fp8" if strategy == "fp8" else self.precision
-        products = ", products in bfloat16" if self.short else ""
+        products = ", products in bfloat16" if self.bf16 else ""
         return f"{self.device.partition(':')[0]}, {self.precision}{products}, weights in {stored}"
 
 
@@ -102,7 +102,7 @@ def choose_placement(
     _check_override(override, packed=packed)
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
-    short = device == "cpu" and precision == "float32" and multiplies_bfloat16()
+    bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
 
     def placed(strategy: Strategy, reason: str) -> Placement:
         return Placement(
@@ -111,7 +111,7 @@ def choose_placement(
             precision=precision,
             peak_bytes=peaks[strategy],
             reason=reason,
-            short=short,
+            bf16=bf16,
         )
 
     if override is not None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json
 from holocine_core.model.components import (
+    ComponentFiles,
     Form,
     LocatedModel,
     MissingFile,
-    PartFiles,
     loaded_bytes,
     part_in_folder,
     shape_of,
@@ -81,7 +81,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
         *(_component(root, spec, name, hint) for name in ORIGINAL_FILES),
         *(_expert(home, name, hint) for name in NOISES),
     ]
-    parts = {part.name: part for part in found if isinstance(part, PartFiles)}
+    parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
     own = home / "config.json"
     if own.is_file():
         shape = shape_of(read_json(own), own)
@@ -100,13 +100,13 @@ def _weights_in(folder: Path) -> list[Path]:
     return [*folder.glob("*_noise*.safetensors"), *folder.glob("*_noise*.gguf")]
 
 
-def _expert(home: Path, name: str, hint: str) -> PartFiles | MissingFile:
+def _expert(home: Path, name: str, hint: str) -> ComponentFiles | MissingFile:
     noise = NOISES[name]
     own = home / "config.json"
     config = own if own.is_file() else CONFIGS / "transformer" / "config.json"
     usual = home / f"{home.name}_{noise}.safetensors"
     if usual.is_file():
-        return PartFiles(name=name, form="original", paths=(usual,), config=config)
+        return ComponentFiles(name=name, form="original", paths=(usual,), config=config)
     kinds: tuple[tuple[str, Form], ...] = ((".safetensors", "original"), (".gguf", "gguf"))
     for suffix, form in kinds:
         others = sorted(home.glob(f"*{noise}*{suffix}"))
@@ -117,19 +117,19 @@ def _expert(home: Path, name: str, hint: str) -> PartFiles | MissingFile:
                 hint="keep one of them there",
             )
         if others:
-            return PartFiles(name=name, form=form, paths=(others[0],), config=config)
+            return ComponentFiles(name=name, form=form, paths=(others[0],), config=config)
     return MissingFile(part=name, path=usual, hint=hint)
 
 
-def _component(root: Path, spec: ModelSpec, name: str, hint: str) -> PartFiles | MissingFile:
+def _component(root: Path, spec: ModelSpec, name: str, hint: str) -> ComponentFiles | MissingFile:
     """A part of Wan's own, in diffusers' layout or else in the original one."""
     source = next(s for s in spec.sources if any(f.startswith(f"{name}/") for f in s.files))
     found = part_in_folder(root / source.folder / name, name, hint=hint)
     original = root / ORIGINAL_WAN / ORIGINAL_FILES[name]
-    if isinstance(found, PartFiles) or not original.is_file():
+    if isinstance(found, ComponentFiles) or not original.is_file():
         return found
     if name == "tokenizer":
-        return PartFiles(name=name, form="diffusers", paths=(original,))
+        return ComponentFiles(name=name, form="diffusers", paths=(original,))
     own = original.with_suffix(".json")
     config = own if own.is_file() else CONFIGS / name / "config.json"
-    return PartFiles(name=name, form="pth", paths=(original,), config=config)
+    return ComponentFiles(name=name, form="pth", paths=(original,), config=config)

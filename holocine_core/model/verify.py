@@ -14,7 +14,7 @@ from typing import Literal
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, Event, ignore
-from holocine_core.model.components import LocatedModel, PartFiles
+from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.headers import whole_hash
 from holocine_core.model.lockfile import LOCK_NAME, LockedFile, read_lock
 
@@ -91,7 +91,7 @@ def _locked(located: LocatedModel) -> dict[Path, LockedFile]:
     return found
 
 
-def _structure(part: PartFiles) -> str:
+def _structure(part: ComponentFiles) -> str:
     """What does not fit between a part's weights and its network; empty where all does."""
     from holocine_core.model.weights import check_structure
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.card import read_json
-from holocine_core.model.components import PartFiles
+from holocine_core.model.components import ComponentFiles
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
 from holocine_core.model.names import text_encoder_names
@@ -31,7 +31,7 @@ _DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 _SHOWN = 3
 
 
-def load_part(files: PartFiles, dtype: torch.dtype) -> Any:
+def load_component(files: ComponentFiles, dtype: torch.dtype) -> Any:
     """The network of one part (any but the tokenizer), on the CPU, frozen and in eval mode.
 
     Args:
@@ -45,7 +45,7 @@ def load_part(files: PartFiles, dtype: torch.dtype) -> Any:
     return network.eval().requires_grad_(False)
 
 
-def load_transformer(files: PartFiles, dtype: torch.dtype) -> Any:
+def load_transformer(files: ComponentFiles, dtype: torch.dtype) -> Any:
     """diffusers' WanTransformer3DModel from its own or Wan's original key names, or from GGUF.
 
     The layers of ``_keep_in_fp32_modules`` (time embedding, modulation tables, norms) are float32
@@ -59,14 +59,14 @@ def load_transformer(files: PartFiles, dtype: torch.dtype) -> Any:
     return network
 
 
-def load_vae(files: PartFiles, dtype: torch.dtype = torch.float32) -> Any:
+def load_vae(files: ComponentFiles, dtype: torch.dtype = torch.float32) -> Any:
     """An AutoencoderKLWan or AutoencoderFold in float32, whatever ``dtype`` is asked for."""
     network = empty_network(files)
     _fill(network, _to_diffusers(files, _read_state(files)), files, torch.float32)
     return network
 
 
-def load_text_encoder(files: PartFiles, dtype: torch.dtype) -> Any:
+def load_text_encoder(files: ComponentFiles, dtype: torch.dtype) -> Any:
     """transformers' UMT5EncoderModel, its two names for the embedding tied to one tensor."""
     network = empty_network(files)
     state = _to_diffusers(files, _read_state(files))
@@ -83,7 +83,7 @@ def load_text_encoder(files: PartFiles, dtype: torch.dtype) -> Any:
     return network
 
 
-_LOADERS: Mapping[str, Callable[[PartFiles, torch.dtype], Any]] = {
+_LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype], Any]] = {
     "transformer": load_transformer,
     "transformer_2": load_transformer,
     "text_encoder": load_text_encoder,
@@ -91,7 +91,7 @@ _LOADERS: Mapping[str, Callable[[PartFiles, torch.dtype], Any]] = {
 }
 
 
-def check_structure(files: PartFiles) -> list[str]:
+def check_structure(files: ComponentFiles) -> list[str]:
     """What differs between a part's safetensors headers and its network; empty where all fits.
 
     It reads headers only. Pickles and GGUF files list nothing cheaply: for them the list is empty.
@@ -131,7 +131,7 @@ def check_state(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], path:
     )
 
 
-def empty_network(files: PartFiles) -> Any:
+def empty_network(files: ComponentFiles) -> Any:
     """The part's network by its config, its parameters without memory (on the meta device)."""
     from accelerate import init_empty_weights
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
@@ -177,7 +177,7 @@ def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
     return UMT5EncoderModel(UMT5Config(**settings))
 
 
-def _read_state(files: PartFiles) -> State:
+def _read_state(files: ComponentFiles) -> State:
     """Every tensor of a part's files; InputError or MachineError where one is of no use."""
     state: State = {}
     for path in files.paths:
@@ -231,7 +231,7 @@ def read_state_dict(path: Path, inside: str | None = None) -> State:
     return state
 
 
-def _to_diffusers(files: PartFiles, state: State) -> State:
+def _to_diffusers(files: ComponentFiles, state: State) -> State:
     """The same tensors under the names diffusers and transformers give them."""
     from diffusers.loaders.single_file_utils import (
         convert_wan_transformer_to_diffusers,
@@ -260,7 +260,7 @@ def _to_diffusers(files: PartFiles, state: State) -> State:
     return renamed
 
 
-def _tie_embeddings(state: State, files: PartFiles) -> State:
+def _tie_embeddings(state: State, files: ComponentFiles) -> State:
     """Both names of the embedding for the one tensor; files hold either name, or both."""
     names = ("shared.weight", "encoder.embed_tokens.weight")
     held = [state[name] for name in names if name in state]
@@ -276,7 +276,7 @@ def _tie_embeddings(state: State, files: PartFiles) -> State:
 def _fill(
     network: nn.Module,
     state: State,
-    files: PartFiles,
+    files: ComponentFiles,
     dtype: torch.dtype,
     keep: Iterable[str] = (),
 ) -> None:

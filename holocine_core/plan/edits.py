@@ -13,10 +13,10 @@ from typing import Any
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.check import TokenCounter
 from holocine_core.plan.loras import has_shot_loras
-from holocine_core.plan.make import make_plan, placed_for, take_cost
+from holocine_core.plan.make import make_plan, take_cost, with_placement
 from holocine_core.plan.passes import choose_shots, pass_of
-from holocine_core.plan.upscale import make_promoted_plan, require_drafts
-from holocine_core.plan.values import Kept, Plan, Request, Take
+from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
+from holocine_core.plan.values import KnownFrames, Plan, Request, Take
 from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
@@ -36,11 +36,11 @@ def make_edited_plan(
         InputError: As :func:`make_plan`, or an edit that the film has no place for.
         MachineError: There is no such device.
     """
-    begin = make_plan if request.from_draft is None else make_promoted_plan
+    begin = make_plan if request.from_draft is None else make_upscaled_plan
     plan = require_drafts(begin(manuscript, request))
     for edit in edits:
         plan = _after(plan, request, edit)
-    return placed_for(plan, plan.takes, request) if edits else plan
+    return with_placement(plan, plan.takes, request) if edits else plan
 
 
 def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
@@ -116,7 +116,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
     else:
         new = list(range(base.timeline.shots, fresh.timeline.shots))
         stays = (Span(0, base.timeline.latent_frames),)
-    kept = Kept(
+    known = KnownFrames(
         base=base,
         spans=stays,
         method="clean" if plan.model.spec.clean_shots else "renoised",
@@ -128,20 +128,20 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         "kept": {
             "take": base.latents_key,
             "latent_frames": [[span.start, span.stop] for span in stays],
-            "method": kept.method,
-            **({} if kept.shots is None else {"shots_seen": [n + 1 for n in kept.shots]}),
+            "method": known.method,
+            **({} if known.shots is None else {"shots_seen": [n + 1 for n in known.shots]}),
         },
     }
     key = fingerprint(ingredients)
     take = replace(
         fresh,
         seed=edit.seed,
-        kept=kept,
+        known=known,
         ingredients=ingredients,
         latents_key=key,
         clip_key=fingerprint([key, plan.identity.get("vae"), str(plan.fps)]),
     )
-    return take if kept.shots is None else _in_a_pass(take, plan)
+    return take if known.shots is None else _in_a_pass(take, plan)
 
 
 def _in_passes(changed: Screenplay, plan: Plan, edit: Reshoot | Extend) -> frozenset[int]:

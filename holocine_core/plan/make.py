@@ -55,7 +55,7 @@ from holocine_core.plan.loras import (
 from holocine_core.plan.settings import delivery_of, quality, sampling_of
 from holocine_core.plan.state import begun_in, with_state
 from holocine_core.plan.values import (
-    HeldPicture,
+    KnownPicture,
     Plan,
     Request,
     Sampling,
@@ -133,7 +133,7 @@ def make_plan(manuscript: Manuscript, request: Request) -> Plan:
     )
 
 
-def placed_for(plan: Plan, takes: Sequence[Take], request: Request) -> Plan:
+def with_placement(plan: Plan, takes: Sequence[Take], request: Request) -> Plan:
     """A plan with other takes: where its networks lie is chosen anew, for what of these was begun.
 
     Args:
@@ -327,12 +327,12 @@ def _take(film: _Film, index: int) -> Take:
     )
 
 
-def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[HeldPicture, ...]:
+def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[KnownPicture, ...]:
     found = []
     for held in held_pictures(scene, timeline):
         assert isinstance(held, Held), "checked with the scene's times"
         path = film.folder / held.file
-        found.append(HeldPicture(path=path, content=file_hash(path), latent=held.latent))
+        found.append(KnownPicture(path=path, content=file_hash(path), latent=held.latent))
     return tuple(found)
 
 

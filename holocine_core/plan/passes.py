@@ -51,33 +51,35 @@ def choose_shots(
 def pass_frames(take: Take) -> list[int]:
     """Latent frames of a take, in the order in which its pass has them."""
     spans = take.timeline.latent_spans
-    shots = range(len(spans)) if take.kept is None or take.kept.shots is None else take.kept.shots
+    shots = (
+        range(len(spans)) if take.known is None or take.known.shots is None else take.known.shots
+    )
     return [frame for shot in shots for frame in spans[shot]]
 
 
 def pass_of(take: Take) -> Take:
     """A take as its pass sees it: a scene of the chosen shots; the take itself where these are
     all."""
-    kept = take.kept
-    if kept is None or kept.shots is None:
+    known = take.known
+    if known is None or known.shots is None:
         return take
     place = {frame: i for i, frame in enumerate(pass_frames(take))}
     spans = take.timeline.latent_spans
-    begins = [place[spans[shot].start] for shot in kept.shots]
+    begins = [place[spans[shot].start] for shot in known.shots]
     timeline = Timeline(
         frames=TEMPORAL_STRIDE * (len(place) - 1) + 1,
         cuts=tuple(TEMPORAL_STRIDE * (begin - 1) + 1 for begin in begins[1:]),
         fps=take.timeline.fps,
     )
-    there = {frame for span in kept.spans for frame in span}
-    stays = [spans[shot].start in there for shot in kept.shots]
-    number = {shot: i for i, shot in enumerate(kept.shots)}
+    there = {frame for span in known.spans for frame in span}
+    stays = [spans[shot].start in there for shot in known.shots]
+    number = {shot: i for i, shot in enumerate(known.shots)}
     return replace(
         take,
-        prompt=some(take.prompt, kept.shots),
+        prompt=some(take.prompt, known.shots),
         timing=replace(take.timing, timeline=timeline),
-        kept=replace(
-            kept,
+        known=replace(
+            known,
             shots=None,
             spans=tuple(
                 span for span, stay in zip(timeline.latent_spans, stays, strict=True) if stay

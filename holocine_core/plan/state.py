@@ -54,12 +54,12 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
         shot: Lists what was shot there; takes of one plan share the listing.
     """
     shot = shot or (lambda: vault.entries("latents"))
-    if take.kept is not None:
-        base = with_state(take.kept.base, placement, vault, shot)
-        take = replace(take, kept=replace(take.kept, base=base))
-    if take.promoted is not None:
-        base = with_state(take.promoted.base, placement, vault, shot)
-        take = replace(take, promoted=replace(take.promoted, base=base))
+    if take.known is not None:
+        base = with_state(take.known.base, placement, vault, shot)
+        take = replace(take, known=replace(take.known, base=base))
+    if take.upscaled is not None:
+        base = with_state(take.upscaled.base, placement, vault, shot)
+        take = replace(take, upscaled=replace(take.upscaled, base=base))
     progress_key = _progress_key(take.latents_key, placement.computing)
     take = replace(take, progress_key=progress_key)
     negative = vault.find("latents", take.latents_key)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holocine_core.errors import InputError
-from holocine_core.plan.make import make_plan, placed_for
-from holocine_core.plan.values import Plan, Promoted, Request, Sampling, Take
+from holocine_core.plan.make import make_plan, with_placement
+from holocine_core.plan.values import Plan, Request, Sampling, Take, UpscaledStart
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.store.vault import Kind, Vault, fingerprint
 
@@ -14,7 +14,7 @@ SIGMA = 0.6
 """The noise that a draft is made anew from: it leaves the composition and takes the detail."""
 
 
-def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
+def make_upscaled_plan(manuscript: Manuscript, request: Request) -> Plan:
     """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
 
     Whether drafts are there that it can not make is asked by :func:`require_drafts`.
@@ -34,11 +34,11 @@ def make_promoted_plan(manuscript: Manuscript, request: Request) -> Plan:
     drafts = make_plan(manuscript, replace(own, profile="draft"))
     alike = drafts.loras == plan.loras
     takes = tuple(
-        _promoted(take, draft, plan, own_networks=alike)
+        _upscaled(take, draft, plan, own_networks=alike)
         for take, draft in zip(plan.takes, drafts.takes, strict=True)
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
-    return replace(placed_for(plan, takes, own), options={**options, "from-draft": number})
+    return replace(with_placement(plan, takes, own), options={**options, "from-draft": number})
 
 
 def require_drafts(plan: Plan) -> Plan:
@@ -49,8 +49,8 @@ def require_drafts(plan: Plan) -> Plan:
     """
     vault, number = Vault(plan.work), plan.options.get("from-draft")
     for take in plan.takes:
-        promoted = next((one.promoted for one in take.chain() if one.promoted is not None), None)
-        if promoted is None or promoted.own_networks:
+        upscaled = next((one.upscaled for one in take.chain() if one.upscaled is not None), None)
+        if upscaled is None or upscaled.own_networks:
             continue
         keys = (("clips", take.clip_key), *map(_negative, take.chain()))
         if not any(vault.find(kind, key) for kind, key in keys):
@@ -68,7 +68,7 @@ def _negative(take: Take) -> tuple[Kind, str]:
     return "latents", take.latents_key
 
 
-def _promoted(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Take:
+def _upscaled(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Take:
     step = first_step(take.sampling)
     vae = plan.identity.get("vae")
     # The draft's pixels are what is enlarged, so that the codec has a part in it.
@@ -76,7 +76,7 @@ def _promoted(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Tak
     key = fingerprint(ingredients)
     return replace(
         take,
-        promoted=Promoted(base=draft, step=step, own_networks=own_networks),
+        upscaled=UpscaledStart(base=draft, step=step, own_networks=own_networks),
         ingredients=ingredients,
         latents_key=key,
         clip_key=fingerprint([key, vae, str(plan.fps)]),

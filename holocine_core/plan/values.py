@@ -103,7 +103,7 @@ class TakeCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KnownFrames:
     """What a take takes over from an earlier one, frame by frame."""
 
     base: Take
@@ -118,7 +118,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promoted:
+class UpscaledStart:
     """The draft that a take is made from."""
 
     base: Take
@@ -131,7 +131,7 @@ class Promoted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldPicture:
+class KnownPicture:
     """A picture that one latent frame of a take is held to."""
 
     path: Path
@@ -169,11 +169,11 @@ class Take:
     sound: Sound | None = None
     transition: Passing = ("cut", 0)
     """How it passes into the next scene, with its length in frames."""
-    kept: Kept | None = None
+    known: KnownFrames | None = None
     """What of it is there already."""
-    pictures: tuple[HeldPicture, ...] = ()
+    pictures: tuple[KnownPicture, ...] = ()
     """What some of its frames show."""
-    promoted: Promoted | None = None
+    upscaled: UpscaledStart | None = None
     """What it starts from in place of noise."""
     loras: tuple[ShotLora, ...] = ()
     """LoRAs of single shots; the plan has those of the film."""
@@ -185,7 +185,7 @@ class Take:
     @property
     def base(self) -> Take | None:
         """The take that this one is made from."""
-        of = self.kept or self.promoted
+        of = self.known or self.upscaled
         return None if of is None else of.base
 
     def chain(self) -> Iterator[Take]:
@@ -198,11 +198,11 @@ class Take:
     def maker_of(self, shot: int) -> Take:
         """The take in which a shot was made, from 0: an edit takes over the others."""
         take = self
-        while take.kept is not None:
+        while take.known is not None:
             begin = take.timeline.latent_spans[shot].start
-            if not any(span.start <= begin < span.stop for span in take.kept.spans):
+            if not any(span.start <= begin < span.stop for span in take.known.spans):
                 break
-            take = take.kept.base
+            take = take.known.base
         return take
 
 

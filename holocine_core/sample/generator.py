@@ -34,7 +34,8 @@ from holocine_core.sample.conditioning import (
     negative_conditioning,
     scene_conditioning,
 )
-from holocine_core.sample.known_latents import Given
+from holocine_core.sample.guidance import classifier_free_guidance
+from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise, latent_shape, noise_of_step
 from holocine_core.sample.pictures import read_picture
 from holocine_core.sample.solvers import (
@@ -46,7 +47,7 @@ from holocine_core.sample.solvers import (
     denoise,
     solver_of,
 )
-from holocine_core.sample.vae import Frames, decode_latents, encode_larger, encode_still
+from holocine_core.sample.vae import Frames, decode_latents, encode_still, encode_upscaled
 from holocine_core.script.timeline import Span
 
 Text = tuple[Conditioning, Conditioning | None]
@@ -118,7 +119,7 @@ class Generator:
         take: Take,
         start: Progress | None = None,
         on_step: OnStep = lambda progress: None,
-        given: Given | None = None,
+        known: KnownLatents | None = None,
         step_noise: StepNoise | None = None,
     ) -> Tensor:
         """A take's latents [1, C, F, H, W], float32 on the CPU; of one that is longer than its
@@ -128,7 +129,7 @@ class Generator:
             take: What to make.
             start: Where an earlier run stopped.
             on_step: Told of every step.
-            given: Latent frames that are there already and stay as they are.
+            known: Latent frames that are there already and stay as they are.
             step_noise: What a stochastic sampler draws; the take's own where None.
 
         Raises:
@@ -142,25 +143,25 @@ class Generator:
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             noise = initial_noise(self._plan, take).to(self._networks.device)
             latents = denoise(
-                self._velocity(take, positive, negative, given, noise),
-                noise if given is None else given.begun(noise),
+                self._velocity(take, positive, negative, known, noise),
+                noise if known is None else known.start(noise),
                 sigmas,
-                solver=self._solver(take, sigmas, given, noise, step_noise),
+                solver=self._solver(take, sigmas, known, noise, step_noise),
                 start=_moved(start, self._networks.device),
                 on_step=on_step,
             )
-        return latents.cpu() if given is None else given.kept(latents.cpu())
+        return latents.cpu() if known is None else known.put_into(latents.cpu())
 
     def _solver(
         self,
         take: Take,
         sigmas: Sequence[float],
-        given: Given | None,
+        known: KnownLatents | None,
         noise: Tensor,
         step_noise: StepNoise | None,
     ) -> Solver:
         def settle(x: Tensor, sigma: float) -> Tensor:
-            return x if given is None else given.seen(x, noise, sigma)
+            return x if known is None else known.noised(x, noise, sigma)
 
         return solver_of(
             take.sampling.sampler,
@@ -178,7 +179,7 @@ class Generator:
         ):
             yield from decode_latents(self._networks.use("vae"), latents)
 
-    def given(self, take: Take, base: Tensor | None) -> Given:
+    def known_latents(self, take: Take, base: Tensor | None) -> KnownLatents:
         """What of a take's pass is there before it is denoised.
 
         Args:
@@ -186,7 +187,7 @@ class Generator:
             base: The earlier take's latents.
         """
         frames, take = pass_frames(take), pass_of(take)
-        spans = list(take.kept.spans) if take.kept is not None else []
+        spans = list(take.known.spans) if take.known is not None else []
         latents = torch.zeros(latent_shape(self._plan, take))
         if base is not None:
             there = [(i, frame) for i, frame in enumerate(frames) if frame < base.shape[2]]
@@ -204,7 +205,9 @@ class Generator:
             latents[:, :, picture.latent : picture.latent + 1] = still.cpu()
             spans.append(Span(picture.latent, picture.latent + 1))
         clean = self._spec.clean_shots
-        return Given(latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised")
+        return KnownLatents(
+            latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised"
+        )
 
     def whole(self, take: Take, made: Tensor, base: Tensor | None) -> Tensor:
         """A take's latents from those of its pass: what the pass did not see is the earlier take's.
@@ -214,7 +217,7 @@ class Generator:
             made: Of :meth:`denoise`.
             base: The earlier take's latents.
         """
-        if take.kept is None or take.kept.shots is None:
+        if take.known is None or take.known.shots is None:
             return made
         assert base is not None, "only an edit is longer than its pass"
         latents = torch.zeros(latent_shape(self._plan, take))
@@ -222,21 +225,21 @@ class Generator:
         latents[:, :, pass_frames(take)] = made
         return latents
 
-    def enlarged(self, take: Take, draft: Tensor) -> Progress:
+    def upscaled_start(self, take: Take, draft: Tensor) -> Progress:
         """Where a take starts that is made from a draft: its frames in the take's size, with the
         noise of the first step that is made.
 
         Args:
-            take: Promoted.
+            take: UpscaledStart.
             draft: The draft's latents.
         """
-        assert take.promoted is not None
-        frames = np.concatenate(list(self.decode(take.promoted.base, draft)))
-        with memory_errors(f"enlarging the draft of scene '{take.scene}'", "plan a smaller size"):
-            latents = encode_larger(
+        assert take.upscaled is not None
+        frames = np.concatenate(list(self.decode(take.upscaled.base, draft)))
+        with memory_errors(f"upscaling the draft of scene '{take.scene}'", "plan a smaller size"):
+            latents = encode_upscaled(
                 self._networks.use("vae"), frames, take.sampling.width, take.sampling.height
             )
-        step = take.promoted.step
+        step = take.upscaled.step
         sigma = flow.schedule(take.sampling.steps, take.sampling.shift)[step]
         noise = initial_noise(self._plan, take)
         return Progress(step, flow.noisy(latents.cpu().float(), noise, sigma), {})
@@ -289,10 +292,10 @@ class Generator:
         take: Take,
         positive: Conditioning,
         negative: Conditioning | None,
-        given: Given | None,
+        known: KnownLatents | None,
         noise: Tensor,
     ) -> Velocity:
-        """The networks as a function of latents and sigma, guided; given frames keep their way."""
+        """The networks as a function of latents and sigma, guided; known frames keep their way."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
         plain, last_guided = layout, 2.0
         if negative is not None:
@@ -306,15 +309,15 @@ class Generator:
         def velocity(x: Tensor, sigma: float) -> Tensor:
             network = self._networks.use(self._expert(sigma))
             time = torch.tensor([flow.timestep(sigma)])
-            if given is not None:
-                time = given.times(sigma, x.shape[2], layout.frame_tokens)
-                x = given.seen(x, noise, sigma)
+            if known is not None:
+                time = known.timesteps(sigma, x.shape[2], layout.frame_tokens)
+                x = known.noised(x, noise, sigma)
             with_text = self._forward(network, x, time, positive, layout)
             guided = with_text
             if negative is not None and sigma >= last_guided:
                 without = self._forward(network, x, time, negative, plain)
-                guided = without + take.sampling.guidance * (with_text - without)
-            return guided if given is None else given.held(guided, noise)
+                guided = classifier_free_guidance(with_text, without, take.sampling.guidance)
+            return guided if known is None else known.fixed(guided, noise)
 
         return velocity
 
@@ -339,7 +342,7 @@ class Generator:
         time = time.to(x.device)
         if self._spec.low_precision_timestep:
             time = time.to(dtype)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._plan.placement.short):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._plan.placement.bf16):
             out = network(
                 hidden_states=x.to(dtype),
                 timestep=time,

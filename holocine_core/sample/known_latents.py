@@ -1,4 +1,4 @@
-"""Latent frames that are there already, while the rest of a take is made to fit them.
+"""Inpainting in latents: frames that are known stay, and the rest of a take is made to fit them.
 
 Two ways for them to enter the network. ``clean``: without noise, at time 0 of their own (per-token
 timesteps, as Diffusion Forcing has them, arXiv 2407.01392), for models trained with clean shots.
@@ -24,12 +24,12 @@ Method = Literal["clean", "renoised"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class KnownLatents:
     """A part of a take that stays as it is.
 
     Attributes:
-        latents_BCFHW: Of the whole take; only the given frames are read.
-        spans: The latent frames that are given.
+        latents_BCFHW: Of the whole take; only the known frames are read.
+        spans: The latent frames that are known.
         method: How they enter the network.
     """
 
@@ -37,15 +37,15 @@ class Given:
     spans: Sequence[Span]
     method: Method = "clean"
 
-    def begun(self, noise_BCFHW: Tensor) -> Tensor:
-        """Where the sampling starts: noise, and clean frames in their place."""
-        return self.kept(noise_BCFHW) if self.method == "clean" else noise_BCFHW
+    def start(self, noise_BCFHW: Tensor) -> Tensor:
+        """Where the sampling starts: noise, with clean frames in their place."""
+        return self.put_into(noise_BCFHW) if self.method == "clean" else noise_BCFHW
 
-    def seen(self, x_BCFHW: Tensor, noise_BCFHW: Tensor, sigma: float) -> Tensor:
-        """What the network sees of the sampling's state: given frames as they are, whatever the
+    def noised(self, x_BCFHW: Tensor, noise_BCFHW: Tensor, sigma: float) -> Tensor:
+        """What the network sees of the sampling's state: known frames as they are, whatever the
         solver's rounding made of them."""
         if self.method == "clean":
-            return self.kept(x_BCFHW)
+            return self.put_into(x_BCFHW)
         seen = x_BCFHW.clone()
         for span in self.spans:
             part = self._of(span).to(seen)
@@ -53,7 +53,7 @@ class Given:
             seen[:, :, span.start : span.stop] = flow.noisy(part, noise, sigma)
         return seen
 
-    def times(self, sigma: float, latent_frames: int, frame_tokens: int) -> Tensor:
+    def timesteps(self, sigma: float, latent_frames: int, frame_tokens: int) -> Tensor:
         """The network's time: of every token [1, N] with 0 for clean frames, else of all [1]."""
         if self.method != "clean":
             return torch.tensor([flow.timestep(sigma)])
@@ -62,25 +62,25 @@ class Given:
             times[:, span.start : span.stop] = 0
         return times.repeat_interleave(frame_tokens, dim=1)
 
-    def held(self, velocity_BCFHW: Tensor, noise_BCFHW: Tensor) -> Tensor:
+    def fixed(self, velocity_BCFHW: Tensor, noise_BCFHW: Tensor) -> Tensor:
         """The velocity with clean frames standing still, and renoised ones on their straight way
         from their noise."""
-        held = velocity_BCFHW.clone()
+        fixed = velocity_BCFHW.clone()
         for span in self.spans:
-            part = held[:, :, span.start : span.stop]
+            part = fixed[:, :, span.start : span.stop]
             if self.method == "clean":
                 part.zero_()
             else:
-                noise = noise_BCFHW[:, :, span.start : span.stop].to(held)
-                part.copy_(flow.target(self._of(span).to(held), noise))
-        return held
+                noise = noise_BCFHW[:, :, span.start : span.stop].to(fixed)
+                part.copy_(flow.target(self._of(span).to(fixed), noise))
+        return fixed
 
-    def kept(self, latents_BCFHW: Tensor) -> Tensor:
-        """Latents with the given frames as they are, to the bit."""
-        kept = latents_BCFHW.clone()
+    def put_into(self, latents_BCFHW: Tensor) -> Tensor:
+        """Latents with the known frames as they are, to the bit."""
+        whole = latents_BCFHW.clone()
         for span in self.spans:
-            kept[:, :, span.start : span.stop] = self._of(span).to(kept)
-        return kept
+            whole[:, :, span.start : span.stop] = self._of(span).to(whole)
+        return whole
 
     def _of(self, span: Span) -> Tensor:
         return self.latents_BCFHW[:, :, span.start : span.stop]

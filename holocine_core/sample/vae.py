@@ -94,7 +94,7 @@ def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor
     return encode_frames(vae, clip)[:, :, -1:]
 
 
-def encode_larger(vae: Any, frames: Frames, width: int, height: int) -> Tensor:
+def encode_upscaled(vae: Any, frames: Frames, width: int, height: int) -> Tensor:
     """Encode a clip that was scaled to another size, as :func:`encode`."""
     from PIL import Image
 

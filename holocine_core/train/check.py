@@ -9,14 +9,14 @@ from holocine_core.errors import InputError, Problem
 from holocine_core.model.spec import ModelSpec
 from holocine_core.train.data.folder import Sample, read_samples, samples_identity
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.networks import Company
+from holocine_core.train.networks import TrainingModel
 from holocine_core.train.recipe import Phase, Recipe
 
 Read = Mapping[tuple[str, str], tuple[Sample, ...]]
 """Folder and size of clips -> its samples."""
 
 
-def check_fits(recipe: Recipe, company: Company) -> Read:
+def check_fits(recipe: Recipe, model: TrainingModel) -> Read:
     """Look at every phase and every sample.
 
     Returns:
@@ -25,31 +25,31 @@ def check_fits(recipe: Recipe, company: Company) -> Read:
     Raises:
         InputError: With all that does not fit.
     """
-    problems = list(_export_problems(recipe, company))
+    problems = list(_export_problems(recipe, model))
     read: dict[tuple[str, str], tuple[Sample, ...]] = {}
     for phase in recipe.phases:
-        problems += phase_problems(phase, company.located.spec)
+        problems += phase_problems(phase, model.located.spec)
         for folder in folders_of(recipe, phase):
             if (folder, phase.size) in read:
                 continue
-            fps = company.located.spec.fps
+            fps = model.located.spec.fps
             try:
                 found = read_samples(Path(folder), width=phase.width, height=phase.height, fps=fps)
             except InputError as error:
                 problems += error.problems
                 continue
             read[folder, phase.size] = found
-            problems += _text_problems(found, company)
+            problems += _text_problems(found, model)
     if problems:
         raise InputError.of(problems)
     return read
 
 
-def began_from(recipe: Recipe, company: Company, read: Read) -> dict[str, str]:
+def began_from(recipe: Recipe, model: TrainingModel, read: Read) -> dict[str, str]:
     """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
     folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}
     samples = {f"samples of {name}": samples_identity(read[name, size]) for name, size in folders}
-    return {**company.located.identity(), **samples}
+    return {**model.located.identity(), **samples}
 
 
 def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
@@ -59,10 +59,10 @@ def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
     return [phase.data, *([recipe.held_out.data] if recipe.held_out.data else [])]
 
 
-def _export_problems(recipe: Recipe, company: Company) -> Iterator[Problem]:
+def _export_problems(recipe: Recipe, model: TrainingModel) -> Iterator[Problem]:
     """A trained model is written as diffusers writes it, beside the parts that stayed."""
-    located = company.located
-    for name in (company.part, *recipe.parts[1:]):
+    located = model.located
+    for name in (model.part, *recipe.parts[1:]):
         part = located.part(name)
         inside = part.paths[0].parent == located.folder / name
         if recipe.train == "full" and not (part.form == "diffusers" and inside):
@@ -87,10 +87,10 @@ def phase_problems(phase: Phase, spec: ModelSpec) -> Iterator[Problem]:
         )
 
 
-def _text_problems(samples: tuple[Sample, ...], company: Company) -> Iterator[Problem]:
-    most = company.located.spec.text_tokens
+def _text_problems(samples: tuple[Sample, ...], model: TrainingModel) -> Iterator[Problem]:
+    most = model.located.spec.text_tokens
     for sample in samples:
-        tokens = len(company.tokenizer.encode(sample.prompt.text).ids)
+        tokens = len(model.tokenizer.encode(sample.prompt.text).ids)
         if tokens > most:
             yield Problem(
                 f"the prompt has {tokens} tokens, the model reads {most}",

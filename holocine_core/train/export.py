@@ -18,7 +18,7 @@ from holocine_core.store.vault import disk_errors, replace_folder
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.lora import write_lora
-from holocine_core.train.networks import Company, state_of
+from holocine_core.train.networks import TrainingModel, state_of
 from holocine_core.train.recipe import Recipe
 
 BEFORE = "holocine_before"
@@ -31,7 +31,7 @@ TIED = "encoder.embed_tokens.weight"
 
 def export(
     recipe: Recipe,
-    company: Company,
+    model: TrainingModel,
     step: int,
     folder: Path,
     earlier: Sequence[Stretch] = (),
@@ -43,43 +43,43 @@ def export(
 
     Args:
         recipe: Of the run; it is written into the weight files.
-        company: With the weights to export in place.
+        model: With the weights to export in place.
         step: Steps done.
         folder: Where the model goes; an earlier export there is replaced.
         earlier: Steps of the run under settings that were changed since.
     """
     part = folder.with_name(f".{folder.name}.part")
-    before = company.located.folder
+    before = model.located.folder
     with disk_errors("export the model", folder):
         shutil.rmtree(part, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(company.located.folder, part)
+        shutil.copytree(model.located.folder, part)
         if "transformer" in recipe.parts:
-            state, keep = _transformer(company)
-            metadata = _metadata(recipe, step, earlier, before / company.part)
-            _write(part / company.part, "diffusion_pytorch_model", state, metadata, keep)
+            state, keep = _transformer(model)
+            metadata = _metadata(recipe, step, earlier, before / model.part)
+            _write(part / model.part, "diffusion_pytorch_model", state, metadata, keep)
         if "text_encoder" in recipe.parts:
-            state = {n: v for n, v in state_of(company.text_encoder).items() if n != TIED}
+            state = {n: v for n, v in state_of(model.text_encoder).items() if n != TIED}
             metadata = _metadata(recipe, step, earlier, before / "text_encoder")
             _write(part / "text_encoder", "model", state, metadata, frozenset())
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
         if learned := _learned(recipe):
-            _card_with(part / CARD_NAME, company.located.spec, learned)
+            _card_with(part / CARD_NAME, model.located.spec, learned)
         replace_folder(part, folder)
 
 
 def export_lora(
-    recipe: Recipe, company: Company, step: int, path: Path, earlier: Sequence[Stretch] = ()
+    recipe: Recipe, model: TrainingModel, step: int, path: Path, earlier: Sequence[Stretch] = ()
 ) -> None:
     """Write the matrices that the transformer holds now as a LoRA file; else as :func:`export`."""
-    write_lora(company.transformer, path, _metadata(recipe, step, earlier))
+    write_lora(model.transformer, path, _metadata(recipe, step, earlier))
 
 
-def _transformer(company: Company) -> tuple[dict[str, Tensor], frozenset[str]]:
+def _transformer(model: TrainingModel) -> tuple[dict[str, Tensor], frozenset[str]]:
     """The weights, and the names in them that stay float32."""
-    network = company.transformer
+    network = model.transformer
     return state_of(network), frozenset(network._keep_in_fp32_modules or ())
 
 

@@ -18,7 +18,11 @@ from torch import nn
 from holocine_core.errors import InputError
 from holocine_core.model.card import read_json, write_card
 from holocine_core.model.components import MissingFile, part_in_folder
-from holocine_core.model.nano_net.positions import WAVES, PlacedPatches, PlacedWanTransformer3DModel
+from holocine_core.model.nano_net.positions import (
+    WAVES,
+    PlacedWanTransformer3DModel,
+    PositionedPatches,
+)
 from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, PLACED_MODULE
 from holocine_core.model.spec import (
     MODELS,
@@ -157,7 +161,7 @@ def begin(network: Any) -> None:
     patches = network.patch_embedding
     nn.init.xavier_uniform_(patches.weight.view(patches.weight.shape[0], -1))
     nn.init.zeros_(patches.bias)
-    if isinstance(patches, PlacedPatches):
+    if isinstance(patches, PositionedPatches):
         # As loud as what is seen there.
         nn.init.normal_(patches.places.weight, std=WAVES**-0.5)
     embedder = network.condition_embedder

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.train.data.worlds import FactReader, drawn_world
 from holocine_core.train.recipe import Recipe
 
@@ -24,7 +24,7 @@ EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Company:
+class TrainingModel:
     """What a training step needs of a model.
 
     Attributes:
@@ -58,7 +58,7 @@ class Company:
         return (spec.boundary, 1.0) if self.part == "transformer" else (0.0, spec.boundary)
 
 
-def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
+def assemble(recipe: Recipe, folder: Path, device: torch.device) -> TrainingModel:
     """Open a recipe's networks from a pipeline folder.
 
     Raises:
@@ -68,9 +68,9 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     located = locate_folder(folder)
     located.require()
     part = expert_part(recipe, located, folder)
-    # What only stands still may be as short as it computes.
-    short = recipe.train == "lora" and computes_short(recipe.precision, device)
-    dtype = torch.bfloat16 if short else torch.float32
+    # What only stands still may be stored as it computes.
+    bf16 = recipe.train == "lora" and computes_bf16(recipe.precision, device)
+    dtype = torch.bfloat16 if bf16 else torch.float32
     transformer = _opened(located, part, device, dtype)
     text_encoder = _opened(located, "text_encoder", device, dtype)
     if recipe.checkpoint_activations:
@@ -84,7 +84,7 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> Company:
     reader = _reader(recipe, transformer, device) if recipe.facts else None
     if reader is not None:
         trained |= {f"facts.{name}": each for name, each in reader.named_parameters()}
-    return Company(
+    return TrainingModel(
         located=located,
         part=part,
         transformer=transformer,
@@ -123,7 +123,7 @@ def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:
 
 
 def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch.dtype) -> Any:
-    network = load_part(located.part(part), dtype)
+    network = load_component(located.part(part), dtype)
     for parameter in network.parameters():
         # What was loaded still lies in its file.
         parameter.data = parameter.data.to(device, copy=True)

@@ -144,7 +144,7 @@ def learning_rate(step: int, steps: int, highest: float, schedule: Schedule) -> 
     return highest * min(rise, fall)
 
 
-class Average:
+class EMA:
     """The exponential moving average of the trained weights, in float32."""
 
     def __init__(self, parameters: Mapping[str, Tensor], decay: float) -> None:

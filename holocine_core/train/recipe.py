@@ -105,7 +105,7 @@ class New(Frozen):
     patch: Count = 2
     """Rows and columns of latents in one token."""
     places: bool = False
-    """Whether tokens are told where in the picture they stand (see model/placed.py)."""
+    """Whether tokens are told where in the picture they stand (see model/nano_net/positions.py)."""
     card: Card
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.model.attention.segments import opened
 from holocine_core.sample import flow
@@ -27,7 +27,7 @@ from holocine_core.sample.conditioning import (
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.networks import Company
+from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
 
@@ -143,12 +143,12 @@ def _clean_frames(shots: Sequence[Span], frames: int, rng: torch.Generator) -> T
 
 
 def layout_of(
-    recipe: Recipe, company: Company, batch: Batch, text: BatchConditioning, *, full: bool
+    recipe: Recipe, model: TrainingModel, batch: Batch, text: BatchConditioning, *, full: bool
 ) -> ShotLayout:
     """Where a batch's shots lie among its tokens, and which text each sees."""
-    patch = company.located.spec.shape.patch
+    patch = model.located.spec.shape.patch
     rows, columns = batch.latents_BCFHW.shape[3:]
-    attention = recipe.attention or company.located.spec.attention
+    attention = recipe.attention or model.located.spec.attention
     return ShotLayout(
         shots=batch.shots,
         frame_tokens=(rows // patch) * (columns // patch),
@@ -158,11 +158,13 @@ def layout_of(
     )
 
 
-def tokens_of(company: Company, prompts: Sequence[ScenePrompt | None], shots: int) -> BatchTokens:
+def tokens_of(
+    model: TrainingModel, prompts: Sequence[ScenePrompt | None], shots: int
+) -> BatchTokens:
     """Tokens of a batch's prompts; None stands for a sample that lost its text."""
-    spec = company.located.spec
+    spec = model.located.spec
     reads = ContextRows(spec.text_tokens, padding=spec.text_padding)
-    return batch_tokens(prompts, shots, company.tokenizer, reads)
+    return batch_tokens(prompts, shots, model.tokenizer, reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,17 +184,17 @@ class Losses:
         return self.velocity if self.facts is None else self.velocity + recipe.facts * self.facts
 
 
-def losses_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Losses:
+def losses_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> Losses:
     """Losses of one pass with all that the recipe trains for."""
-    if company.reader is None or batch.facts_BSF is None:
-        return Losses(velocity=loss_of(recipe, company, batch, drawn), facts=None)
-    with inner_tokens(company.transformer) as kept:
-        velocity = loss_of(recipe, company, batch, drawn)
-    layout = company.context.layout
-    rows = batch.latents_BCFHW.shape[3] // company.located.spec.shape.patch
-    with precision(recipe, company.device):
-        logits = company.reader(kept[0], layout.token_spans, (rows, layout.frame_tokens // rows))
-    facts = company.reader.loss(logits, batch.facts_BSF.to(company.device))
+    if model.reader is None or batch.facts_BSF is None:
+        return Losses(velocity=loss_of(recipe, model, batch, drawn), facts=None)
+    with inner_tokens(model.transformer) as kept:
+        velocity = loss_of(recipe, model, batch, drawn)
+    layout = model.context.layout
+    rows = batch.latents_BCFHW.shape[3] // model.located.spec.shape.patch
+    with precision(recipe, model.device):
+        logits = model.reader(kept[0], layout.token_spans, (rows, layout.frame_tokens // rows))
+    facts = model.reader.loss(logits, batch.facts_BSF.to(model.device))
     return Losses(velocity=velocity, facts=facts)
 
 
@@ -208,50 +210,48 @@ def inner_tokens(transformer: Any) -> Iterator[list[Tensor]]:
         hook.remove()
 
 
-def loss_of(recipe: Recipe, company: Company, batch: Batch, drawn: Draw) -> Tensor:
+def loss_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> Tensor:
     """The pass's own loss: the mean squared error of the velocity where there is noise."""
     learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
     shots = len(batch.shots)
-    tokens = batch.tokens or tokens_of(company, batch.prompts, shots)
+    tokens = batch.tokens or tokens_of(model, batch.prompts, shots)
     if any(drawn.dropped):
-        tokens = tokens.without(drawn.dropped, tokens_of(company, [None], shots))
-    with precision(recipe, company.device):
+        tokens = tokens.without(drawn.dropped, tokens_of(model, [None], shots))
+    with precision(recipe, model.device):
         with torch.set_grad_enabled(learning):
-            text = encode_tokens(tokens, company.text_encoder)
-        company.context.layout = layout_of(recipe, company, batch, text, full=drawn.full)
-        clean = batch.latents_BCFHW.to(company.device).float()
-        noise = drawn.noise_BCFHW.to(company.device)
+            text = encode_tokens(tokens, model.text_encoder)
+        model.context.layout = layout_of(recipe, model, batch, text, full=drawn.full)
+        clean = batch.latents_BCFHW.to(model.device).float()
+        noise = drawn.noise_BCFHW.to(model.device)
         sigma_BF = drawn.sigma_B[:, None].expand(-1, clean.shape[2])
         if drawn.clean_BF is not None:
             sigma_BF = sigma_BF * ~drawn.clean_BF
-        sigma_BF = sigma_BF.to(company.device)
-        predicted = company.transformer(
+        sigma_BF = sigma_BF.to(model.device)
+        predicted = model.transformer(
             hidden_states=flow.noisy(clean, noise, sigma_BF[:, None, :, None, None]),
-            timestep=_timestep(recipe, company, sigma_BF, drawn),
-            encoder_hidden_states=text.text_BLD.to(company.device),
+            timestep=_timestep(recipe, model, sigma_BF, drawn),
+            encoder_hidden_states=text.text_BLD.to(model.device),
             return_dict=False,
         )[0]
     error = (predicted.float() - flow.target(clean, noise)).square().mean(dim=(1, 3, 4))
-    weight = drawn.weight_B.to(company.device)[:, None] * (sigma_BF > 0)
+    weight = drawn.weight_B.to(model.device)[:, None] * (sigma_BF > 0)
     loss: Tensor = (error * weight).sum() / (sigma_BF > 0).sum().clamp_min(1)
     return loss
 
 
-def _timestep(recipe: Recipe, company: Company, sigma_BF: Tensor, drawn: Draw) -> Tensor:
+def _timestep(recipe: Recipe, model: TrainingModel, sigma_BF: Tensor, drawn: Draw) -> Tensor:
     """The network's times: one per sample, or one per token where some are clean."""
     time_BF = sigma_BF * flow.TRAIN_TIMESTEPS
-    if company.located.spec.low_precision_timestep and computes_short(
-        recipe.precision, company.device
-    ):
+    if model.located.spec.low_precision_timestep and computes_bf16(recipe.precision, model.device):
         time_BF = time_BF.bfloat16()  # As these weights are asked when they film.
     if drawn.clean_BF is None:
         return time_BF[:, 0]
-    return time_BF.repeat_interleave(company.context.layout.frame_tokens, dim=1)
+    return time_BF.repeat_interleave(model.context.layout.frame_tokens, dim=1)
 
 
 @contextlib.contextmanager
 def precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
     """The precision of passes."""
-    enabled = computes_short(recipe.precision, device)
+    enabled = computes_bf16(recipe.precision, device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
         yield

@@ -31,18 +31,18 @@ from holocine_core.model.lora.file import LoraFile
 from holocine_core.store.journal import journal
 from holocine_core.train.check import Read, began_from, check_fits
 from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, locked
-from holocine_core.train.data.batches import Batch, Clips
-from holocine_core.train.data.loader import Ahead, Batches, begin, open_clips
+from holocine_core.train.data.batches import Batch, Samples
+from holocine_core.train.data.loader import Batches, Prefetch, begin, open_datasets
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.metrics import Metrics
-from holocine_core.train.networks import Company, assemble, count, open_device
-from holocine_core.train.optim import Average, Optimization, learning_rate
+from holocine_core.train.networks import TrainingModel, assemble, count, open_device
+from holocine_core.train.optim import EMA, Optimization, learning_rate
 from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.step import draw, levels, losses_of, tokens_of
-from holocine_core.train.validation import held_out_loss
+from holocine_core.train.validation import validation_loss
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -104,18 +104,18 @@ def train(
         place = open_device(device)
         if recipe.precision == "bf16" and not multiplies_bfloat16(place):
             emit(_IMITATED)
-        company = assemble(recipe, start, place)
-        read = check_fits(recipe, company)
-        run = Run(recipe, company, read, emit, should_stop, time.monotonic() + seconds)
+        model = assemble(recipe, start, place)
+        read = check_fits(recipe, model)
+        run = Trainer(recipe, model, read, emit, should_stop, time.monotonic() + seconds)
         return run.export() if export_only else run.go()
 
 
-class Run:
+class Trainer:
     """One recipe's training, from its last checkpoint on.
 
     Args:
         recipe: What to do.
-        company: The networks, as they were at the start.
+        model: The networks, as they were at the start.
         read: The samples of its folders.
         emit: Told of everything.
         should_stop: Asked after every step.
@@ -125,25 +125,25 @@ class Run:
     def __init__(
         self,
         recipe: Recipe,
-        company: Company,
+        model: TrainingModel,
         read: Read,
         emit: Emit,
         should_stop: Stop,
         until: float,
     ) -> None:
         self._recipe = recipe
-        self._company = company
+        self._model = model
         self._read = read
         self._emit = emit
         self._should_stop = should_stop
         self._until = until
         self._out = Path(recipe.out)
-        self._optimization = Optimization(company.trained, recipe.optimizer)
-        self._average = Average(company.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, company, read))
+        self._optimization = Optimization(model.trained, recipe.optimizer)
+        self._average = EMA(model.trained, recipe.ema)
+        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, model, read))
         self._earlier: tuple[Stretch, ...] = ()
-        self._held_out: Clips | None = None
-        self._coming: Ahead | None = None
+        self._held_out: Samples | None = None
+        self._coming: Prefetch | None = None
         self._step = self._restore()
         self._kept = self._step
 
@@ -154,7 +154,7 @@ class Run:
             return 0
         tensors = checkpoint.tensors
         with torch.no_grad():
-            for name, parameter in self._company.trained.items():
+            for name, parameter in self._model.trained.items():
                 parameter.copy_(tensors[f"weights.{name}"])
                 self._average.weights[name].copy_(tensors[f"average.{name}"])
         self._earlier = checkpoint.earlier
@@ -172,7 +172,7 @@ class Run:
                 out=recipe.out,
                 step=self._step,
                 steps=recipe.steps,
-                parameters=count(self._company.trained),
+                parameters=count(self._model.trained),
             )
         )
         with (
@@ -218,8 +218,8 @@ class Run:
         try:
             if self._coming is not None:
                 self._coming.wait(self._emit, self._is_over)
-            clips, self._held_out = open_clips(
-                self._recipe, phase, self._company, self._read, self._emit, self._is_over
+            clips, self._held_out = open_datasets(
+                self._recipe, phase, self._model, self._read, self._emit, self._is_over
             )
         except Interrupted:
             if self._should_stop():
@@ -228,7 +228,7 @@ class Run:
         of = len(self._recipe.phases)
         if number + 1 < of:
             following = self._recipe.phases[number + 1]
-            self._coming = begin(self._recipe, following, self._company)
+            self._coming = begin(self._recipe, following, self._model)
         samples = sum(clips.sizes)
         self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
         ends = begins + phase.steps
@@ -242,15 +242,15 @@ class Run:
 
         def make(one: Pick) -> Batch:
             batch = clips.batch(one.group, one.members, one.epoch)
-            tokens = tokens_of(self._company, batch.prompts, len(batch.shots))
+            tokens = tokens_of(self._model, batch.prompts, len(batch.shots))
             return replace(batch, tokens=tokens)
 
         if self._lacks_measurement(phase, begins, metrics):
             self._measure(phase, metrics)
-        with Batches(make, passes, self._company.device) as batches:
+        with Batches(make, passes, self._model.device) as batches:
             for chosen in coming():
                 self._train_step(number, chosen, batches, metrics)
-                if self._pause(phase, metrics) or self._step == ends:
+                if self._after_step(phase, metrics) or self._step == ends:
                     return
 
     def _lacks_measurement(self, phase: Phase, begins: int, metrics: Metrics) -> bool:
@@ -269,16 +269,16 @@ class Run:
         self, number: int, passes: Sequence[Pick], batches: Batches, metrics: Metrics
     ) -> None:
         started = time.perf_counter()
-        recipe, device = self._recipe, self._company.device
+        recipe, device = self._recipe, self._model.device
         total, facts = torch.zeros(2, device=device)
         samples = sum(len(one.members) for one in passes)
         level = levels(recipe, samples, number, self._step)
         for i, level_B in enumerate(torch.split(level, [len(one.members) for one in passes])):
             batch = batches.next()
             key = (number, self._step, i)
-            drawn = draw(recipe, self._company.sigmas, batch, level_B, *key, device=device)
-            losses = losses_of(recipe, self._company, batch, drawn)
-            # Every sample weighs alike, in whatever company it comes.
+            drawn = draw(recipe, self._model.sigmas, batch, level_B, *key, device=device)
+            losses = losses_of(recipe, self._model, batch, drawn)
+            # Every sample weighs alike, in whatever model it comes.
             share = len(level_B) / samples
             torch.autograd.backward(losses.total(recipe) * share)
             total = total + losses.velocity.detach() * share
@@ -304,7 +304,7 @@ class Run:
                 "grad_norm": norm,
                 "samples_per_s": samples / seconds,
                 "seconds": seconds,
-                **({"facts": float(facts)} if self._company.reader is not None else {}),
+                **({"facts": float(facts)} if self._model.reader is not None else {}),
             },
         )
         self._emit(
@@ -313,7 +313,7 @@ class Run:
             )
         )
 
-    def _pause(self, phase: Phase, metrics: Metrics) -> bool:
+    def _after_step(self, phase: Phase, metrics: Metrics) -> bool:
         """Do what is due after a step; whether the call's time is over."""
         recipe, step = self._recipe, self._step
         last = step == recipe.steps
@@ -337,7 +337,7 @@ class Run:
     def _measure(self, phase: Phase, metrics: Metrics) -> None:
         assert self._held_out is not None
         with self._average.in_place():
-            measured = held_out_loss(self._recipe, self._company, self._held_out, phase.batch)
+            measured = validation_loss(self._recipe, self._model, self._held_out, phase.batch)
         bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
         if measured.swapped is not None:
             bins["held_out/swapped_text"] = measured.swapped
@@ -358,7 +358,7 @@ class Run:
 
     def _keep(self) -> None:
         tensors: dict[str, Tensor] = {}
-        for name, parameter in self._company.trained.items():
+        for name, parameter in self._model.trained.items():
             tensors[f"weights.{name}"] = parameter
             tensors[f"average.{name}"] = self._average.weights[name]
         tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
@@ -374,7 +374,7 @@ class Run:
         path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
         write = export_lora if lora else export
         with self._average.in_place():
-            write(self._recipe, self._company, self._step, path, self._earlier)
+            write(self._recipe, self._model, self._step, path, self._earlier)
         return path
 
     def _show(self) -> None:
@@ -382,9 +382,9 @@ class Run:
         films = self._recipe.films
         assert films is not None
         self._keep_new()
-        model, lora = self._company.located.folder, None
+        model, lora = self._model.located.folder, None
         folder = self._out / "films" / f"step-{self._step:07d}"
-        device = self._company.device.type
+        device = self._model.device.type
         try:
             path = self._export("-shown")
             if self._recipe.train == "lora":

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from holocine_core.train.data.batches import Batch, Clips
-from holocine_core.train.networks import Company
+from holocine_core.train.data.batches import Batch, Samples
+from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, loss_of, shifted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOutLoss:
+class ValidationLoss:
     """The mean over all samples.
 
     Attributes:
@@ -34,19 +34,21 @@ class HeldOutLoss:
 
 
 @torch.no_grad()
-def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) -> HeldOutLoss:
+def validation_loss(
+    recipe: Recipe, model: TrainingModel, clips: Samples, batch: int
+) -> ValidationLoss:
     """Measure the weights that the networks hold now.
 
     Args:
         recipe: For the mechanism, the precision, the shift and the bins.
-        company: The networks.
+        model: The networks.
         clips: Held-out samples.
         batch: Most samples of a pass.
     """
     bins = recipe.held_out.bins
     # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
     middles = (torch.arange(bins) + 0.5) / bins
-    sigmas = shifted(middles, recipe.shift, company.sigmas)
+    sigmas = shifted(middles, recipe.shift, model.sigmas)
     sums, samples = [0.0] * bins, 0
     rise, told = 0.0, 0
     for number, one in enumerate(_batches(clips, batch)):
@@ -63,19 +65,19 @@ def held_out_loss(recipe: Recipe, company: Company, clips: Clips, batch: int) ->
                 clean_BF=None,
                 full=False,
             )
-            loss = float(loss_of(recipe, company, one, drawn))
+            loss = float(loss_of(recipe, model, one, drawn))
             sums[i] += loss * count
             if count > 1:
                 other = replace(one, prompts=(*one.prompts[1:], one.prompts[0]))
-                rise += (float(loss_of(recipe, company, other, drawn)) - loss) * count
+                rise += (float(loss_of(recipe, model, other, drawn)) - loss) * count
                 told += count
         samples += count
     by_timestep = tuple(total / samples for total in sums)
     swapped = sum(by_timestep) / bins + rise / told if told else None
-    return HeldOutLoss(by_timestep=by_timestep, swapped=swapped)
+    return ValidationLoss(by_timestep=by_timestep, swapped=swapped)
 
 
-def _batches(clips: Clips, batch: int) -> Iterator[Batch]:
+def _batches(clips: Samples, batch: int) -> Iterator[Batch]:
     for group, size in enumerate(clips.sizes):
         for at in range(0, size, batch):
             yield clips.batch(group, range(at, min(at + batch, size)), epoch=0)

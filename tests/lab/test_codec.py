@@ -23,10 +23,10 @@ from holocine_core.lab.codec.train import (
     start,
     train_codec,
 )
-from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.components import ComponentFiles, part_in_folder
 from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.train.recipe_file import read_recipe
 
@@ -172,8 +172,8 @@ def test_a_run_leaves_a_codec_that_loads(tmp_path: Path) -> None:
     said: list[str] = []
     train_codec(recipe, said.append, source=moving_disc, workers=0)
     files = part_in_folder(tmp_path / "out", "vae", hint="")
-    assert isinstance(files, PartFiles)
-    loaded = load_part(files, torch.float32)
+    assert isinstance(files, ComponentFiles)
+    loaded = load_component(files, torch.float32)
     measured = json.loads((tmp_path / "out" / MEASURED).read_text())
     found = measure(loaded, 32, 48, recipe.held_out, source=moving_disc)
     assert measured["psnr"]["48x32"] == found

@@ -23,12 +23,12 @@ from holocine_core.lab.stage.world import Person
 from holocine_core.lab.words import encoder
 from holocine_core.lab.words.encoder import Reader, Settings, learn, loss_of, rows_of, teach
 from holocine_core.lab.words.pages import ONE, SIDE, SOME, Page, page
-from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.components import ComponentFiles, part_in_folder
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.nano_net.text import read_vectors
 from holocine_core.model.nano_net.tokenizer import START
 from holocine_core.model.spec import MODELS
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 
 NANO = Path(encoder.__file__).parents[2] / "model" / MODELS["nano"].name
 
@@ -126,8 +126,8 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
 @torch.no_grad()
 def test_nano_reads_whose_a_colour_is() -> None:
     part = part_in_folder(NANO / "text_encoder", "text_encoder", hint="")
-    assert isinstance(part, PartFiles)
-    encoder = load_part(part, torch.float32)
+    assert isinstance(part, ComponentFiles)
+    encoder = load_component(part, torch.float32)
     tokenizer = Tokenizer.from_file(str(NANO / "tokenizer" / "tokenizer.json"))
     colours = ("red", "blue", "green", "yellow", "orange", "purple")
     rows = torch.empty(2, len(colours), len(colours), encoder.config.d_model)
@@ -155,7 +155,7 @@ def test_nano_reads_whose_a_colour_is() -> None:
 
 def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
     located = find_model(MODELS["nano"].name)
-    encoder = load_part(located.part("text_encoder"), torch.float32)
+    encoder = load_component(located.part("text_encoder"), torch.float32)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     settings = Settings(steps=3, batch=2, lr=0.01, noise=0.0, frozen=True)
     reader = learn(encoder, load_tokenizer(located), settings, lambda told: None)
@@ -170,7 +170,7 @@ def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
 @pytest.mark.nano
 def test_what_an_encoder_says_can_be_held_while_it_learns() -> None:
     located = find_model(MODELS["nano"].name)
-    before = load_part(located.part("text_encoder"), torch.float32)
+    before = load_component(located.part("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
     text = page(range(8), 2, "held")
     moved = []
@@ -190,14 +190,16 @@ def test_nanos_words_are_those_of_the_table_beside_the_recipes() -> None:
     table = read_vectors(Path(encoder.__file__).parents[3] / "recipes" / "nano-words.safetensors")
     tokenizer = load_tokenizer(located)
     ids = [tokenizer.token_to_id(w if "-" in w else START + w) for w in table.words]
-    rows = load_part(located.part("text_encoder"), torch.float32).shared.weight[torch.tensor(ids)]
+    rows = load_component(located.part("text_encoder"), torch.float32).shared.weight[
+        torch.tensor(ids)
+    ]
     assert torch.equal(rows, table.vectors)
 
 
 @torch.no_grad()
 def test_nano_reads_who_stands_left() -> None:
     located = find_model(MODELS["nano"].name)
-    encoder = load_part(located.part("text_encoder"), torch.float32)
+    encoder = load_component(located.part("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
 
     def rows(does: str, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:

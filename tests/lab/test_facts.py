@@ -14,8 +14,8 @@ from holocine_core.lab.stage.facts import FIELDS, HIDDEN, labels_of
 from holocine_core.lab.stage.sample import sample_scene
 from holocine_core.lab.stage.view import in_view
 from holocine_core.script.timeline import Span
-from holocine_core.train.data.loader import open_clips
-from holocine_core.train.networks import Company, assemble
+from holocine_core.train.data.loader import open_datasets
+from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Losses, draw, levels, losses_of
 from tests.train.conftest import MakeRecipe
@@ -73,7 +73,7 @@ def test_what_is_not_in_view_is_not_asked_for() -> None:
 
 
 @pytest.fixture
-def company(recipe: MakeRecipe) -> tuple[Recipe, Company]:
+def model(recipe: MakeRecipe) -> tuple[Recipe, TrainingModel]:
     made = recipe(
         facts=0.5,
         clean_shots=0.0,
@@ -84,42 +84,42 @@ def company(recipe: MakeRecipe) -> tuple[Recipe, Company]:
     return made, assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
 
 
-def step(made: Recipe, company: Company, number: int = 0) -> Losses:
-    clips, _ = open_clips(made, made.phases[0], company, {}, lambda event: None, lambda: False)
+def step(made: Recipe, model: TrainingModel, number: int = 0) -> Losses:
+    clips, _ = open_datasets(made, made.phases[0], model, {}, lambda event: None, lambda: False)
     batch = clips.batch(0, (0, 1), 0)
     return losses_of(
-        made, company, batch, draw(made, (0.0, 1.0), batch, levels(made, 2, number), number)
+        made, model, batch, draw(made, (0.0, 1.0), batch, levels(made, 2, number), number)
     )
 
 
-def test_facts_teach_the_first_half_of_the_network(company: tuple[Recipe, Company]) -> None:
-    made, crew = company
-    losses = step(made, crew)
+def test_facts_teach_the_first_half_of_the_network(model: tuple[Recipe, TrainingModel]) -> None:
+    made, networks = model
+    losses = step(made, networks)
     assert losses.facts is not None
     torch.autograd.backward(losses.facts)
-    moved = {n for n, p in crew.trained.items() if p.grad is not None and bool(p.grad.any())}
+    moved = {n for n, p in networks.trained.items() if p.grad is not None and bool(p.grad.any())}
     blocks = {int(n.split(".")[2]) for n in moved if n.startswith("transformer.blocks.")}
     assert blocks == {0}
-    assert len(crew.transformer.blocks) == 2
+    assert len(networks.transformer.blocks) == 2
     assert any(name.startswith("facts.") for name in moved)
     assert torch.equal(losses.total(made), losses.velocity + 0.5 * losses.facts)
 
 
-def test_without_the_task_the_loss_is_the_same(company: tuple[Recipe, Company]) -> None:
-    made, crew = company
-    plain = step(made, replace(crew, reader=None))
+def test_without_the_task_the_loss_is_the_same(model: tuple[Recipe, TrainingModel]) -> None:
+    made, networks = model
+    plain = step(made, replace(networks, reader=None))
     assert plain.facts is None
-    assert torch.equal(plain.total(made), step(made, crew).velocity)
-    assert not crew.transformer.blocks[0]._forward_hooks
+    assert torch.equal(plain.total(made), step(made, networks).velocity)
+    assert not networks.transformer.blocks[0]._forward_hooks
 
 
-def test_facts_are_learned(company: tuple[Recipe, Company]) -> None:
-    made, crew = company
-    moved = [p for n, p in crew.trained.items() if n.startswith("facts.")]
+def test_facts_are_learned(model: tuple[Recipe, TrainingModel]) -> None:
+    made, networks = model
+    moved = [p for n, p in networks.trained.items() if n.startswith("facts.")]
     optimizer = torch.optim.Adam(moved, lr=0.01)
     seen = []
     for _ in range(40):
-        losses = step(made, crew)
+        losses = step(made, networks)
         assert losses.facts is not None
         seen.append(float(losses.facts.detach()))
         optimizer.zero_grad()

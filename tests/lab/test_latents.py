@@ -12,7 +12,7 @@ import torch
 from holocine_core.errors import Interrupted
 from holocine_core.events import Event, LatentsDrawn, ignore
 from holocine_core.lab import latents as caches
-from holocine_core.lab.clips import StageClips
+from holocine_core.lab.clips import StageDataset
 from holocine_core.lab.latents import Drawing, LatentCache, layout_of
 from holocine_core.lab.scenes import DrawnAhead
 from holocine_core.lab.stage.facts import labels_of
@@ -21,7 +21,7 @@ from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SHOT_LENGTHS, sample_
 from holocine_core.lab.stage.view import in_view
 from holocine_core.lab.stage.world import Repertoire
 from holocine_core.model.folders import locate_folder
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.train.recipe import GROUP
 
@@ -50,7 +50,7 @@ def test_a_group_is_its_scenes_drawn_and_encoded(filled: LatentCache, drawing: D
     layout = layout_of(3, SHORT, SHOT_LENGTHS)
     assert SHORT[0] <= sum(layout) <= SHORT[1]
     latents = filled.read(3)
-    vae = load_part(drawing.vae, torch.float32)
+    vae = load_component(drawing.vae, torch.float32)
     assert latents.shape[0] == GROUP
     for member in (0, GROUP - 1):
         frames = draw(sample_scene(3 * GROUP + member, layout), 32, 32).numpy()
@@ -62,11 +62,11 @@ def test_a_small_world_has_latents_of_its_own(drawing: Drawing, tmp_path: Path) 
     assert small.key != drawing.key
     cache = LatentCache(tmp_path, small)
     cache.fill([3], emit=ignore, should_stop=lambda: False)
-    clips = StageClips(cache, [3]).batch(0, range(GROUP), epoch=0)
+    clips = StageDataset(cache, [3]).batch(0, range(GROUP), epoch=0)
     layout = cache.layout(3)
     scene = cache.scene(3 * GROUP, layout)
     assert scene.place.set == "kitchen"
-    vae = load_part(drawing.vae, torch.float32)
+    vae = load_component(drawing.vae, torch.float32)
     drawn = encode_frames(vae, draw(scene, 32, 32).numpy())[0].half()
     assert torch.equal(clips.latents_BCFHW[0], drawn)
     assert clips.facts_BSF is not None
@@ -124,7 +124,7 @@ def test_shards_hold_neighbours(
 
 
 def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
-    clips = StageClips(filled, [3])
+    clips = StageDataset(filled, [3])
     assert clips.sizes == [GROUP]
     batches = [clips.batch(0, [1, 5], epoch) for epoch in (0, 0, 1)]
     texts = [tuple(prompt.text for prompt in batch.prompts) for batch in batches]
@@ -146,8 +146,8 @@ def test_a_large_group_shares_a_layout_and_is_drawn_in_parts(
     layout = large.layout(2)
     latents = cache.read(2)
     assert latents.shape[0] == 2 * GROUP
-    assert StageClips(cache, [1, 2]).sizes == [2 * GROUP] * 2
-    vae = load_part(drawing.vae, torch.float32)
+    assert StageDataset(cache, [1, 2]).sizes == [2 * GROUP] * 2
+    vae = load_component(drawing.vae, torch.float32)
     for member in (0, 2 * GROUP - 1):
         frames = draw(sample_scene(4 * GROUP + member, layout), 32, 32).numpy()
         assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())

@@ -15,10 +15,10 @@ from torch import Tensor
 from holocine_core.errors import InputError
 from holocine_core.lab.codec.refit import Affine, Settings, fit, moved, refit
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
-from holocine_core.model.components import PartFiles, part_in_folder
+from holocine_core.model.components import ComponentFiles, part_in_folder
 from holocine_core.model.locate import locate_folder
 from holocine_core.model.tiny import write_tiny
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.train.checkpoints import RECIPE
 from holocine_core.train.export import BEFORE, told_by
 from tests.lab.test_codec import moving_disc
@@ -87,7 +87,7 @@ def test_the_velocity_turns_with_the_latents() -> None:
 @pytest.fixture
 def turned_codec(tmp_path: Path) -> Path:
     """nano's codec with its normalised latents turned."""
-    vae = load_part(vae_of(NANO), torch.float32)
+    vae = load_component(vae_of(NANO), torch.float32)
     mean, std = torch.tensor(vae.config.latents_mean), torch.tensor(vae.config.latents_std)
     turn = rotation(len(mean))
     with torch.no_grad():
@@ -101,9 +101,9 @@ def turned_codec(tmp_path: Path) -> Path:
     return tmp_path / "codec"
 
 
-def vae_of(folder: Path) -> PartFiles:
+def vae_of(folder: Path) -> ComponentFiles:
     part = part_in_folder(folder / "vae", "vae", hint="")
-    assert isinstance(part, PartFiles)
+    assert isinstance(part, ComponentFiles)
     return part
 
 
@@ -113,7 +113,7 @@ def test_a_folder_is_moved_whole(turned_codec: Path, tmp_path: Path) -> None:
     assert "100.0%" in told[0]
     old, new = (locate_folder(folder) for folder in (NANO, tmp_path / "new"))
     assert new.require() is None
-    networks = [load_part(one.part("transformer"), torch.float32).eval() for one in (old, new)]
+    networks = [load_component(one.part("transformer"), torch.float32).eval() for one in (old, new)]
     turn = rotation(old.spec.shape.latent_channels)
     latents = torch.randn(1, len(turn), 2, 4, 4)
     text = torch.randn(1, 5, networks[0].config.text_dim)
@@ -131,8 +131,8 @@ def test_a_codec_of_another_class_comes_with_its_name(turned_codec: Path, tmp_pa
     out = tmp_path / "new"
     refit(tmp_path / "tiny", turned_codec, out, FEW, lambda line: None, source=moving_disc)
     located = locate_folder(out)
-    assert type(load_part(located.part("vae"), torch.float32)).__name__ == "AutoencoderFold"
-    network = load_part(located.part("transformer"), torch.float32)
+    assert type(load_component(located.part("vae"), torch.float32)).__name__ == "AutoencoderFold"
+    network = load_component(located.part("transformer"), torch.float32)
     channels = locate_folder(NANO).spec.shape.latent_channels
     assert network.config.in_channels == network.config.out_channels == channels
 

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.attention.segments import Engine
 from holocine_core.model.locate import find_model
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.script.prompt import TextRanges, clean, token_ranges
 from holocine_core.script.timeline import Timeline
 
@@ -97,7 +97,7 @@ def load_golden(
     (home / "config.json").write_text(json.dumps(config()))
     for noise in ("high", "low"):
         (home / f"sparse_{noise}_noise.safetensors").symlink_to(GOLDEN / "transformer.safetensors")
-    transformer = load_part(find_model(str(folder)).part("transformer"), dtype).to(device)
+    transformer = load_component(find_model(str(folder)).part("transformer"), dtype).to(device)
     context = ShotContext()
     install(transformer, context, engine)
     return transformer, context

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from holocine_core.model.attention import bf16
 from holocine_core.model.attention import cpu as steps
-from holocine_core.model.attention.cpu import by_hand, computes_short, normed, products
+from holocine_core.model.attention.cpu import by_hand, computes_bf16, normed, products
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install, rotate
 from holocine_core.model.attention.segments import Segments, loop_attention
 from holocine_core.script.timeline import Span
@@ -177,7 +177,7 @@ def test_auto_is_short_where_that_is_faster(
     lines: tuple[str, ...], faster: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cpu_of(tmp_path, monkeypatch, *lines)
-    asked = [computes_short(one, torch.device("cpu")) for one in ("auto", "bf16", "float32")]
+    asked = [computes_bf16(one, torch.device("cpu")) for one in ("auto", "bf16", "float32")]
     assert asked == [faster, True, False]
 
 
@@ -185,7 +185,7 @@ def test_a_processor_that_nobody_describes_computes_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bf16, "CPUINFO", tmp_path / "none")
-    assert not computes_short("auto", torch.device("cpu"))
+    assert not computes_bf16("auto", torch.device("cpu"))
 
 
 @pytest.mark.parametrize("kind", list(WINDOWS))

@@ -21,7 +21,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.nano_net.codec import AutoencoderFold, fold, unfold
 from holocine_core.model.spec import FoldShape
 from holocine_core.model.tiny import write_tiny
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import decode_latents, encode_frames, to_frames
 from tests.model.checkpoints import short_film
 from tests.model.test_cost import LiveBytes
@@ -142,7 +142,7 @@ class TestInAPipeline:
         assert located.spec.vae == FoldShape(
             latent_channels=CHANNELS, widths=(16, 12, 8), blocks=(1, 1, 1)
         )
-        loaded = load_part(located.part("vae"), torch.bfloat16)
+        loaded = load_component(located.part("vae"), torch.bfloat16)
         assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
         latents = torch.ones(1, CHANNELS, 2, 4, 6)
         assert torch.equal(loaded.decode(latents).sample, random_codec().decode(latents).sample)
@@ -159,7 +159,7 @@ class TestInAPipeline:
         del state["decoder.head.weight"]
         save_file(state, path)
         with pytest.raises(MachineError, match=r"decoder\.head\.weight is missing"):
-            load_part(find_model(str(folder)).part("vae"), torch.float32)
+            load_component(find_model(str(folder)).part("vae"), torch.float32)
 
     @pytest.mark.parametrize(
         ("file", "change", "says"),

@@ -16,7 +16,7 @@ from holocine_core.model.attention.layout import ShotContext, ShotLayout, instal
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.nano_net.positions import WAVES, PlacedWanTransformer3DModel, waves
 from holocine_core.model.tiny import write_tiny
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.script.timeline import Span
 from holocine_core.train.fresh import write_start
 from holocine_core.train.recipe import Card, New
@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_brings_its_class(folder: Path) -> None:
-    network = load_part(locate_folder(folder).part("transformer"), torch.bfloat16)
+    network = load_component(locate_folder(folder).part("transformer"), torch.bfloat16)
     assert type(network) is PlacedWanTransformer3DModel
     places = network.patch_embedding.places.weight
     assert places.dtype == torch.bfloat16

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from holocine_core.errors import InputError
-from holocine_core.model.components import LocatedModel, PartFiles
+from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.nano_net.text import (
     WordVectors,
@@ -45,7 +45,7 @@ def folder(table: WordVectors, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def tokenizer(folder: Path) -> Any:
     path = folder / "tokenizer" / "tokenizer.json"
-    files = PartFiles(name="tokenizer", form="diffusers", paths=(path,))
+    files = ComponentFiles(name="tokenizer", form="diffusers", paths=(path,))
     located = LocatedModel(spec=MODELS["nano"], folder=folder, parts={"tokenizer": files})
     return load_tokenizer(located)
 

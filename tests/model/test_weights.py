@@ -17,9 +17,9 @@ from torch.nn import functional
 from transformers import UMT5Config, UMT5EncoderModel
 
 from holocine_core.errors import HolocineError, InputError, MachineError
-from holocine_core.model.components import PartFiles
+from holocine_core.model.components import ComponentFiles
 from holocine_core.model.locate import find_model
-from holocine_core.model.weights import check_structure, load_part
+from holocine_core.model.weights import check_structure, load_component
 from tests.model.checkpoints import (
     GOLDEN,
     golden_config,
@@ -31,11 +31,11 @@ from tests.model.checkpoints import (
 )
 
 
-def original(folder: Path, state: dict[str, Tensor], config: object = None) -> PartFiles:
+def original(folder: Path, state: dict[str, Tensor], config: object = None) -> ComponentFiles:
     """An expert file in original names, with its config."""
     save_file({k: v.contiguous() for k, v in state.items()}, folder / "full_high_noise.safetensors")
     (folder / "config.json").write_text(json.dumps(config or golden_config()))
-    return PartFiles(
+    return ComponentFiles(
         name="transformer",
         form="original",
         paths=(folder / "full_high_noise.safetensors",),
@@ -58,7 +58,7 @@ def velocity(network: nn.Module, dtype: torch.dtype = torch.float32, text: int =
 
 class TestTransformer:
     def test_the_release_names_give_the_release_outputs(self, release: Path) -> None:
-        network = load_part(find_model(str(release)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(release)).part("transformer"), torch.float32)
         golden = load_file(GOLDEN / "cases.safetensors")
         with torch.no_grad():
             given = network(
@@ -71,12 +71,12 @@ class TestTransformer:
 
     def test_both_experts_are_their_own_file(self, release: Path) -> None:
         located = find_model(str(release))
-        high = load_part(located.part("transformer"), torch.float32)
-        low = load_part(located.part("transformer_2"), torch.float32)
+        high = load_component(located.part("transformer"), torch.float32)
+        low = load_component(located.part("transformer_2"), torch.float32)
         assert torch.allclose(low.proj_out.bias, high.proj_out.bias + 1)
 
     def test_it_is_frozen_and_in_eval_mode(self, tiny: Path) -> None:
-        network = load_part(find_model(str(tiny)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(tiny)).part("transformer"), torch.float32)
         assert not network.training
         assert not any(parameter.requires_grad for parameter in network.parameters())
 
@@ -87,7 +87,7 @@ class TestTransformer:
         folder = tiny if form == "diffusers" else release
         files = find_model(str(folder)).part("transformer")
         assert files.form == form
-        types = {n: p.dtype for n, p in load_part(files, torch.bfloat16).named_parameters()}
+        types = {n: p.dtype for n, p in load_component(files, torch.bfloat16).named_parameters()}
         # diffusers' own loader for its own layout is the judge.
         judge = WanTransformer3DModel.from_pretrained(
             tiny / "transformer", torch_dtype=torch.bfloat16
@@ -97,13 +97,13 @@ class TestTransformer:
         assert types["blocks.0.attn1.to_q.weight"] == torch.bfloat16
 
     def test_position_tables_survive_the_empty_start(self, tiny: Path) -> None:
-        network = load_part(find_model(str(tiny)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(tiny)).part("transformer"), torch.float32)
         judge = WanTransformer3DModel.from_pretrained(tiny / "transformer")
         assert torch.equal(network.rope.freqs_cos, judge.rope.freqs_cos)
 
     def test_weights_stay_in_their_file(self, tmp_path: Path) -> None:
         files = original(tmp_path, golden_state())
-        network = load_part(files, torch.float32)
+        network = load_component(files, torch.float32)
         maps = Path("/proc/self/maps")
         if not maps.exists():
             pytest.skip("needs /proc")
@@ -140,25 +140,25 @@ class TestTransformer:
         change(state)  # type: ignore[operator]
         files = original(tmp_path, state)
         with pytest.raises(MachineError, match=says) as raised:
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
         assert "full_high_noise.safetensors" in raised.value.where
         assert raised.value.hint
 
     def test_many_faults_are_counted(self, tmp_path: Path) -> None:
         files = original(tmp_path, golden_state(), {**golden_config(), "num_layers": 1})
         with pytest.raises(MachineError, match=r"unexpected; .* and 24 more"):
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
 
     def test_a_cut_file_is_damaged(self, tmp_path: Path) -> None:
         files = original(tmp_path, golden_state())
         files.paths[0].write_bytes(files.paths[0].read_bytes()[:-100])
         with pytest.raises(MachineError, match="damaged"):
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
 
     def test_a_config_of_another_kind_is_refused(self, tmp_path: Path) -> None:
         files = original(tmp_path, golden_state(), {**golden_config(), "window_size": [-1, -1]})
         with pytest.raises(InputError, match="window_size"):
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
 
     def test_headers_alone_tell_the_faults(self, release: Path, tmp_path: Path) -> None:
         located = find_model(str(release))
@@ -173,10 +173,10 @@ class TestTransformer:
 
 
 class TestGguf:
-    def files(self, folder: Path, state: dict[str, Tensor], network: nn.Module) -> PartFiles:
+    def files(self, folder: Path, state: dict[str, Tensor], network: nn.Module) -> ComponentFiles:
         write_gguf(state, folder / "full_high_noise-Q8_0.gguf")
         (folder / "config.json").write_text(json.dumps(dict(network.config)))
-        return PartFiles(
+        return ComponentFiles(
             name="transformer",
             form="gguf",
             paths=(folder / "full_high_noise-Q8_0.gguf",),
@@ -186,7 +186,7 @@ class TestGguf:
     def test_eight_bits_come_close(self, tmp_path: Path) -> None:
         whole = random_transformer()
         files = self.files(tmp_path, original_transformer(whole.state_dict()), whole)
-        packed = load_part(files, torch.float32)
+        packed = load_component(files, torch.float32)
         weight = packed.blocks[0].attn1.to_q.weight
         assert weight.dtype == torch.uint8, "linear layers stay packed"
         assert packed.blocks[0].scale_shift_table.dtype == torch.float32
@@ -204,7 +204,7 @@ class TestGguf:
         else:
             state["blocks.0.self_attn.q.weight"] = torch.ones(64, 32)
         with pytest.raises(MachineError, match=r"attn1\.to_q|extra") as raised:
-            load_part(self.files(tmp_path, state, whole), torch.float32)
+            load_component(self.files(tmp_path, state, whole), torch.float32)
         assert raised.value.where.endswith(".gguf")
 
     def test_without_the_package_it_says_what_to_install(
@@ -214,7 +214,7 @@ class TestGguf:
         files = self.files(tmp_path, original_transformer(whole.state_dict()), whole)
         monkeypatch.setattr("holocine_core.model.gguf.find_spec", lambda name: None)
         with pytest.raises(MachineError) as raised:
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
         assert raised.value.hint == "pip install 'holocine[lowmem]'"
 
     def test_a_file_of_something_else_is_damaged(self, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ class TestGguf:
         files = self.files(tmp_path, original_transformer(whole.state_dict()), whole)
         files.paths[0].write_bytes(b"no gguf at all, " * 10)
         with pytest.raises(MachineError, match="damaged"):
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
 
 
 EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight")
@@ -236,7 +236,9 @@ class TestTextEncoder:
             out: Tensor = network(self.IDS).last_hidden_state
         return out
 
-    def rewritten(self, tiny: Path, folder: Path, change: dict[str, Tensor | None]) -> PartFiles:
+    def rewritten(
+        self, tiny: Path, folder: Path, change: dict[str, Tensor | None]
+    ) -> ComponentFiles:
         home = folder / "pipeline"
         shutil.copytree(tiny, home)
         path = home / "text_encoder" / "model.safetensors"
@@ -251,7 +253,7 @@ class TestTextEncoder:
     ) -> None:
         embedding = load_file(tiny / "text_encoder" / "model.safetensors")["shared.weight"]
         change = {name: embedding if name in held else None for name in EMBEDDINGS}
-        network = load_part(self.rewritten(tiny, tmp_path, change), torch.float32)
+        network = load_component(self.rewritten(tiny, tmp_path, change), torch.float32)
         judge = UMT5EncoderModel.from_pretrained(tiny / "text_encoder").eval()
         assert torch.equal(self.states(network), self.states(judge))
         assert network.encoder.embed_tokens.weight is network.shared.weight
@@ -272,7 +274,7 @@ class TestTextEncoder:
         rows = load_file(tiny / "text_encoder" / "model.safetensors")["shared.weight"].shape[0]
         change = {k: v if v is None else torch.zeros(rows, 32) for k, v in change.items()}
         with pytest.raises(MachineError, match=says):
-            load_part(self.rewritten(tiny, tmp_path, change), torch.float32)
+            load_component(self.rewritten(tiny, tmp_path, change), torch.float32)
 
     def test_the_original_file_gives_the_original_outputs(self, tmp_path: Path) -> None:
         torch.manual_seed(11)
@@ -283,13 +285,13 @@ class TestTextEncoder:
             vocab_size=320, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4
         ).to_dict()
         path.with_suffix(".json").write_text(json.dumps(config))
-        files = PartFiles(
+        files = ComponentFiles(
             name="text_encoder", form="pth", paths=(path,), config=path.with_suffix(".json")
         )
         ids = torch.randint(3, 320, (1, 150))
         with torch.no_grad():
             wanted = reference(ids)
-            given = load_part(files, torch.float32)(ids).last_hidden_state
+            given = load_component(files, torch.float32)(ids).last_hidden_state
         assert distance(given, wanted) < 1e-5
 
 
@@ -364,15 +366,17 @@ class TestVae:
         torch.manual_seed(4)
         return AutoencoderKLWan(base_dim=2, z_dim=4, num_res_blocks=2).eval()
 
-    def pth(self, folder: Path, value: object) -> PartFiles:
+    def pth(self, folder: Path, value: object) -> ComponentFiles:
         path = folder / "Wan2.1_VAE.pth"
         torch.save(value, path)
         path.with_suffix(".json").write_text(json.dumps(dict(self.small().config)))
-        return PartFiles(name="vae", form="pth", paths=(path,), config=path.with_suffix(".json"))
+        return ComponentFiles(
+            name="vae", form="pth", paths=(path,), config=path.with_suffix(".json")
+        )
 
     def test_it_is_float32_whatever_the_rest_is(self, release: Path) -> None:
         files = find_model(str(release)).part("vae")
-        vae = load_part(files, torch.bfloat16)
+        vae = load_component(files, torch.bfloat16)
         assert {parameter.dtype for parameter in vae.parameters()} == {torch.float32}
         judge = AutoencoderKLWan.from_pretrained(files.paths[0].parent).eval()
         assert torch.equal(self.frames(vae), self.frames(judge))
@@ -380,19 +384,19 @@ class TestVae:
     def test_the_original_file_gives_the_same_frames(self, tmp_path: Path) -> None:
         vae = self.small()
         files = self.pth(tmp_path, original_vae(vae.state_dict()))
-        assert torch.equal(self.frames(load_part(files, torch.float32)), self.frames(vae))
+        assert torch.equal(self.frames(load_component(files, torch.float32)), self.frames(vae))
 
     def test_nothing_is_ignored(self, tmp_path: Path) -> None:
         state = original_vae(self.small().state_dict())
         del state["decoder.middle.1.proj.bias"]
         with pytest.raises(MachineError, match=r"mid_block\.attentions\.0\.proj\.bias"):
-            load_part(self.pth(tmp_path, state), torch.float32)
+            load_component(self.pth(tmp_path, state), torch.float32)
 
     def test_a_pickle_with_code_is_not_run(self, tmp_path: Path) -> None:
         trap = tmp_path / "sprung"
         files = self.pth(tmp_path, {"conv1.weight": Trap(trap)})
         with pytest.raises(MachineError, match="more than weights"):
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
         assert not trap.exists()
 
     @pytest.mark.parametrize("content", [b"", b"PK no zip", pickle.dumps({"a": 1}, protocol=2)])
@@ -400,7 +404,7 @@ class TestVae:
         files = self.pth(tmp_path, {})
         files.paths[0].write_bytes(content)
         with pytest.raises(HolocineError) as raised:
-            load_part(files, torch.float32)
+            load_component(files, torch.float32)
         assert raised.value.kind == "machine"
 
 

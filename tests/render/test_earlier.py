@@ -278,7 +278,7 @@ def test_a_draft_that_nobody_tells_of_is_found_by_the_card(earlier: Path, say: S
     change_settings(earlier)
     shutil.rmtree(earlier / ".holocine" / "promoted")
     assert say("render", "promoted.yaml", "--from-draft", "2")["up_to_date"]
-    assert open_film(Path("promoted.mp4"))[1].takes[0].promoted is not None
+    assert open_film(Path("promoted.mp4"))[1].takes[0].upscaled is not None
 
 
 def test_force_keeps_the_draft_that_was_chosen(earlier: Path, say: Say) -> None:
@@ -384,10 +384,10 @@ def test_a_film_made_from_a_draft_is_edited_after_both_profiles_changed(
     change_settings(earlier)
     say("reshoot", "promoted.mp4", "--shot", "2")
     _, plan = open_film(Path("promoted.mp4"))
-    (promoted,) = [one for one in plan.takes[0].chain() if one.promoted is not None]
-    assert promoted.promoted is not None
-    assert promoted.promoted.base.sampling.steps == 2
-    assert promoted.promoted.base.sampling.sampler == "unipc"
+    (upscaled,) = [one for one in plan.takes[0].chain() if one.upscaled is not None]
+    assert upscaled.upscaled is not None
+    assert upscaled.upscaled.base.sampling.steps == 2
+    assert upscaled.upscaled.base.sampling.sampler == "unipc"
     found = say("inspect", "promoted.mp4")["provenance"]["takes"][0]["draft"]
     assert found["sampling"]["steps"] == 2, "the film itself tells it from now on"
 
@@ -403,8 +403,8 @@ def test_the_chosen_draft_is_what_the_film_is_made_from(earlier: Path, say: Say)
     change_settings(earlier)
     plan = plan_film("promoted.yaml", options=Options(from_draft=2))
     assert plan.takes[0].sampling.sampler == "sde", "what is made from it is today's"
-    assert plan.takes[0].promoted is not None
-    base = plan.takes[0].promoted.base
+    assert plan.takes[0].upscaled is not None
+    base = plan.takes[0].upscaled.base
     assert (base.state, base.sampling.sampler) == ("reuse", "unipc")
     render(plan)
     assert render(plan_film("promoted.yaml", options=Options(from_draft=2))).up_to_date

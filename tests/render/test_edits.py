@@ -21,7 +21,7 @@ from holocine_core.plan.passes import pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.render import render
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.known_latents import Given
+from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.script.edits import Extend, Reshoot
@@ -146,9 +146,11 @@ def test_a_stopped_edit_goes_on_to_the_same_bits(made: Path) -> None:
     assert plan.takes[0].step == 3
     render(plan, force=True)
     take = plan.takes[0]
-    assert take.kept is not None
-    given = Given(latents_BCFHW=latents(before), spans=take.kept.spans, method=take.kept.method)
-    assert torch.equal(latents(plan), Generator(plan).denoise(take, given=given))
+    assert take.known is not None
+    given = KnownLatents(
+        latents_BCFHW=latents(before), spans=take.known.spans, method=take.known.method
+    )
+    assert torch.equal(latents(plan), Generator(plan).denoise(take, known=given))
 
 
 def test_models_without_clean_shots_see_kept_ones_with_noise(
@@ -157,7 +159,7 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
     _, plan = open_film(made)
     take = plan.takes[0]
     assert not plan.model.spec.clean_shots
-    assert again(made, ANEW).takes[0].kept.method == "renoised"  # type: ignore[union-attr]
+    assert again(made, ANEW).takes[0].known.method == "renoised"  # type: ignore[union-attr]
     picture = torch.randn(initial_noise(plan, take).shape)
     seen: list[tuple[Tensor, Tensor]] = []
     generator = Generator(plan)
@@ -168,8 +170,8 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
         return real(network, x, time, *rest)
 
     monkeypatch.setattr(generator, "_forward", watched)
-    given = Given(latents_BCFHW=picture, spans=[Span(3, 5)], method="renoised")
-    result = generator.denoise(take, given=given)
+    given = KnownLatents(latents_BCFHW=picture, spans=[Span(3, 5)], method="renoised")
+    result = generator.denoise(take, known=given)
     noise = initial_noise(plan, take)[:, :, 3:]
     for x, time in seen:
         assert time.shape == (1,)
@@ -245,11 +247,11 @@ def test_a_scene_goes_on_past_the_models_length(made: Path) -> None:
     plan = again(made, first)
     take = plan.takes[0]
     assert take.timeline.frames == 25
-    assert take.kept is not None
-    assert take.kept.shots == (0, 2), "no room for shot 2 beside the new one"
+    assert take.known is not None
+    assert take.known.shots == (0, 2), "no room for shot 2 beside the new one"
     shown = pass_of(take)
     assert shown.timeline.latent_frames <= 5
-    assert shown.prompt.text.count("[shot cut]") == len(take.kept.shots) - 1
+    assert shown.prompt.text.count("[shot cut]") == len(take.known.shots) - 1
     assert not any("trained on" in warned.message for warned in plan.warnings)
     assert "in a pass that sees shots 1, 3" in take.reason
     film = render(plan, force=True)
@@ -259,7 +261,7 @@ def test_a_scene_goes_on_past_the_models_length(made: Path) -> None:
     assert new[:, :, old.shape[2] :].isfinite().all()
 
     further = again(made, first, second)
-    assert further.takes[0].kept is not None
+    assert further.takes[0].known is not None
     render(further, force=True)
     assert torch.equal(latents(further)[:, :, : new.shape[2]], new)
     _, opened = open_film(made)
@@ -271,20 +273,20 @@ def test_a_scene_goes_on_past_the_models_length(made: Path) -> None:
 def test_what_the_pass_sees_decides_the_new_shot_and_nothing_else_does(made: Path) -> None:
     plan = again(made, *one_by_one(8))
     take = plan.takes[0]
-    assert take.kept is not None
+    assert take.known is not None
     generator = Generator(plan)
     base = latents(open_film(made)[1])
-    there = generator.given(take, base)
+    there = generator.known_latents(take, base)
     assert torch.equal(there.latents_BCFHW[:, :, :3], base[:, :, :3])
-    made_anew = generator.denoise(take, given=there)
+    made_anew = generator.denoise(take, known=there)
     assert made_anew.shape[2] == 5
     unseen = base.clone()
     unseen[:, :, 3:] += 1
-    again_made = generator.denoise(take, given=generator.given(take, unseen))
+    again_made = generator.denoise(take, known=generator.known_latents(take, unseen))
     assert torch.equal(made_anew, again_made)
     seen = base.clone()
     seen[:, :, :3] += 1
-    other = generator.denoise(take, given=generator.given(take, seen))
+    other = generator.denoise(take, known=generator.known_latents(take, seen))
     assert not torch.equal(made_anew[:, :, 3:], other[:, :, 3:])
     whole = generator.whole(take, made_anew, base)
     assert torch.equal(whole[:, :, :5], base)
@@ -297,7 +299,7 @@ def test_a_shot_of_a_long_scene_is_made_anew_beside_its_neighbours(made: Path) -
     render(again(made, *longer), force=True)
     before = latents(open_film(made)[1])
     plan = again(made, *longer, Reshoot(scene="storm", shot=3, prompt="Rain.", seed=5))
-    kept = plan.takes[0].kept
+    kept = plan.takes[0].known
     assert kept is not None
     assert kept.shots == (0, 2)
     render(plan, force=True)
@@ -318,6 +320,6 @@ def test_a_scene_that_was_made_longer_than_the_model_knows_is_made_anew_as_it_wa
 ) -> None:
     monkeypatch.setitem(MODELS, "nano", replace(MODELS["nano"], max_frames=13))
     plan = again(made, Reshoot(scene="storm", shot=2, prompt="Rain.", seed=5))
-    kept = plan.takes[0].kept
+    kept = plan.takes[0].known
     assert kept is not None
     assert kept.shots is None, "both shots, which one pass of the model's own length does not hold"

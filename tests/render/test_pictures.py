@@ -57,7 +57,7 @@ def test_a_shot_begins_with_its_picture(write: Write, tmp_path: Path) -> None:
     assert (held.path.name, held.latent) == ("rain.png", 3)
     assert plan.takes[0].latents_key != plain.takes[0].latents_key
     render(plan)
-    given = Generator(plan).given(plan.takes[0], None)
+    given = Generator(plan).known_latents(plan.takes[0], None)
     assert list(given.spans) == [Span(3, 4)]
     assert torch.equal(latents(plan)[:, :, 3], given.latents_BCFHW[:, :, 3])
     free = Generator(plain).denoise(plain.takes[0])
@@ -82,9 +82,9 @@ def test_the_decoded_frame_is_the_picture_as_the_codec_sees_it(
     plan = planned(write, more="keyframes: {0: a.png}")
     take = plan.takes[0]
     generator = Generator(plan)
-    made = generator.denoise(take, given=generator.given(take, None))
+    made = generator.denoise(take, known=generator.known_latents(take, None))
     frames = np.concatenate(list(generator.decode(take, made)))
-    still = generator.given(take, None).latents_BCFHW[:, :, :1]
+    still = generator.known_latents(take, None).latents_BCFHW[:, :, :1]
     alone = np.concatenate(list(generator.decode(take, still)))
     assert np.array_equal(frames[0], alone[0])
     assert read_picture(path, 32, 32).shape == frames[0].shape

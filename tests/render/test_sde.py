@@ -63,13 +63,13 @@ def test_a_reshoot_keeps_what_it_does_not_touch(
     plan = replan(found, [Reshoot(scene="storm", shot=1, seed=9)])
     seen: list[Progress] = []
     take = plan.takes[0]
-    assert take.kept is not None
+    assert take.known is not None
     monkeypatch.setattr(type(plan.model.spec), "clean_shots", method == "clean", raising=False)
     generator = Generator(plan)
     base = read_latents(Vault(plan.work).path("latents", before.takes[0].latents_key))
-    given = generator.given(take, base)
-    given = type(given)(latents_BCFHW=base, spans=take.kept.spans, method=method)  # type: ignore[arg-type]
-    made = generator.denoise(take, on_step=seen.append, given=given)
+    given = generator.known_latents(take, base)
+    given = type(given)(latents_BCFHW=base, spans=take.known.spans, method=method)  # type: ignore[arg-type]
+    made = generator.denoise(take, on_step=seen.append, known=given)
     assert torch.equal(made[:, :, 3:], base[:, :, 3:])
     assert not torch.equal(made[:, :, :3], base[:, :, :3])
     noise = initial_noise(plan, take)

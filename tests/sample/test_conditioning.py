@@ -13,7 +13,7 @@ from holocine_core.model.attention.layout import ShotContext, ShotLayout, instal
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.tiny import write_tiny
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.conditioning import (
     BatchConditioning,
     ContextRows,
@@ -35,7 +35,7 @@ def text_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     folder = tmp_path_factory.mktemp("text") / "tiny"
     write_tiny(folder, experts=1)
     located = locate_folder(folder)
-    return load_tokenizer(located), load_part(located.part("text_encoder"), torch.float32)
+    return load_tokenizer(located), load_component(located.part("text_encoder"), torch.float32)
 
 
 def unfolded(batch: BatchConditioning, i: int) -> tuple[torch.Tensor, list[tuple[int, ...]]]:

@@ -12,15 +12,15 @@ from holocine_core.errors import InputError
 from holocine_core.store.vault import read_json
 from holocine_core.train import validation
 from holocine_core.train.check import check_fits
-from holocine_core.train.data.loader import open_clips
-from holocine_core.train.networks import Company, assemble
+from holocine_core.train.data.loader import open_datasets
+from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw
 from holocine_core.train.trainer import train
 from tests.train.conftest import LAYOUTS, MakeRecipe, new_model, write_one
 
 
-def company(recipe: Recipe, **spec: object) -> Company:
+def model(recipe: Recipe, **spec: object) -> TrainingModel:
     """A recipe's networks, with another word in the model's card."""
     opened = assemble(recipe, Path(recipe.model.folder or ""), torch.device("cpu"))
     changed = dataclasses.replace(opened.located.spec, **spec)  # type: ignore[arg-type]
@@ -29,7 +29,7 @@ def company(recipe: Recipe, **spec: object) -> Company:
 
 def refused(recipe: Recipe, **spec: object) -> list[tuple[str, str]]:
     with pytest.raises(InputError) as told:
-        check_fits(recipe, company(recipe, **spec))
+        check_fits(recipe, model(recipe, **spec))
     return [(problem.message, problem.where) for problem in told.value.problems]
 
 
@@ -54,7 +54,7 @@ def test_every_phase_is_looked_at_and_all_is_told_at_once(
 
 def test_drawn_scenes_need_a_model_of_their_frame_rate(recipe: MakeRecipe) -> None:
     drawn = recipe(phases=[{"data": None, "scenes": 8}])
-    assert check_fits(drawn, company(drawn)) == {}
+    assert check_fits(drawn, model(drawn)) == {}
     ((message, _),) = refused(drawn, fps=16)
     assert "draws 15 frames per second, the model films 16" in message
 
@@ -75,18 +75,20 @@ def test_the_held_out_loss_asks_only_what_the_expert_answers(
     recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, part: str, low: float, high: float
 ) -> None:
     made = recipe(held_out={"every": 3, "bins": 4, "data": recipe().held_out.data})
-    crew = dataclasses.replace(company(made, experts=2, boundary=0.9), part=part)
+    networks = dataclasses.replace(model(made, experts=2, boundary=0.9), part=part)
     seen: set[float] = set()
 
-    def note(recipe: Recipe, company: Company, batch: object, drawn: Draw) -> float:
+    def note(recipe: Recipe, model: TrainingModel, batch: object, drawn: Draw) -> float:
         seen.update(round(value, 4) for value in drawn.sigma_B.tolist())
         return 0.0
 
     monkeypatch.setattr(validation, "loss_of", note)
-    read = check_fits(made, company(made))
-    _, clips = open_clips(made, made.phases[0], crew, read, lambda event: None, lambda: False)
+    read = check_fits(made, model(made))
+    _, clips = open_datasets(
+        made, made.phases[0], networks, read, lambda event: None, lambda: False
+    )
     assert clips is not None
-    validation.held_out_loss(made, crew, clips, 2)
+    validation.validation_loss(made, networks, clips, 2)
     # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
     first, last = (edge / (made.shift - (made.shift - 1) * edge) for edge in (low, high))
     parts = [first + (last - first) * (i + 0.5) / 4 for i in range(4)]

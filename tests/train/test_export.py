@@ -23,7 +23,7 @@ from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.production import Options, render_film
 from holocine_core.script.timeline import Span
 from holocine_core.train import trainer
@@ -75,7 +75,7 @@ def test_the_exported_model_is_the_average_in_bf16_and_films(
     done = train(made, device="cpu")
     assert done.model is not None
     located = locate_folder(done.model)
-    loaded = load_part(located.part("transformer"), torch.float32).state_dict()
+    loaded = load_component(located.part("transformer"), torch.float32).state_dict()
     expected = average(made)
     assert loaded.keys() == expected.keys()
     types = read_header(located.part("transformer").paths[0])
@@ -114,8 +114,8 @@ def test_a_model_tells_the_world_it_learned(
     stage = {"world": small, "data": None, "scenes": 8}
     phases = tuple(phase.model_copy(update=stage) for phase in made.phases)
     made = made.model_copy(update={"phases": phases, "model": Start(folder=str(start))})
-    company = assemble(made, start, torch.device("cpu"))
-    export(made, company, 3, tmp_path / "out")
+    model = assemble(made, start, torch.device("cpu"))
+    export(made, model, 3, tmp_path / "out")
     located = locate_folder(tmp_path / "out")
     assert world_of(located) == small
     assert world_of(locate_folder(start)) == Repertoire()
@@ -134,7 +134,7 @@ def test_only_trained_parts_change_and_word_vectors_stay(recipe: MakeRecipe, mod
     before, after = (locate_folder(folder).identity() for folder in (model, done.model))
     assert {name for name in before if before[name] != after[name]} == {"text_encoder"}
     weights = [
-        load_part(locate_folder(folder).part("text_encoder"), torch.float32).state_dict()
+        load_component(locate_folder(folder).part("text_encoder"), torch.float32).state_dict()
         for folder in (model, done.model)
     ]
     # The model's own file is float32, the exported one bfloat16.
@@ -162,8 +162,8 @@ def test_a_lora_loads_in_the_renderer_and_in_diffusers_alike(
     assert path.name == "lora.safetensors"
     part = locate_folder(model).part("transformer")
 
-    bare = answer(load_part(part, torch.float32))
-    ours = load_part(part, torch.float32)
+    bare = answer(load_component(part, torch.float32))
+    ours = load_component(part, torch.float32)
     apply_loras(ours, "transformer", [LoraFile(path=path)])
     pipeline = WanPipeline.from_pretrained(model, torch_dtype=torch.float32)
     pipeline.load_lora_weights(str(path.parent), weight_name=path.name)
@@ -184,7 +184,7 @@ def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> N
             if name in trained:
                 parameter.copy_(trained[name].bfloat16())
     part = locate_folder(model).part("transformer")
-    loaded = load_part(part, torch.float32)
+    loaded = load_component(part, torch.float32)
     apply_loras(loaded, "transformer", [LoraFile(path=done.model)])
     assert torch.allclose(answer(networks.transformer), answer(loaded), atol=1e-5)
 
@@ -242,10 +242,10 @@ def test_a_full_disk_ends_no_training_and_leaves_the_trained_weights(
     train(plain, device="cpu")
     full = recipe(out=str(path.parent / "full"), films=films)
 
-    def refuse(recipe: Recipe, company: Any, step: int, folder: Path, *earlier: Any) -> None:
+    def refuse(recipe: Recipe, model: Any, step: int, folder: Path, *earlier: Any) -> None:
         if step == 4:
             raise MachineError("could not export the model: the disk is full")
-        export(recipe, company, step, folder, *earlier)
+        export(recipe, model, step, folder, *earlier)
 
     monkeypatch.setattr(trainer, "export", refuse)
     told: list[Event] = []
@@ -267,8 +267,8 @@ def test_a_model_fine_tuned_on_clips_still_tells_the_world_it_learned(
     drawn = clips.model_copy(update={"phases": phases})
     export(drawn, assemble(drawn, model, torch.device("cpu")), 3, tmp_path / "drawn")
     tuned = clips.model_copy(update={"model": Start(folder=str(tmp_path / "drawn"))})
-    company = assemble(tuned, tmp_path / "drawn", torch.device("cpu"))
-    export(tuned, company, 3, tmp_path / "tuned")
+    tuning = assemble(tuned, tmp_path / "drawn", torch.device("cpu"))
+    export(tuned, tuning, 3, tmp_path / "tuned")
     assert world_of(locate_folder(tmp_path / "tuned")) == small
     both = drawn.model_copy(update={"phases": (*drawn.phases, *clips.phases)})
     export(both, assemble(both, model, torch.device("cpu")), 3, tmp_path / "both")

@@ -11,10 +11,10 @@ import torch
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.errors import InputError
 from holocine_core.model.folders import locate_folder
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.script.timeline import Span
-from holocine_core.train.data.folder import FolderClips, read_samples
+from holocine_core.train.data.folder import FolderDataset, read_samples
 from tests.train.conftest import LAYOUTS, SIDE, write_one
 
 
@@ -27,10 +27,10 @@ def read(folder: Path) -> list[str]:
 def test_samples_come_in_groups_of_one_layout(samples: Path, model: Path, tmp_path: Path) -> None:
     found = read_samples(samples, width=SIDE, height=SIDE, fps=15)
     assert len(found) == len(LAYOUTS)
-    clips = FolderClips(found, tmp_path, "codec")
+    clips = FolderDataset(found, tmp_path, "codec")
     assert sorted(clips.sizes) == [1, 2, 3]
     assert len(clips.missing()) == len(LAYOUTS)
-    vae = load_part(locate_folder(model).part("vae"), torch.float32)
+    vae = load_component(locate_folder(model).part("vae"), torch.float32)
     for sample in clips.missing():
         clips.encode(sample, vae)
     assert not clips.missing()
@@ -42,7 +42,7 @@ def test_samples_come_in_groups_of_one_layout(samples: Path, model: Path, tmp_pa
     frames = next(iter(read_frames(samples / "sample-2.mp4")))
     expected = encode_frames(vae, frames)[0]
     assert torch.equal(batch.latents_BCFHW[0], expected.half().float())
-    assert FolderClips(found, tmp_path, "another codec").missing(), "another codec, other latents"
+    assert FolderDataset(found, tmp_path, "another codec").missing(), "another codec, other latents"
 
 
 def test_all_faults_of_a_folder_are_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from holocine_core.train.optim import Average, Optimization, learning_rate, orthogonal
+from holocine_core.train.optim import EMA, Optimization, learning_rate, orthogonal
 from holocine_core.train.recipe import Optimizer, Schedule
 
 
@@ -83,7 +83,7 @@ def test_the_learning_rate_rises_holds_and_falls() -> None:
 
 def test_the_average_follows_and_swaps_back() -> None:
     trained = {"w": torch.nn.Parameter(torch.zeros(3))}
-    average = Average(trained, 0.9)
+    average = EMA(trained, 0.9)
     with torch.no_grad():
         trained["w"].fill_(1.0)
     for step in range(1, 200):

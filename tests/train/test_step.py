@@ -16,7 +16,7 @@ from holocine_core.sample import flow
 from holocine_core.sample.conditioning import ContextRows, scene_conditioning
 from holocine_core.script.timeline import Span
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.networks import Company, assemble
+from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, draw, levels, loss_of
 from tests.train.conftest import MakeRecipe
@@ -34,7 +34,7 @@ def batch(count: int, seed: int = 0) -> Batch:
     )
 
 
-def company(recipe: Recipe, model: Path) -> Company:
+def opened(recipe: Recipe, model: Path) -> TrainingModel:
     return assemble(recipe, model, torch.device("cpu"))
 
 
@@ -65,7 +65,7 @@ def item(drawn: Draw, i: int) -> Draw:
 @pytest.mark.parametrize("clean", [False, True])
 def test_a_batch_is_its_samples_one_by_one(recipe: MakeRecipe, model: Path, clean: bool) -> None:
     made = recipe(parts=["transformer", "text_encoder"])
-    networks, whole = company(made, model), batch(3)
+    networks, whole = opened(made, model), batch(3)
     # As many clean frames everywhere, so that the mean of the means is the mean.
     given = torch.tensor([[True, True, False, False, False]] * 3) if clean else None
     drawn = plain(whole, dropped=(False, True, False), clean=given)
@@ -90,7 +90,7 @@ def test_a_batch_is_its_samples_one_by_one(recipe: MakeRecipe, model: Path, clea
 
 
 def test_clean_frames_are_given_and_not_learned(recipe: MakeRecipe, model: Path) -> None:
-    networks, one = company(recipe(), model), batch(2)
+    networks, one = opened(recipe(), model), batch(2)
     given = torch.tensor([[False, False, True, False, False]] * 2)
     seen: list[torch.Tensor] = []
     hook = networks.transformer.register_forward_pre_hook(
@@ -114,7 +114,7 @@ def test_clean_frames_are_given_and_not_learned(recipe: MakeRecipe, model: Path)
 
 
 def test_text_counts_unless_it_is_dropped(recipe: MakeRecipe, model: Path) -> None:
-    networks, one = company(recipe(), model), batch(2)
+    networks, one = opened(recipe(), model), batch(2)
     other = replace(one, prompts=(prompt(5, 3), prompt(6, 3)))
     told = [float(loss_of(recipe(), networks, b, plain(b)).detach()) for b in (one, other)]
     assert told[0] != told[1]
@@ -129,7 +129,7 @@ def test_text_counts_unless_it_is_dropped(recipe: MakeRecipe, model: Path) -> No
 def test_training_sees_what_the_renderer_sees(
     recipe: MakeRecipe, model: Path, padding: bool
 ) -> None:
-    networks, one = company(recipe(), model), batch(3)
+    networks, one = opened(recipe(), model), batch(3)
     spec = replace(networks.located.spec, text_padding=padding)
     networks = replace(networks, located=replace(networks.located, spec=spec))
     reads = ContextRows(512, padding=padding)
@@ -155,7 +155,7 @@ def test_training_sees_what_the_renderer_sees(
 
 @pytest.mark.parametrize("switch", ["summaries", "windows"])
 def test_the_mechanism_can_be_switched_off(recipe: MakeRecipe, model: Path, switch: str) -> None:
-    networks, one = company(recipe(), model), batch(2)
+    networks, one = opened(recipe(), model), batch(2)
     on = loss_of(recipe(), networks, one, plain(one))
     off = loss_of(recipe(mechanism={switch: False}), networks, one, plain(one))
     assert not torch.equal(on, off)
@@ -165,7 +165,7 @@ def test_without_summaries_a_shot_knows_nothing_of_the_others(
     recipe: MakeRecipe, model: Path
 ) -> None:
     made = recipe(mechanism={"summaries": False})
-    networks, one = company(made, model), batch(1)
+    networks, one = opened(made, model), batch(1)
     outputs: list[torch.Tensor] = []
     hook = networks.transformer.register_forward_hook(lambda m, a, out: outputs.append(out[0]))
     changed = one.latents_BCFHW.clone()
@@ -223,7 +223,7 @@ def test_compiled_blocks_compute_the_same_and_take_every_layout(
     found = {}
     for compiled in (False, True):
         made = recipe(compile=compiled)
-        networks, graphs = company(made, model), []
+        networks, graphs = opened(made, model), []
         for count, seed in ((3, 0), (2, 1), (4, 2)):
             one = batch(count, seed)
             loss = loss_of(made, networks, one, plain(one))

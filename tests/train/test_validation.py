@@ -9,10 +9,10 @@ import torch
 
 from holocine_core.train import validation
 from holocine_core.train.check import check_fits
-from holocine_core.train.data.loader import open_clips
+from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import assemble
 from holocine_core.train.step import Draw
-from holocine_core.train.validation import HeldOutLoss, held_out_loss
+from holocine_core.train.validation import ValidationLoss, validation_loss
 from tests.train.conftest import MakeRecipe
 
 
@@ -20,11 +20,13 @@ def test_it_is_told_when_text_is_not_read(recipe: MakeRecipe) -> None:
     made = recipe()
     networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
     read = check_fits(made, networks)
-    _, clips = open_clips(made, made.phases[0], networks, read, lambda event: None, lambda: False)
+    _, clips = open_datasets(
+        made, made.phases[0], networks, read, lambda event: None, lambda: False
+    )
     assert clips is not None
 
-    def measured(batch: int) -> HeldOutLoss:
-        return held_out_loss(made, networks, clips, batch)
+    def measured(batch: int) -> ValidationLoss:
+        return validation_loss(made, networks, clips, batch)
 
     reading = measured(2)
     assert reading.swapped is not None
@@ -42,16 +44,18 @@ def test_noise_levels_are_spread_as_those_of_training(
     made = recipe(shift=4.0)
     networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
     read = check_fits(made, networks)
-    _, clips = open_clips(made, made.phases[0], networks, read, lambda event: None, lambda: False)
+    _, clips = open_datasets(
+        made, made.phases[0], networks, read, lambda event: None, lambda: False
+    )
     assert clips is not None
     asked: list[float] = []
 
-    def loss(recipe: object, company: object, batch: object, drawn: Draw) -> torch.Tensor:
+    def loss(recipe: object, model: object, batch: object, drawn: Draw) -> torch.Tensor:
         asked.append(float(drawn.sigma_B[0]))
         return drawn.sigma_B.mean()
 
     monkeypatch.setattr(validation, "loss_of", loss)
-    found = held_out_loss(made, networks, clips, 1)
+    found = validation_loss(made, networks, clips, 1)
     # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
     wanted = [4 * u / (1 + 3 * u) for u in (0.25, 0.75)]
     assert sorted(set(asked)) == pytest.approx(wanted)

@@ -25,9 +25,9 @@ from holocine_core.errors import InputError
 from holocine_core.lab.codec.blocks import Draw, draw_short
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
 from holocine_core.model.card import read_json
-from holocine_core.model.components import MissingFile, PartFiles, part_in_folder
+from holocine_core.model.components import ComponentFiles, MissingFile, part_in_folder
 from holocine_core.model.folders import INDEX_NAME, locate_folder
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash, replace_folder
@@ -153,12 +153,13 @@ def refit(
         )
     before, after = located.part("vae"), _codec(new_codec)
     old, new = (
-        latents_of(load_part(part, torch.float32), settings, source) for part in (before, after)
+        latents_of(load_component(part, torch.float32), settings, source)
+        for part in (before, after)
     )
     to_old, to_new = fit(new, old), fit(old, new)
     tell(f"the new latents tell {to_old.explained:.1%} of the old ones' variance")
     tell(f"the old latents tell {to_new.explained:.1%} of the new ones' variance")
-    network = moved(load_part(located.part("transformer"), torch.float32), to_old, to_new)
+    network = moved(load_component(located.part("transformer"), torch.float32), to_old, to_new)
     made = {"seed": 0, "refit": {**asdict(settings), "from": _hash(before), "to": _hash(after)}}
     _write(network, model, new_codec, out, made)
 
@@ -186,7 +187,7 @@ def _write(
         replace_folder(part, out)
 
 
-def _codec(folder: Path) -> PartFiles:
+def _codec(folder: Path) -> ComponentFiles:
     hint = "give the folder that a codec was written to"
     part = part_in_folder(folder, "vae", hint=hint)
     if isinstance(part, MissingFile):
@@ -194,5 +195,5 @@ def _codec(folder: Path) -> PartFiles:
     return part
 
 
-def _hash(part: PartFiles) -> str:
+def _hash(part: ComponentFiles) -> str:
     return file_hash(part.paths[0])

@@ -21,14 +21,14 @@ from holocine_core.lab.codec.blocks import Blocks, Crops, Draw, draw_short, gath
 from holocine_core.lab.codec.recipe import CodecLoss, CodecRecipe
 from holocine_core.lab.codec.start import begin
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
-from holocine_core.model.attention.cpu import computes_short
+from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.components import MissingFile, part_in_folder
 from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.store.vault import disk_errors, replace_folder, write_json
-from holocine_core.train.optim import Average, learning_rate
+from holocine_core.train.optim import EMA, learning_rate
 from holocine_core.train.recipe import Schedule
 
 Tell = Callable[[str], None]
@@ -88,7 +88,7 @@ def _opened(folder: Path) -> AutoencoderFold:
     part = part_in_folder(folder, "vae", hint=hint)
     if isinstance(part, MissingFile):
         raise InputError("there is no codec to go on from", where=str(part.path), hint=hint)
-    network: AutoencoderFold = load_part(part, torch.float32)
+    network: AutoencoderFold = load_component(part, torch.float32)
     if not isinstance(network, AutoencoderFold):
         raise InputError(
             f"an AutoencoderFold is trained here, no {type(network).__name__}",
@@ -117,15 +117,15 @@ def fit(
         betas=(0.9, 0.99),
     )
     schedule = Schedule(warm_up=recipe.warm_up, decay=recipe.decay)
-    average = Average(parameters, recipe.ema)
+    average = EMA(parameters, recipe.ema)
     width, height = map(int, recipe.crop.split("x"))
     crops = Crops(blocks, (height, width), recipe.seed)
     noise = torch.Generator().manual_seed(recipe.seed)
-    short = computes_short(recipe.precision, torch.device("cpu"))
+    bf16 = computes_bf16(recipe.precision, torch.device("cpu"))
     told = time.monotonic()
     for step in range(recipe.steps):
         frames = fold(crops.batch(recipe.batch)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             decoded = through(network, frames, recipe.loss.noise, noise)
         loss = loss_of(decoded.float(), frames, recipe.loss)
         torch.autograd.backward(loss)

@@ -115,15 +115,15 @@ _CODECS: dict[Path, Any] = {}
 def load_codec(folder: Path) -> Any:
     """The codec of a folder, loaded once in a process."""
     if folder not in _CODECS:
-        from holocine_core.model.components import PartFiles, part_in_folder
-        from holocine_core.model.weights import load_part
+        from holocine_core.model.components import ComponentFiles, part_in_folder
+        from holocine_core.model.weights import load_component
 
         files = part_in_folder(folder, "vae", hint="give a codec's folder, with config.json")
-        if not isinstance(files, PartFiles):
+        if not isinstance(files, ComponentFiles):
             raise InputError(
                 "there is no codec", where=str(files.path), hint="give a folder with config.json"
             )
-        _CODECS[folder] = load_part(files, torch.float32)
+        _CODECS[folder] = load_component(files, torch.float32)
     return _CODECS[folder]
 
 

@@ -170,7 +170,7 @@ def looked_at(shot: Frames) -> Tensor:
     return F.interpolate(pixels, SIZE, mode="bilinear", antialias=True)
 
 
-def shortened(network: Network) -> dict[str, Tensor]:
+def in_half(network: Network) -> dict[str, Tensor]:
     """A network's numbers as they are kept: bfloat16 where they are not counts."""
     state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
     return {n: t.bfloat16() if t.is_floating_point() else t for n, t in state.items()}
@@ -180,7 +180,7 @@ def save_judge(folder: Path, network: Network, config: Mapping[str, Any]) -> Non
     """Write weights in bfloat16 and what is known about them; unless that says otherwise, the judge
     knows all of the drawn world."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / WEIGHTS, shortened(network))
+    write_tensors(folder / WEIGHTS, in_half(network))
     whole = {
         "format": FORMAT,
         "fields": dict(FIELDS),

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from holocine_core.lab.judge.data import Shots, blemish, drawn, join
-from holocine_core.lab.judge.network import Network, save_judge, shortened, weights_of
+from holocine_core.lab.judge.network import Network, in_half, save_judge, weights_of
 from holocine_core.lab.stage.facts import FIELDS, HIDDEN
 from holocine_core.lab.stage.sample import CHECK_SEEDS, JUDGE_SEEDS
 from holocine_core.lab.stage.world import EVERYTHING, Repertoire
@@ -84,7 +84,7 @@ def train(settings: Settings, tell: Tell) -> tuple[Network, dict[str, float]]:
     tell(f"{len(shots)} shots to learn from, {len(check)} to check with")
     network = fit(shots, settings, by_clock(seconds * (1 - settings.drawing)), tell, start)
     # As it will be read from its file.
-    network.load_state_dict({n: t.float() for n, t in shortened(network).items()})
+    network.load_state_dict({n: t.float() for n, t in in_half(network).items()})
     accuracy = measure(network, check, settings.device)
     return network.cpu(), accuracy
 
@@ -136,7 +136,7 @@ def fit(
     momentum = {name: torch.zeros_like(p) for name, p in hidden.items()}
     generator = torch.Generator().manual_seed(settings.seed)
     device = torch.device(settings.device)
-    short = multiplies_bfloat16(device)
+    bf16 = multiplies_bfloat16(device)
     told = time.monotonic()
     step = 0
     while (part := done(step)) < 1 or not step:
@@ -146,7 +146,7 @@ def fit(
         chosen = torch.randint(len(shots), (settings.batch,), generator=generator)
         frames = shots.frames[chosen].permute(0, 1, 4, 2, 3).float() / 255
         pixels = blemish(frames, generator).to(settings.device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=short):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = network(pixels)
         loss = loss_of(logits, shots.labels[chosen].to(settings.device))
         network.zero_grad(set_to_none=True)

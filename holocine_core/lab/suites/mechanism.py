@@ -14,7 +14,7 @@ from holocine_core.lab.stage.world import Person
 from holocine_core.lab.suites.suite import Case
 from holocine_core.plan.values import Plan, Take
 from holocine_core.sample.generator import WHOLE, Generator, Mechanism
-from holocine_core.sample.known_latents import Given, Method
+from holocine_core.sample.known_latents import KnownLatents, Method
 from holocine_core.sample.latents import latents_writer, read_latents
 from holocine_core.sample.noise import initial_noise, noise_of_step
 from holocine_core.sample.solvers import Progress, StepNoise
@@ -146,12 +146,12 @@ def film_given(
     seed = take.seed if seed is None else seed
     one = replace(take, state="new", seed=seed)
     spans = [take.timeline.latent_spans[shot] for shot in shots]
-    known = sha256(latents_BCFHW.float().cpu().numpy().tobytes()).hexdigest()
-    key = fingerprint([take.latents_key, "given", sorted(shots), method, seed, known])
+    digest = sha256(latents_BCFHW.float().cpu().numpy().tobytes()).hexdigest()
+    key = fingerprint([take.latents_key, "given", sorted(shots), method, seed, digest])
 
     def denoise() -> Tensor:
-        given = Given(latents_BCFHW=latents_BCFHW, spans=spans, method=method)
-        return Generator(replace(plan, takes=(one,))).denoise(one, given=given)
+        known = KnownLatents(latents_BCFHW=latents_BCFHW, spans=spans, method=method)
+        return Generator(replace(plan, takes=(one,))).denoise(one, known=known)
 
     return _kept(plan, key, denoise)
 

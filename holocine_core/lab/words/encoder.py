@@ -33,7 +33,7 @@ from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SHOT_WEIGHTS
 from holocine_core.lab.stage.world import CASTS, Repertoire
 from holocine_core.lab.words.pages import ONE, SIDE, SOME, Page, page
 from holocine_core.model.components import MissingFile, part_in_folder
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.sample.conditioning import ContextRows, batch_conditioning
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, replace_folder
@@ -252,7 +252,7 @@ def teach(text: Path, out: Path, settings: Settings, tell: Tell) -> dict[str, di
     )
     if isinstance(part, MissingFile):
         raise InputError("there is no text encoder", where=str(part.path), hint=part.hint)
-    encoder = load_part(part, torch.float32)
+    encoder = load_component(part, torch.float32)
     for parameter in encoder.parameters():
         # What was loaded still lies in its file.
         parameter.data = parameter.data.clone()

@@ -40,7 +40,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bf16.multiplies_bfloat16()
 
 
-def computes_short(precision: str, device: torch.device) -> bool:
+def computes_bf16(precision: str, device: torch.device) -> bool:
     """Whether passes run in bfloat16; ``auto`` takes it where the device multiplies it itself."""
     return multiplies_bfloat16(device) if precision == "auto" else precision == "bf16"
 

@@ -19,7 +19,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 # diffusers' pipelines look for ModelMixin in the module of a class they load.
-__all__ = ["WAVES", "ModelMixin", "PlacedPatches", "PlacedWanTransformer3DModel", "waves"]
+__all__ = ["WAVES", "ModelMixin", "PlacedWanTransformer3DModel", "PositionedPatches", "waves"]
 
 WAVES = 8
 """Cosines along each axis, from half a wave across the picture to four waves."""
@@ -35,7 +35,7 @@ def waves(rows: int, columns: int, device: torch.device | None = None) -> Tensor
     )
 
 
-class PlacedPatches(nn.Conv3d):
+class PositionedPatches(nn.Conv3d):
     """Patches [B, C, F, h, w] -> tokens [B, D, F, H, W], plus a learned sum of their place's waves;
     nothing where that is new."""
 
@@ -56,8 +56,8 @@ class PlacedPatches(nn.Conv3d):
 
 
 class PlacedWanTransformer3DModel(WanTransformer3DModel):  # type: ignore[misc]
-    """A WanTransformer3DModel whose patch embedding is :class:`PlacedPatches`; else the same, with
-    the same arguments."""
+    """A WanTransformer3DModel whose patch embedding is :class:`PositionedPatches`; else the
+    same, with the same arguments. Its name stands in files."""
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
@@ -84,4 +84,4 @@ class PlacedWanTransformer3DModel(WanTransformer3DModel):  # type: ignore[misc]
         }
         super().__init__(**given)
         width = num_attention_heads * attention_head_dim
-        self.patch_embedding = PlacedPatches(in_channels, width, tuple(patch_size))
+        self.patch_embedding = PositionedPatches(in_channels, width, tuple(patch_size))

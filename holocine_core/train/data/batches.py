@@ -36,7 +36,7 @@ class Batch:
     tokens: BatchTokens | None = None
 
 
-class Clips(Protocol):
+class Samples(Protocol):
     """A set of samples in groups."""
 
     @property

@@ -147,7 +147,7 @@ def samples_identity(samples: Sequence[Sample]) -> str:
     )
 
 
-class FolderClips:
+class FolderDataset:
     """Samples of a folder, in groups of one layout of shots; clips are encoded once.
 
     Args:

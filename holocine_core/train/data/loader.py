@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, LatentsDrawn
-from holocine_core.model.weights import load_part
+from holocine_core.model.weights import load_component
 from holocine_core.train.check import Read, folders_of
-from holocine_core.train.data.batches import Batch, Clips
-from holocine_core.train.data.folder import FolderClips, Sample
+from holocine_core.train.data.batches import Batch, Samples
+from holocine_core.train.data.folder import FolderDataset, Sample
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.networks import Company
+from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import Pick
 from holocine_core.train.recipe import Phase, Recipe
 
@@ -29,15 +29,15 @@ _PREPARED = 4
 """Batches that each of them has ready."""
 
 
-def open_clips(
-    recipe: Recipe, phase: Phase, company: Company, read: Read, emit: Emit, should_stop: Stop
-) -> tuple[Clips, Clips | None]:
+def open_datasets(
+    recipe: Recipe, phase: Phase, model: TrainingModel, read: Read, emit: Emit, should_stop: Stop
+) -> tuple[Samples, Samples | None]:
     """A phase's samples and its held-out ones; None where the recipe has none.
 
     Args:
         recipe: The run.
         phase: One of its phases.
-        company: The networks.
+        model: The networks.
         read: The samples of its folders, of :func:`check_fits`.
         emit: Told of what is drawn or encoded.
         should_stop: Asked now and then.
@@ -47,10 +47,10 @@ def open_clips(
         Interrupted: ``should_stop`` said so; what is encoded is kept.
     """
     if phase.data is None:
-        return drawn_world().open(recipe, phase, company, emit, should_stop)
+        return drawn_world().open(recipe, phase, model, emit, should_stop)
     home = cache_folder(recipe)
     opened = [
-        _folder(read[one, phase.size], phase, company, home, emit, should_stop)
+        _folder(read[one, phase.size], phase, model, home, emit, should_stop)
         for one in folders_of(recipe, phase)
     ]
     return opened[0], opened[1] if len(opened) > 1 else None
@@ -64,17 +64,17 @@ def cache_folder(recipe: Recipe) -> Path:
 def _folder(
     samples: Sequence[Sample],
     phase: Phase,
-    company: Company,
+    model: TrainingModel,
     home: Path,
     emit: Emit,
     should_stop: Stop,
-) -> FolderClips:
-    located = company.located
-    clips = FolderClips(samples, home, located.identity()["vae"])
+) -> FolderDataset:
+    located = model.located
+    clips = FolderDataset(samples, home, located.identity()["vae"])
     missing = clips.missing()
     if not missing:
         return clips
-    vae = load_part(located.part("vae"), torch.float32).to(company.device)
+    vae = load_component(located.part("vae"), torch.float32).to(model.device)
     started = time.monotonic()
     for i, sample in enumerate(missing, 1):
         clips.encode(sample, vae)
@@ -138,7 +138,7 @@ class _Maker(Dataset[Batch]):
         return self._make(one)
 
 
-class Ahead(Protocol):
+class Prefetch(Protocol):
     """Samples that are being made beside other work."""
 
     def wait(self, emit: Emit, should_stop: Stop) -> None:
@@ -155,8 +155,8 @@ class Ahead(Protocol):
         ...
 
 
-def begin(recipe: Recipe, phase: Phase, company: Company) -> Ahead | None:
+def begin(recipe: Recipe, phase: Phase, model: TrainingModel) -> Prefetch | None:
     """Begin to draw a phase's scenes beside training on a GPU; None where that is not worth it."""
-    if phase.data is not None or company.device.type == "cpu":
+    if phase.data is not None or model.device.type == "cpu":
         return None
-    return drawn_world().begin(recipe, phase, company)
+    return drawn_world().begin(recipe, phase, model)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from holocine_core.train.data.batches import Clips
-    from holocine_core.train.data.loader import Ahead, Stop
-    from holocine_core.train.networks import Company
+    from holocine_core.train.data.batches import Samples
+    from holocine_core.train.data.loader import Prefetch, Stop
+    from holocine_core.train.networks import TrainingModel
     from holocine_core.train.recipe import Phase, Recipe
 
 STAGE = "stage"
@@ -67,12 +67,12 @@ class DrawnWorld(Protocol):
         ...
 
     def open(
-        self, recipe: Recipe, phase: Phase, company: Company, emit: Emit, should_stop: Stop
-    ) -> tuple[Clips, Clips]:
-        """A phase's samples and its held-out ones; errors as of ``open_clips``."""
+        self, recipe: Recipe, phase: Phase, model: TrainingModel, emit: Emit, should_stop: Stop
+    ) -> tuple[Samples, Samples]:
+        """A phase's samples and its held-out ones; errors as of ``open_datasets``."""
         ...
 
-    def begin(self, recipe: Recipe, phase: Phase, company: Company) -> Ahead:
+    def begin(self, recipe: Recipe, phase: Phase, model: TrainingModel) -> Prefetch:
         """Begin to draw a phase's scenes beside other work."""
         ...
 

@@ -46,15 +46,15 @@ def test_it_starts_from_the_drafts_frames_with_noise(small: Path, tmp_path: Path
     plan = plan_film(small, tmp_path / "film.mp4", Options(from_draft=1))
     render(plan)
     take = plan.takes[0]
-    assert take.promoted is not None
-    base = read_latents(Vault(plan.work).path("latents", take.promoted.base.latents_key))
-    start = Generator(plan).enlarged(take, base)
+    assert take.upscaled is not None
+    base = read_latents(Vault(plan.work).path("latents", take.upscaled.base.latents_key))
+    start = Generator(plan).upscaled_start(take, base)
     sigma = flow.schedule(7, take.sampling.shift)[start.step]
     assert sigma <= SIGMA
     noise = initial_noise(plan, take)
     clean = (start.x - sigma * noise) / (1 - sigma)
     frames = np.concatenate(list(Generator(plan).decode(take, clean)))
-    drafted = np.concatenate(list(Generator(plan).decode(take.promoted.base, base)))
+    drafted = np.concatenate(list(Generator(plan).decode(take.upscaled.base, base)))
     assert frames.shape[1:3] == (2 * drafted.shape[1], 2 * drafted.shape[2])
 
 

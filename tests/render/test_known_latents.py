@@ -10,7 +10,7 @@ from torch import Tensor
 
 from holocine_core.production import plan_film
 from holocine_core.sample.generator import Generator
-from holocine_core.sample.known_latents import Given
+from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.script.timeline import Span
 
@@ -30,7 +30,7 @@ def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) 
 
     generator._forward = watched  # type: ignore[method-assign]
     shot = take.timeline.latent_spans[1]
-    made = generator.denoise(take, given=Given(latents_BCFHW=picture, spans=[shot]))
+    made = generator.denoise(take, known=KnownLatents(latents_BCFHW=picture, spans=[shot]))
     assert (shot, made.shape[2]) == (Span(3, 5), 5)
     assert torch.equal(made[:, :, 3:], picture[:, :, 3:])
     assert not torch.equal(made[:, :, :3], usual[:, :, :3])
@@ -52,7 +52,7 @@ def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_pat
     other = picture.clone()
     other[:, :, 3:] = torch.nan
     made = [
-        Generator(plan).denoise(take, given=Given(latents_BCFHW=one, spans=[Span(0, 3)]))
+        Generator(plan).denoise(take, known=KnownLatents(latents_BCFHW=one, spans=[Span(0, 3)]))
         for one in (picture, other)
     ]
     assert torch.equal(*made)

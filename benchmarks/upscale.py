@@ -1,6 +1,6 @@
 """How near a film that is made from a draft stays to it, beside a fresh film with the same seed.
 
-    python -m benchmarks.promote [--seeds 3] [--model nano]
+    python -m benchmarks.upscale [--seeds 3] [--model nano]
 
 Films of benchmarks.film's screenplay: the draft, the standard film made from it, and a standard one
 with the same seed. Distances are of frames averaged to 12x20 cells, so that detail hardly counts.
@@ -58,9 +58,9 @@ def main() -> None:
             (folder / "film.yaml").write_text(FILM)
             common = {"model": args.model, "work": folder / "work"}
             draft = coarse(folder, profile="draft", draft=number, **common)
-            promoted = coarse(folder, profile="standard", from_draft=number, **common)
+            upscaled = coarse(folder, profile="standard", from_draft=number, **common)
             fresh = coarse(folder, profile="standard", draft=number, **common)
-        near, far = (float(((film - draft) ** 2).mean() ** 0.5) for film in (promoted, fresh))
+        near, far = (float(((film - draft) ** 2).mean() ** 0.5) for film in (upscaled, fresh))
         print(f"| {number - 1} | {near:.1f} | {far:.1f} | {near / far:.2f} |", flush=True)
 
 
