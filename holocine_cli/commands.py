@@ -39,7 +39,7 @@ for panel, command in (
     (FILM, film.render),
     (FILM, edit.reshoot),
     (FILM, edit.extend),
-    (FILM, edit.takes),
+    (FILM, edit.versions),
     (LOOK, look.inspect),
     (LOOK, report.report),
     (LOOK, export.export),
@@ -49,6 +49,7 @@ for panel, command in (
     (MACHINE, machine.doctor),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
+app.command(edit.FORMER_NAME, hidden=True)(edit.versions)
 app.add_typer(lab.lab, name="lab", rich_help_panel=TEACH)
 app.add_typer(machine.models, name="models", rich_help_panel=MACHINE)
 

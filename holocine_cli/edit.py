@@ -1,4 +1,4 @@
-"""reshoot, extend, takes: what was filmed, changed and changed back."""
+"""reshoot, extend, versions: what was filmed, changed and changed back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from holocine_cli import options as opt
 from holocine_cli.film import loras_of
 from holocine_cli.layout import columns, scaled
 from holocine_cli.session import Session, begin
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from holocine_core.film.provenance import Inspection
@@ -108,7 +108,7 @@ def reshoot(
     holocine reshoot harbour.mp4 --shot quay:2 --prompt "{mara} waves."
 
     The shot is made in the context of its whole scene, so that people and
-    places stay the same. The version before is kept: holocine takes.
+    places stay the same. The version before is kept: holocine versions.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     from holocine_core.film.reopen import open_film, place_of
@@ -148,7 +148,7 @@ def extend(
     holocine extend harbour.mp4 --add more.yaml --scene quay
 
     The new shots are made with the scene's own as their memory. The version
-    before is kept: holocine takes.
+    before is kept: holocine versions.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
     from holocine_core.film.reopen import open_film, read_shots
@@ -285,7 +285,11 @@ Keep = Annotated[
 ]
 
 
-def takes(
+FORMER_NAME = "takes"
+"""Of `versions`; goes on for one release."""
+
+
+def versions(
     ctx: typer.Context,
     film: opt.Film,
     pick: Pick = None,
@@ -299,13 +303,16 @@ def takes(
 ) -> None:
     """List a film's versions, go back to one, or remove some.
 
-    holocine takes harbour.mp4
-    holocine takes harbour.mp4 --pick 1
+    holocine versions harbour.mp4
+    holocine versions harbour.mp4 --pick 1
 
     Every reshoot and extend makes a version. Their takes are kept in the work
     folder; going back to one shoots nothing.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
+    if ctx.info_name == FORMER_NAME:
+        renamed = Problem(f"`holocine {FORMER_NAME}` is now `holocine versions`", hint="call it so")
+        session.console.warn(renamed)
     if sum((pick is not None, bool(drop), keep is not None)) > 1:
         raise InputError("--pick, --drop and --keep do not go together", hint="call it twice")
     from holocine_core.film.ownership import film_key
@@ -315,8 +322,8 @@ def takes(
         lying,
         older_versions,
         remember_version,
-        versions,
     )
+    from holocine_core.film.versions import versions as versions_in
     from holocine_core.store.vault import Vault
 
     machine = _machine("auto", "auto", models_dir, work, lora)
@@ -328,11 +335,11 @@ def takes(
         current = _pick(session, found, pick, machine, plan.work)
     elif drop or keep:
         drop = drop or older_versions(plan.work, keep or 1, plan)
-        with vault.locked("takes"):
+        with vault.locked("versions"):
             freed = drop_versions(plan.work, drop, current)
         session.console.note(f"{scaled(freed, 'B')} freed")
         session.fields["freed_bytes"] = freed
-    known = versions(plan.work)
+    known = versions_in(plan.work)
     _list(session, known, current, vault, lying(plan.work, known))
 
 
@@ -350,7 +357,7 @@ def _pick(session: Session, found: Inspection, number: int, machine: Machine, wo
         raise InputError(
             f"version {number} is one of another film in this work folder",
             where=str(work),
-            hint="call takes with that film: its preview, or the file that -o named",
+            hint="call versions with that film: its preview, or the file that -o named",
         )
     with session.stop.awaited(session.tell_stop):
         produce(session, plan, Extras(force=True), session.fields)

@@ -22,6 +22,15 @@ def film(holocine: Holocine, made: Path) -> Path:
     return Path("room.mp4")
 
 
+def test_versions_goes_on_under_its_former_name(holocine: Holocine, film: Path) -> None:
+    now, before = holocine("versions", film, "--json"), holocine("takes", film, "--json")
+    assert before.exit_code == 0
+    assert before.json["versions"] == now.json["versions"]
+    assert "`holocine takes` is now `holocine versions`" in before.stderr
+    assert now.stderr == ""
+    assert " takes " not in holocine("--help").stdout
+
+
 def test_a_shot_is_made_anew_and_back(holocine: Holocine, film: Path) -> None:
     first = film.read_bytes()
     answer = holocine("reshoot", film, "--shot", "2", "--prompt", "Dark.", "--json")
@@ -33,10 +42,10 @@ def test_a_shot_is_made_anew_and_back(holocine: Holocine, film: Path) -> None:
     ((start, stop),) = answer.json["changed_frames"]
     assert (start, stop) == (5, 13)
     assert film.read_bytes() != first
-    listed = holocine("takes", film, "--json").json["versions"]
+    listed = holocine("versions", film, "--json").json["versions"]
     assert [one["current"] for one in listed] == [False, True]
     assert all(one["bytes"] > 0 for one in listed)
-    answer = holocine("takes", film, "--pick", "1")
+    answer = holocine("versions", film, "--pick", "1")
     assert answer.exit_code == 0
     assert film.read_bytes() == first
     assert 'scene-1 shot 2 anew: "Dark.", seed 1' in answer.stdout
@@ -80,7 +89,7 @@ def test_shots_are_added(holocine: Holocine, film: Path) -> None:
     assert answer.json["changed_frames"] == []
     chapters = holocine("inspect", film, "--json").json["chapters"]
     assert [chapter["frames"] for chapter in chapters] == [[0, 5], [5, 13], [13, 21]]
-    assert "goes on by 1 shot" in holocine("takes", film).stdout
+    assert "goes on by 1 shot" in holocine("versions", film).stdout
 
 
 @pytest.mark.parametrize(
@@ -109,27 +118,27 @@ def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film:
         assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0
     vault = Vault(Path(".holocine/room"))
     before = sum(len(vault.entries(kind)) for kind in ("latents", "clips"))
-    answer = holocine("takes", film, "--drop", "3")
+    answer = holocine("versions", film, "--drop", "3")
     assert answer.exit_code == 2
     assert "the film as it lies there" in answer.stderr
-    answer = holocine("takes", film, "--drop", "2", "--json")
+    answer = holocine("versions", film, "--drop", "2", "--json")
     assert len(answer.json["versions"]) == 2
     assert answer.json["freed_bytes"] > 0
     # The second version's latents are what the third is based on: only its clip goes.
     after = sum(len(vault.entries(kind)) for kind in ("latents", "clips"))
     assert after == before - 1
-    assert holocine("takes", film, "--pick", "7").exit_code == 2
+    assert holocine("versions", film, "--pick", "7").exit_code == 2
 
 
 def test_old_versions_are_pruned_and_the_film_stays(holocine: Holocine, film: Path) -> None:
     for seed in ("3", "4", "5"):
         assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0
-    assert holocine("takes", film, "--pick", "2").exit_code == 0
-    answer = holocine("takes", film, "--keep", "1", "--json")
+    assert holocine("versions", film, "--pick", "2").exit_code == 0
+    answer = holocine("versions", film, "--keep", "1", "--json")
     assert [one["version"] for one in answer.json["versions"]] == [2, 4]
     assert [one["current"] for one in answer.json["versions"]] == [True, False]
-    assert holocine("takes", film, "--keep", "5", "--json").json["freed_bytes"] == 0
-    assert holocine("takes", film, "--keep", "1", "--drop", "2").exit_code == 2
+    assert holocine("versions", film, "--keep", "5", "--json").json["freed_bytes"] == 0
+    assert holocine("versions", film, "--keep", "1", "--drop", "2").exit_code == 2
 
 
 def test_a_call_cut_short_at_its_end_does_not_edit_twice(
@@ -168,7 +177,7 @@ def test_film_and_work_folder_can_move_together(
     answer = holocine("reshoot", "elsewhere/room.mp4", "--shot", "1", "--json")
     assert answer.json["version"] == 3, "the versions before are found"
     monkeypatch.chdir("elsewhere")
-    listed = holocine("takes", "room.mp4", "--json").json["versions"]
+    listed = holocine("versions", "room.mp4", "--json").json["versions"]
     assert [one["version"] for one in listed] == [1, 2, 3]
 
 
@@ -176,24 +185,24 @@ def test_a_version_of_another_film_is_not_picked(holocine: Holocine, film: Path)
     assert holocine("reshoot", film, "--shot", "2").exit_code == 0
     assert holocine("preview", "room.yaml").exit_code == 0
     assert holocine("reshoot", "room.preview.mp4", "--shot", "1").exit_code == 0
-    answer = holocine("takes", film, "--pick", "4")
+    answer = holocine("versions", film, "--pick", "4")
     assert answer.exit_code == 2
     assert "another film in this work folder" in answer.stderr
     # Nor do they count as this film's, or go while they lie there.
-    answer = holocine("takes", film, "--drop", "4")
+    answer = holocine("versions", film, "--drop", "4")
     assert answer.exit_code == 2
     assert "version 4 is room.preview.mp4 as it lies there" in answer.stderr
     assert holocine("reshoot", film, "--shot", "1").exit_code == 0
-    listed = holocine("takes", "room.preview.mp4", "--keep", "1", "--json").json["versions"]
+    listed = holocine("versions", "room.preview.mp4", "--keep", "1", "--json").json["versions"]
     assert [one["version"] for one in listed] == [1, 2, 4, 5]
-    listed = holocine("takes", film, "--keep", "1", "--json").json["versions"]
+    listed = holocine("versions", film, "--keep", "1", "--json").json["versions"]
     assert [one["version"] for one in listed] == [4, 5]
 
 
 def test_a_dropped_number_is_not_given_again(holocine: Holocine, film: Path) -> None:
     assert holocine("reshoot", film, "--shot", "2").exit_code == 0
-    assert holocine("takes", film, "--pick", "1").exit_code == 0
-    assert holocine("takes", film, "--drop", "2").exit_code == 0
+    assert holocine("versions", film, "--pick", "1").exit_code == 0
+    assert holocine("versions", film, "--drop", "2").exit_code == 0
     assert holocine("reshoot", film, "--shot", "1", "--json").json["version"] == 3
 
 
