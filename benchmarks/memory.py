@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.machine import machine
+from holocine_cli.progress import process_peak
 from holocine_core.model.tiny import write_tiny
 
 
@@ -25,11 +26,6 @@ def resident() -> int:
     """Bytes held now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
-
-
-def peak() -> int:
-    """Most bytes held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def measure(model: str, how: str, frames: int, size: str) -> None:
@@ -56,7 +52,7 @@ def measure(model: str, how: str, frames: int, size: str) -> None:
             else:
                 with torch.no_grad():
                     writer.write(to_frames(vae.decode(latents, return_dict=False)[0][0]))
-    print(peak() - before, time.perf_counter() - started)
+    print((process_peak() or 0) - before, time.perf_counter() - started)
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import statistics
 import sys
 import time
@@ -131,7 +130,7 @@ class Shooting:
     step_seconds: float = 0.0
     """Mean of the take's steps but the first, which loads networks too."""
     steps_seen: int = 0
-    peak_bytes: int = 0
+    peak_bytes: int | None = None
     left: float | None = None
     """Seconds for all that is left; None before a pace was measured."""
     left_is_whole: bool = False
@@ -247,7 +246,8 @@ class Reporter:
         ]
         if now.steps_seen > 1:
             told.append(f"{duration(now.step_seconds)} a step")
-        told.append(f"peak {memory(now.peak_bytes)}")
+        if now.peak_bytes:
+            told.append(f"peak {memory(now.peak_bytes)}")
         self._console.note(f"{place}: {', '.join(told)}")
 
     def _cuts_seen(self, event: CutsSeen) -> None:
@@ -277,9 +277,14 @@ class Reporter:
         )
 
 
-def process_peak() -> int:
-    """Most memory this process has held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def process_peak() -> int | None:
+    """Most memory this process has held, in bytes; None where the system does not count it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ edit of it. May import: plan, standing, vault, script.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from holocine_core.film.ownership import film_key, sidecar_path
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.store.locks import lock
 from holocine_core.store.vault import (
     Kind,
     Vault,
@@ -121,16 +121,12 @@ def lying(work: Path, known: Sequence[Version]) -> dict[str, Path]:
 @contextlib.contextmanager
 def _held(work: Path) -> Iterator[None]:
     """The list for oneself; a moment is all that others need it for."""
-    lock = work / f"{LIST}.lock"
-    with disk_errors("note the film's versions", lock):
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        with disk_errors("note the film's versions", lock):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    path = work / f"{LIST}.lock"
+    with contextlib.ExitStack() as stack:
+        with disk_errors("note the film's versions", path):
+            work.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock(path, wait=True))
         yield
-    finally:
-        os.close(handle)
 
 
 def _next(work: Path, known: Sequence[Version]) -> int:

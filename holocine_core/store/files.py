@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.store.locks import Held, lock
 
 _ROOM = re.compile(r"\.holocine-\d+-[a-z0-9_]{8}")
 _LOCK = ".lock"
@@ -51,9 +51,10 @@ def sweep(folder: Path) -> None:
         if not _ROOM.fullmatch(room.name):
             continue
         with suppress(OSError):  # another user's, or gone by now
-            with _held(room, 0) as free:
-                if free:
-                    shutil.rmtree(room)
+            if (room / _LOCK).exists():
+                with _held(room) as free:
+                    if free:
+                        shutil.rmtree(room)
             room.rmdir()  # killed before it was locked
 
 
@@ -63,7 +64,7 @@ def _room(parent: Path) -> Iterator[Path]:
     while True:
         with (
             TemporaryDirectory(prefix=f".holocine-{os.getpid()}-", dir=parent) as name,
-            _held(Path(name), os.O_CREAT) as held,
+            _held(Path(name)) as held,
         ):
             if held:  # else it was swept away before it was locked
                 yield Path(name)
@@ -71,22 +72,15 @@ def _room(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _held(room: Path, flags: int) -> Iterator[bool]:
-    """Hold a folder's lock, which the system frees however a process ends; false if it can't."""
-    try:
-        handle = os.open(room / _LOCK, os.O_RDWR | flags, 0o600)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
+def _held(room: Path) -> Iterator[bool]:
+    """Hold a folder's lock; false if another process does, or the folder is gone."""
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield (room / _LOCK).exists()
-    finally:
-        os.close(handle)
+            stack.enter_context(lock(room / _LOCK))
+            held = (room / _LOCK).exists()
+        except (Held, FileNotFoundError):
+            held = False
+        yield held
 
 
 def _flush(path: Path) -> None:

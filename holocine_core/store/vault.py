@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any, Literal
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, Warned, ignore
+from holocine_core.store.locks import Held, lock
 
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
@@ -236,31 +236,21 @@ class Vault:
         Raises:
             MachineError: Another render holds it (says which), or the folder can't be written.
         """
-        lock = self.folder / "lock"
-        with disk_errors("open the work folder", self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                with disk_errors("lock the work folder", self.folder):
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except MachineError as error:
-                if isinstance(error.__cause__, BlockingIOError):
-                    raise _held(handle, self.folder) from None
-                raise
-            holder = {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-                "command": command,
-            }
-            with disk_errors("open the work folder", self.folder):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, json.dumps(holder).encode(), 0)
+        holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+            "command": command,
+        }
+        with contextlib.ExitStack() as stack:
+            with disk_errors("lock the work folder", self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    stack.enter_context(lock(self.folder / "lock", json.dumps(holder)))
+                except Held as held:
+                    raise _in_use(held.text, self.folder) from None
                 self._sweep()
             yield
-        finally:
-            os.close(handle)
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written."""
@@ -286,10 +276,9 @@ def _written(path: Path) -> int:
     return 0
 
 
-def _held(handle: int, folder: Path) -> MachineError:
-    raw = os.pread(handle, 4096, 0)
+def _in_use(text: str, folder: Path) -> MachineError:
     try:
-        holder = json.loads(raw)
+        holder = json.loads(text)
     except ValueError:
         holder = {}
     who = (

@@ -7,7 +7,6 @@ comes last. So a run that is killed at any moment goes on from a whole checkpoin
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
+from holocine_core.store.locks import Held, lock
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash, read_json, write_json, write_whole
 from holocine_core.train.recipe import Recipe
@@ -238,21 +238,15 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         MachineError: Another process trains there.
     """
-    with disk_errors("open the run's folder", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 64, 0).decode(errors="replace") or "another process"
-            raise MachineError(
-                f"this run is being trained already, by {holder}",
-                where=str(folder),
-                hint="wait for it, or give this recipe its own `out:`",
-            ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
+    with contextlib.ExitStack() as stack:
+        with disk_errors("open the run's folder", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(lock(folder / "lock", f"process {os.getpid()}"))
+            except Held as held:
+                raise MachineError(
+                    f"this run is being trained already, by {held}",
+                    where=str(folder),
+                    hint="wait for it, or give this recipe its own `out:`",
+                ) from None
         yield
-    finally:
-        os.close(handle)
