@@ -153,6 +153,8 @@ def differences(base: Column, other: Column) -> dict[str, tuple[float, float, fl
             if name in first and name in second:
                 scores.setdefault(name, []).append(second[name].value - first[name].value)
     for name, values in scores.items():
+        if len(values) <= DRAWN_ONCE // 2:
+            continue  # Too few scenes know it.
         found[name] = (values[0], *map(float, np.quantile(values[1:], (0.025, 0.975))))
     return found
 
@@ -266,8 +268,6 @@ def main() -> None:
     columns, through, drawn = film_ways(plans, ways, frames=args.images is not None)
     print(f"*{machine()}; {suite.name}, {len(cases)} scenes, {args.model}*\n")
     print_table([*columns, through, drawn])
-    if len(columns) > 1:
-        print_differences(columns[0], columns[1:])
     if args.figure is not None:
         wanted = ("flicker", "pulse", "ragged", "motion", "said", "identity-unsaid")
         args.figure.write_text(figure(columns, drawn, wanted), encoding="utf-8")
@@ -277,6 +277,8 @@ def main() -> None:
             spans = [shot.frames for shot in case.scene.shots][:6]
             rows = [middles(column.films[at], spans) for column in (*columns, through, drawn)]
             write_contact_sheet(rows, args.images / f"{case.name}.jpg")
+    if len(columns) > 1:
+        print_differences(columns[0], columns[1:])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import replace
 from holocine_core.errors import InputError
 from holocine_core.plan.make import make_plan, with_placement
 from holocine_core.plan.values import Plan, Request, Sampling, Take, UpscaledStart
+from holocine_core.sampling import shifted
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.store.vault import Kind, Vault, fingerprint
 
@@ -86,6 +87,5 @@ def _upscaled(take: Take, draft: Take, plan: Plan, *, own_networks: bool) -> Tak
 def first_step(sampling: Sampling) -> int:
     """The first step whose noise is at most :data:`SIGMA`; the last one where none is."""
     steps, shift = sampling.steps, sampling.shift
-    even = (1 - i / steps for i in range(steps))
-    sigmas = [shift * s / (1 + (shift - 1) * s) for s in even]
+    sigmas = (shifted(1 - i / steps, shift) for i in range(steps))
     return next((i for i, sigma in enumerate(sigmas) if sigma <= SIGMA), steps - 1)

@@ -12,17 +12,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from holocine_core.sampling import shifted
+
 TRAIN_TIMESTEPS = 1000
 
 
 def schedule(steps: int, shift: float) -> tuple[float, ...]:
     """The release's sigmas: ``steps`` of them from 1 down, without the final 0.
 
-    Computed in float32 in the release's order, shift * s / (1 + (shift - 1) * s): a sigma that lies
-    on the switch between experts must fall on the release's side of it.
+    Computed in float32 in the release's order: a sigma that lies on the switch between experts must
+    fall on the release's side of it.
     """
     sigmas = torch.linspace(1, 0, steps + 1, dtype=torch.float32)[:-1]
-    return tuple((shift * sigmas / (1 + (shift - 1) * sigmas)).tolist())
+    return tuple(shifted(sigmas, shift).tolist())
 
 
 def timestep(sigma: float) -> float:

@@ -24,6 +24,7 @@ from holocine_core.sample.conditioning import (
     batch_tokens,
     encode_tokens,
 )
+from holocine_core.sampling import shifted, unshifted
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import Span
 from holocine_core.train.data.batches import Batch
@@ -81,11 +82,11 @@ def draw(
     """
     rng = generator("pass", recipe.seed, *key)
     count, _, frames = batch.latents_BCFHW.shape[:3]
-    sigma = shifted(level_B, recipe.shift, span)
+    sigma = between(level_B, recipe.shift, span)
     weight = torch.ones_like(sigma)
     if recipe.loss_weight == "bell":
         table = torch.tensor(flow.loss_weights(recipe.shift))
-        at = ((1 - _unshifted(sigma, recipe.shift)) * len(table)).long()
+        at = ((1 - unshifted(sigma, recipe.shift)) * len(table)).long()
         weight = table[at.clamp(0, len(table) - 1)]
     dropped = (torch.rand(count, generator=rng) < recipe.drop_caption).tolist()
     shares = torch.rand(2, generator=rng)
@@ -114,15 +115,10 @@ def noise_like(like: Tensor, device: torch.device | str, rng: torch.Generator) -
     return torch.randn(like.shape, generator=there, device=place)
 
 
-def shifted(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
+def between(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
     """Sigmas of even parts 0..1 of the shifted schedule, between two sigmas."""
-    low, high = (_unshifted(torch.tensor(edge), shift) for edge in span)
-    even = low + part * (high - low)
-    return shift * even / (1 + (shift - 1) * even)
-
-
-def _unshifted(sigma: Tensor, shift: float) -> Tensor:
-    return sigma / (shift - (shift - 1) * sigma)
+    low, high = (unshifted(torch.tensor(edge), shift) for edge in span)
+    return shifted(low + part * (high - low), shift)
 
 
 def _clean_frames(shots: Sequence[Span], frames: int, rng: torch.Generator) -> Tensor:

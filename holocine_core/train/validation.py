@@ -11,7 +11,7 @@ from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.step import Draw, loss_of, shifted
+from holocine_core.train.step import Draw, between, loss_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def validation_loss(
     bins = recipe.held_out.bins
     # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
     middles = (torch.arange(bins) + 0.5) / bins
-    sigmas = shifted(middles, recipe.shift, model.sigmas)
+    sigmas = between(middles, recipe.shift, model.sigmas)
     sums, samples = [0.0] * bins, 0
     rise, told = 0.0, 0
     for number, one in enumerate(_batches(clips, batch)):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from holocine_core.sample import flow
+from holocine_core.sampling import shifted, unshifted
 
 SCHEDULES = json.loads((Path(__file__).parents[1] / "model" / "golden" / "cases.json").read_text())[
     "flow_match"
@@ -48,3 +49,11 @@ def test_loss_weights_favour_the_middle_and_average_one(shift: float) -> None:
     times = [flow.timestep(s) for s in flow.schedule(1000, shift)]
     heaviest = times[max(range(1000), key=lambda i: weights[i])]
     assert heaviest == pytest.approx(500, abs=2)
+
+
+@pytest.mark.parametrize("shift", [1.0, 5.0, 12.0])
+def test_the_shift_and_its_inverse(shift: float) -> None:
+    even = torch.linspace(0, 1, 9)
+    assert torch.allclose(unshifted(shifted(even, shift), shift), even, atol=1e-6)
+    assert shifted(0.5, shift) == shift / (1 + shift)
+    assert (shifted(0.0, shift), shifted(1.0, shift)) == (0, 1)
