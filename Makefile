@@ -7,7 +7,7 @@ TORCH  := 2.13.0
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup film test test-gpu check fix bench clean
+.PHONY: mutants help setup film test test-gpu check fix bench clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ check: $(READY) ## Lint, format, types, generated files, then the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
+
+mutants: $(READY) ## Plant some small faults: does a test catch each? Minutes
+	$(BIN)/python -m tests.mutants
 
 fix: $(READY) ## Repair lint and format where a tool can
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import PAGE, ROOMS, may_import, page
+from tests.mutants import mutants
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted([*ROOT.glob("holocine_core/**/*.py"), *ROOT.glob("holocine_cli/**/*.py")])
@@ -181,3 +182,10 @@ def test_the_project_stands_alone() -> None:
         if path.suffix in {".py", ".md", ".yaml", ".toml", ".json", ""} and path.is_file():
             text = path.read_text(encoding="utf-8", errors="ignore")
             assert not any(word in text for word in outside), name
+
+
+def test_every_planted_fault_still_has_its_place() -> None:
+    for mutant in mutants():
+        assert mutant.text(ROOT) != (ROOT / mutant.file).read_text(encoding="utf-8")
+        for name in mutant.tests.split():
+            assert (ROOT / name).exists(), f"{name} is to catch a fault in {mutant.file}"

@@ -278,7 +278,7 @@ class Trainer:
             key = (number, self._step, i)
             drawn = draw(recipe, self._model.sigmas, batch, level_B, *key, device=device)
             losses = losses_of(recipe, self._model, batch, drawn)
-            # Every sample weighs alike, in whatever model it comes.
+            # Every sample weighs alike, in whatever pass it comes.
             share = len(level_B) / samples
             torch.autograd.backward(losses.total(recipe) * share)
             total = total + losses.velocity.detach() * share

@@ -185,3 +185,9 @@ def test_inspect_refuses_what_is_no_film(holocine: Holocine, scene: Path) -> Non
     answer = holocine("inspect", scene)
     assert answer.exit_code == 2
     assert "room.yaml" in answer.stderr
+
+
+def test_a_films_length_is_told_in_seconds(holocine: Holocine, scene: Path) -> None:
+    told = holocine("render", scene, "--json").json
+    assert told["frames"] == 13
+    assert told["seconds"] == pytest.approx(told["frames"] / told["fps"], abs=0.01)

@@ -398,3 +398,19 @@ def test_a_network_takes_its_loras_once(tmp_path: Path) -> None:
     apply_loras(net, "transformer", [lora])
     with pytest.raises(ValueError, match="already has LoRAs"):
         apply_loras(net, "transformer", [lora])
+
+
+def test_rank_stabilised_strength_is_by_the_root_of_the_rank(tmp_path: Path) -> None:
+    name = "blocks.0.attn1.to_q"
+    pair = pairs_for({"": ("", 1, 1), name: IN_BLOCKS[name]}, seed=14)[name]
+    rank = len(pair.down)
+    assert rank > 1
+    state = {f"{name}.lora_A.weight": pair.down, f"{name}.lora_B.weight": pair.up}
+    header = json.dumps({"r": rank, "lora_alpha": 2.0, "use_rslora": True})
+    path = written(tmp_path / "a.safetensors", state, lora_adapter_metadata=header)
+    net = network()
+    # A pair's own delta divides by the rank itself.
+    root = Pair(pair.down, pair.up, alpha=2.0 * rank**0.5)
+    expected = output(merged(net, {name: root}, 1.0))
+    apply_loras(net, "transformer", [LoraFile(path=path)])
+    assert distance(output(net), expected) < 1e-5

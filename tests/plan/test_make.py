@@ -352,3 +352,16 @@ def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:
     vault.drop("latents", first.latents_key)
     vault.drop("progress", f"{with_state(first, card, vault).progress_key}-5")
     assert begun_in(plan.takes, card, vault) == fp8.computing, "as the film's other take"
+
+
+def test_a_scenes_own_seed_goes_before_the_films(write: Write, tmp_path: Path) -> None:
+    path = write(
+        """
+        seed: 5
+        scenes:
+          - {frames: 17, shots: [A lamp.]}
+          - {frames: 17, seed: 8, shots: [A door.]}
+        """
+    )
+    assert [take.seed for take in planned(path, tmp_path).takes] == [5, 8]
+    assert [take.seed for take in planned(path, tmp_path, seed=9).takes] == [9, 8]

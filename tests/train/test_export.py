@@ -189,6 +189,14 @@ def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> N
     assert torch.allclose(answer(networks.transformer), answer(loaded), atol=1e-5)
 
 
+def test_a_recipes_alpha_is_the_strength_that_is_trained(recipe: MakeRecipe, model: Path) -> None:
+    for alpha, scale in ((6, 2.0), (None, 1.0)):
+        made = recipe(train="lora", lora={"rank": 3, "alpha": alpha})
+        networks = assemble(made, model, torch.device("cpu"))
+        layer = networks.transformer.blocks[0].attn1.to_q
+        assert list(layer.scaling.values()) == [scale]
+
+
 def test_one_expert_of_two_is_trained(recipe: MakeRecipe, two_experts: Path) -> None:
     start = {"folder": str(two_experts)}
     with pytest.raises(InputError, match="two experts") as refused:

@@ -312,3 +312,40 @@ def test_weights_name_the_runs_before(recipe: MakeRecipe, tmp_path: Path) -> Non
         found = [Recipe.model_validate(run["holocine_recipe"], strict=False) for run in before]
         assert [*found, Recipe.model_validate_json(told["holocine_recipe"])] == runs
         assert [run["holocine_step"] for run in before] == ["6", "6"]
+
+
+def test_passes_of_a_step_count_by_their_samples(
+    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three samples in passes of two and of one move the weights as their mean does."""
+    weights: list[tuple[int, float]] = []
+    real = torch.autograd.backward
+
+    def note(loss: Tensor) -> None:
+        real(loss)
+        weights.append((counts.pop(0), float(loss.detach()) / losses.pop(0)))
+
+    counts: list[int] = []
+    losses: list[float] = []
+    losses_of = trainer.losses_of
+
+    def noted(made: Recipe, model: Any, batch: Any, drawn: Any) -> Any:
+        found = losses_of(made, model, batch, drawn)
+        counts.append(len(batch.prompts))
+        losses.append(float(found.total(made).detach()))
+        return found
+
+    monkeypatch.setattr(trainer, "losses_of", noted)
+    monkeypatch.setattr(torch.autograd, "backward", note)
+    made = recipe(phases=[{"steps": 6, "batch": 2, "accumulate": 2}])
+    train(made, device="cpu")
+    # Six clips in groups of three, two and one: passes of two samples and of one.
+    assert {count for count, _ in weights} == {1, 2}
+    steps: list[list[tuple[int, float]]] = [[]]
+    for count, share in weights:
+        steps[-1].append((count, share))
+        if sum(n for n, _ in steps[-1]) >= 4:
+            steps.append([])
+    for step in filter(None, steps):
+        whole = sum(count for count, _ in step)
+        assert [share for _, share in step] == pytest.approx([n / whole for n, _ in step])
