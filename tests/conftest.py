@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.edit.stitch import delivered_frame, film_frames
+from holocine_core.film.finish import stitch_job
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.spec import MODELS
+from holocine_core.plan.values import Plan
+from holocine_core.store.vault import Vault
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
@@ -105,3 +109,9 @@ scenes:
 @pytest.fixture
 def small(write: Write) -> Path:
     return write(SMALL)
+
+
+def expected_frames(plan: Plan) -> int:
+    """Frames the delivered film will have."""
+    job = stitch_job(plan, Vault(plan.work))
+    return delivered_frame(job, film_frames(job))

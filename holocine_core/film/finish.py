@@ -36,7 +36,6 @@ from holocine_core.edit.sound import (
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
-    delivered_frame,
     film_frames,
     scene_starts,
     stitch,
@@ -282,12 +281,6 @@ def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, Span]]:
     for number, shot, span in shots_in_reel(*reel.reel):
         if 0 <= number - first < len(plan.takes):
             yield plan.takes[number - first], shot, span
-
-
-def expected_frames(plan: Plan) -> int:
-    """Frames the delivered film will have."""
-    job = stitch_job(plan, Vault(plan.work))
-    return delivered_frame(job, film_frames(job))
 
 
 def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:

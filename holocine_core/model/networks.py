@@ -104,12 +104,6 @@ class Networks:
         self._away.pop(part, None)
         self._free()
 
-    def evict_all(self) -> None:
-        """Take every network off the device, keeping it in main memory."""
-        for part in self.loaded:
-            self._bring_home(part)
-        self._free()
-
     def _load(self, part: str) -> None:
         started = time.perf_counter()
         files = self.located.part(part)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from holocine_core.errors import InputError
-from holocine_core.film.finish import expected_frames, stitch_job
+from holocine_core.film.finish import stitch_job
 from holocine_core.film.provenance import provenance, take_record
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.placement import Placement
@@ -20,7 +20,7 @@ from holocine_core.plan.state import begun_in, difference, with_state
 from holocine_core.plan.values import Plan, Take
 from holocine_core.production import Options, plan_film
 from holocine_core.store.vault import Vault
-from tests.conftest import SMALL, Write
+from tests.conftest import SMALL, Write, expected_frames
 
 
 def planned(path: Path, tmp_path: Path, **options: Any) -> Plan:

@@ -12,10 +12,9 @@ from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import screen
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.finish import expected_frames
 from holocine_core.film.provenance import inspect
 from holocine_core.production import Options, plan_film, render_film
-from tests.conftest import SMALL, Write
+from tests.conftest import SMALL, Write, expected_frames
 
 CARDS = """
 cards:

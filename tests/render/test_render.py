@@ -14,14 +14,13 @@ import torch
 
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
-from holocine_core.film.finish import expected_frames
 from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.provenance import inspect
 from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
 from holocine_core.sample import generator
 from holocine_core.sample import noise as noise_of
 from holocine_core.sample.conditioning import Conditioning
-from tests.conftest import SMALL
+from tests.conftest import SMALL, expected_frames
 from tests.render.conftest import Listener
 
 
