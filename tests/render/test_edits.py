@@ -159,7 +159,10 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
     _, plan = open_film(made)
     take = plan.takes[0]
     assert not plan.model.spec.clean_shots
-    assert again(made, ANEW).takes[0].known.method == "renoised"  # type: ignore[union-attr]
+    anew = again(made, ANEW).takes[0]
+    assert anew.known is not None
+    assert anew.known.method == "renoised"
+    assert anew.ingredients["kept"]["method"] == "renoised", "the way is part of its fingerprint"
     picture = torch.randn(initial_noise(plan, take).shape)
     seen: list[tuple[Tensor, Tensor]] = []
     generator = Generator(plan)

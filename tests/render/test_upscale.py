@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,15 @@ def test_the_film_says_which_draft_it_is_made_from(small: Path, tmp_path: Path) 
 def test_a_draft_is_not_made_from_a_draft(small: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not made from a draft"):
         plan_film(small, tmp_path / "film.mp4", Options(from_draft=1, profile="draft"))
+
+
+@pytest.mark.parametrize("shift", [2.0, 5.0, 8.0])
+def test_a_draft_stands_for_the_steps_above_six_tenths_of_noise(
+    shift: float, small: Path, tmp_path: Path
+) -> None:
+    sampling = plan_film(small, tmp_path / "film.mp4").takes[0].sampling
+    for steps in (5, 16, 40):
+        step = first_step(replace(sampling, steps=steps, shift=shift))
+        sigmas = flow.schedule(steps, shift)
+        assert sigmas[step] <= 0.6 or step == steps - 1
+        assert all(sigma > 0.6 for sigma in sigmas[:step])

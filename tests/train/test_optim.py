@@ -97,3 +97,14 @@ def test_the_average_follows_and_swaps_back() -> None:
     assert torch.allclose(trained["w"], torch.full((3,), 1.4))
     average.swap()
     assert torch.equal(trained["w"], torch.full((3,), 5.0))
+
+
+def test_the_average_is_short_at_first() -> None:
+    trained = {"w": torch.nn.Parameter(torch.zeros(1))}
+    average = EMA(trained, 0.999)
+    with torch.no_grad():
+        trained["w"].fill_(1.0)
+    average.follow(1)
+    assert float(average.weights["w"]) == pytest.approx(10 / 11)
+    average.follow(10)
+    assert float(average.weights["w"]) == pytest.approx(1 - 1 / 22)

@@ -52,3 +52,11 @@ def test_generators_differ_by_every_word_of_their_key() -> None:
     assert numbers("pass", 1, 2) == numbers("pass", 1, 2)
     drawn = [numbers("pass", 1, 2), numbers("pass", 2, 1), numbers("pass", 12), numbers("x", 1, 2)]
     assert len({tuple(one) for one in drawn}) == len(drawn)
+
+
+def test_layouts_come_mixed_and_every_epoch_otherwise() -> None:
+    sizes = (6, 6, 6, 6)
+    passes = 12
+    epochs = [[pick(sizes, 2, 3, e * passes + i).group for i in range(passes)] for e in (0, 1)]
+    assert epochs[0] != sorted(epochs[0]), "one layout after the other is no order to learn by"
+    assert epochs[0] != epochs[1]
