@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,11 @@ class Stage:
     fps = FPS
 
     def within(self, told: Any) -> Repertoire:
+        known = [field.name for field in fields(Repertoire)]
+        # pydantic would pass over them: no model that forbids it stands around a plain dataclass.
+        unknown = [key for key in told if key not in known] if isinstance(told, dict) else []
+        if unknown:
+            raise ValueError(f"`world` has no `{unknown[0]}`; it has {', '.join(known)}")
         return _repertoire().validate_python(told)
 
     def check(self, phase: Phase) -> None:

@@ -208,6 +208,11 @@ class Checkpoints:
 
 def _filled(text: str) -> dict[str, Any]:
     """A recipe as an earlier version may have written it, with the defaults of later keys."""
+    tree = json.loads(text)
+    for phase in tree.get("phases", ()):
+        if phase.get("data") is not None:
+            phase.pop("world", None)  # It stood there for nothing.
+    text = json.dumps(tree)
     # Keys that are no more are left as they are, and so count as differing.
     with contextlib.suppress(ValidationError):
         text = Recipe.model_validate_json(text).model_dump_json()

@@ -231,10 +231,7 @@ class Phase(Frozen):
                 object.__setattr__(self, "world", drawn_world().within({}))
             drawn_world().check(self)
         elif self.world is not None:
-            if self.world != drawn_world().within({}):
-                raise ValueError("`world` is what `scenes` are made of; drop it")
-            # As earlier versions wrote it into their runs.
-            object.__setattr__(self, "world", None)
+            raise ValueError("`world` is what `scenes` are made of; drop it")
         return self
 
     @property

@@ -93,6 +93,8 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
             "no scene of 1 to 8 shots",
         ),
         ("scenes: 16", "scenes: 16, world: {sets: [moon]}", "`sets` has no 'moon'"),
+        ("scenes: 16", "scenes: 16, world: {set: [kitchen]}", "`world` has no `set`"),
+        ("scenes: 16", "data: clips, world: {sets: [kitchen]}", "what `scenes` are made of"),
         ("scenes: 16", "scenes: 16, world: {angles: [low]}", "can't do without 'eye-level'"),
         ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
