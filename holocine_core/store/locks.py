@@ -38,7 +38,8 @@ def lock(path: Path, told: str = "", *, wait: bool = False) -> Iterator[None]:
 
     if not path.parent.is_dir():  # It would be made.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
-    holding = FileLock(path, timeout=-1 if wait else 0, mode=0o644)
+    # A disk that knows no locks is an error: a marker in their place would outlive its process.
+    holding = FileLock(path, timeout=-1 if wait else 0, mode=0o644, fallback_to_soft=False)
     try:
         holding.acquire()
     except Timeout:
