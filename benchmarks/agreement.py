@@ -34,7 +34,7 @@ from holocine_core.lab.suites.filming import drawn_film, plan_case, size_of, thr
 from holocine_core.lab.suites.suite import Case, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options
+from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents
 from holocine_core.script.timeline import Span
 
@@ -76,7 +76,7 @@ def chosen(work: Path) -> list[Chosen]:
     rng.shuffle(pool)
     ways = [way for way, count in WAYS for _ in range(count)]
     rng.shuffle(ways)
-    options = Options(model="nano")
+    options = Request(model="nano")
     return [
         Chosen(way, case, plan_case(case, work, options), span)
         for way, (case, span) in zip(ways, pool, strict=False)

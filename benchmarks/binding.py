@@ -33,7 +33,7 @@ from holocine_core.lab.suites.watched import Reads, Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options
+from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents
 
 FIRST_SEED = 1_600_000_000
@@ -86,7 +86,7 @@ def main() -> None:
     reader = load_judge(args.judge, asked=world)
     reads = reader.trust.reads
     chosen = list(islice(cases(args.seed, world, reads), args.scenes))
-    options = Options(model=args.model)
+    options = Request(model=args.model)
     films = filmed([(case, plan_case(case, args.work, options)) for case in chosen])
     watched = {name: watch(each, reader, reads) for name, each in films.items()}
     columns = {name: score_watched(each) for name, each in watched.items()}

@@ -30,8 +30,8 @@ from holocine_core.lab.suites.filming import frames_of, plan_case
 from holocine_core.lab.suites.suite import Case, Filmed
 from holocine_core.model.locate import find_model
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.production import Options
 from holocine_core.render import render
+from holocine_core.request import Request
 
 
 def case_of(seed: int, lead: Person, within: Repertoire) -> Case:
@@ -82,7 +82,7 @@ def main() -> None:
         films = []
         for number, case in enumerate(cases, 1):
             print(f"{name}: {number} of {len(cases)}", file=sys.stderr)
-            plan = plan_case(case, args.work / name, Options(model=args.model, loras=loras))
+            plan = plan_case(case, args.work / name, Request(model=args.model, loras=loras))
             render(plan, force=True)
             films.append(Filmed(case, frames_of(plan)))
         found = share([seen(film, reader) for film in films])

@@ -27,8 +27,9 @@ from PIL import Image, ImageDraw
 
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.evaluate.numbers import Measure, Tally, share
-from holocine_core.production import Options, plan_film
+from holocine_core.film.planning import plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.store.vault import Vault
 
 FILMS = Path(__file__).parent / "eye_films"
@@ -67,7 +68,7 @@ def film(out: Path, sampling: str, model: str, work: Path) -> None:
         made.parent.mkdir(parents=True, exist_ok=True)
         more = f"profiles: {{standard: {sampling}}}\n" if sampling else ""
         made.write_text(path.read_text() + more)
-        plan = plan_film(made, made.with_suffix(".mp4"), Options(model=model, anew=True))
+        plan = plan_film(made, Request(out=made.with_suffix(".mp4"), model=model, anew=True))
         render(plan, force=True)
         (take,) = plan.takes
         clip = Vault(plan.work).path("clips", take.clip_key)

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import machine
-from holocine_core.production import Options, plan_film
+from holocine_core.film.planning import plan_film
+from holocine_core.request import Request
 
 FILM = """
 characters:
@@ -89,8 +90,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "film.yaml"
             path.write_text(FILM)
-            options = Options(profile=profile, model=args.model, device="cpu")
-            sampling = plan_film(path, options=options).takes[0].sampling
+            options = Request(profile=profile, model=args.model, device="cpu")
+            sampling = plan_film(path, options).takes[0].sampling
         size = f"{sampling.width}x{sampling.height}"
         median = statistics.median(seconds)
         row = f"| {profile} | {size} | {sampling.steps} | {median:.1f} | {max(seconds):.1f} |"

@@ -38,7 +38,7 @@ from holocine_core.lab.suites.suite import Case, Filmed, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options
+from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents, encode_frames
 
 ROWS = (
@@ -144,7 +144,7 @@ def main() -> None:
     suite = parse_suite(args.suite, world_of(find_model(args.model or "nano")))
     reader = load_judge(args.judge, asked=suite.within)
     require_detector()
-    options = Options(profile=args.profile, model=args.model)
+    options = Request(profile=args.profile, model=args.model)
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]
     films, seconds = films_of(plans)

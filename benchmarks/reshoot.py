@@ -37,7 +37,7 @@ from holocine_core.lab.suites.suite import Filmed, parse_suite
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options
+from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents
 
 METHODS = ("first made", "clean", "renoised", "alone")
@@ -71,7 +71,7 @@ def main() -> None:
     suite = parse_suite(args.suite, world_of(find_model(args.model)))
     reader = load_judge(args.judge, asked=suite.within)
     cases = [case for case in suite.cases if case.words == "trained"]
-    options = Options(profile=args.profile, model=args.model)
+    options = Request(profile=args.profile, model=args.model)
     films: dict[str, list[Filmed]] = defaultdict(list)
     touched: dict[str, int] = defaultdict(int)
     shots: list[int] = []

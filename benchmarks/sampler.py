@@ -42,7 +42,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.latents import latents_writer, read_latents
 from holocine_core.sample.vae import decode_latents
@@ -264,7 +264,7 @@ def main() -> None:
     ways = [yaml.safe_load(way) for way in args.way]
     suite = parse_suite(args.suite, world_of(find_model(args.model)))
     cases = [case for case in suite.cases if case.words == "trained"]
-    plans = [(case, plan_case(case, args.work, Options(model=args.model))) for case in cases]
+    plans = [(case, plan_case(case, args.work, Request(model=args.model))) for case in cases]
     columns, through, drawn = film_ways(plans, ways, frames=args.images is not None)
     print(f"*{machine()}; {suite.name}, {len(cases)} scenes, {args.model}*\n")
     print_table([*columns, through, drawn])

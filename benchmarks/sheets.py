@@ -17,8 +17,8 @@ from holocine_core.lab.learned import world_of
 from holocine_core.lab.suites.filming import frames_of, plan_case
 from holocine_core.lab.suites.suite import parse_suite
 from holocine_core.model.locate import find_model
-from holocine_core.production import Options
 from holocine_core.render import render
+from holocine_core.request import Request
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".holocine/sheets"))
     args = parser.parse_args()
     suite = parse_suite(args.suite, world_of(find_model(args.model)))
-    options = Options(profile=args.profile, model=args.model)
+    options = Request(profile=args.profile, model=args.model)
     rows = []
     cases = [case for case in suite.cases if case.words == "trained"]
     for number, case in enumerate(cases, 1):

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from benchmarks.film import FILM
 from benchmarks.machine import machine
 from holocine_core.edit.ffmpeg import read_frames
-from holocine_core.production import Options, plan_film
+from holocine_core.film.planning import plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.store.vault import Vault
 
 CELLS = (12, 20)
@@ -29,11 +30,8 @@ CELLS = (12, 20)
 
 def coarse(folder: Path, **options: object) -> NDArray[np.float64]:
     """A film's frames as means of cells [T, 12, 20, 3]."""
-    plan = plan_film(
-        folder / "film.yaml",
-        folder / f"{len(list(folder.iterdir()))}.mp4",
-        Options(**options),  # type: ignore[arg-type]
-    )
+    film = folder / f"{len(list(folder.iterdir()))}.mp4"
+    plan = plan_film(folder / "film.yaml", Request(out=film, **options))
     render(plan)
     clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
     frames = torch.from_numpy(np.concatenate(list(read_frames(clip)))).double()

@@ -182,13 +182,14 @@ def _models(models_dir: Path | None) -> Iterator[Check]:
 def _film() -> str:
     """Make, read back and time a whole film."""
     from holocine_core.film.provenance import inspect
-    from holocine_core.production import Options, render_film
+    from holocine_core.production import render_film
+    from holocine_core.request import Request
 
     with tempfile.TemporaryDirectory(prefix="holocine-doctor-") as folder:
         screenplay = Path(folder) / "test.yaml"
         screenplay.write_text(SMOKE_FILM, encoding="utf-8")
         started = time.monotonic()
-        film = render_film(screenplay, Path(folder) / "test.mp4", Options(device="auto"))
+        film = render_film(screenplay, Path(folder) / "test.mp4", Request(device="auto"))
         told: dict[str, Any] = dict(inspect(film.path).provenance)
         took = duration(time.monotonic() - started)
     return (

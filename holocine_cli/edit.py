@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,8 @@ from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from holocine_core.film.provenance import Inspection
-    from holocine_core.film.reopen import Machine
     from holocine_core.plan.values import Plan
+    from holocine_core.request import Request
     from holocine_core.script.edits import Extend, Reshoot
 
 ShotOption = Annotated[
@@ -114,15 +115,15 @@ def reshoot(
     from holocine_core.film.reopen import open_film, place_of
     from holocine_core.script.edits import Reshoot
 
-    machine = _machine(device, memory, models_dir, work, lora)
-    found, before = open_film(film, machine)
+    request = _request(device, memory, models_dir, work, lora)
+    found, before = open_film(film, request)
     if _made_already(session, before):
         return
     take, number = place_of(before, shot)
     if prompt is not None and not prompt.strip():
         raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
     edit = Reshoot(scene=take.scene, shot=number, prompt=prompt, seed=_seed(take.seed, seed))
-    _make(session, found, before, edit, machine, out, force)
+    _make(session, found, before, edit, replace(request, out=out), force)
 
 
 def extend(
@@ -154,8 +155,8 @@ def extend(
     from holocine_core.film.reopen import open_film, read_shots
     from holocine_core.script.edits import Extend
 
-    machine = _machine(device, memory, models_dir, work, lora)
-    found, before = open_film(film, machine)
+    request = _request(device, memory, models_dir, work, lora)
+    found, before = open_film(film, request)
     if _made_already(session, before):
         return
     name = scene or before.takes[-1].scene
@@ -165,19 +166,19 @@ def extend(
         shots=read_shots(add, before.screenplay),
         seed=_seed(last.seed, seed),
     )
-    _make(session, found, before, edit, machine, out, force)
+    _make(session, found, before, edit, replace(request, out=out), force)
 
 
 def _seed(before: int, given: int | None) -> int:
     return (before + 1) % 2**63 if given is None else given
 
 
-def _machine(
+def _request(
     device: str, memory: str, models_dir: Path | None, work: Path | None, lora: list[str] | None
-) -> Machine:
-    from holocine_core.film.reopen import Machine
+) -> Request:
+    from holocine_core.request import Request
 
-    return Machine(
+    return Request(
         device=device,
         memory=memory,
         models_dir=models_dir,
@@ -191,8 +192,7 @@ def _make(
     found: Inspection,
     before: Plan,
     edit: Reshoot | Extend,
-    machine: Machine,
-    out: Path | None,
+    request: Request,
     force: bool,
 ) -> None:
     """Film an edit; both versions are noted."""
@@ -204,7 +204,7 @@ def _make(
     from holocine_core.script.edits import told
     from holocine_core.store.vault import disk_errors, write_json
 
-    plan = replan(found, (*before.edits, edit), machine, out)
+    plan = replan(found, (*before.edits, edit), request)
     session.console.note(told([edit]))
     at = next(i for i, take in enumerate(plan.takes) if take.scene == edit.scene)
     known = plan.takes[at].known
@@ -215,11 +215,11 @@ def _make(
     session.fields = record
     remember_version(before)  # First: a call that is cut short must not lose the film as it was.
     pending = plan.work / PENDING
-    if out is None:
+    if request.out is None:
         with disk_errors("note what is edited", pending):
             write_json(pending, {"line": session.line, "after": film_key(plan)})
     with session.stop.awaited(session.tell_stop):
-        produce(session, plan, Extras(force=force or out is None), record)
+        produce(session, plan, Extras(force=force or request.out is None), record)
     version = remember_version(plan)
     record["version"] = version.number
     spans = changed_frames(before.takes[at], plan.takes[at], plan.work)
@@ -227,7 +227,7 @@ def _make(
         None if spans is None else [[span.start, span.stop] for span in spans]
     )
     session.console.note(f"{_changed(spans, edit.scene)}; this is version {version.number}")
-    if out is None:
+    if request.out is None:
         pending.unlink(missing_ok=True)
 
 
@@ -326,13 +326,13 @@ def versions(
     from holocine_core.film.versions import versions as versions_in
     from holocine_core.store.vault import Vault
 
-    machine = _machine("auto", "auto", models_dir, work, lora)
-    found, plan = open_film(film, machine)
+    request = _request("auto", "auto", models_dir, work, lora)
+    found, plan = open_film(film, request)
     remember_version(plan)
     current = film_key(plan)
     vault = Vault(plan.work)
     if pick is not None:
-        current = _pick(session, found, pick, machine, plan.work)
+        current = _pick(session, found, pick, request, plan.work)
     elif drop or keep:
         drop = drop or older_versions(plan.work, keep or 1, plan)
         with vault.locked("versions"):
@@ -343,7 +343,7 @@ def versions(
     _list(session, known, current, vault, lying(plan.work, known))
 
 
-def _pick(session: Session, found: Inspection, number: int, machine: Machine, work: Path) -> str:
+def _pick(session: Session, found: Inspection, number: int, request: Request, work: Path) -> str:
     """Make the film a version of its; returns that one's key."""
     from holocine_cli.extras import Extras
     from holocine_cli.produce import produce
@@ -352,7 +352,7 @@ def _pick(session: Session, found: Inspection, number: int, machine: Machine, wo
     from holocine_core.film.versions import pick_version, versions
 
     version = pick_version(versions(work), number)
-    plan = replan(found, version.edits, machine)
+    plan = replan(found, version.edits, request)
     if film_key(plan) != version.key:
         raise InputError(
             f"version {number} is one of another film in this work folder",

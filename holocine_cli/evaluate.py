@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from holocine_core.lab.suites.suite import Case, Filmed, Suite
     from holocine_core.lab.suites.watched import Watched
     from holocine_core.plan.values import Plan
-    from holocine_core.production import Options
+    from holocine_core.request import Request
 
 MEASURE = "What to measure"
 WORK = Path(".holocine/evaluate")
@@ -149,12 +149,12 @@ def evaluate(
     from holocine_core.evaluate.cuts import require_detector
     from holocine_core.evaluate.features import eyes
     from holocine_core.evaluate.table import parse_gates
-    from holocine_core.production import Options
+    from holocine_core.request import Request
 
     gates = parse_gates(minima or (), maxima or (), judged=suite is not None)
     require_detector()
     # The folder is evaluate's own: what it measures is the model as it is today.
-    settings = Options(
+    settings = Request(
         profile=profile, model=model, device=device, models_dir=models_dir, anew=True
     )
     house = _House(session, settings, work, seeds, eyes(clip, dino, viclip))
@@ -222,7 +222,7 @@ class _House:
     """Where films are rendered for one evaluation, and looked at."""
 
     session: Session
-    settings: Options
+    settings: Request
     work: Path
     seeds: int
     eyes: Eyes
@@ -282,20 +282,16 @@ class _House:
         """Every film; screenplays are planned at once and rendered first."""
         from dataclasses import replace
 
+        from holocine_core.film.planning import plan_film
         from holocine_core.film.provenance import inspect
-        from holocine_core.production import plan_film
 
         plans: dict[Path, list[Plan]] = {}
         screenplays = [path for path in paths if path.suffix.lower() in _SCREENPLAYS]
         for job in jobs_for(screenplays, None, self.work, None):
             path = job.screenplay
-            first = plan_film(path, job.film, self.settings).screenplay.seed
+            first = plan_film(path, replace(self.settings, out=job.film)).screenplay.seed
             plans[path] = [
-                plan_film(
-                    path,
-                    self.work / f"{path.stem}.seed-{seed}.mp4",
-                    replace(self.settings, seed=seed),
-                )
+                plan_film(path, replace(self.settings, seed=seed, out=self._film_of(path, seed)))
                 for seed in range(first, first + self.seeds)
             ]
         # A file that is no film is told of before hours of rendering.
@@ -308,6 +304,9 @@ class _House:
                 yield plan.out
             if path not in plans:
                 yield path
+
+    def _film_of(self, screenplay: Path, seed: int) -> Path:
+        return self.work / f"{screenplay.stem}.seed-{seed}.mp4"
 
     def _plan_suite(self, suite: Suite) -> list[tuple[Case, Plan]]:
         from holocine_core.lab.suites.filming import plan_case

@@ -84,7 +84,7 @@ def check_extras(plan: Plan, extras: Extras, jobs: Sequence[Job]) -> None:
         InputError: A file of the film itself, a folder, or another's file is in the way.
         MachineError: OpenTimelineIO isn't installed.
     """
-    from holocine_core.production import shot_paths  # Slow to import, and help needs none of it.
+    from holocine_core.film.shots import shot_paths  # Slow to import, and help needs none of it.
 
     clips = shot_paths(plan, shots_folder(extras.shots, plan.out)) if extras.shots else []
     wanted = [*clips, board_path(plan.out)] if extras.storyboard else clips

@@ -19,7 +19,7 @@ from holocine_core.errors import InputError, Interrupted, Problem
 if TYPE_CHECKING:
     from holocine_core.model.lora.file import LoraFile
     from holocine_core.plan.values import Plan
-    from holocine_core.production import Options
+    from holocine_core.request import Request
 
 LORA_LIMIT = 4
 """A screenplay takes no heavier LoRA either, up or down."""
@@ -180,7 +180,7 @@ def preview(
 
 
 def _preview(
-    session: Session, screenplay: Path, folder: Path, seeds: int, settings: Options, force: bool
+    session: Session, screenplay: Path, folder: Path, seeds: int, settings: Request, force: bool
 ) -> None:
     """One draft and its storyboard, or several and one of all."""
     if seeds == 1:
@@ -197,13 +197,14 @@ def _preview(
 
 
 def _lay_out_drafts(
-    session: Session, jobs: Sequence[Job], settings: Options, extras: Extras, board: Path
+    session: Session, jobs: Sequence[Job], settings: Request, extras: Extras, board: Path
 ) -> None:
     """Make several drafts and one storyboard of all."""
     from holocine_cli.extras import is_ours, remember
-    from holocine_core.production import draw_drafts, plan_film
+    from holocine_core.film.boards import draw_drafts
+    from holocine_core.film.planning import plan_film
 
-    first = plan_film(jobs[0].screenplay, jobs[0].film, settings)
+    first = plan_film(jobs[0].screenplay, replace(settings, out=jobs[0].film))
     if os.path.lexists(board) and not extras.force and not is_ours(first, board):
         raise InputError(
             f"{board} is there already and is not of this film's making",
@@ -217,10 +218,10 @@ def _lay_out_drafts(
     session.console.note(f"storyboard of {len(plans)} drafts: {board}")
 
 
-def _settings(**given: Any) -> Options:
-    from holocine_core.production import Options
+def _settings(**given: Any) -> Request:
+    from holocine_core.request import Request
 
-    return Options(**given)
+    return Request(**given)
 
 
 def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
@@ -255,15 +256,15 @@ def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
     return tuple(loras)
 
 
-def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> None:
+def _show_plans(session: Session, jobs: Sequence[Job], settings: Request, extras: Extras) -> None:
     from holocine_cli.plan_view import plan_record, plan_text
-    from holocine_core.production import plan_film
+    from holocine_core.film.planning import plan_film
 
     console = session.console
     batch = Batch(session, jobs)
 
     def show(job: Job) -> None:
-        made = plan_film(job.screenplay, job.film, settings)
+        made = plan_film(job.screenplay, replace(settings, out=job.film))
         check_extras(made, extras, jobs)
         if console.as_json:
             job.record.update(plan_record(made, force=extras.force))
@@ -277,19 +278,19 @@ def _show_plans(session: Session, jobs: Sequence[Job], settings: Options, extras
     batch.finish()
 
 
-def _render(session: Session, jobs: Sequence[Job], settings: Options, extras: Extras) -> list[Plan]:
+def _render(session: Session, jobs: Sequence[Job], settings: Request, extras: Extras) -> list[Plan]:
     """Plan every film first, so that what is wrong with any is said before hours of work."""
     from holocine_cli.produce import may_replace, produce
     from holocine_core.film.finish import preflight
     from holocine_core.film.ownership import is_finished, refuse_to_overwrite
-    from holocine_core.production import plan_film
+    from holocine_core.film.planning import plan_film
 
     batch = Batch(session, jobs)
     plans: dict[Path, Plan] = {}
 
     def make_plan(job: Job) -> None:
         one = replace(settings, draft=job.draft)
-        made = plans[job.film] = plan_film(job.screenplay, job.film, one)
+        made = plans[job.film] = plan_film(job.screenplay, replace(one, out=job.film))
         check_extras(made, extras, jobs)
         refuse_to_overwrite(made, force=may_replace(made, extras))
         # A single film's render does so itself, a second later; one that is there needs nothing.

@@ -19,8 +19,9 @@ from holocine_cli.extras import (
 from holocine_cli.progress import Reporter, reporting
 from holocine_cli.session import Session
 from holocine_core.errors import InputError, Interrupted
+from holocine_core.film.boards import draw_storyboard
+from holocine_core.film.shots import export_shots
 from holocine_core.plan.values import Plan
-from holocine_core.production import draw_storyboard, export_shots
 from holocine_core.render import render
 from holocine_core.store.vault import Vault, disk_errors
 

@@ -89,9 +89,10 @@ def check(
     told at once, each with its line and column.
     """
     session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.production import Options, plan_film
+    from holocine_core.film.planning import plan_film
+    from holocine_core.request import Request
 
-    settings = Options(
+    settings = Request(
         model=model, models_dir=models_dir, device="cpu", outside=allow_outside, anew=True
     )
     problems: list[Problem] = []
@@ -101,7 +102,7 @@ def check(
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
         try:
-            plan = plan_film(path, options=settings)
+            plan = plan_film(path, settings)
         except InputError as error:
             new = [problem for problem in error.problems if problem not in problems]
             problems += new  # Of the call itself, such as an unknown --model: told once.

@@ -38,6 +38,7 @@ ROOMS: Mapping[str, Room] = {
     "errors": Room("what can go wrong: a message, a place, a next step"),
     "events": Room("what is told while work goes on"),
     "sampling": Room("how noise falls over the steps"),
+    "request": Room("what a caller asks for beside the screenplay", ["model.lora.file"]),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),
     "store": Room("fingerprint -> stored file; whole files, hashes, locks, the log of a render"),
@@ -50,7 +51,8 @@ ROOMS: Mapping[str, Room] = {
         ["script.prompt", "script.timeline", "store"],
     ),
     "plan": Room(
-        "screenplay and request -> plan", ["script", "store", "edit.delivery", *_TORCH_FREE]
+        "screenplay and request -> plan",
+        ["script", "request", "store", "edit.delivery", *_TORCH_FREE],
     ),
     "sample": Room(
         "planned take -> latents -> frames",
@@ -58,19 +60,19 @@ ROOMS: Mapping[str, Room] = {
     ),
     "film": Room(
         "clips -> a film on disk that says what made it; opened again, its versions, its cuts",
-        ["script", "model.lora.file", "plan", "store", "edit"],
+        ["script", "request", "plan", "store", "edit"],
     ),
     "render": Room(
         "plan -> film, in one function",
         ["plan.before", "plan.values", "film", "store", "edit", "sample"],
     ),
     "production": Room(
-        "screenplay's path -> film: what scripts call",
-        ["script", "model.lora.file", "plan", "film", "render", "store", "edit"],
+        "screenplay's path -> film: the former face, for one release",
+        ["request", "plan.values", "film", "render"],
     ),
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",
-        ["script", "model", "sample", "store", "edit.ffmpeg", "render", "production"],
+        ["script", "request", "model", "sample", "store", "edit.ffmpeg", "film", "render"],
     ),
     "evaluate": Room(
         "films -> numbers, a film's page",
@@ -79,7 +81,7 @@ ROOMS: Mapping[str, Room] = {
     "lab": Room(
         "all that only the drawn world needs: stage, judge, words, codec, suites; nothing imports "
         "it, training opens it by name",
-        ["script", "store", "edit", "model", "plan.values", "sample", "production", "train",
+        ["script", "request", "store", "edit", "model", "plan.values", "sample", "film", "train",
          "evaluate"],
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@ CORE = "holocine_core."
 
 LIGHT = [
     "holocine_cli.app",
-    "holocine_core.production",
+    "holocine_core.film.planning",
     "holocine_core.plan.make",
     "holocine_core.render",
     "holocine_core.edit.stitch",

@@ -19,7 +19,8 @@ from pydantic_core import PydanticUndefined
 from holocine_cli.console import Console
 from holocine_core.errors import InputError
 from holocine_core.plan.make import make_plan
-from holocine_core.plan.values import Plan, Request
+from holocine_core.plan.values import Plan
+from holocine_core.request import Request
 from holocine_core.script import screenplay as models
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import clean, compose

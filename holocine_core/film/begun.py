@@ -14,36 +14,34 @@ from dataclasses import replace
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.ownership import film_is_ours, is_finished
 from holocine_core.plan.before import (
-    Begun,
     candidates,
     gone_parts,
     is_half_made,
     recorded_sampling,
 )
-from holocine_core.plan.values import Plan, Request, Take
+from holocine_core.plan.values import Past, Plan, Take
+from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.store.vault import Vault
 
-Make = Callable[[Manuscript, Request], Plan]
+Make = Callable[[Manuscript, Request, Past], Plan]
 
 
-def keep_begun(
-    plan: Plan, manuscript: Manuscript, request: Request, make: Make, *, anew: bool = False
-) -> Plan:
+def keep_begun(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Plan:
     """The plan under what its film was made or begun with; ``plan`` where that is today's, or where
     nothing was begun.
 
     Args:
         plan: Under today's settings and weights.
         manuscript: What it was made of.
-        request: Likewise.
-        make: Makes a plan of both.
-        anew: Only a draft that the film is made from counts: it was chosen by its look.
+        request: Likewise. With ``anew`` only a draft that the film is made from counts: it was
+            chosen by its look.
+        make: Makes a plan of both and of a past.
     """
     if is_finished(plan):
         return plan
-    if not anew:
+    if not request.anew:
         kept = _of_film(plan, manuscript, request, make)
         if kept is not None:
             # What is there needs no weights; if it is damaged, who mends it says what lacks.
@@ -54,7 +52,7 @@ def keep_begun(
         for other in _half_made(plan, manuscript, request, make):
             return _told(other, plan, "the film was begun", "it goes on with them")
     for other in _from_draft(plan, manuscript, request, make):
-        if not (anew and gone_parts(other.model, other.identity)):
+        if not (request.anew and gone_parts(other.model, other.identity)):
             words = "the film is made from it as it is"
             return _told(other, plan, "the draft was made", words, "holocine preview --force")
     return plan
@@ -65,20 +63,20 @@ def _of_film(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -
     if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
         return None
     try:
-        own = _recorded(plan, request)
+        own = _recorded(plan)
     except (InputError, KeyError, IndexError, TypeError, AttributeError):
         return None  # No film of ours, or one that only another holocine understands.
-    for one in () if own is None else _drafts(own, plan):
+    for one in () if own is None else _drafts(own, plan, request):
         with suppress(InputError):
-            other = make(manuscript, one)
+            other = make(manuscript, request, one)
             if film_is_ours(other):
                 return other
     return None
 
 
-def _recorded(plan: Plan, request: Request) -> Request | None:
-    """The request with what the film in the plan's place says of itself; None where that is not
-    this very screenplay's, or was edited."""
+def _recorded(plan: Plan) -> Past | None:
+    """What the film in the plan's place says of itself; None where that is not this very
+    screenplay's, or was edited."""
     from holocine_core.film.provenance import inspect  # The cutting room, and with it numpy.
 
     made = inspect(plan.out).provenance
@@ -87,20 +85,19 @@ def _recorded(plan: Plan, request: Request) -> Request | None:
     said = {name: options[name] for name in ("profile", "model", "seed") if name in options}
     if made["edits"] or told is None or told.model_copy(update=said) != plan.screenplay:
         return None
-    return replace(
-        request,
+    return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),
         identity={part: str(mark) for part, mark in made["model"]["files"].items()},
     )
 
 
-def _drafts(request: Request, plan: Plan) -> Iterator[Request]:
-    """The request, and with the drafts of earlier profiles where the film does not tell its own."""
-    yield request
-    if request.from_draft is not None and "draft" not in request.sampling:
+def _drafts(past: Past, plan: Plan, request: Request) -> Iterator[Past]:
+    """The past, and with the drafts of earlier profiles where the film does not tell its own."""
+    yield past
+    if request.from_draft is not None and "draft" not in past.sampling:
         for one in plan.model.spec.earlier:
             draft = {"draft": one.profiles["draft"]} if "draft" in one.profiles else {}
-            yield replace(request, profiles=draft)
+            yield replace(past, profiles=draft)
 
 
 def _half_made(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Iterator[Plan]:
@@ -108,7 +105,7 @@ def _half_made(plan: Plan, manuscript: Manuscript, request: Request, make: Make)
     vault = Vault(plan.work)
     for one in candidates(plan, vault):
         with suppress(InputError):  # The screenplay says what those settings do not go with.
-            other = make(manuscript, _with(request, one))
+            other = make(manuscript, request, one)
             if not any(take.state == "reuse" or take.step for take in other.takes):
                 continue
             if gone_parts(other.model, other.identity) and not is_half_made(other, vault):
@@ -124,17 +121,13 @@ def _from_draft(plan: Plan, manuscript: Manuscript, request: Request, make: Make
         if "draft" in one.profiles:
             profiles = {**plan.model.spec.profiles, "draft": one.profiles["draft"]}
             with suppress(InputError):
-                other = make(manuscript, _with(request, replace(one, profiles=profiles)))
+                other = make(manuscript, request, replace(one, profiles=profiles))
                 if any(_has_draft(take) for take in other.takes):
                     yield other
 
 
 def _has_draft(take: Take) -> bool:
     return take.upscaled is not None and take.upscaled.base.state == "reuse"
-
-
-def _with(request: Request, begun: Begun) -> Request:
-    return replace(request, profiles=begun.profiles, identity=begun.identity)
 
 
 def _told(kept: Plan, today: Plan, was: str, so: str, anew: str = "--force") -> Plan:

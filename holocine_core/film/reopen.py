@@ -6,7 +6,7 @@ May import: provenance, standing, plan, script, vault, edit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_is_ours, sidecar_path
 from holocine_core.film.provenance import Inspection, inspect
-from holocine_core.model.lora.file import LoraFile
 from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
-from holocine_core.plan.values import Plan, Request, Take
+from holocine_core.plan.values import Past, Plan, Take
+from holocine_core.request import WORK, Request
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
@@ -30,21 +30,12 @@ from holocine_core.script.yaml_source import read_source
 from holocine_core.store.vault import Vault, read_json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What of a call concerns the machine and not the picture."""
-
-    device: str = "auto"
-    memory: str = "auto"
-    models_dir: Path | None = None
-    work: Path | None = None
-    """The work folder; the one that the film's sidecar names where None."""
-    loras: tuple[LoraFile, ...] = ()
-    """LoRAs of the call that made the film: it knows their names and hashes, not where they lie."""
-
-
-def open_film(film: Path, machine: Machine = Machine()) -> tuple[Inspection, Plan]:
+def open_film(film: Path, request: Request = Request()) -> tuple[Inspection, Plan]:
     """A film's own plan, made again from what it says of itself.
+
+    Args:
+        film: Its file.
+        request: The machine, its LoRAs and, where it has moved, the work folder.
 
     Raises:
         InputError: It is no film of holocine's; or the model, the LoRAs or holocine have changed
@@ -52,7 +43,7 @@ def open_film(film: Path, machine: Machine = Machine()) -> tuple[Inspection, Pla
         MachineError: There is no such device.
     """
     found = inspect(film)
-    plan = replan(found, _edits(found), machine)
+    plan = replan(found, _edits(found), replace(request, out=None))
     if not film_is_ours(plan):
         raise InputError(
             f"{film.name} would not be made again as it is: its model, its LoRAs or its sounds are "
@@ -78,11 +69,14 @@ def _edits(found: Inspection) -> tuple[Reshoot | Extend, ...]:
 def replan(
     found: Inspection,
     edits: Sequence[Reshoot | Extend],
-    machine: Machine = Machine(),
-    out: Path | None = None,
+    request: Request = Request(),
 ) -> Plan:
-    """A plan of a film's screenplay with these edits, to be written to ``out``, or where the film
-    lies.
+    """A plan of a film's screenplay with these edits.
+
+    Args:
+        found: The film.
+        edits: All of them, those that it has included.
+        request: Where it goes, by which machine; all else is as the film was made.
 
     Raises:
         InputError: The edits have no place in the film, or its files are gone.
@@ -91,13 +85,14 @@ def replan(
     made = found.provenance
     sidecar = read_json(sidecar_path(found.path)) or {}
     home = found.path.resolve().parent
-    work = machine.work or home / sidecar.get("work", f".holocine/{found.path.stem}")
+    work = request.work or home / sidecar.get("work", f"{WORK}/{found.path.stem}")
     screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
     options = made.get("options", {})
     # As it was sampled, by the weights that made it: whatever the model's card says today.
-    sampling = recorded_sampling(made, Vault(work))
-    request = Request(
-        out=out or found.path,
+    past = Past(sampling=recorded_sampling(made, Vault(work)), identity=made["model"]["files"])
+    request = replace(
+        request,
+        out=request.out or found.path,
         work=work,
         profile=options.get("profile"),
         model=options.get("model"),
@@ -105,35 +100,29 @@ def replan(
         draft=options.get("draft", 1),
         outside=True,
         from_draft=options.get("from-draft"),
-        device=machine.device,
-        memory=machine.memory,
-        models_dir=machine.models_dir,
-        loras=machine.loras,
-        sampling=sampling,
-        identity=made["model"]["files"],
     )
     manuscript = read_text(found.screenplay, str(screenplay))
-    if request.from_draft is not None and "draft" not in sampling:
-        request = _with_draft(found, manuscript, request)
-    plan = make_edited_plan(manuscript, request, edits)
+    if request.from_draft is not None and "draft" not in past.sampling:
+        past = _with_draft(found, manuscript, request, past)
+    plan = make_edited_plan(manuscript, request, edits, past)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
     return replace(plan, title=str(made["title"]))
 
 
-def _with_draft(found: Inspection, manuscript: Manuscript, request: Request) -> Request:
-    """The request with the profiles that a film's draft had, where neither film nor work folder
+def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, past: Past) -> Past:
+    """The past with the profiles that a film's draft had, where neither film nor work folder
     tells: those of the model's earlier ones that give the film its key."""
     own, here = _edits(found), replace(request, out=found.path)
 
-    def planned(tried: Request) -> Plan:
-        plan = make_edited_plan(manuscript, tried, own)
+    def planned(tried: Past) -> Plan:
+        plan = make_edited_plan(manuscript, here, own, tried)
         return replace(plan, title=str(found.provenance["title"]))
 
-    today = planned(here)
+    today = planned(past)
     for one in () if film_is_ours(today) else today.model.spec.earlier:
-        if film_is_ours(planned(replace(here, profiles=one.profiles))):
-            return replace(request, profiles=one.profiles)
-    return request
+        if film_is_ours(planned(replace(past, profiles=one.profiles))):
+            return replace(past, profiles=one.profiles)
+    return past
 
 
 def place_of(plan: Plan, shot: str) -> tuple[Take, int]:

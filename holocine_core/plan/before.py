@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, get_args
 
 from holocine_core.errors import InputError, Problem
@@ -16,24 +16,15 @@ from holocine_core.model.card import profiles_record, read_profiles
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.spec import Attention, Quality, Sampler
 from holocine_core.plan.settings import sampling_of
-from holocine_core.plan.values import Plan, Request, Sampling, Take
+from holocine_core.plan.values import Past, Plan, Sampling, Take
 from holocine_core.store.vault import Vault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """What a film may have been begun with."""
-
-    profiles: Mapping[str, Quality]
-    identity: Mapping[str, str]
-    """Content hash of the model's parts."""
-
-
-def as_begun(located: LocatedModel, request: Request) -> LocatedModel:
+def as_begun(located: LocatedModel, past: Past) -> LocatedModel:
     """The model with the profiles that a film was begun with."""
-    if not request.profiles:
+    if not past.profiles:
         return located
-    profiles = {**located.spec.profiles, **request.profiles}
+    profiles = {**located.spec.profiles, **past.profiles}
     return replace(located, spec=replace(located.spec, profiles=profiles))
 
 
@@ -58,7 +49,7 @@ def model_name(located: LocatedModel) -> str:
     return located.spec.name if located.spec.embedded else str(located.folder.resolve())
 
 
-def candidates(plan: Plan, vault: Vault) -> Iterator[Begun]:
+def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
     """What the work folder's takes of this film may have been begun with by this model, other than
     its settings and weights of today: the latest first, each once.
 
@@ -71,9 +62,9 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Begun]:
     spec, today = plan.model.spec, dict(plan.identity)
     told = [found for sidecar in sidecars if (found := _told_by(sidecar, plan)) is not None]
     told += [(one.profiles, one.files) for one in spec.earlier]
-    seen: list[Begun] = [Begun(profiles=spec.profiles, identity=today)]
+    seen: list[Past] = [Past(profiles=spec.profiles, identity=today)]
     for profiles, files in told:
-        one = Begun(profiles={**spec.profiles, **profiles}, identity={**today, **files})
+        one = Past(profiles={**spec.profiles, **profiles}, identity={**today, **files})
         if one not in seen:
             seen.append(one)
             yield one

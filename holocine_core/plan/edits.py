@@ -8,42 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.plan.check import TokenCounter
+from holocine_core.plan.costs import take_cost
 from holocine_core.plan.loras import has_shot_loras
-from holocine_core.plan.make import make_plan, take_cost, with_placement
+from holocine_core.plan.make import make_plan, with_placement
 from holocine_core.plan.passes import choose_shots, pass_of
 from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
-from holocine_core.plan.values import KnownFrames, Plan, Request, Take
+from holocine_core.plan.values import NO_PAST, KnownFrames, Past, Plan, Take
+from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
-from holocine_core.script.reader import read_text
+from holocine_core.script.reader import manuscript_with
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
 from holocine_core.script.timing import Timing, resolve
-from holocine_core.script.yaml_source import yaml_of
+from holocine_core.script.yaml_source import Source
 from holocine_core.store.vault import fingerprint
 
 
 def make_edited_plan(
-    manuscript: Manuscript, request: Request, edits: Sequence[Reshoot | Extend]
+    manuscript: Manuscript,
+    request: Request,
+    edits: Sequence[Reshoot | Extend],
+    past: Past = NO_PAST,
 ) -> Plan:
-    """Resolve a screenplay and its edits into takes.
+    """Resolve a screenplay and its edits into takes: the film once, and per edit its scene again.
 
     Raises:
         InputError: As :func:`make_plan`, or an edit that the film has no place for.
         MachineError: There is no such device.
     """
     begin = make_plan if request.from_draft is None else make_upscaled_plan
-    plan = require_drafts(begin(manuscript, request))
+    plan = require_drafts(begin(manuscript, request, past))
     for edit in edits:
-        plan = _after(plan, request, edit)
-    return with_placement(plan, plan.takes, request) if edits else plan
+        plan = _after(plan, manuscript.source, request, past, edit)
+    return with_placement(plan, plan.takes, request.memory) if edits else plan
 
 
-def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
+def _after(
+    plan: Plan, source: Source, request: Request, past: Past, edit: Reshoot | Extend
+) -> Plan:
     take = next((take for take in plan.takes if take.scene == edit.scene), None)
     if take is None:
         names = ", ".join(take.scene for take in plan.takes)
@@ -55,15 +61,18 @@ def _after(plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
         raise InputError(
             f"scene '{edit.scene}': {error}", hint="or change the screenplay and render it anew"
         ) from None
-    fresh = _planned(changed, plan, request, edit)
-    takes = tuple(
-        _based(new, old, edit, plan) if old is take else replace(old, transition=new.transition)
-        for old, new in zip(plan.takes, fresh.takes, strict=True)
-    )
+    others = {old.index: old for old in plan.takes if old is not take}
+    manuscript, passes = manuscript_with(changed, source), _in_passes(changed, plan, edit)
+    try:
+        fresh = make_plan(manuscript, request, past, earlier=others, in_passes=passes)
+    except InputError as error:
+        where = f"the edit of scene '{edit.scene}'"
+        raise InputError.of([Problem(p.message, where, p.hint) for p in error.problems]) from None
+    takes = (*plan.takes[: take.index], _based(fresh.takes[take.index], take, edit, plan))
     return replace(
         plan,
         screenplay=changed,
-        takes=takes,
+        takes=(*takes, *plan.takes[take.index + 1 :]),
         warnings=fresh.warnings,
         edits=(*plan.edits, edit),
     )
@@ -87,19 +96,6 @@ def _refuse(take: Take, edit: Reshoot | Extend) -> None:
                 raise InputError(
                     f"added shot {number} has no length", hint="give it `seconds` or `frames`"
                 )
-
-
-def _planned(changed: Screenplay, plan: Plan, request: Request, edit: Reshoot | Extend) -> Plan:
-    """A plan of the edited screenplay as if it were filmed from nothing; its problems are the
-    edit's."""
-    document: dict[str, Any] = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
-    text = yaml_of(document)
-    try:
-        request = replace(request, in_passes=_in_passes(changed, plan, edit))
-        return make_plan(read_text(text, str(plan.screenplay_path)), request)
-    except InputError as error:
-        where = f"the edit of scene '{edit.scene}'"
-        raise InputError.of([Problem(p.message, where, p.hint) for p in error.problems]) from None
 
 
 def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:

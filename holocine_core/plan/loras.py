@@ -9,7 +9,7 @@ from typing import Any
 from holocine_core.errors import Problem
 from holocine_core.model.lora.file import LoraFile, ShotLora, fingerprint, lora_problems
 from holocine_core.model.spec import ModelSpec
-from holocine_core.plan.values import Request
+from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.screenplay import Lora, Scene, Screenplay
 from holocine_core.script.yaml_source import Key

@@ -15,15 +15,9 @@ from typing import Any, cast
 
 from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.components import LocatedModel
-from holocine_core.model.cost import (
-    activation_bytes,
-    decode_flops,
-    geometry,
-    take_flops,
-    vae_decode_bytes,
-)
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import read_lock
+from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.placement import (
     STRATEGIES,
     Placement,
@@ -31,7 +25,6 @@ from holocine_core.model.placement import (
     choose_placement,
     free_memory,
     pick_device,
-    precision_of,
 )
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.before import as_begun, gone_weights
@@ -43,6 +36,7 @@ from holocine_core.plan.check import (
     transition_of,
     warnings,
 )
+from holocine_core.plan.costs import take_cost
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
@@ -55,13 +49,14 @@ from holocine_core.plan.loras import (
 from holocine_core.plan.settings import delivery_of, quality, sampling_of
 from holocine_core.plan.state import begun_in, with_state
 from holocine_core.plan.values import (
+    NO_PAST,
     KnownPicture,
+    Past,
     Plan,
-    Request,
     Sampling,
     Take,
-    TakeCost,
 )
+from holocine_core.request import Request
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
@@ -70,79 +65,109 @@ from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.store.vault import Vault, file_hash, fingerprint
 
+_NOTHING: Mapping[int, Take] = {}
 
-def make_plan(manuscript: Manuscript, request: Request) -> Plan:
+
+def make_plan(
+    manuscript: Manuscript,
+    request: Request,
+    past: Past = NO_PAST,
+    *,
+    earlier: Mapping[int, Take] = _NOTHING,
+    in_passes: frozenset[int] = frozenset(),
+) -> Plan:
     """Resolve a screenplay into takes.
+
+    Args:
+        manuscript: The screenplay.
+        request: What is asked for beside it.
+        past: What the film was made or begun with, where it was.
+        earlier: Takes of scenes, by number from 0, that are not resolved again.
+        in_passes: Scenes that no pass sees as a whole: neither their length nor their text is too
+            long.
 
     Raises:
         InputError: With every problem of the file, its timing and its texts included, at once.
         MachineError: There is no such device.
     """
-    spoken = _spoken(manuscript, request)
-    located = as_begun(_locate(manuscript, spoken, request), request)
-    spec, counter = located.spec, TokenCounter(located)
-    placed = film_loras(manuscript, spoken, request)
-    loras = tuple(lora for lora, _ in placed)
-    screenplay = manuscript.accepted(
-        [
-            *settings_problems(manuscript, spec, request.sampling),
-            *scene_problems(
-                manuscript, spec, _size(manuscript, spec, spoken, request), request.outside
-            ),
-            *text_problems(manuscript, counter, spoken, request.in_passes),
-            *film_lora_problems(manuscript, placed, spec),
-        ]
-    ).model_copy(update=spoken)
-    fps = Fraction(screenplay.fps or spec.fps)
-    film = _Film(
-        screenplay=screenplay,
-        spec=spec,
-        identity={**located.identity(), **request.identity},
-        lora=marks(loras),
-        carries_loras=bool(loras) or has_shot_loras(screenplay),
-        sampling=request.sampling.get(screenplay.profile) or sampling_of(screenplay, spec),
-        fps=fps,
-        counter=counter,
-        device=pick_device(request.device),
-        folder=manuscript.source.path.parent,
-        draft=request.draft,
+    spoken = _spoken(request)
+    located = as_begun(_locate(manuscript, spoken, request), past)
+    film = _film(manuscript, located, request, past, in_passes)
+    screenplay, path = film.screenplay, manuscript.source.path
+    takes = tuple(earlier.get(i) or _take(film, i) for i in range(len(screenplay.scenes)))
+    work = request.work_folder(path)
+    takes, placement, obstacles = _stated(
+        located, film.identity, takes, film.device, request.memory, work
     )
-    takes = tuple(_take(film, i) for i in range(len(screenplay.scenes)))
-    takes, placement, obstacles = _stated(located, film.identity, takes, film.device, request)
     return Plan(
-        screenplay_path=manuscript.source.path,
+        screenplay_path=path,
         screenplay_text=manuscript.source.text,
         screenplay=screenplay,
-        title=screenplay.title or manuscript.source.path.stem,
+        title=screenplay.title or path.stem,
         profile=screenplay.profile,
         model=located,
         identity=film.identity,
         revisions=_revisions(located),
-        loras=loras,
+        loras=film.loras,
         device=film.device,
         placement=placement,
-        fps=fps,
+        fps=film.fps,
         takes=takes,
-        delivery=delivery_of(screenplay, film.sampling, fps),
-        out=request.out,
-        work=request.work,
+        delivery=delivery_of(screenplay, film.sampling, film.fps),
+        out=request.film(path),
+        work=work,
         obstacles=obstacles,
-        warnings=tuple(warnings(manuscript, screenplay, located, takes, request.in_passes)),
+        warnings=tuple(warnings(manuscript, screenplay, located, takes, in_passes)),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
     )
 
 
-def with_placement(plan: Plan, takes: Sequence[Take], request: Request) -> Plan:
+def _film(
+    manuscript: Manuscript,
+    located: LocatedModel,
+    request: Request,
+    past: Past,
+    in_passes: frozenset[int],
+) -> _Film:
+    """What all takes share, once nothing is wrong with any."""
+    spoken, spec, counter = _spoken(request), located.spec, TokenCounter(located)
+    placed = film_loras(manuscript, spoken, request)
+    loras = tuple(lora for lora, _ in placed)
+    size = _size(manuscript, spec, spoken, past)
+    screenplay = manuscript.accepted(
+        [
+            *settings_problems(manuscript, spec, past.sampling),
+            *scene_problems(manuscript, spec, size, request.outside),
+            *text_problems(manuscript, counter, spoken, in_passes),
+            *film_lora_problems(manuscript, placed, spec),
+        ]
+    ).model_copy(update=spoken)
+    return _Film(
+        screenplay=screenplay,
+        spec=spec,
+        identity={**located.identity(), **past.identity},
+        loras=loras,
+        carries_loras=bool(loras) or has_shot_loras(screenplay),
+        sampling=past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec),
+        fps=Fraction(screenplay.fps or spec.fps),
+        counter=counter,
+        device=pick_device(request.device),
+        folder=manuscript.source.path.parent,
+        draft=request.draft,
+    )
+
+
+def with_placement(plan: Plan, takes: Sequence[Take], memory: str) -> Plan:
     """A plan with other takes: where its networks lie is chosen anew, for what of these was begun.
 
     Args:
         plan: Of the same film and model.
         takes: With their final keys.
-        request: For the placement it asks for.
+        memory: The placement that is asked for.
     """
     stated, placement, obstacles = _stated(
-        plan.model, plan.identity, tuple(takes), plan.device, request
+        plan.model, plan.identity, tuple(takes), plan.device, memory, plan.work
     )
     return replace(plan, takes=stated, placement=placement, obstacles=obstacles)
 
@@ -152,25 +177,26 @@ def _stated(
     identity: Mapping[str, str],
     takes: tuple[Take, ...],
     device: str,
-    request: Request,
+    memory: str,
+    work: Path,
 ) -> tuple[tuple[Take, ...], Placement, tuple[Problem, ...]]:
     """Takes with what the work folder holds of them, where the networks will lie, and what is in
     the way."""
-    vault = Vault(request.work)
-    placement, obstacles = _placement(located, takes, device, request.memory, vault)
+    vault = Vault(work)
+    placement, obstacles = _placement(located, takes, device, memory, vault)
     shot = cache(lambda: vault.entries("latents"))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
     return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
-    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any], request: Request
+    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any], past: Past
 ) -> tuple[int, int] | None:
     """The film's width and height, where the screenplay is whole enough to tell."""
     if manuscript.screenplay is None:
         return None
     screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
-    chosen = request.sampling.get(screenplay.profile) or quality(screenplay, spec)
+    chosen = past.sampling.get(screenplay.profile) or quality(screenplay, spec)
     return chosen.width, chosen.height
 
 
@@ -229,7 +255,7 @@ def _placement(
         return placement, [Problem(error.message, error.where, error.hint), *missing]
 
 
-def _spoken(manuscript: Manuscript, request: Request) -> dict[str, Any]:
+def _spoken(request: Request) -> dict[str, Any]:
     """Settings given with the call, which go before the screenplay's."""
     given = {"profile": request.profile, "model": request.model, "seed": request.seed}
     return {key: value for key, value in given.items() if value is not None}
@@ -254,7 +280,7 @@ class _Film:
     screenplay: Screenplay
     spec: ModelSpec
     identity: Mapping[str, str]
-    lora: list[Any]
+    loras: tuple[LoraFile, ...]
     carries_loras: bool
     """Whether its networks do, the film's or those of any take's shots."""
     sampling: Sampling
@@ -291,7 +317,7 @@ def _take(film: _Film, index: int) -> Take:
             film.spec.text_padding,
             film.spec.low_precision_timestep,
         ],
-        "lora": film.lora,
+        "lora": marks(film.loras),
     }
     pictures = _pictures(film, scene, timing.timeline)
     if pictures:  # Takes without any keep the fingerprint that they always had.
@@ -334,45 +360,3 @@ def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[KnownPictu
         path = film.folder / held.file
         found.append(KnownPicture(path=path, content=file_hash(path), latent=held.latent))
     return tuple(found)
-
-
-def take_cost(
-    spec: ModelSpec,
-    sampling: Sampling,
-    device: str,
-    timeline: Timeline,
-    seen: Timeline | None = None,
-    *,
-    lora: bool,
-) -> TakeCost:
-    """What a take asks of a machine.
-
-    Args:
-        spec: The model's.
-        sampling: How it is denoised.
-        device: Where.
-        timeline: Its own.
-        seen: What its pass has of it; all where None.
-        lora: Whether LoRAs lie over the model.
-    """
-    latents = geometry(spec, seen or timeline, width=sampling.width, height=sampling.height)
-    denoising = take_flops(
-        spec,
-        latents,
-        steps=sampling.steps,
-        guided=sampling.guided_steps,
-        attention=sampling.attention,
-    )
-    width, height = sampling.width, sampling.height
-    return TakeCost(
-        flops=denoising + decode_flops(width, height, timeline.latent_frames, spec.vae),
-        activation_bytes=activation_bytes(
-            spec,
-            latents,
-            dtype_bytes=4 if precision_of(spec, device) == "float32" else 2,
-            attention=sampling.attention,
-            lora=lora,
-            engine="loop" if device == "cpu" else "varlen",
-        ),
-        decode_bytes=vae_decode_bytes(width, height, spec.vae, cpu=device == "cpu"),
-    )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from holocine_core.errors import InputError
 from holocine_core.plan.make import make_plan, with_placement
-from holocine_core.plan.values import Plan, Request, Sampling, Take, UpscaledStart
+from holocine_core.plan.values import NO_PAST, Past, Plan, Sampling, Take, UpscaledStart
+from holocine_core.request import Request
 from holocine_core.sampling import shifted
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.store.vault import Kind, Vault, fingerprint
@@ -15,7 +16,7 @@ SIGMA = 0.6
 """The noise that a draft is made anew from: it leaves the composition and takes the detail."""
 
 
-def make_upscaled_plan(manuscript: Manuscript, request: Request) -> Plan:
+def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO_PAST) -> Plan:
     """A plan whose takes start from the draft ``request.from_draft``, larger and with noise.
 
     Whether drafts are there that it can not make is asked by :func:`require_drafts`.
@@ -27,19 +28,21 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request) -> Plan:
     number = request.from_draft
     assert number is not None
     own = replace(request, draft=number, from_draft=None)
-    plan = make_plan(manuscript, own)
+    plan = make_plan(manuscript, own, past)
     if plan.profile == "draft":
         raise InputError(
             "a draft is not made from a draft", hint="choose --profile standard or final"
         )
-    drafts = make_plan(manuscript, replace(own, profile="draft"))
+    drafts = make_plan(manuscript, replace(own, profile="draft"), past)
     alike = drafts.loras == plan.loras
     takes = tuple(
         _upscaled(take, draft, plan, own_networks=alike)
         for take, draft in zip(plan.takes, drafts.takes, strict=True)
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
-    return replace(with_placement(plan, takes, own), options={**options, "from-draft": number})
+    return replace(
+        with_placement(plan, takes, own.memory), options={**options, "from-draft": number}
+    )
 
 
 def require_drafts(plan: Plan) -> Plan:

@@ -25,36 +25,6 @@ Passing = tuple[Literal["cut", "fade", "crossfade"], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a caller asks for beyond the screenplay. None leaves the screenplay's word."""
-
-    out: Path
-    work: Path
-    profile: str | None = None
-    model: str | None = None
-    seed: int | None = None
-    device: str = "auto"
-    memory: str = "auto"
-    """Placement of the networks: auto, or a strategy of ``model.placement``."""
-    models_dir: Path | None = None
-    loras: tuple[LoraFile, ...] = ()
-    draft: int = 1
-    """Which of several drafts; its takes' seeds are so many minus one higher."""
-    outside: bool = False
-    """Whether pictures may lie outside the screenplay's folder."""
-    from_draft: int | None = None
-    """The draft that the film is made from."""
-    in_passes: frozenset[int] = frozenset()
-    """Scenes that no pass sees as a whole: neither their length nor their text is too long."""
-    sampling: Mapping[str, Sampling] = field(default_factory=dict)
-    """By profile, how a film that is there was sampled, whatever the model's card says today."""
-    profiles: Mapping[str, Quality] = field(default_factory=dict)
-    """The model's profiles when the film was begun; those of its card where empty."""
-    identity: Mapping[str, str] = field(default_factory=dict)
-    """Content hash of the model's parts when the film was begun; today's where empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How a take is denoised."""
 
@@ -79,6 +49,21 @@ class Sampling:
         """As fingerprints and films hold it. What a sampler has no part in is left out, so that
         settings that come later change no key of a film that has none of them."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a film that is there, or begun, was made with, whatever the model is today."""
+
+    sampling: Mapping[str, Sampling] = field(default_factory=dict)
+    """By profile, how it was sampled."""
+    profiles: Mapping[str, Quality] = field(default_factory=dict)
+    """The model's profiles at the time; those of its card where empty."""
+    identity: Mapping[str, str] = field(default_factory=dict)
+    """Content hash of the model's parts at the time; today's where empty."""
+
+
+NO_PAST = Past()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import copy
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,24 @@ def read(path: Path) -> Manuscript:
 def read_text(text: str, name: str = "screenplay.yaml") -> Manuscript:
     """Read a screenplay from text."""
     return manuscript_of(parse_source(text, Path(name)))
+
+
+def manuscript_with(screenplay: Screenplay, earlier: Source) -> Manuscript:
+    """A screenplay that was changed since its file was read: what only the whole tells (names,
+    stray braces, markers) is looked at again.
+
+    Args:
+        screenplay: As changed.
+        earlier: The file; the places of problems are still its.
+    """
+    data = screenplay.model_dump(mode="json", by_alias=True, exclude_none=True)
+    source = replace(earlier, data=data)
+    scenes = tuple(enumerate(screenplay.scenes))
+    bare = Manuscript(source=source, screenplay=None, scenes=(), problems=(), flat=False)
+    problems = tuple([*_name_problems(bare, data), *_scene_problems(bare, scenes)])
+    return replace(
+        bare, screenplay=screenplay if not problems else None, scenes=scenes, problems=problems
+    )
 
 
 def manuscript_of(source: Source) -> Manuscript:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InputError
+from holocine_core.film.boards import draw_storyboard
+from holocine_core.film.planning import plan_film
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.production import Options, draw_storyboard, plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.train.recipe import Films, Recipe
 
 STORYBOARD = ".storyboard.png"
@@ -30,8 +32,9 @@ def check_films(recipe: Recipe, model: Path) -> None:
             where=", ".join(recipe.films.screenplays),
             hint="rename one: films are named after their screenplays",
         )
+    unused = Path(recipe.out) / "films" / "unused.mp4"
     for name in recipe.films.screenplays:
-        plan_film(name, Path(recipe.out) / "films" / "unused.mp4", _options(recipe.films, model))
+        plan_film(name, _request(recipe.films, model, unused))
 
 
 def show_films(
@@ -61,23 +64,25 @@ def show_films(
     folder.mkdir(parents=True, exist_ok=True)
     for name in films.screenplays:
         out = folder / f"{Path(name).stem}.mp4"
-        options = _options(films, model, device=device, work=work / out.stem, lora=lora)
-        plan = plan_film(name, out, options)
+        request = _request(films, model, out, device=device, work=work / out.stem, lora=lora)
+        plan = plan_film(name, request)
         render(plan, force=True, should_stop=should_stop)
         draw_storyboard(plan, out.with_suffix(STORYBOARD))
         yield out
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _options(
+def _request(
     films: Films,
     model: Path,
+    out: Path,
     *,
     device: str = "cpu",
     work: Path | None = None,
     lora: LoraFile | None = None,
-) -> Options:
-    return Options(
+) -> Request:
+    return Request(
+        out=out,
         profile=films.profile,
         model=str(model),
         device=device,

@@ -8,8 +8,9 @@ import pytest
 
 from holocine_cli.layout import clock, columns, counted, duration, memory, scaled, wrapped
 from holocine_cli.progress import Meter
+from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
-from holocine_core.production import plan_film
+from holocine_core.request import Request
 
 TWO = """
     size: 32x32
@@ -30,7 +31,7 @@ class Clock:
 
 @pytest.fixture
 def plan(write: Callable[[str], Path], tmp_path: Path) -> Plan:
-    return plan_film(write(TWO), tmp_path / "film.mp4")
+    return plan_film(write(TWO), Request(out=tmp_path / "film.mp4"))
 
 
 def test_time_left_scales_with_each_takes_work(plan: Plan) -> None:

@@ -14,7 +14,7 @@ from holocine_cli.app import main
 from holocine_cli.console import Console
 from holocine_cli.progress import reporting
 from holocine_core.events import StepDone, TakeStarted
-from holocine_core.production import plan_film
+from holocine_core.film.planning import plan_film
 from tests.cli.conftest import Holocine, Terminal, write_scene
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from holocine_core.film.planning import plan_film
 from holocine_core.lab.stage.world import Person
 from holocine_core.lab.suites.mechanism import (
     VARIANTS,
@@ -22,8 +23,8 @@ from holocine_core.lab.suites.mechanism import (
 )
 from holocine_core.lab.suites.suite import parse_suite
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample.generator import Mechanism, shot_layout
 from holocine_core.sample.known_latents import Method
 from holocine_core.sample.latents import read_latents
@@ -50,7 +51,7 @@ def plan_of(
     folder.mkdir(exist_ok=True)
     path = folder / "film.yaml"
     path.write_text(f"attention: {attention}\n" + SCENE.format(second=second))
-    return plan_film(path, folder / "film.mp4", Options(device="cpu", model=model))
+    return plan_film(path, Request(out=folder / "film.mp4", device="cpu", model=model))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from holocine_core.errors import InputError
-from holocine_core.production import plan_film
+from holocine_core.film.planning import plan_film
+from holocine_core.request import Request
 from tests.broken import GOOD, broken
 
 COUNT = 150
@@ -18,7 +19,7 @@ COUNT = 150
 def test_the_unbroken_one_is_fine(tmp_path: Path) -> None:
     path = tmp_path / "film.yaml"
     path.write_text(yaml.safe_dump(GOOD, sort_keys=False))
-    assert len(plan_film(path, tmp_path / "film.mp4").takes) == 3
+    assert len(plan_film(path, Request(out=tmp_path / "film.mp4")).takes) == 3
 
 
 @pytest.mark.parametrize("batch", range(3))
@@ -28,7 +29,7 @@ def test_every_broken_one_is_answered(batch: int, tmp_path: Path) -> None:
     for number in range(batch * COUNT // 3, (batch + 1) * COUNT // 3):
         path.write_bytes(broken(number))
         try:
-            plan_film(path, tmp_path / "film.mp4")
+            plan_film(path, Request(out=tmp_path / "film.mp4"))
         except InputError as error:
             refused += 1
             for problem in error.problems:

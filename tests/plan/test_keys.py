@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.film.planning import plan_film
 from holocine_core.model import locate
 from holocine_core.model.card import CARD_NAME, apply_card
 from holocine_core.model.components import LocatedModel
 from holocine_core.plan.make import make_plan
-from holocine_core.plan.values import Request
-from holocine_core.production import Options, plan_film
+from holocine_core.plan.values import Past
+from holocine_core.request import Request
 from holocine_core.script.reader import read
 from tests.conftest import NANO
 
@@ -56,8 +57,8 @@ def test_keys_stay(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path = tmp_path / "keys.yaml"
     profiles = AS_NANO_WAS if model == "nano" else ""
     path.write_text(SCREENPLAY.format(model=model, profiles=profiles))
-    options = Options(profile=profile, device="cpu", models_dir=tmp_path)
-    (take,) = plan_film(path, tmp_path / "film.mp4", options).takes
+    options = Request(profile=profile, device="cpu", models_dir=tmp_path)
+    (take,) = plan_film(path, replace(options, out=tmp_path / "film.mp4")).takes
     assert (take.latents_key, take.clip_key) == KEYS[which]
 
 
@@ -76,9 +77,9 @@ def test_nano_remembers_how_it_was_sampled(
         work=tmp_path / "work",
         profile=profile,
         device="cpu",
-        profiles=NANO.earlier[-1].profiles,
     )
-    (take,) = make_plan(read(path), request).takes
+    past = Past(profiles=NANO.earlier[-1].profiles)
+    (take,) = make_plan(read(path), request, past).takes
     assert (take.latents_key, take.clip_key) == KEYS[f"nano {profile}"]
 
 

@@ -13,18 +13,19 @@ import pytest
 
 from holocine_core.errors import InputError
 from holocine_core.film.finish import stitch_job
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import provenance, take_record
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.placement import Placement
 from holocine_core.plan.state import begun_in, difference, with_state
 from holocine_core.plan.values import Plan, Take
-from holocine_core.production import Options, plan_film
+from holocine_core.request import Request
 from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write, expected_frames
 
 
 def planned(path: Path, tmp_path: Path, **options: Any) -> Plan:
-    return plan_film(path, tmp_path / "film.mp4", Options(**options))
+    return plan_film(path, Request(out=tmp_path / "film.mp4", **options))
 
 
 def refused(path: Path, tmp_path: Path, **options: Any) -> list[str]:
@@ -42,8 +43,9 @@ def test_cuts_show_asked_and_got(small: Path, tmp_path: Path) -> None:
 
 def test_planning_needs_no_torch(small: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from holocine_core.production import plan_film; "
-        f"plan_film({str(small)!r}, {str(tmp_path / 'x.mp4')!r}); "
+        "import sys; from holocine_core.film.planning import plan_film; "
+        "from holocine_core.request import Request; "
+        f"plan_film({str(small)!r}, Request(out={str(tmp_path / 'x.mp4')!r})); "
         "sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -286,13 +288,13 @@ def test_a_shot_without_a_token_is_refused(write: Write, tmp_path: Path) -> None
 def test_a_film_needs_a_name(small: Path) -> None:
     for name in (".", "/", ""):
         with pytest.raises(InputError, match="no name of a film"):
-            plan_film(small, name)
+            plan_film(small, Request(out=Path(name)))
 
 
 def test_a_path_that_no_log_can_hold_is_refused(small: Path, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
     with pytest.raises(InputError, match="not in UTF-8"):
-        plan_film(small, odd)
+        plan_film(small, Request(out=odd))
 
 
 def test_what_has_no_effect_is_told(write: Write, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from holocine_cli.app import main
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.events import CutsSeen
 from holocine_core.film.ownership import sidecar_path
-from holocine_core.production import plan_film, render_film
+from holocine_core.film.planning import plan_film
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
@@ -56,7 +58,7 @@ def test_events_film_sidecar_and_log_tell_it(painted: None, write: Write, tmp_pa
         ("two", (), ()),
     ]
     assert json.loads(sidecar_path(out).read_text())["cuts_seen"]["one"] == FOUND
-    log = (plan_film(write(TEXT), out).work / "run.jsonl").read_text().splitlines()
+    log = (plan_film(write(TEXT), Request(out=out)).work / "run.jsonl").read_text().splitlines()
     assert any(json.loads(line).get("missing") == [21] for line in log)
     assert render_film(write(TEXT), out).cuts == film.cuts, "an up-to-date film tells it too"
 
@@ -78,7 +80,7 @@ def test_clips_of_before_are_looked_at_and_a_gone_one_is_not(
 ) -> None:
     out = tmp_path / "film.mp4"
     render_film(write(TEXT), out)
-    plan = plan_film(write(TEXT), out)
+    plan = plan_film(write(TEXT), Request(out=out))
     vault = Vault(plan.work)
     for take in plan.takes:
         sidecar = vault.path("clips", take.clip_key).with_suffix(".json")

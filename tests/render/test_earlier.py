@@ -20,11 +20,12 @@ from holocine_cli.app import main
 from holocine_core.edit.metadata import read_metadata
 from holocine_core.errors import Interrupted
 from holocine_core.film.ownership import KEY_TAG, film_key
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import Inspection
 from holocine_core.film.reopen import open_film
 from holocine_core.model import placement
-from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample.latents import read_latents
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
@@ -90,15 +91,13 @@ def warned(answer: dict[str, Any]) -> str:
 def test_films_of_before_are_up_to_date(say: Say) -> None:
     for name in ("plain", "promoted.preview-1", "promoted"):
         before = Path(f"{name}.mp4").read_bytes()
-        plan = plan_film(
-            f"{name.split('.')[0]}.yaml",
-            f"{name}.mp4",
-            {
-                "plain": Options(),
-                "promoted": Options(from_draft=2),
-                "promoted.preview-1": Options(profile="draft"),
-            }[name],
-        )
+        said: dict[str, Any] = {
+            "plain": {},
+            "promoted": {"from_draft": 2},
+            "promoted.preview-1": {"profile": "draft"},
+        }[name]
+        request = Request(out=Path(f"{name}.mp4"), **said)
+        plan = plan_film(f"{name.split('.')[0]}.yaml", request)
         assert render(plan).up_to_date
         assert Path(f"{name}.mp4").read_bytes() == before
 
@@ -397,17 +396,17 @@ def test_the_chosen_draft_is_what_the_film_is_made_from(earlier: Path, say: Say)
     Path("promoted.mp4").unlink()
     Path("promoted.mp4.json").unlink()
     vault = Vault(earlier / ".holocine" / "promoted")
-    for take in plan_film("promoted.yaml", options=Options(from_draft=2)).takes:
+    for take in plan_film("promoted.yaml", Request(from_draft=2)).takes:
         vault.drop("latents", take.latents_key)
         vault.drop("clips", take.clip_key)
     change_settings(earlier)
-    plan = plan_film("promoted.yaml", options=Options(from_draft=2))
+    plan = plan_film("promoted.yaml", Request(from_draft=2))
     assert plan.takes[0].sampling.sampler == "sde", "what is made from it is today's"
     assert plan.takes[0].upscaled is not None
     base = plan.takes[0].upscaled.base
     assert (base.state, base.sampling.sampler) == ("reuse", "unipc")
     render(plan)
-    assert render(plan_film("promoted.yaml", options=Options(from_draft=2))).up_to_date
+    assert render(plan_film("promoted.yaml", Request(from_draft=2))).up_to_date
 
 
 def test_reshoot_of_other_weights_is_a_machines_fault(earlier: Path, say: Say) -> None:

@@ -12,8 +12,10 @@ import torch
 
 from holocine_core.errors import InputError, MachineError, Problem, RenderError
 from holocine_core.events import StepDone, TakeDone, TakeFailed
-from holocine_core.production import Options, plan_film, render_film
+from holocine_core.film.planning import plan_film
+from holocine_core.production import render_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample import generator, vae
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, fails_once
@@ -32,7 +34,7 @@ def test_another_film_is_never_overwritten(small: Path, tmp_path: Path) -> None:
 
 
 def test_two_renders_at_one_work_folder(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     with (
         Vault(plan.work).locked("render other.yaml"),
         pytest.raises(MachineError, match=f"process {os.getpid()}.*render other.yaml"),
@@ -65,12 +67,12 @@ def test_a_folder_that_takes_no_film_is_found_before_the_work(small: Path, tmp_p
     for out in (tmp_path / ("x" * 251 + ".mp4"), tmp_path / ("y" * 300 + ".mp4")):
         listener = Listener()
         with pytest.raises(MachineError):
-            render_film(small, out, Options(work=tmp_path / "work"), emit=listener)
+            render_film(small, out, Request(work=tmp_path / "work"), emit=listener)
         assert listener.of(StepDone) == []
 
 
 def test_obstacles_stop_a_render_before_it_begins(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     blocked = replace(plan, obstacles=(Problem("nano lacks a file", "here", "pull it"),))
     with pytest.raises(MachineError, match="lacks a file"):
         render(blocked)
@@ -135,7 +137,7 @@ def test_one_failing_scene_does_not_stop_the_others(
 
 
 def test_a_log_that_cannot_be_written_is_the_machines_fault(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     plan.work.mkdir(parents=True)
     (plan.work / "run.jsonl").symlink_to("/dev/full")
     with pytest.raises(MachineError, match="disk is full"):
@@ -148,7 +150,7 @@ def test_a_clip_that_was_kept_broken_is_made_anew(whole: tuple[Path, Path], tmp_
     screenplay, film = whole
     out = tmp_path / "film.mp4"
     render_film(screenplay, out)
-    plan = plan_film(screenplay, out)
+    plan = plan_film(screenplay, Request(out=out))
     key = plan.takes[0].clip_key
     Vault(plan.work).keep("clips", key, lambda path: path.write_bytes(b"no film") and None, {})
     out.unlink()

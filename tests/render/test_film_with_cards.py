@@ -12,8 +12,10 @@ from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import screen
 from holocine_core.film.cut_list import cut_list
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
-from holocine_core.production import Options, plan_film, render_film
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from tests.conftest import SMALL, Write, expected_frames
 
 CARDS = """
@@ -28,12 +30,12 @@ def all_frames(path: Path) -> np.ndarray:
 
 
 def test_cards_move_every_shot_and_reshoot_none(write: Write, tmp_path: Path) -> None:
-    plain = render_film(write(SMALL), tmp_path / "plain.mp4", Options(work=tmp_path / "work"))
+    plain = render_film(write(SMALL), tmp_path / "plain.mp4", Request(work=tmp_path / "work"))
     path = write(SMALL + CARDS)
-    plan = plan_film(path, tmp_path / "film.mp4", Options(work=tmp_path / "work"))
+    plan = plan_film(path, Request(out=tmp_path / "film.mp4", work=tmp_path / "work"))
     assert plan.to_shoot == 0
     assert expected_frames(plan) == plain.frames + 15 + 30
-    film = render_film(path, tmp_path / "film.mp4", Options(work=tmp_path / "work"))
+    film = render_film(path, tmp_path / "film.mp4", Request(work=tmp_path / "work"))
     assert film.frames == plain.frames + 45
     before, after = all_frames(tmp_path / "plain.mp4"), all_frames(film.path)
     assert np.abs(after[15:-30] - before).mean() < 3
@@ -60,8 +62,8 @@ def test_the_cut_list_has_the_cards(write: Write, tmp_path: Path) -> None:
 
 
 def test_what_is_evaluated_is_without_cards(write: Write, tmp_path: Path) -> None:
-    plain = render_film(write(SMALL), tmp_path / "plain.mp4", Options(work=tmp_path / "work"))
-    film = render_film(write(SMALL + CARDS), tmp_path / "film.mp4", Options(work=tmp_path / "work"))
+    plain = render_film(write(SMALL), tmp_path / "plain.mp4", Request(work=tmp_path / "work"))
+    film = render_film(write(SMALL + CARDS), tmp_path / "film.mp4", Request(work=tmp_path / "work"))
     for a, b in zip(screen(plain.path), screen(film.path), strict=True):
         assert a.shots == b.shots
         assert np.abs(a.frames.astype(int) - b.frames).mean() < 3
@@ -94,7 +96,7 @@ def test_a_wrong_card_has_its_place(
     write: Write, tmp_path: Path, cards: str, place: str, message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        plan_film(write(f"{cards}\nshots: [a]"), tmp_path / "film.mp4")
+        plan_film(write(f"{cards}\nshots: [a]"), Request(out=tmp_path / "film.mp4"))
     (problem,) = caught.value.problems
     assert message in problem.message
     assert f"film.yaml:{place}" in str(problem.where)
@@ -105,13 +107,13 @@ def test_drafts_have_a_slate_and_films_have_none(write: Write, tmp_path: Path) -
     plain = write(SMALL.replace("draft: {size: 16x16", "draft: {size: 64x64"), name="plain.yaml")
     shots = {}
     for name, source in (("slate", path), ("plain", plain)):
-        options = Options(profile="draft", work=tmp_path / "work")
+        options = Request(profile="draft", work=tmp_path / "work")
         shots[name] = all_frames(render_film(source, tmp_path / f"{name}.mp4", options).path)
     differs = np.abs(shots["slate"] - shots["plain"]).mean((0, 2, 3))
     assert differs[-6:].mean() > 10
     assert differs[:40].mean() < 3
-    whole = plan_film(path, tmp_path / "whole.mp4", Options(work=tmp_path / "other"))
-    clean = plan_film(plain, tmp_path / "whole.mp4", Options(work=tmp_path / "other"))
+    whole = plan_film(path, Request(out=tmp_path / "whole.mp4", work=tmp_path / "other"))
+    clean = plan_film(plain, Request(out=tmp_path / "whole.mp4", work=tmp_path / "other"))
     assert expected_frames(whole) == expected_frames(clean)
     assert whole.takes[0].clip_key == clean.takes[0].clip_key
     assert Fraction(whole.fps) == 15

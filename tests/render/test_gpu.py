@@ -10,7 +10,8 @@ import pytest
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.errors import Interrupted
 from holocine_core.events import StepDone
-from holocine_core.production import Options, render_film
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from tests.conftest import SMALL, Write
 
 pytestmark = pytest.mark.gpu
@@ -25,7 +26,7 @@ def test_a_film_stops_and_goes_on_with_the_same_bytes(
     memory: str, write: Write, tmp_path: Path
 ) -> None:
     screenplay = write(SMALL)
-    options = Options(device="cuda", memory=memory)
+    options = Request(device="cuda", memory=memory)
     whole, again = tmp_path / "whole" / "film.mp4", tmp_path / "again" / "film.mp4"
     render_film(screenplay, whole, options)
     steps: list[StepDone] = []
@@ -46,7 +47,7 @@ def test_the_gpu_films_what_the_cpu_films(write: Write, tmp_path: Path) -> None:
     films = []
     for device in ("cpu", "cuda"):
         out = tmp_path / device / "film.mp4"
-        render_film(screenplay, out, Options(device=device))
+        render_film(screenplay, out, Request(device=device))
         films.append(frames(out))
     cpu, cuda = films
     assert np.corrcoef(cpu.ravel(), cuda.ravel())[0, 1] > 0.9

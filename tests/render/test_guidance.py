@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from holocine_core.film.planning import plan_film
 from holocine_core.model.spec import MODELS
-from holocine_core.production import plan_film
+from holocine_core.request import Request
 from holocine_core.sample import flow
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.guidance import classifier_free_guidance
@@ -26,7 +27,7 @@ def test_guidance_leads_away_from_the_prediction_without_the_prompt() -> None:
 def test_a_guided_step_is_led_from_the_negative_prompt_to_the_prompt(
     small: Path, tmp_path: Path
 ) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     take, generator = plan.takes[0], Generator(plan)
     assert take.sampling.guidance == 2
     answers: list[Tensor] = []

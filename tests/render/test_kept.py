@@ -12,9 +12,11 @@ from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
 from holocine_core.film import finish as film_room
 from holocine_core.film.ownership import sidecar_path
+from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
-from holocine_core.production import plan_film, render_film
+from holocine_core.production import render_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener, fails_once
@@ -44,7 +46,7 @@ def test_a_second_call_makes_nothing(whole: tuple[Path, Path]) -> None:
     def no_generator(plan: Plan, emit: Any) -> Any:
         raise AssertionError("nothing is left to shoot")
 
-    film = render(plan_film(*whole), listener, open_generator=no_generator)
+    film = render(plan_film(whole[0], Request(out=whole[1])), listener, open_generator=no_generator)
     assert film.up_to_date
     assert listener.of(StepDone) == []
 
@@ -56,7 +58,7 @@ def test_only_the_changed_scene_is_shot(
     out = tmp_path / "film.mp4"
     render_film(screenplay, out)
     screenplay.write_text(screenplay.read_text().replace("{mara} smiles.", "{mara} laughs."))
-    plan = plan_film(screenplay, out)
+    plan = plan_film(screenplay, Request(out=out))
     assert [take.state for take in plan.takes] == ["reuse", "changed"]
     assert plan.takes[1].reason == "shot 1's text changed"
     listener = Listener()
@@ -71,12 +73,12 @@ def test_a_lost_clip_is_decoded_again_without_denoising(
     out = tmp_path / "film.mp4"
     screenplay = write(SMALL)
     render_film(screenplay, out)
-    plan = plan_film(screenplay, out)
+    plan = plan_film(screenplay, Request(out=out))
     Vault(plan.work).drop("clips", plan.takes[0].clip_key)
     before = out.read_bytes()
     out.unlink()
     listener = Listener()
-    render(plan_film(screenplay, out), listener)
+    render(plan_film(screenplay, Request(out=out)), listener)
     assert listener.of(StepDone) == []
     assert out.read_bytes() == before
 
@@ -96,7 +98,7 @@ def test_a_kill_between_film_and_sidecar_is_healed(
 
 
 def test_debris_of_a_killed_render_is_swept(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     debris = plan.work / "clips" / ".abc.123.part.mp4"
     debris.parent.mkdir(parents=True)
     debris.write_bytes(b"half a clip")
@@ -109,10 +111,10 @@ def test_debris_of_a_killed_render_is_swept(small: Path, tmp_path: Path) -> None
 def test_a_torn_clip_is_not_a_clip(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "film.mp4"
     render_film(small, out)
-    plan = plan_film(small, out)
+    plan = plan_film(small, Request(out=out))
     clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
     clip.write_bytes(clip.read_bytes()[:-100])
-    assert plan_film(small, out).takes[0].reason == "denoised; still to decode"
+    assert plan_film(small, Request(out=out)).takes[0].reason == "denoised; still to decode"
 
 
 def damage(path: Path) -> None:
@@ -129,7 +131,7 @@ def test_damaged_files_are_found_and_made_again(
 ) -> None:
     out = tmp_path / "film.mp4"
     render_film(whole[0], out)
-    plan = plan_film(whole[0], out)
+    plan = plan_film(whole[0], Request(out=out))
     vault = Vault(plan.work)
     if kind == "film":
         damage(out)
@@ -151,7 +153,7 @@ def test_damaged_progress_falls_back_to_the_start(whole: tuple[Path, Path], tmp_
     listener = Listener(6)
     with pytest.raises(Interrupted):
         render_film(whole[0], out, emit=listener, should_stop=listener.should_stop)
-    (kept,) = Vault(plan_film(whole[0], out).work).entries("progress")
+    (kept,) = Vault(plan_film(whole[0], Request(out=out)).work).entries("progress")
     damage(kept.path)
     again = Listener()
     render_film(whole[0], out, emit=again)

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holocine_core.production import plan_film
+from holocine_core.film.planning import plan_film
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise
@@ -16,7 +17,7 @@ from holocine_core.script.timeline import Span
 
 
 def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     take = plan.takes[0]
     usual = Generator(plan).denoise(take)
     picture = torch.randn(usual.shape, generator=torch.Generator().manual_seed(3))
@@ -46,7 +47,7 @@ def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) 
 
 
 def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     take = plan.takes[0]
     picture = torch.randn(initial_noise(plan, take).shape)
     other = picture.clone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from safetensors.torch import load_file, save_file
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import ModelLoaded
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import provenance
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
-from holocine_core.production import Options, plan_film, render_film
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from tests.conftest import Write
 from tests.model.checkpoints import golden_state, write_gguf, write_release
 
@@ -42,7 +45,7 @@ def film_of(model: Path, write: Write, **options: Any) -> np.ndarray[Any, Any]:
     screenplay = write(SCREENPLAY.format(model=model), f"{model.name}.yaml")
     # A folder of its own: nothing may be reused from another film's work folder.
     out = screenplay.parent / f"{len(list(screenplay.parent.iterdir()))}" / "film.mp4"
-    film = render_film(screenplay, out, Options(device="cpu", **options))
+    film = render_film(screenplay, out, Request(device="cpu", **options))
     assert probe(out).frames == film.frames == 17
     return np.concatenate(list(read_frames(out)))
 
@@ -157,9 +160,11 @@ def test_a_lora_in_the_screenplay_is_found_beside_it(
 ) -> None:
     lora(tmp_path / "style.safetensors")
     text = SCREENPLAY.format(model=release) + "lora: [{file: style.safetensors, weight: 0.8}]\n"
-    plan = plan_film(write(text), tmp_path / "x.mp4")
+    plan = plan_film(write(text), Request(out=tmp_path / "x.mp4"))
     assert [(x.path.name, x.weight) for x in plan.loras] == [("style.safetensors", 0.8)]
-    plain = plan_film(write(SCREENPLAY.format(model=release), "y.yaml"), tmp_path / "x.mp4")
+    plain = plan_film(
+        write(SCREENPLAY.format(model=release), "y.yaml"), Request(out=tmp_path / "x.mp4")
+    )
     assert plan.takes[0].latents_key != plain.takes[0].latents_key
 
 
@@ -179,8 +184,8 @@ def test_the_provenance_names_the_commits_of_pulled_weights(tmp_path: Path, writ
     lock = {"hlwang06/HoloCine": {"revision": "abc123", "files": {}}}
     (tmp_path / "holocine.lock.json").write_text(json.dumps(lock))
     screenplay = write("model: holocine-14b-full\nframes: 81\nshots: [a]\n")
-    options = Options(models_dir=tmp_path, device="cpu")
-    document = provenance(plan_film(screenplay, tmp_path / "x.mp4", options))
+    options = Request(models_dir=tmp_path, device="cpu")
+    document = provenance(plan_film(screenplay, replace(options, out=tmp_path / "x.mp4")))
     assert document["model"]["revisions"] == {"hlwang06/HoloCine": "abc123"}
 
 

@@ -15,8 +15,10 @@ from holocine_core.edit.sound import measure_loudness
 from holocine_core.errors import InputError
 from holocine_core.events import Event, Warned
 from holocine_core.film.ownership import sidecar_path
-from holocine_core.production import plan_film, render_film
+from holocine_core.film.planning import plan_film
+from holocine_core.production import render_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from tests.conftest import Write
 
 FILM = """
@@ -65,7 +67,7 @@ def test_a_film_that_stays_softer_than_asked_says_so(write: Write, tmp_path: Pat
         file.writeframes(np.repeat(sound, 2).tobytes())
     told: list[Event] = []
     path = write(FILM.format(more="music: spike.wav\ndeliver: {loudness: -14}"))
-    plan = plan_film(path, tmp_path / "film.mp4")
+    plan = plan_film(path, Request(out=tmp_path / "film.mp4"))
     film = render(plan, told.append)
     assert film.loudness is not None
     assert film.loudness.integrated < -20
@@ -78,7 +80,7 @@ def test_other_music_is_another_film_of_the_same_takes(write: Write, tmp_path: P
     render_film(write(FILM.format(more="")), tmp_path / "film.mp4")
     first = (tmp_path / "film.mp4").read_bytes()
     path = write(FILM.format(more="music: {file: theme.wav, gain: -6}"))
-    plan = plan_film(path, tmp_path / "film.mp4")
+    plan = plan_film(path, Request(out=tmp_path / "film.mp4"))
     assert plan.to_shoot == 0
     with pytest.raises(InputError, match="another film"):
         render_film(path, tmp_path / "film.mp4")
@@ -93,5 +95,5 @@ def test_other_music_is_another_film_of_the_same_takes(write: Write, tmp_path: P
 def test_music_that_is_not_there_is_told_with_its_line(write: Write, tmp_path: Path) -> None:
     path = write(FILM.format(more="music: gone.wav"))
     with pytest.raises(InputError, match="no sound file") as told:
-        plan_film(path, tmp_path / "film.mp4")
+        plan_film(path, Request(out=tmp_path / "film.mp4"))
     assert told.value.problems[0].where.endswith("film.yaml:2:8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import holocine_core.model
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.evaluate.motion import stands_out
+from holocine_core.film.planning import plan_film
 from holocine_core.lab.judge.network import load_judge
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
@@ -18,8 +20,9 @@ from holocine_core.lab.suites.scores import by_chance, score_watched
 from holocine_core.lab.suites.suite import Filmed, stage_suite
 from holocine_core.lab.suites.watched import watch
 from holocine_core.model.locate import find_model
-from holocine_core.production import Options, plan_film, render_film
+from holocine_core.production import render_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.train import checkpoints
 from holocine_core.train.export import named
 from tests.conftest import NANO, Write
@@ -31,7 +34,7 @@ profiles: {draft: {steps: 2}}
 scenes:
   - {global: A quiet room., frames: 9, cuts: [5], shots: [A lamp is lit., The lamp goes out.]}
 """
-OPTIONS = Options(profile="draft", device="cpu")
+OPTIONS = Request(profile="draft", device="cpu")
 SEED = SUITE_SEEDS + 400_000_000
 """Apart from the suites of the documentation."""
 NANO_HOME = Path(str(holocine_core.model.__file__)).parent / "nano"
@@ -54,7 +57,7 @@ def test_its_weights_tell_every_run_that_made_them() -> None:
 
 def test_it_films_without_being_named(write: Write, tmp_path: Path) -> None:
     screenplay, out = write(FILM), tmp_path / "film.mp4"
-    plan = plan_film(screenplay, out, OPTIONS)
+    plan = plan_film(screenplay, replace(OPTIONS, out=out))
     assert plan.model.spec is NANO
     film = render_film(screenplay, out, OPTIONS)
     found = probe(out)
@@ -75,7 +78,7 @@ def test_it_shows_what_scenes_it_never_saw_say_and_cuts_where_they_do(tmp_path: 
     cases = [case for case in stage_suite(SEED, 4, world).cases if case.words == "trained"]
     films = []
     for case in cases:
-        plan = plan_case(case, tmp_path, Options(device="cpu"))
+        plan = plan_case(case, tmp_path, Request(device="cpu"))
         render(plan)
         films.append(Filmed(case, frames_of(plan)))
     watched = watch(films, judge, judge.trust.reads)

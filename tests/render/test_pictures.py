@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from holocine_core.errors import InputError
+from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.latents import read_latents
 from holocine_core.sample.pictures import read_picture
@@ -42,7 +43,7 @@ def picture(path: Path, seed: int = 1, size: tuple[int, int] = (64, 64)) -> Path
 
 def planned(write: Write, image: str = "", more: str = "", **options: bool) -> Plan:
     path = write(SCENE.format(image=image, more=more))
-    return plan_film(path, path.with_name("film.mp4"), Options(**options))
+    return plan_film(path, Request(out=path.with_name("film.mp4"), **options))
 
 
 def latents(plan: Plan) -> torch.Tensor:
@@ -127,4 +128,4 @@ def test_a_turned_photograph_counts_as_it_is_shown(write: Write, tmp_path: Path)
     upright.save(tmp_path / "turned.jpg", exif=tag)
     assert read_picture(tmp_path / "turned.jpg", 64, 32).shape == (32, 64, 3)
     path = write(SCENE.format(image="image: turned.jpg", more="").replace("32x32", "64x32"))
-    assert plan_film(path, tmp_path / "film.mp4").takes[0].pictures
+    assert plan_film(path, Request(out=tmp_path / "film.mp4")).takes[0].pictures

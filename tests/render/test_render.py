@@ -14,9 +14,13 @@ import torch
 
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
+from holocine_core.film.boards import draw_storyboard
 from holocine_core.film.ownership import sidecar_path
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
-from holocine_core.production import draw_storyboard, export_shots, plan_film, render_film
+from holocine_core.film.shots import export_shots
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from holocine_core.sample import generator
 from holocine_core.sample import noise as noise_of
 from holocine_core.sample.conditioning import Conditioning
@@ -26,7 +30,7 @@ from tests.render.conftest import Listener
 
 def test_the_film_is_the_plans(whole: tuple[Path, Path]) -> None:
     screenplay, film = whole
-    plan = plan_film(screenplay, film)
+    plan = plan_film(screenplay, Request(out=film))
     found = probe(film)
     assert found.frames == expected_frames(plan) == 17 + 9 - 3
     assert (found.width, found.height, found.fps) == (32, 32, Fraction(15))
@@ -72,14 +76,14 @@ def test_every_event_is_in_the_log(small: Path, tmp_path: Path) -> None:
     listener = Listener()
     out = tmp_path / "film.mp4"
     render_film(small, out, emit=listener)
-    log = plan_film(small, out).work / "run.jsonl"
+    log = plan_film(small, Request(out=out)).work / "run.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["event"] for line in lines] == [type(e).__name__ for e in listener.events]
     assert lines[-1]["frames"] == 23
 
 
 def test_storyboard_and_shots(whole: tuple[Path, Path], tmp_path: Path) -> None:
-    plan = plan_film(*whole)
+    plan = plan_film(whole[0], Request(out=whole[1]))
     board = draw_storyboard(plan, tmp_path / "board.png")
     assert board.stat().st_size > 1000
     shots = export_shots(plan, tmp_path / "shots")
@@ -141,7 +145,7 @@ def test_guidance_one_runs_the_network_once_a_step(
 
 
 def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     used: list[tuple[str, float]] = []
     made = generator.Generator(plan)
     real = made._networks.use
@@ -161,7 +165,7 @@ def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None
 
 
 def test_noise_is_the_cpu_generators(small: Path, tmp_path: Path) -> None:
-    plan = plan_film(small, tmp_path / "film.mp4")
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     noise = noise_of.initial_noise(plan, plan.takes[0])
     again = torch.randn(noise.shape, generator=torch.Generator("cpu").manual_seed(5))
     assert torch.equal(noise, again)

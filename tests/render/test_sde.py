@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from holocine_core.errors import InputError, Interrupted
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
 from holocine_core.film.reopen import open_film, replan
-from holocine_core.production import Options, plan_film, render_film
+from holocine_core.production import render_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise, noise_of_step
@@ -27,9 +29,9 @@ NOISY = SMALL.replace("steps: 7", "steps: 7, sampler: sde")
 @pytest.mark.parametrize("after", [1, 6, 9])
 def test_a_stopped_film_goes_on_to_the_same_bytes(after: int, write: Write, tmp_path: Path) -> None:
     path = write(NOISY)
-    render_film(path, tmp_path / "whole.mp4", Options(work=tmp_path / "a"))
+    render_film(path, tmp_path / "whole.mp4", Request(work=tmp_path / "a"))
     listener = Listener(stop_after=after)
-    out, options = tmp_path / "film.mp4", Options(work=tmp_path / "b")
+    out, options = tmp_path / "film.mp4", Request(work=tmp_path / "b")
     with pytest.raises(Interrupted):
         render_film(path, out, options, emit=listener, should_stop=listener.should_stop)
     render_film(path, out, options)
@@ -47,7 +49,7 @@ def test_the_film_tells_its_sampler_and_eta(write: Write, tmp_path: Path) -> Non
 def test_every_setting_of_noise_is_another_take(write: Write, tmp_path: Path) -> None:
     def key(changed: str) -> str:
         path = write(SMALL.replace("steps: 7", f"steps: 7{changed}"))
-        return plan_film(path, tmp_path / "x.mp4").takes[0].latents_key
+        return plan_film(path, Request(out=tmp_path / "x.mp4")).takes[0].latents_key
 
     found = [key(", " + c) for c in ("sampler: sde", "sampler: sde, eta: 0.5", "sampler: euler")]
     assert len({*found}) == 3
@@ -92,7 +94,7 @@ def test_a_reshoot_keeps_what_it_does_not_touch(
 
 def test_neighbouring_drafts_share_no_steps_noise(write: Write, tmp_path: Path) -> None:
     path = write(NOISY)
-    plans = [plan_film(path, tmp_path / "x.mp4", Options(draft=n)) for n in (1, 2)]
+    plans = [plan_film(path, Request(out=tmp_path / "x.mp4", draft=n)) for n in (1, 2)]
     assert [plan.takes[0].seed for plan in plans] == [5, 6]
     noises = [
         initial_noise(plan, plan.takes[0]) if step < 0 else noise_of_step(plan, plan.takes[0], step)
@@ -120,7 +122,7 @@ def test_what_no_sampler_takes_is_refused_with_its_place(
 ) -> None:
     text = f"seed: 5\nshots: [a, b]\nprofiles:\n  standard: {{size: 32x32, steps: 4, {profile}}}\n"
     with pytest.raises(InputError, match=message) as raised:
-        plan_film(write(text), tmp_path / "x.mp4")
+        plan_film(write(text), Request(out=tmp_path / "x.mp4"))
     (problem,) = raised.value.problems
     assert problem.where.endswith(f"film.yaml:{place}")
 
@@ -129,7 +131,7 @@ def test_eta_nothing_is_taken_and_is_euler(write: Write, tmp_path: Path) -> None
     plans = [
         plan_film(
             write(SMALL.replace("steps: 7", f"steps: 7, {how}"), f"{i}.yaml"),
-            tmp_path / f"{i}.mp4",
+            Request(out=tmp_path / f"{i}.mp4"),
         )
         for i, how in enumerate(("sampler: sde, eta: 0", "sampler: euler"))
     ]

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from holocine_core.errors import InputError, RenderError
+from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
 from holocine_core.model.spec import MODELS
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options, plan_film
 from holocine_core.render import render
+from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
@@ -34,7 +35,7 @@ shots:
 
 def planned(write: Write, lora: str = "") -> Plan:
     path = write(SCENE.format(lora=lora))
-    return plan_film(path, path.with_name("film.mp4"), Options())
+    return plan_film(path, Request(out=path.with_name("film.mp4")))
 
 
 def strong(path: Path) -> Path:
@@ -72,7 +73,7 @@ def test_a_film_tells_which_shot_took_it(write: Write, tmp_path: Path) -> None:
     render(plan)
     (told,) = inspect(plan.out).provenance["takes"][0]["lora"]
     assert (told["file"], told["weight"], told["shots"]) == ("a.safetensors", 0.5, [2])
-    assert plan_film(plan.screenplay_path, plan.out, Options()).takes[0].state == "reuse"
+    assert plan_film(plan.screenplay_path, Request(out=plan.out)).takes[0].state == "reuse"
     strong(tmp_path / "a.safetensors")
     weaker = planned(write, "lora: [{file: a.safetensors, weight: 0.4}]")
     assert weaker.takes[0].state == "changed"
@@ -114,18 +115,18 @@ def test_a_profile_has_loras_of_its_own(write: Write, tmp_path: Path) -> None:
         """
     )
     out = tmp_path / "film.mp4"
-    assert [lora.path.name for lora in plan_film(path, out, Options()).loras] == ["a.safetensors"]
+    assert [lora.path.name for lora in plan_film(path, Request(out=out)).loras] == ["a.safetensors"]
     with pytest.raises(InputError) as caught:
-        plan_film(path, out, Options(profile="draft"))
+        plan_film(path, Request(out=out, profile="draft"))
     assert "film.yaml:7:" in str(caught.value.problems[0].where)
     (tmp_path / "b.safetensors").write_bytes(strong(tmp_path / "a.safetensors").read_bytes())
-    draft = plan_film(path, tmp_path / "draft.mp4", Options(profile="draft"))
+    draft = plan_film(path, Request(out=tmp_path / "draft.mp4", profile="draft"))
     assert [lora.weight for lora in draft.loras] == [1.0, 0.5]
     with pytest.raises(InputError, match="not in the work folder") as missing:
-        plan_film(path, out, Options(from_draft=1))
+        plan_film(path, Request(out=out, from_draft=1))
     assert "holocine preview" in missing.value.hint
     render(draft)
-    plan = plan_film(path, out, Options(from_draft=1))
+    plan = plan_film(path, Request(out=out, from_draft=1))
     assert [lora.weight for lora in plan.loras] == [1.0]
     vault = Vault(plan.work)
     vault.drop("latents", draft.takes[0].latents_key)
@@ -137,4 +138,4 @@ def test_a_profile_has_loras_of_its_own(write: Write, tmp_path: Path) -> None:
     render(draft)
     render(plan)
     vault.drop("latents", draft.takes[0].latents_key)
-    assert plan_film(path, out, Options(from_draft=1)).takes[0].state == "reuse", "it is shot"
+    assert plan_film(path, Request(out=out, from_draft=1)).takes[0].state == "reuse", "it is shot"

@@ -24,7 +24,8 @@ from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 from holocine_core.model.weights import load_component
-from holocine_core.production import Options, render_film
+from holocine_core.production import render_film
+from holocine_core.request import Request
 from holocine_core.script.timeline import Span
 from holocine_core.train import trainer
 from holocine_core.train.checkpoints import Checkpoints
@@ -86,7 +87,7 @@ def test_the_exported_model_is_the_average_in_bf16_and_films(
     assert types["blocks.0.scale_shift_table"].dtype == "F32"
     assert types["blocks.0.attn1.to_q.weight"].dtype == "BF16"
     film = render_film(
-        write(FILM), tmp_path / "film.mp4", Options(model=str(done.model), device="cpu")
+        write(FILM), tmp_path / "film.mp4", Request(model=str(done.model), device="cpu")
     )
     assert film.frames == 9
 

@@ -11,24 +11,25 @@ import numpy as np
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import Screened
+from holocine_core.film.planning import plan_film
 from holocine_core.lab.samples import screenplay_yaml
 from holocine_core.lab.suites.suite import Case, Filmed
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
-from holocine_core.production import Options, plan_film
+from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.script.prompt import compose
 from holocine_core.store.files import replacing
 from holocine_core.store.vault import Vault
 
 
-def plan_case(case: Case, folder: Path, options: Options, take: int = 0) -> Plan:
+def plan_case(case: Case, folder: Path, request: Request, take: int = 0) -> Plan:
     """Write a case's screenplay and plan its film.
 
     Args:
         case: What to film.
         folder: Where screenplay, film and work folder go.
-        options: Their seed is the case's own instead.
+        request: Its seed is the case's own instead.
         take: Number of the film among several of the same case; each has other noise.
 
     Raises:
@@ -43,9 +44,9 @@ def plan_case(case: Case, folder: Path, options: Options, take: int = 0) -> Plan
         with replacing(path) as made:
             made.write_text(text, encoding="utf-8")
     work = folder / "work" / name
-    plan = plan_film(
-        path, folder / f"{name}.mp4", replace(options, seed=case.noise + take, work=work, anew=True)
-    )
+    film = folder / f"{name}.mp4"
+    request = replace(request, out=film, seed=case.noise + take, work=work, anew=True)
+    plan = plan_film(path, request)
     spans = tuple(shot.frames for shot in case.scene.shots)
     if len(plan.takes) != 1 or plan.takes[0].timeline.shot_spans != spans:
         raise InputError(

@@ -1,0 +1,66 @@
+"""Storyboards of rendered plans: rows of pictures with their shots' texts.
+
+May import: plan, vault, edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from holocine_core.edit.ffmpeg import Frames, read_frames
+from holocine_core.edit.stitch import scene_starts
+from holocine_core.edit.storyboard import StoryboardRow, storyboard
+from holocine_core.film.finish import stitch_job
+from holocine_core.plan.values import Plan
+from holocine_core.script.timeline import Span
+from holocine_core.store.vault import Vault
+
+
+def draw_storyboard(plan: Plan, out: Path) -> Path:
+    """A storyboard of a rendered plan: a row per shot with its first, middle and last frame."""
+    storyboard(list(_rows(plan)), out, plan.title)
+    return out
+
+
+def draw_drafts(plans: Sequence[Plan], out: Path) -> Path:
+    """A storyboard of several rendered drafts of one film: a row per shot, a picture per draft."""
+    rows = []
+    for drafts in zip(*(_rows(plan) for plan in plans), strict=True):
+        middles = [row.pictures[1][1] for row in drafts]
+        captions = [f"draft {plan.options.get('draft', 1)}" for plan in plans]
+        rows.append(replace(drafts[0], pictures=tuple(zip(captions, middles, strict=True))))
+    storyboard(rows, out, plans[0].title)
+    return out
+
+
+def _rows(plan: Plan) -> Iterator[StoryboardRow]:
+    vault = Vault(plan.work)
+    starts = scene_starts(stitch_job(plan, vault))
+    for take, start in zip(plan.takes, starts, strict=True):
+        spans = take.timeline.shot_spans
+        wanted = {at for span in spans for at in _looks(span)}
+        frames = _pick(vault.path("clips", take.clip_key), wanted)
+        for i, span in enumerate(spans):
+            yield StoryboardRow(
+                scene=take.scene,
+                shot=i + 1,
+                prompt=take.prompt.shots[i],
+                span=Span(start + span.start, start + span.stop),
+                fps=plan.fps,
+                pictures=tuple((f"frame {start + at}", frames[at]) for at in _looks(span)),
+            )
+
+
+def _looks(span: Span) -> tuple[int, int, int]:
+    return span.start, span.start + len(span) // 2, span.stop - 1
+
+
+def _pick(clip: Path, wanted: set[int]) -> dict[int, Frames]:
+    found: dict[int, Frames] = {}
+    at = 0
+    for chunk in read_frames(clip):
+        found |= {at + i: frame.copy() for i, frame in enumerate(chunk) if at + i in wanted}
+        at += len(chunk)
+    return found

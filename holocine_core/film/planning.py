@@ -1,0 +1,50 @@
+"""A screenplay's file -> the plan of its film, as it stands today or as it was begun.
+
+May import: plan, script, film.begun. No torch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from holocine_core.errors import InputError
+from holocine_core.film.begun import keep_begun
+from holocine_core.plan.make import make_plan
+from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
+from holocine_core.plan.values import Plan
+from holocine_core.request import Request
+from holocine_core.script.reader import read
+
+
+def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
+    """Read a screenplay and plan its film.
+
+    Args:
+        screenplay: A YAML file.
+        request: What is asked for beside it.
+
+    Raises:
+        InputError: With every problem of the file.
+        MachineError: The model isn't there or fits no placement.
+    """
+    path = Path(screenplay)
+    _refuse_name(request.film(path))
+    make = make_plan if request.from_draft is None else make_upscaled_plan
+    manuscript = read(path)
+    plan = make(manuscript, request)
+    return require_drafts(keep_begun(plan, manuscript, request, make))
+
+
+def _refuse_name(film: Path) -> None:
+    if not film.name:
+        raise InputError(f"'{film}' is no name of a film", hint="name a file, such as film.mp4")
+    try:
+        str(film.absolute()).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(film).decode(errors="backslashreplace")
+        raise InputError(
+            "the film's path is not in UTF-8, as its log and its tags are",
+            where=shown,
+            hint="rename the screenplay or its folders, or name the film with --out",
+        ) from None

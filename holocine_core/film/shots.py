@@ -1,0 +1,49 @@
+"""A film's shots as clips of their own.
+
+May import: plan, vault, edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from holocine_core.plan.values import Plan
+from holocine_core.store.vault import Vault
+
+
+def shot_names(plan: Plan) -> list[list[str]]:
+    """Per take, its shots' file names without suffix: ``SCENE-NN``, each once in any case."""
+    return [
+        [f"{take.scene}-{i + 1:02d}" for i in range(take.timeline.shots)] for take in plan.takes
+    ]
+
+
+def shot_paths(plan: Plan, folder: Path) -> list[Path]:
+    """Where ``export_shots`` puts every shot, in the film's order."""
+    suffix = ".mov" if plan.delivery.codec == "prores" else ".mp4"
+    return [folder / f"{name}{suffix}" for names in shot_names(plan) for name in names]
+
+
+def export_shots(
+    plan: Plan, folder: Path, written: Callable[[Path], None] = lambda path: None
+) -> list[Path]:
+    """Write every shot of a rendered plan as a clip of its own, frame-exact.
+
+    Args:
+        folder: Made where missing; files of the shots' names in it are replaced.
+        written: Told of every clip right after it got its name; may raise to end the work.
+    """
+    from holocine_core.edit.delivery import VideoCodec
+    from holocine_core.edit.stitch import cut_shots
+
+    vault = Vault(plan.work)
+    video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
+    clips: list[Path] = []
+    for take, names in zip(plan.takes, shot_names(plan), strict=True):
+        take_clip = vault.path("clips", take.clip_key)
+        shots = zip(take.timeline.shot_spans, names, take.prompt.shots, strict=True)
+        for span, name, title in shots:
+            clips += cut_shots(take_clip, [span], [name], folder, video, [title])
+            written(clips[-1])
+    return clips

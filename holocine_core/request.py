@@ -1,0 +1,65 @@
+"""What a caller asks for beside the screenplay: one value for planning, filming and editing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holocine_core.model.lora.file import LoraFile
+
+WORK = ".holocine"
+"""Name of the folder of work folders beside a film."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """None leaves the word to the screenplay, or to the film that is edited."""
+
+    out: Path | None = None
+    """The film to write; ``<screenplay>.mp4`` in the current folder, or the film that is edited,
+    where None."""
+    work: Path | None = None
+    """Folder of the film's takes; ``.holocine/<screenplay>`` beside the film where None."""
+    profile: str | None = None
+    """``draft``, ``standard`` or ``final``."""
+    model: str | None = None
+    """A model's name or folder."""
+    seed: int | None = None
+    """Of the scenes that have none of their own, 0 to 2**63 - 1."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    memory: str = "auto"
+    """Placement of the networks: ``auto``, or a strategy of ``model.placement``."""
+    models_dir: Path | None = None
+    """Where downloaded models lie; the user's cache where None."""
+    loras: tuple[LoraFile, ...] = ()
+    """Laid over the model beside the screenplay's. A film that is edited knows its LoRAs' names and
+    hashes, not where they lie: they are given again."""
+    draft: int = 1
+    """Which of several drafts: each has seeds of its own, one higher than the one before."""
+    from_draft: int | None = None
+    """The draft to make the film from."""
+    outside: bool = False
+    """Whether pictures may lie outside the screenplay's folder."""
+    anew: bool = False
+    """Whether what was made or begun under earlier settings of the model does not count; but the
+    draft that a film is made from does."""
+
+    def __post_init__(self) -> None:
+        """Scripts that nobody type-checks name files by texts."""
+        for name in ("out", "work", "models_dir"):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, Path(given))
+
+    def film(self, screenplay: Path) -> Path:
+        """Where a screenplay's film goes."""
+        return self.out if self.out is not None else Path(f"{screenplay.stem}.mp4")
+
+    def work_folder(self, screenplay: Path) -> Path:
+        """Where its takes are kept."""
+        if self.work is not None:
+            return self.work
+        return self.film(screenplay).parent / WORK / screenplay.stem
