@@ -18,7 +18,7 @@ from holocine_core.request import Request
 
 if TYPE_CHECKING:
     from holocine_core.film.finish import Film
-    from holocine_core.render import Stop
+    from holocine_core.keeping import Stop
 
 Options = Request
 

@@ -62,13 +62,17 @@ ROOMS: Mapping[str, Room] = {
         "clips -> a film on disk that says what made it; opened again, its versions, its cuts",
         ["script", "request", "plan", "store", "edit"],
     ),
+    "keeping": Room(
+        "a take at work -> what is kept of it, and where it goes on",
+        ["plan.before", "plan.values", "film.provenance", "store", "edit", "sample"],
+    ),
     "render": Room(
         "plan -> film, in one function",
-        ["plan.before", "plan.values", "film", "store", "edit", "sample"],
+        ["plan.values", "film", "store", "keeping", "sample.studio"],
     ),
     "production": Room(
         "screenplay's path -> film: the former face, for one release",
-        ["request", "plan.values", "film", "render"],
+        ["request", "plan.values", "film", "keeping", "render"],
     ),
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",

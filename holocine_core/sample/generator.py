@@ -19,7 +19,6 @@ from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.attention.segments import Engine, opened
-from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.per_shot import ShotLoras
 from holocine_core.model.lora.read import Part
@@ -27,13 +26,7 @@ from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.plan.passes import pass_frames, pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.sample import flow
-from holocine_core.sample.conditioning import (
-    Conditioning,
-    ContextRows,
-    folded,
-    negative_conditioning,
-    scene_conditioning,
-)
+from holocine_core.sample.conditioning import Conditioning
 from holocine_core.sample.guidance import classifier_free_guidance
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise, latent_shape, noise_of_step
@@ -47,11 +40,9 @@ from holocine_core.sample.solvers import (
     denoise,
     solver_of,
 )
+from holocine_core.sample.texts import Text, Texts
 from holocine_core.sample.vae import Frames, decode_latents, encode_still, encode_upscaled
 from holocine_core.script.timeline import Span
-
-Text = tuple[Conditioning, Conditioning | None]
-"""A take's prompt and, where it is guided, its negative prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +62,7 @@ class Mechanism:
 
 
 WHOLE = Mechanism()
+_SMALLER = "plan a smaller size or profile"
 
 
 class Generator:
@@ -87,39 +79,51 @@ class Generator:
         mechanism: Mechanism = WHOLE,
     ) -> None:
         self._plan = plan
+        self._emit = emit
+        self._expected: tuple[Plan, ...] = (plan,)
         self._mechanism = mechanism
         self._spec = plan.model.spec
         self._engine: Engine = engine
         self._context = ShotContext()
         self._shot_loras = ShotLoras(self._context)
-        self._encoded: dict[str, Text] = {}
         self._networks = Networks(
             plan.model,
             plan.placement,
-            emit=emit,
+            emit=lambda event: self._emit(event),
             on_load=self._prepare,
         )
+        self._texts = Texts(self._networks)
+
+    def turn_to(self, plan: Plan, emit: Emit, expected: Sequence[Plan] = ()) -> None:
+        """Shoot the takes of another film from now on, with the networks that are open.
+
+        Args:
+            plan: Its model, placement and LoRAs are those that this generator was opened for.
+            emit: Told of what is loaded.
+            expected: Films that follow: their texts are read with this one's.
+        """
+        self._plan, self._emit, self._spec = plan, emit, plan.model.spec
+        self._expected = (plan, *expected)
+        self._texts.forget_all_but(one for of in self._expected for one in _all_takes(of))
 
     def _prepare(self, part: str, network: torch.nn.Module) -> None:
         """LoRAs and shot-aware attention, before the network is placed."""
         if isinstance(network, WanTransformer3DModel):
-            of_shots = dict.fromkeys(one.lora for take in self._all_takes() for one in take.loras)
+            of_shots = dict.fromkeys(
+                one.lora for take in _all_takes(self._plan) for one in take.loras
+            )
             apply_loras(
                 network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
             )
             install(network, self._context, self._engine)
 
-    def _all_takes(self) -> Iterator[Take]:
-        """The plan's takes and those that they are made from."""
-        for take in self._plan.takes:
-            yield from take.chain()
-
     def denoise(
         self,
         take: Take,
+        text: Text | None = None,
         start: Progress | None = None,
-        on_step: OnStep = lambda progress: None,
         known: KnownLatents | None = None,
+        on_step: OnStep = lambda progress: None,
         step_noise: StepNoise | None = None,
     ) -> Tensor:
         """A take's latents [1, C, F, H, W], float32 on the CPU; of one that is longer than its
@@ -127,19 +131,20 @@ class Generator:
 
         Args:
             take: What to make.
+            text: Of :meth:`encode`; encoded now where None.
             start: Where an earlier run stopped.
-            on_step: Told of every step.
             known: Latent frames that are there already and stay as they are.
+            on_step: Told of every step.
             step_noise: What a stochastic sampler draws; the take's own where None.
 
         Raises:
             MachineError: Memory ran out.
             RenderError: The latents stopped being finite.
         """
+        positive, negative = text or self.encode(take)
         take = pass_of(take)
         self._shot_loras.shots = {one.lora: one.shots for one in take.loras}
-        with memory_errors(f"denoising scene '{take.scene}'", "plan a smaller size or profile"):
-            positive, negative = self._text(take)
+        with memory_errors(f"denoising scene '{take.scene}'", _SMALLER):
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             noise = initial_noise(self._plan, take).to(self._networks.device)
             latents = denoise(
@@ -196,7 +201,7 @@ class Generator:
         for picture in take.pictures:
             if any(span.start <= picture.latent < span.stop for span in spans):
                 continue  # The earlier take shows it already.
-            with memory_errors(f"encoding {picture.path.name}", "plan a smaller size or profile"):
+            with memory_errors(f"encoding {picture.path.name}", _SMALLER):
                 still = encode_still(
                     self._networks.use("vae"),
                     read_picture(picture.path, take.sampling.width, take.sampling.height),
@@ -252,40 +257,16 @@ class Generator:
         torch.cuda.reset_peak_memory_stats(self._networks.device)
         return peak
 
-    def _text(self, take: Take) -> Text:
-        """The take's encoded text; all takes still to shoot are encoded in one go.
+    def encode(self, take: Take) -> Text:
+        """What a take's pass reads. Texts of all takes still to shoot are encoded in one go: the
+        text encoder is the first network needed and then never again, and its memory is freed.
 
-        The text encoder is the first network needed and then never again: its memory is freed.
+        Raises:
+            MachineError: Memory ran out.
         """
-        if _name(take) not in self._encoded:
-            waiting = [
-                pass_of(t)
-                for t in self._plan.takes
-                if t.state != "reuse" and _name(t) != _name(take)
-            ]
-            self._encoded |= self._encode_all([take, *waiting])
-            # Only now does nothing refer to the encoder any more.
-            self._networks.release("text_encoder")
-        return self._encoded[_name(take)]
-
-    def _encode_all(self, takes: list[Take]) -> dict[str, Text]:
-        tokenizer = load_tokenizer(self._plan.model)
-        encoder = self._networks.use("text_encoder")
-        return {_name(take): self._encode(take, tokenizer, encoder) for take in takes}
-
-    def _encode(self, take: Take, tokenizer: Any, encoder: Any) -> Text:
-        reads = ContextRows(self._spec.text_tokens, padding=self._spec.text_padding)
-        positive = scene_conditioning(take.prompt, tokenizer, encoder, reads, take.sampling.text)
-        negative = (
-            negative_conditioning(take.negative, tokenizer, encoder, reads)
-            if take.sampling.guidance > 1
-            else None
-        )
-        if self._networks.device.type != "cpu":
-            return positive, negative
-        # A GPU has hundreds of rows for nothing; on a CPU they are a fifth of a small model's work.
-        shots = len(take.timeline.latent_spans)
-        return folded(positive, shots), None if negative is None else folded(negative, shots)
+        waiting = (one for plan in self._expected for one in plan.takes if one.state != "reuse")
+        with memory_errors(f"encoding the text of scene '{take.scene}'", _SMALLER):
+            return self._texts.of(take, waiting)
 
     def _velocity(
         self,
@@ -353,9 +334,10 @@ class Generator:
         return result
 
 
-def _name(take: Take) -> str:
-    """Tells takes apart: a scene's edits by their keys, shots filmed alone by their names."""
-    return f"{take.scene} {take.latents_key}"
+def _all_takes(plan: Plan) -> Iterator[Take]:
+    """The plan's takes and those that they are made from."""
+    for take in plan.takes:
+        yield from take.chain()
 
 
 def shot_layout(

@@ -17,6 +17,7 @@ from holocine_core.plan.values import Plan
 from holocine_core.production import render_film
 from holocine_core.render import render
 from holocine_core.request import Request
+from holocine_core.sample.studio import Studio
 from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener, fails_once
@@ -46,7 +47,9 @@ def test_a_second_call_makes_nothing(whole: tuple[Path, Path]) -> None:
     def no_generator(plan: Plan, emit: Any) -> Any:
         raise AssertionError("nothing is left to shoot")
 
-    film = render(plan_film(whole[0], Request(out=whole[1])), listener, open_generator=no_generator)
+    film = render(
+        plan_film(whole[0], Request(out=whole[1])), listener, studio=Studio((), no_generator)
+    )
     assert film.up_to_date
     assert listener.of(StepDone) == []
 

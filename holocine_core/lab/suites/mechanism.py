@@ -191,7 +191,7 @@ def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:
     takes = [replace(one, state="new") for one in takes]
     generator = Generator(replace(plan, takes=tuple(takes)), mechanism=variant.mechanism)
     latents = [
-        generator.denoise(one, Progress(0, part, {}), step_noise=step_noise(number))
+        generator.denoise(one, start=Progress(0, part, {}), step_noise=step_noise(number))
         for number, (one, part) in enumerate(zip(takes, begun, strict=True))
     ]
     # Later shots of their own began a latent frame earlier.

@@ -1,0 +1,251 @@
+"""A film's takes in its work folder: what is there of them, where a stopped one goes on, and what
+is kept of the one at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
+from holocine_core.edit.own_cuts import CutWatch
+from holocine_core.errors import Interrupted, MachineError, RenderError
+from holocine_core.events import Emit, FramesDecoded, StepDone, TakeStarted
+from holocine_core.film.provenance import versions
+from holocine_core.plan.before import begun_record, gone_parts, gone_problem
+from holocine_core.plan.values import Plan, Take
+from holocine_core.store.vault import Entry, Vault
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from holocine_core.sample.generator import Generator
+    from holocine_core.sample.known_latents import KnownLatents
+    from holocine_core.sample.solvers import OnStep, Progress
+
+_NETWORKS = frozenset({"tokenizer", "text_encoder", "transformer", "transformer_2"})
+SAVE_STEPS = 5
+SAVE_SECONDS = 30.0
+"""Latents in progress are kept after this many steps or seconds, whichever comes first."""
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What of a take is there before it is denoised."""
+
+    base: Tensor | None
+    """Latents of the take that an edited one is based on."""
+    start: Progress | None
+    """Where its denoising was stopped, or where one that is made from a draft begins."""
+    known: KnownLatents | None
+    """Frames that stay as they are."""
+
+
+class KeptTakes:
+    """The takes of one render.
+
+    Args:
+        plan: Of the film.
+        vault: Its work folder, which is held.
+        emit: Told of steps and frames.
+        should_stop: Asked after each; True keeps everything and raises Interrupted.
+    """
+
+    def __init__(self, plan: Plan, vault: Vault, emit: Emit, should_stop: Stop) -> None:
+        self._plan = plan
+        self._vault = vault
+        self._emit = emit
+        self._should_stop = should_stop
+
+    def clip(self, take: Take) -> Entry | None:
+        """A take's clip, if it is there and whole."""
+        return self._vault.intact("clips", take.clip_key, self._emit)
+
+    def without_latents(self, take: Take) -> list[Take]:
+        """The take, if its latents are not there, behind those that it is made from and that are
+        not there either.
+
+        Raises:
+            MachineError: Weights that one was begun with are gone.
+            RenderError: A draft is gone that these networks can not make.
+        """
+        lacking: list[Take] = []
+        for one in take.chain():
+            if self._vault.intact("latents", one.latents_key, self._emit) is not None:
+                break
+            if lacking and (upscaled := lacking[-1].upscaled) and not upscaled.own_networks:
+                raise RenderError(
+                    f"the draft of scene '{one.scene}' is no longer in the work folder, and was "
+                    "made with other LoRAs than this film has",
+                    hint="make the draft again with holocine preview",
+                )
+            codec = {"vae"} if one.pictures or one.upscaled is not None else set[str]()
+            self._require_weights(_NETWORKS | codec, one)
+            lacking.append(one)
+        return lacking[::-1]
+
+    def _require_weights(self, parts: frozenset[str], take: Take) -> None:
+        """Nothing is made under a film's keys by other weights than they tell of.
+
+        The plan looked at what is there; a damaged file is found only now.
+        """
+        plan = self._plan
+        gone = sorted(gone_parts(plan.model, plan.identity) & parts)
+        if gone:
+            what = f"scene '{take.scene}' needs"
+            problem = gone_problem(plan.model, plan.identity, gone, what)
+            raise MachineError(problem.message, where=problem.where, hint=problem.hint)
+
+    def given(self, take: Take, generator: Generator) -> Given:
+        """What of a take is there; tells that it starts."""
+        start = self._stopped(take)
+        if start is None and take.upscaled is not None:
+            start = generator.upscaled_start(take, self._latents(take.upscaled.base))
+        self._emit(
+            TakeStarted(
+                scene=take.scene,
+                state=take.state,
+                step=start.step if start else 0,
+                steps=take.sampling.steps,
+            )
+        )
+        base = None if take.known is None else self._latents(take.known.base)
+        there = base is not None or bool(take.pictures)
+        return Given(base, start, generator.known_latents(take, base) if there else None)
+
+    def _latents(self, take: Take) -> Tensor:
+        from holocine_core.sample import latents as tensors
+
+        return tensors.read_latents(self._vault.path("latents", take.latents_key))
+
+    def _stopped(self, take: Take) -> Progress | None:
+        """Where the take's denoising stopped: the furthest kept progress that is whole."""
+        from holocine_core.sample import latents as tensors
+
+        for entry in self._vault.stopped(take.progress_key):
+            if self._vault.intact("progress", entry.key, self._emit) is not None:
+                return tensors.read_progress(entry.path)
+        return None
+
+    def keep_steps(self, take: Take) -> OnStep:
+        """Called after every step of a take's denoising: keeps some, tells of all, and stops where
+        it is asked to."""
+        steps = take.sampling.steps
+        last_saved = clock = time.monotonic()
+
+        def on_step(progress: Progress) -> None:
+            nonlocal last_saved, clock
+            now = time.monotonic()
+            stop = self._should_stop()
+            due = progress.step % SAVE_STEPS == 0 or now - last_saved > SAVE_SECONDS
+            # The last step too: if its latents can't be kept, no step has to be made again.
+            if stop or due or progress.step == steps:
+                self._keep_progress(take, progress)
+                last_saved = now
+            self._emit(
+                StepDone(scene=take.scene, step=progress.step, steps=steps, seconds=now - clock)
+            )
+            clock = time.monotonic()
+            if stop and progress.step < steps:
+                stop_now()
+
+        return on_step
+
+    def _keep_progress(self, take: Take, progress: Progress) -> None:
+        from holocine_core.sample import latents as tensors
+
+        earlier = self._vault.stopped(take.progress_key)
+        self._vault.keep(
+            "progress",
+            f"{take.progress_key}-{progress.step}",
+            tensors.progress_writer(progress),
+            {
+                "scene": take.scene,
+                "take": take.progress_key,
+                "step": progress.step,
+                "negative": take.latents_key,
+                "made": self._made(),
+            },
+        )
+        for entry in earlier:
+            if entry.sidecar["step"] != progress.step:
+                self._vault.drop("progress", entry.key)
+
+    def keep_latents(self, take: Take, latents: Tensor) -> None:
+        """Store a denoised take; its progress goes."""
+        from holocine_core.sample import latents as tensors
+
+        self._vault.keep(
+            "latents",
+            take.latents_key,
+            tensors.latents_writer(latents),
+            {"scene": take.scene, "ingredients": take.ingredients, "made": self._made()},
+        )
+        for entry in self._vault.stopped(take.progress_key):
+            self._vault.drop("progress", entry.key)
+
+    def _made(self) -> dict[str, Any]:
+        """How a take is made, beside what its fingerprint tells."""
+        computing = self._plan.placement.computing
+        return {"computing": computing, "versions": versions(), **begun_record(self._plan)}
+
+    def latents(self, take: Take) -> Tensor:
+        """A take's latents, to decode.
+
+        Raises:
+            MachineError: The codec that the film was begun with is gone.
+        """
+        self._require_weights(frozenset({"vae"}), take)
+        return self._latents(take)
+
+    def keep_clip(self, take: Take, decoded: Iterable[Frames]) -> None:
+        """Store a take's frames as its clip, with where it cuts.
+
+        Raises:
+            RenderError: There are fewer or more than its scene has.
+        """
+        size = (take.sampling.width, take.sampling.height)
+        watching = CutWatch()
+
+        def write(path: Path) -> None:
+            with write_frames(path, *size, self._plan.fps, MASTER_ARGS) as writer:
+                for frames in self._watched(take, decoded):
+                    writer.write(frames)
+                    watching.add(frames)
+
+        def sidecar() -> dict[str, Any]:
+            seen = watching.seen(take.timeline.cuts)
+            return {"scene": take.scene, "frames": take.timeline.frames, "cuts": seen.record()}
+
+        self._vault.keep("clips", take.clip_key, write, sidecar)
+
+    def _watched(self, take: Take, decoded: Iterable[Frames]) -> Iterator[Frames]:
+        done, of = 0, take.timeline.frames
+        for frames in decoded:
+            self.stop_if_asked()
+            yield frames
+            done += len(frames)
+            self._emit(FramesDecoded(scene=take.scene, frames=done, of=of))
+        if done != of:
+            raise RenderError(f"scene '{take.scene}' decoded to {done} frames, not {of}")
+
+    def stop_if_asked(self) -> None:
+        """Raise Interrupted where the caller asked to stop."""
+        if self._should_stop():
+            stop_now()
+
+
+def stop_now() -> None:
+    """Raises Interrupted."""
+    raise Interrupted(
+        "stopped; everything finished so far is kept",
+        hint="run the same command again to go on",
+    )
