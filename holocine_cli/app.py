@@ -28,6 +28,8 @@ from holocine_cli.signals import SHOW_CURSOR, StopRequest, handling
 from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import typer
 
 
@@ -42,15 +44,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Errors in the options themselves come before any option is read.
     session = Session(argv=args, console=Console(as_json="--json" in args), stop=stop)
     stop.last_words = lambda number: _last_words(session, number)
-    with handling(stop):
-        try:
-            code = _run(session, args)
-        except KeyboardInterrupt:
-            code = _interrupted(session)
-        stop.ending = True
-        if not flush_all() and code == ExitCode.DONE:
-            code = _failed(session, cannot_write_product())
-    return int(code)
+    ended = _Ended(session)
+    with handling(stop), ended:
+        from typer.main import get_command
+
+        from holocine_cli.commands import app
+
+        _refuse_a_shell(args)
+        said = get_command(app)(args=args, prog_name=PROGRAM, standalone_mode=False, obj=session)
+        ended.normally(said)
+    stop.ending = True
+    if not flush_all() and ended.code == ExitCode.DONE:
+        ended.code = _failed(session, cannot_write_product())
+    return int(ended.code)
 
 
 def entry() -> None:
@@ -64,37 +70,57 @@ def entry() -> None:
     sys.exit(code)
 
 
-def _run(session: Session, args: list[str]) -> ExitCode | int:
-    import typer
+class _Ended:
+    """How a command ended: everything that it raises becomes an exit code here, and only here."""
 
-    from holocine_cli.commands import app
+    def __init__(self, session: Session) -> None:
+        self.code: ExitCode | int = ExitCode.DONE
+        self._session = session
 
-    try:
-        _refuse_a_shell(args)
-        ended = typer.main.get_command(app)(
-            args=args, prog_name=PROGRAM, standalone_mode=False, obj=session
-        )
-    except HolocineError as error:
-        return _failed(session, error)
-    except typer.TyperException as error:
-        return _failed(session, _usage_error(session, error))
-    except SystemExit as error:
-        # A reader of stdout that has gone away; Typer and rich make an exit of it.
-        if isinstance(error.__context__, BrokenPipeError):
-            return ExitCode.DONE
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except Exception as error:
-        if isinstance(error, OSError) and is_of_stdout(error):
+    def normally(self, said: object) -> None:
+        """Note what Typer returned; a command returns nothing."""
+        if said == ExitCode.INTERRUPTED:  # Typer's word for Ctrl-C
+            self.code = _interrupted(self._session)
+        elif self._session.console.as_json and said is None:
+            _tell_document(self._session, ExitCode.DONE)
+
+    def __enter__(self) -> _Ended:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            try:
+                self.code = _code_after(self._session, error)
+            except KeyboardInterrupt:
+                self.code = _interrupted(self._session)
+        return True
+
+
+def _code_after(session: Session, error: BaseException) -> ExitCode | int:
+    match error:
+        case HolocineError():
+            return _failed(session, error)
+        case KeyboardInterrupt():
+            return _interrupted(session)
+        case SystemExit():
+            # A reader of stdout that has gone away; Typer and rich make an exit of it.
+            if isinstance(error.__context__, BrokenPipeError):
+                return ExitCode.DONE
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        case OSError() if is_of_stdout(error):
             return _failed(session, cannot_write_product(error))
-        return _bug(session, error)
-    if ended == ExitCode.INTERRUPTED:  # Typer's word for Ctrl-C
-        return _interrupted(session)
-    try:
-        if session.console.as_json and ended is None:
-            _tell_document(session, ExitCode.DONE)
-    except MachineError as error:
-        return _failed(session, error)
-    return ExitCode.DONE
+        case Exception():
+            from typer import TyperException
+
+            if isinstance(error, TyperException):
+                return _failed(session, _usage_error(session, error))
+            return _bug(session, error)
+    raise error
 
 
 def _refuse_a_shell(args: list[str]) -> None:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holocine_cli.contract import SomeFailed, code_of, error_record
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, InputError, Interrupted, Problem
+from holocine_core.errors import HolocineError, InputError, Interrupted
+
+if TYPE_CHECKING:
+    from holocine_core.api import Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """One film to plan or make."""
 
     screenplay: Path
+    request: Request
     film: Path
-    draft: int = 1
     record: dict[str, Any] = field(default_factory=dict)
     """Its part of the JSON document, filled as the work goes on."""
 
 
-def jobs_for(
-    screenplays: Sequence[Path], out: Path | None, out_dir: Path | None, work: Path | None
-) -> list[Job]:
+def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None) -> list[Job]:
     """Where each film goes.
 
     Raises:
@@ -33,49 +35,31 @@ def jobs_for(
             that do not go together.
     """
     several = len(screenplays) > 1
-    if out is not None and out_dir is not None:
+    if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
-    if several and out is not None:
+    if several and request.out is not None:
         raise InputError(
             "--out names one film, but there are several screenplays",
             hint="name their folder with --out-dir",
         )
-    if several and work is not None:
+    if several and request.work is not None:
         raise InputError(
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
+    from holocine_core.api import refuse_collisions
+
     folder = out_dir or Path()
-    jobs = [Job(path, out or folder / f"{path.stem}.mp4") for path in screenplays]
-    problems = _collisions(jobs)
-    if problems:
-        raise InputError.of(problems)
-    return jobs
-
-
-def _collisions(jobs: Sequence[Job]) -> list[Problem]:
-    sources = {job.screenplay.resolve() for job in jobs}
-    taken: dict[Path, Path] = {}
-    problems = []
-    for job in jobs:
-        film = job.film.resolve()
-        if film in sources:
-            words = "the film would be written over a screenplay"
-            problems.append(Problem(words, str(job.film), "name another file"))
-        if film in taken:
-            problems.append(
-                Problem(
-                    f"{taken[film]} and {job.screenplay} would both become {job.film}",
-                    str(job.screenplay),
-                    "rename one, or render them into different folders",
-                )
-            )
-        taken.setdefault(film, job.screenplay)
-    return problems
+    films = [request.out or folder / f"{path.stem}.mp4" for path in screenplays]
+    refuse_collisions(list(zip(screenplays, films, strict=True)))
+    return [
+        Job(path, replace(request, out=film), film)
+        for path, film in zip(screenplays, films, strict=True)
+    ]
 
 
 class Batch:
-    """Does the same with every film; those that failed are left out of what follows."""
+    """The films of one call; those that failed are left out of what follows."""
 
     def __init__(self, session: Session, jobs: Sequence[Job]) -> None:
         self._session = session
@@ -87,26 +71,29 @@ class Batch:
         several = len(jobs) > 1
         session.fields = {"films": [job.record for job in jobs]} if several else jobs[0].record
 
-    def each(self, do: Callable[[Job], None]) -> None:
-        """Call ``do`` for every film that has not failed.
+    @property
+    def left(self) -> list[Job]:
+        """The films that have not failed."""
+        return [job for job in self._jobs if job.film not in self._errors]
+
+    @contextlib.contextmanager
+    def trying(self, job: Job) -> Iterator[None]:
+        """What fails is told and noted, and the other films go on.
 
         Raises:
             Interrupted: At once.
             HolocineError: At once where there is one film only.
         """
-        for job in self._jobs:
-            if job.film in self._errors:
-                continue
-            try:
-                do(job)
-            except Interrupted:
+        try:
+            yield
+        except Interrupted:
+            raise
+        except HolocineError as error:
+            if len(self._jobs) == 1:
                 raise
-            except HolocineError as error:
-                if len(self._jobs) == 1:
-                    raise
-                self._session.console.fail(error)
-                self._errors[job.film] = error
-                job.record.update({"exit_code": int(code_of(error)), "error": error_record(error)})
+            self._session.console.fail(error)
+            self._errors[job.film] = error
+            job.record.update({"exit_code": int(code_of(error)), "error": error_record(error)})
 
     def finish(self) -> None:
         """Raise SomeFailed where any film failed."""

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 
 from holocine_cli.console import Console, moves
-from holocine_cli.layout import file_size
+from holocine_core.api import file_size
 from holocine_core.errors import Problem
-from holocine_core.events import Emit, Event, Warned
-from holocine_core.model.fetch import FileFetching, FileReady
+from holocine_core.events import Emit, Event, FileFetching, FileReady, Warned
 
 
 @contextlib.contextmanager

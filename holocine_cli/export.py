@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.layout import counted
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
-from holocine_core.errors import InputError
-
-if TYPE_CHECKING:
-    from holocine_core.edit.exchange import CutList
+from holocine_core.api import counted
 
 To = Literal["otio", "edl", "fcpxml", "xml", "vtt", "srt"]
-STDOUT = Path("-")
 
 
 ToOption = Annotated[
@@ -50,6 +46,7 @@ Rate = Annotated[
 ]
 
 
+@grouped
 def export(
     ctx: typer.Context,
     film: opt.Film,
@@ -57,8 +54,7 @@ def export(
     out: Out = None,
     rate: Rate = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Hand a film on: its shots as an editor's clips, or their texts as subtitles.
 
@@ -69,46 +65,24 @@ def export(
     also keeps the screenplay. Editors count 24, 25 or 30 frames a second: a film
     of 15 gets a timeline of 30, each of its frames two of the editor's.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.files import refuse_to_be
-    from holocine_core.film.cut_list import cut_list
-    from holocine_core.film.provenance import inspect as read_back
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    path = out if out is not None else film.with_suffix(f".{to}")
-    refuse_to_be(path, film, "film")
-    if to in ("vtt", "srt") and rate is not None:
-        raise InputError("subtitles have no rate", hint="leave --rate out")
-    cuts = cut_list(read_back(film))
-    fps = _write(cuts, to, path, rate, force)
+    made = api.export(film, to, out, rate=rate, force=force)
+    cuts, fps = made.cuts, made.rate
     session.fields = {
         "film": str(film),
-        "file": str(path),
+        "file": str(made.path),
         "format": to,
-        "rate": fps,
+        "rate": None if fps is None else float(fps),
         "shots": [
             {"name": shot.name, "frames": [shot.span.start, shot.span.stop], "prompt": shot.prompt}
             for shot in cuts.shots
         ],
     }
-    session.console.product(str(path))
-    told = counted(len(cuts.shots), "shot")
+    session.console.product(str(made.path))
+    said = counted(len(cuts.shots), "shot")
     if fps is not None and fps != cuts.fps:
         times = int(fps / cuts.fps)
-        told += f" at {fps:g} frames a second, {times} for each of the film's"
-    session.console.note(told)
-
-
-def _write(cuts: CutList, to: To, path: Path, rate: int | None, force: bool) -> float | None:
-    """Write the file; the timeline's rate where it has one."""
-    from holocine_cli.files import refuse_to_replace, save
-
-    if to == "vtt" or to == "srt":
-        from holocine_core.edit.subtitles import subtitles
-
-        shots = [shot for shot in cuts.shots if "card" not in shot.facts]  # Those are read as is.
-        save(path, subtitles(shots, cuts.fps, to).encode(), replace=force)
-        return None
-    from holocine_core.edit.exchange import write_cut_list
-
-    refuse_to_replace(path, replace=force)
-    return float(write_cut_list(cuts, to, path, rate))
+        said += f" at {float(fps):g} frames a second, {times} for each of the film's"
+    session.console.note(said)

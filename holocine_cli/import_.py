@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.layout import counted
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
+from holocine_core.api import counted
 
 From = Literal["fountain", "fdx", "csv", "raw"]
 DEFAULT_MODEL = "nano"
@@ -34,6 +35,7 @@ FromOption = Annotated[
 ]
 
 
+@grouped
 def import_(
     ctx: typer.Context,
     script: Script,
@@ -42,8 +44,7 @@ def import_(
     model: opt.Model = None,
     models_dir: opt.ModelsDir = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Make a screenplay of a script, a shot list or raw prompts.
 
@@ -54,29 +55,27 @@ def import_(
     with lengths guessed from their words. Scenes longer than the model films
     in one piece go on in another. Comments with LOOK: ask you to decide.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.files import refuse_to_be, save
-    from holocine_core.adapt.draft import to_yaml
-    from holocine_core.adapt.read import read_script
-    from holocine_core.model.locate import find_model
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    name = model or DEFAULT_MODEL
-    spec = find_model(name, models_dir).spec
-    path = out if out is not None else Path(f"{script.stem}.yaml")
-    refuse_to_be(path, script, "script")
-    draft = read_script(script, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
-    save(path, to_yaml(draft, name).encode(), replace=force)
-    shots = sum(len(scene.shots) for scene in draft.scenes)
+    made = api.import_script(
+        script,
+        out,
+        kind=kind,
+        model=model or DEFAULT_MODEL,
+        models_dir=models_dir,
+        force=force,
+    )
     session.fields = {
-        "screenplay": str(path),
-        "scenes": len(draft.scenes),
-        "shots": shots,
-        "characters": list(draft.looks),
-        "open_places": draft.open_places,
+        "screenplay": str(made.screenplay),
+        "scenes": made.scenes,
+        "shots": made.shots,
+        "characters": list(made.characters),
+        "open_places": made.open_places,
     }
-    session.console.product(str(path))
-    told = f"{counted(len(draft.scenes), 'scene')}, {counted(shots, 'shot')}"
-    if draft.open_places:
-        told += f"; {counted(draft.open_places, 'place')} to decide: search for LOOK:"
-    session.console.note(told)
-    session.console.note(f"next: holocine check {path}")
+    session.console.product(str(made.screenplay))
+    said = f"{counted(made.scenes, 'scene')}, {counted(made.shots, 'shot')}"
+    if made.open_places:
+        said += f"; {counted(made.open_places, 'place')} to decide: search for LOOK:"
+    session.console.note(said)
+    session.console.note(f"next: holocine check {made.screenplay}")

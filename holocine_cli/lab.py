@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from holocine_cli import options as opt
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import Session, begin
-from holocine_core.errors import InputError
 
 lab = typer.Typer()
 
@@ -57,30 +57,27 @@ def lab_root(ctx: typer.Context) -> None:
 
 
 @lab.command()
+@grouped
 def codec(
     ctx: typer.Context,
     recipe: Annotated[
         Path, typer.Argument(metavar="FILE", help="A codec's recipe in YAML.", show_default=False)
     ],
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Train a codec on drawn scenes.
 
     holocine lab codec recipes/nano-codec.yaml
     holocine lab codec mine.yaml -q
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.lab.codec.recipe import CodecRecipe
-    from holocine_core.lab.codec.train import train_codec
-    from holocine_core.train.recipe_file import read_recipe
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    read = read_recipe(recipe, CodecRecipe)
-    train_codec(read, session.console.note)
-    _made(session, Path(read.out))
+    _made(session, api.train_codec(recipe, session.console.note))
 
 
 @lab.command()
+@grouped
 def refit(
     ctx: typer.Context,
     model: Annotated[
@@ -91,23 +88,21 @@ def refit(
         typer.Option("--codec", metavar="DIR", help="The new codec's folder.", show_default=False),
     ],
     out: OutFolder,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Move a finished model onto another codec.
 
     holocine lab refit runs/nano/model --codec scratch/codec --out scratch/moved
     holocine lab refit MODEL --codec DIR --out DIR --json
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.lab.codec.refit import Settings
-    from holocine_core.lab.codec.refit import refit as run
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    run(model, codec, out, Settings(), session.console.note)
-    _made(session, out)
+    _made(session, api.refit(model, codec, out, session.console.note))
 
 
 @lab.command()
+@grouped
 def vectors(
     ctx: typer.Context,
     out: OutFolder,
@@ -134,22 +129,22 @@ def vectors(
         int, typer.Option("--size", metavar="N", min=1, help="Words in the table.")
     ] = 12000,
     seed: OfChance = 0,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Write the tokenizer and word vectors that a text encoder starts from.
 
     holocine lab vectors --table recipes/nano-words.safetensors --out scratch/text
     holocine lab vectors --encoder DIR --wordnet DIR --out scratch/text
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.lab.words.vectors import write_text_start
+    session = begin(ctx, told)
+    from holocine_core.api import write_text_start
 
     write_text_start(out, table=table, encoder=encoder, wordnet=wordnet, size=size, seed=seed)
     _made(session, out)
 
 
 @lab.command("encoder")
+@grouped
 def text_encoder(
     ctx: typer.Context,
     text: Annotated[
@@ -184,27 +179,30 @@ def text_encoder(
         ),
     ] = None,
     seed: OfChance = 0,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Teach a text encoder to read captions of the drawn world.
 
     holocine lab encoder --text scratch/text --out scratch/read --minutes 24
     holocine lab encoder --text scratch/text --out scratch/read --casts two,pet
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.lab.stage.world import CASTS
-    from holocine_core.lab.words.encoder import Settings, teach
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    chosen = tuple(casts.split(",")) if casts else CASTS
-    if wrong := [name for name in chosen if name not in CASTS]:
-        raise InputError(f"--casts has no '{wrong[0]}'", hint=f"it has {', '.join(CASTS)}")
-    settings = Settings(minutes=minutes, seed=seed, keep=keep, casts=chosen)
-    session.fields["understood"] = teach(text, out, settings, session.console.note)
+    session.fields["understood"] = api.teach_encoder(
+        text,
+        out,
+        session.console.note,
+        minutes=minutes,
+        keep=keep,
+        casts=casts.split(",") if casts else (),
+        seed=seed,
+    )
     _made(session, out)
 
 
 @lab.command()
+@grouped
 def judge(
     ctx: typer.Context,
     out: OutFolder,
@@ -224,32 +222,28 @@ def judge(
     device: opt.Device = "cpu",
     models_dir: opt.ModelsDir = None,
     seed: OfChance = 0,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Train and measure the judge that reads films of the drawn world.
 
     holocine lab judge --model nano --codec DIR --out scratch/judge
     holocine lab judge --start holocine_core/lab/judge --minutes 20 --out scratch/judge
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.lab.judge.train import Settings, make_judge
-    from holocine_core.lab.learned import world_of
-    from holocine_core.lab.stage.world import EVERYTHING
-    from holocine_core.model.locate import find_model
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    settings = Settings(
+    settings = api.JudgeSettings(
         minutes=minutes,
         codec=codec,
-        device=device,
-        workers=workers,
-        check_shots=check,
+        model=model,
+        models_dir=models_dir,
         start=start,
+        check=check,
+        workers=workers,
+        device=device,
         seed=seed,
-        within=world_of(find_model(model, models_dir)) if model else EVERYTHING,
     )
-    make_judge(out, settings, session.console.note)
-    _made(session, out)
+    _made(session, api.train_judge(out, settings, session.console.note))
 
 
 def _made(session: Session, out: Path) -> None:

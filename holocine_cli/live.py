@@ -22,7 +22,7 @@ from rich.table import Column
 from rich.text import Text
 
 from holocine_cli.console import discard
-from holocine_cli.layout import clock, duration, memory
+from holocine_core.api import clock, duration, memory
 
 if TYPE_CHECKING:
     from holocine_cli.progress import Shooting
@@ -148,4 +148,7 @@ class Live(_Display):
             whole.append(f"{least}{clock(now.left)} left")
         if now.peak_bytes:
             whole.append(f"peak {memory(now.peak_bytes)}")
-        self._progress.update(self._film, total=1, completed=now.share, told="  ".join(whole))
+        of = f"film {now.number} of {now.films}" if now.films > 1 else "film"
+        self._progress.update(
+            self._film, description=of, total=1, completed=now.share, told="  ".join(whole)
+        )

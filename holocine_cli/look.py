@@ -12,16 +12,19 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.console import Paint, cannot_write_product, discard
-from holocine_cli.layout import columns, counted
+from holocine_cli.groups import Told, grouped
+from holocine_cli.layout import columns
 from holocine_cli.session import begin
+from holocine_core.api import counted
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
-    from holocine_core.film.provenance import Inspection
+    from holocine_core.api import Inspection
 
 STDOUT = Path("-")
 
 
+@grouped
 def inspect(
     ctx: typer.Context,
     film: opt.Film,
@@ -35,8 +38,7 @@ def inspect(
         ),
     ] = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Show how a film was made, read out of the film itself.
 
@@ -47,26 +49,21 @@ def inspect(
     the extracted screenplay on the same machine, with the options of the call
     that are shown, makes the same film again.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    if extract == STDOUT and as_json:
+    session = begin(ctx, told)
+    if extract == STDOUT and told.as_json:
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
-    from holocine_cli.files import refuse_to_be, save
-    from holocine_core.film.provenance import inspect as read_back
+    from holocine_core import api
 
-    found = read_back(film)
+    found = api.inspect(film)
     session.fields = {"film": str(film), **_record(found)}
     if extract is None:
         session.console.product(_page(found, session.console.out))
     elif extract == STDOUT:
         _to_stdout(found.screenplay.encode())
     else:
-        refuse_to_be(extract, film, "film")
-        text = found.screenplay.encode()
-        same = extract.is_file() and extract.read_bytes() == text
-        save(extract, text, replace=force or same)
-        session.console.product(str(extract))
+        session.console.product(str(api.extract(found, extract, force=force)))
 
 
 def _to_stdout(text: bytes) -> None:
@@ -108,9 +105,9 @@ def _page(found: Inspection, paint: Paint) -> str:
     if draft := made.get("options", {}).get("draft"):
         facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
-        from holocine_core.script.edits import read_edits, told
+        from holocine_core.api import edits_told
 
-        facts.append(("edited", told(read_edits(edits)).replace("; ", "\n")))
+        facts.append(("edited", edits_told(edits).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:

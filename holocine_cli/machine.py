@@ -8,15 +8,15 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.console import Console, Paint
-from holocine_cli.layout import columns, file_size
+from holocine_cli.groups import Told, ToldAtLength, grouped
+from holocine_cli.layout import columns
 from holocine_cli.session import begin
-from holocine_core.errors import InputError, MachineError
-from holocine_core.events import Event
-from holocine_core.model.spec import MODELS, ModelSpec
+from holocine_core.api import file_size
+from holocine_core.errors import MachineError
+from holocine_core.events import Event, FileCheck
 
 if TYPE_CHECKING:
-    from holocine_cli.doctor import Check
-    from holocine_core.model.components import LocatedModel
+    from holocine_core.api import Check, ModelState
 
 models = typer.Typer()
 
@@ -43,27 +43,28 @@ def models_root(ctx: typer.Context) -> None:
 
 
 @models.command("list")
+@grouped
 def list_models(
     ctx: typer.Context,
     models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Show every model with its size and licence, and whether it is here.
 
     holocine models list
     holocine models list --models-dir /data/models
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.model.locate import find_model
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    found = [find_model(name, models_dir) for name in MODELS]
-    session.fields["models"] = [model_record(located) for located in found]
+    found = api.models(models_dir)
+    session.fields["models"] = [model_record(state) for state in found]
     paint = session.console.out
-    session.console.product("\n\n".join(_model_block(located, paint) for located in found))
+    session.console.product("\n\n".join(_model_block(state, paint) for state in found))
 
 
 @models.command()
+@grouped
 def info(
     ctx: typer.Context,
     name: Annotated[
@@ -76,26 +77,25 @@ def info(
         ),
     ],
     models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Show all about a model: sizes, licence, profiles and the words it knows.
 
     holocine models info nano
     holocine models info holocine-14b-sparse --json
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.model_info import info_page, info_record, read_page
-    from holocine_core.model.locate import find_model
-    from holocine_core.model.vocabulary import read_vocabulary
+    session = begin(ctx, told)
+    from holocine_cli.model_info import info_page, info_record
+    from holocine_core import api
 
-    located = find_model(name, models_dir)
-    vocabulary, page = read_vocabulary(located), read_page(located)
-    session.fields["models"] = [info_record(located, vocabulary, page)]
-    session.console.product(info_page(located, vocabulary, page, session.console.out))
+    state = api.model(name, models_dir)
+    page = api.model_page(state)
+    session.fields["models"] = [info_record(state, page)]
+    session.console.product(info_page(state, page, session.console.out))
 
 
 @models.command()
+@grouped
 def pull(
     ctx: typer.Context,
     name: Name,
@@ -109,9 +109,7 @@ def pull(
         ),
     ] = False,
     models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
-    verbose: opt.Verbose = False,
+    told: ToldAtLength = ToldAtLength(),
 ) -> None:
     """Download a model; running it again goes on where it stopped.
 
@@ -120,85 +118,62 @@ def pull(
 
     The licences are shown first. HoloCine's weights are for non-commercial use.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
+    session = begin(ctx, told)
     from holocine_cli.downloads import downloading
-    from holocine_core.model.fetch import pull as fetch
-    from holocine_core.model.locate import find_model, models_folder
+    from holocine_core import api
 
-    if name not in MODELS:
-        known = ", ".join(MODELS)
-        raise InputError(f"there is no model '{name}' to download", hint=f"known are {known}")
-    spec = MODELS[name]
-    if spec.sources and not accept_licence:
-        licences = "; ".join(f"{source.repo}: {source.licence}" for source in spec.sources)
-        raise InputError(
-            f"{name} comes under licences that you have to accept: {licences}",
-            where=" ".join(f"https://huggingface.co/{source.repo}" for source in spec.sources),
-            hint=f"read them, then run: holocine models pull {name} --accept-licence",
-        )
-    if accept_licence:
-        for source in spec.sources:
+    if accept_licence and name in api.model_summaries():
+        for source in api.model(name, models_dir).spec.sources:
             size = file_size(source.bytes)
             session.console.note(f"{source.repo}: {size}, licence {source.licence}")
     with downloading(session.console) as emit:
-        fetch(spec, models_folder(models_dir), emit, accept_licence=accept_licence)
-    located = find_model(name, models_dir)
-    located.require()
-    session.fields["models"] = [model_record(located)]
-    session.console.product(f"{name}: {presence(located, session.console.out)}")
+        state = api.pull(name, models_dir, accept_licence=accept_licence, emit=emit)
+    session.fields["models"] = [model_record(state)]
+    session.console.product(f"{name}: {presence(state, session.console.out)}")
 
 
 @models.command()
+@grouped
 def verify(
     ctx: typer.Context,
     name: Name,
     models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Read every file of a model and compare it with what was pulled.
 
     holocine models verify nano
     holocine models verify holocine-14b-sparse
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.model.locate import find_model
-    from holocine_core.model.verify import FileCheck
-    from holocine_core.model.verify import verify as check_files
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    located = find_model(name, models_dir)
-    session.fields |= {"models": [model_record(located)], "files": []}
-    paint = session.console.out
+    model = api.model(name, models_dir)
+    session.fields |= {"models": [model_record(model)], "files": []}
+    paint, home = session.console.out, model.located.folder
 
     def tell(check: Event) -> None:
         assert isinstance(check, FileCheck)
         good = check.state == "ok"
         state = paint(f"{check.state:10}", "green" if good else "red", bold=True)
-        home = located.folder
         path = check.path.relative_to(home) if check.path.is_relative_to(home) else check.path
         session.console.product("  ".join(filter(None, (state, str(path), check.note))))
         session.fields["files"].append(
             {"path": str(check.path), "state": check.state, "note": check.note}
         )
 
-    session.console.note(f"{name} in {located.folder}")
-    wrong = [check for check in check_files(located, tell) if check.state in ("missing", "changed")]
-    if wrong:
-        raise MachineError(
-            f"{len(wrong)} files of {name} are not as they should be",
-            where=str(wrong[0].path),
-            hint=wrong[0].note,
-        )
+    session.console.note(f"{name} in {home}")
+    api.verify(model, tell)
 
 
-def model_record(located: LocatedModel) -> dict[str, Any]:
+def model_record(state: ModelState) -> dict[str, Any]:
     """A model inside the JSON document."""
-    spec = located.spec
+    spec, located = state.spec, state.located
     return {
         "name": spec.name,
         "summary": spec.summary,
         "licence": spec.licence,
-        "bytes": model_bytes(spec),
+        "bytes": state.bytes,
         "embedded": bool(spec.embedded),
         "present": not located.missing,
         "folder": str(located.folder),
@@ -211,34 +186,23 @@ def model_record(located: LocatedModel) -> dict[str, Any]:
     }
 
 
-def model_bytes(spec: ModelSpec) -> int:
-    """Bytes to download, or to load where nothing is downloaded."""
-    if spec.sources:
-        return sum(source.bytes for source in spec.sources)
-    weights = spec.weight_bytes
-    return sum(weights.values()) + (spec.experts - 1) * weights.get("transformer", 0)
+PRESENCE_COLORS = {"here": "green", "not here": "yellow", "incomplete": "red"}
 
 
-def presence(located: LocatedModel, paint: Paint) -> str:
+def presence(state: ModelState, paint: Paint) -> str:
     """Whether a model is here, in words."""
-    if located.spec.embedded and not located.missing:
-        return paint("here", "green", bold=True) + ", ships with holocine"
-    if not located.missing:
-        return paint("here", "green", bold=True) + f", in {located.folder}"
-    if not located.parts:
-        return paint("not here", "yellow", bold=True) + f", would lie in {located.folder}"
-    lacks = sorted({file.part for file in located.missing})
-    return paint("incomplete", "red", bold=True) + f", lacks {', '.join(lacks)}"
+    color = PRESENCE_COLORS[state.presence]
+    return f"{paint(state.presence, color, bold=True)}, {state.where}"
 
 
-def _model_block(located: LocatedModel, paint: Paint) -> str:
-    spec = located.spec
+def _model_block(state: ModelState, paint: Paint) -> str:
+    spec = state.spec
     facts = [
-        ("state", presence(located, paint)),
-        ("size", file_size(model_bytes(spec))),
+        ("state", presence(state, paint)),
+        ("size", file_size(state.bytes)),
         ("licence", spec.licence),
     ]
-    if located.missing and spec.sources:
+    if state.presence != "here" and spec.sources:
         facts.append(("get it", f"holocine models pull {spec.name}"))
     lines = [paint(spec.name, bold=True), f"  {spec.summary}"]
     return "\n".join(lines + columns([(paint(name, dim=True), text) for name, text in facts]))
@@ -247,14 +211,13 @@ def _model_block(located: LocatedModel, paint: Paint) -> str:
 # --- doctor --------------------------------------------------------------------------------------
 
 VERDICT_COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
-NAME_WIDTH = max(map(len, (*MODELS, "transformers")))
 
 
+@grouped
 def doctor(
     ctx: typer.Context,
     models_dir: opt.ModelsDir = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Try out everything a render needs on this machine.
 
@@ -264,13 +227,14 @@ def doctor(
     Ends with a tiny film made from start to finish. Exit code 3 where something
     that is needed fails; each finding comes with its remedy.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.doctor import examine
+    session = begin(ctx, told)
+    from holocine_core import api
 
+    width = max(map(len, (*api.model_summaries(), "transformers")))
     records: list[dict[str, Any]] = session.fields.setdefault("checks", [])
     failed: list[Check] = []
-    for check in examine(models_dir):
-        _tell_check(session.console, check)
+    for check in api.doctor(models_dir):
+        _tell_check(session.console, check, width)
         records.append(
             {
                 "name": check.name,
@@ -288,8 +252,8 @@ def doctor(
         )
 
 
-def _tell_check(console: Console, check: Check) -> None:
+def _tell_check(console: Console, check: Check, width: int) -> None:
     verdict = console.out(f"{check.verdict:4}", VERDICT_COLORS[check.verdict], bold=True)
     said = "\n".join(text for text in (check.found, check.remedy) if text)
-    for line in columns([(verdict, f"{check.name:{NAME_WIDTH}}", said)]):
+    for line in columns([(verdict, f"{check.name:{width}}", said)]):
         console.product(line)

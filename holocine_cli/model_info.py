@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holocine_cli.console import Paint
-from holocine_cli.layout import columns, counted, file_size, sampler_told, wrapped
-from holocine_cli.machine import model_bytes, model_record, presence
-from holocine_core.model.card import profiles_record
-from holocine_core.model.components import LocatedModel
-from holocine_core.model.vocabulary import Vocabulary
+from holocine_cli.layout import columns, sampler_told, wrapped
+from holocine_cli.machine import model_record, presence
+from holocine_core.api import counted, file_size
 
-PAGE_NAME = "README.md"
-"""The model card that a folder may bring."""
+if TYPE_CHECKING:
+    from holocine_core.api import ModelPage, ModelState
+
 _WIDTH = 72
 
 
-def info_record(
-    located: LocatedModel, vocabulary: Vocabulary | None, page: str | None
-) -> dict[str, Any]:
+def info_record(state: ModelState, page: ModelPage) -> dict[str, Any]:
     """A model inside the JSON document, in full."""
-    spec = located.spec
+    spec, words = state.spec, page.vocabulary
     return {
-        **model_record(located),
+        **model_record(state),
         "attention": spec.attention,
         "experts": spec.experts,
         "fps": spec.fps,
         "max_frames": spec.max_frames,
         "text_tokens": spec.text_tokens,
         "weight_bytes": dict(spec.weight_bytes),
-        "profiles": profiles_record(spec.profiles),
-        "taught": None if vocabulary is None else dict(vocabulary.taught),
-        "word_table": "" if vocabulary is None else vocabulary.origin,
-        "page": page,
+        "profiles": page.profiles,
+        "taught": None if words is None else dict(words.taught),
+        "word_table": "" if words is None else words.origin,
+        "page": page.text,
     }
 
 
-def info_page(
-    located: LocatedModel, vocabulary: Vocabulary | None, page: str | None, paint: Paint
-) -> str:
+def info_page(state: ModelState, page: ModelPage, paint: Paint) -> str:
     """The same for people."""
-    spec = located.spec
+    spec, vocabulary = state.spec, page.vocabulary
     networks = "transformer" if spec.experts == 1 else "each of 2 transformers"
     weights = [
         f"{networks if name == 'transformer' else name.replace('_', ' ')} {file_size(size)}"
         for name, size in spec.weight_bytes.items()
     ]
     facts = [
-        ("state", presence(located, paint)),
-        ("size", ", ".join([file_size(model_bytes(spec)), *weights])),
+        ("state", presence(state, paint)),
+        ("size", ", ".join([file_size(state.bytes), *weights])),
         ("licence", spec.licence),
         ("scenes", f"up to {spec.max_frames} frames at {spec.fps} fps, {spec.attention} attention"),
         ("prompts", f"up to {spec.text_tokens} tokens"),
@@ -75,19 +70,13 @@ def info_page(
             for topic, phrases in vocabulary.taught.items()
         ]
         blocks.append([paint("What it was taught to show", bold=True), *_facts(known, paint)])
-    if page is not None:
-        blocks.append([page.strip()])
+    if page.text is not None:
+        blocks.append([page.text.strip()])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _until(stop: float) -> str:
     return f" until {stop:.0%}" if stop < 1 else ""
-
-
-def read_page(located: LocatedModel) -> str | None:
-    """The model card in the model's folder, if there is one."""
-    path = located.folder / PAGE_NAME
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def _facts(facts: list[tuple[str, str]], paint: Paint) -> list[str]:

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from holocine_core.model.spec import MODELS
-
 WHAT, COMPARE, WHERE, TALK = "What to make", "What to compare by", "Machine", "Output"
 """Panels of the help."""
 
@@ -18,7 +16,10 @@ Profile = Literal["draft", "standard", "final"]
 
 def model_names(incomplete: str) -> list[tuple[str, str]]:
     """Completions of ``--model``."""
-    return [(name, spec.summary) for name, spec in MODELS.items() if name.startswith(incomplete)]
+    from holocine_core import api
+
+    known = api.model_summaries().items()
+    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
 
 
 def _one_of(*words: str) -> Callable[[str], list[str]]:

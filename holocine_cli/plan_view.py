@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.contract import problem_record
-from holocine_cli.layout import clock, columns, counted, memory, sampler_told, scaled, wrapped
+from holocine_cli.layout import columns, sampler_told, wrapped
+from holocine_core.api import clock, counted, memory, scaled
 
 if TYPE_CHECKING:
     from holocine_cli.console import Paint
-    from holocine_core.plan.values import Plan, Sampling, Take
-    from holocine_core.script.timeline import Moved
+    from holocine_core.api import Moved, Plan, Sampling, Take
 
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
 CUTS_WIDTH = 27
 """Columns of the table's cuts before they go on in the next line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What lies at the film's place, and what ``render`` would do about it."""
-
-    state: str
-    """new, up-to-date, replaced or refused."""
-    words: str
-
-
-def target(plan: Plan, *, force: bool) -> Target:
-    """Look at ``plan.out``; nothing is changed."""
-    from holocine_core.edit.delivery import VideoCodec, check_video
-    from holocine_core.errors import InputError
-
-    delivery = plan.delivery
-    video = VideoCodec(codec=delivery.codec, crf=delivery.quality)
-    try:
-        check_video(video, (delivery.width, delivery.height), plan.out)
-        if not plan.out.exists():
-            return Target("new", "not there yet")
-        from holocine_core.film.ownership import is_finished, refuse_to_overwrite
-
-        refuse_to_overwrite(plan, force=force)
-    except InputError as error:
-        return Target("refused", f"render would refuse: {error.message}; {error.hint}")
-    if is_finished(plan):
-        return Target("up-to-date", "up to date: this very plan made it")
-    return Target("replaced", "another film is there and will be replaced")
 
 
 # --- for people ----------------------------------------------------------------------------------
@@ -71,9 +40,9 @@ def _guidance(sampling: Sampling) -> str:
 
 
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
-    from holocine_core.plan.title_cards import CARDS, card_of
+    from holocine_core import api
 
-    there = target(plan, force=force)
+    there = api.target(plan, force=force)
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
     sampling = plan.takes[0].sampling
     settings = [
@@ -104,9 +73,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         for one in take.loras
     ]
     facts += [
-        (f"{name} card", f"{card.line}, {card.frames} frames")
-        for name in CARDS
-        if (card := card_of(plan, name)) is not None
+        (f"{name} card", f"{card.line}, {card.frames} frames") for name, card in api.cards_of(plan)
     ]
     return facts
 
@@ -183,9 +150,9 @@ def _summary(plan: Plan) -> str:
         frames for kind, frames in (t.transition for t in plan.takes) if kind == "crossfade"
     )
     frames = sum(take.timeline.frames for take in plan.takes) - overlaps
-    from holocine_core.plan.title_cards import CARDS, card_of
+    from holocine_core import api
 
-    frames += sum(card.frames for name in CARDS if (card := card_of(plan, name)) is not None)
+    frames += sum(card.frames for _, card in api.cards_of(plan))
     waiting = [take for take in plan.takes if take.state != "reuse"]
     text = (
         f"{counted(len(plan.takes), 'take')}, {frames} frames, {clock(float(frames / plan.fps))}; "
@@ -201,7 +168,9 @@ def _summary(plan: Plan) -> str:
 
 def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
     """The plan inside the JSON document."""
-    there, delivery = target(plan, force=force), plan.delivery
+    from holocine_core import api
+
+    there, delivery = api.target(plan, force=force), plan.delivery
     return {
         "screenplay": str(plan.screenplay_path),
         "film": str(plan.out),
@@ -243,7 +212,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
 
 def planned_take(take: Take) -> dict[str, Any]:
     """One take of the plan inside the document."""
-    from holocine_core.film.provenance import take_record
+    from holocine_core.api import take_record
 
     return {
         **take_record(take),

@@ -1,51 +1,64 @@
-"""One planned film, made in front of a person: progress, Ctrl-C, and what goes beside the film."""
+"""Planned films, made in front of a person: progress, Ctrl-C, and what goes beside each film."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import problem_record
-from holocine_cli.extras import (
-    Extras,
-    board_path,
-    is_ours,
-    otio_path,
-    remember,
-    shots_folder,
-)
-from holocine_cli.progress import Reporter, reporting
+from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session
-from holocine_core.errors import InputError, Interrupted
-from holocine_core.film.boards import draw_storyboard
-from holocine_core.film.shots import export_shots
-from holocine_core.plan.values import Plan
-from holocine_core.render import render
-from holocine_core.store.vault import Vault, disk_errors
+from holocine_core.errors import Interrupted
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from holocine_core.api import Extras, Film, Plan, Studio
 
 
-def may_replace(plan: Plan, extras: Extras) -> bool:
-    """Whether another film at ``plan.out`` gives way: asked for, or an earlier preview."""
-    return extras.force or (extras.preview and is_ours(plan, plan.out))
+@dataclass(slots=True)
+class Making:
+    """A film at work."""
+
+    plan: Plan
+    emit: Reporter
+    film: Film | None = None
+    """Set by whoever makes it."""
 
 
-def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
-    """Render a plan; its path is the product. ``record`` holds the outcome however it ends.
+@contextlib.contextmanager
+def making(
+    session: Session,
+    plan: Plan,
+    record: dict[str, Any],
+    extras: Extras | None = None,
+    meter: Meter | None = None,
+) -> Iterator[Making]:
+    """While this is open, a plan is made into a film; then it is told of, and its extras are made.
+
+    Args:
+        session: Of the call.
+        plan: What is made.
+        record: Holds the outcome, however it ends.
+        extras: What to make beside the film.
+        meter: Of all films of the call.
 
     Raises:
         Interrupted: With the command that goes on.
-        InputError, MachineError, RenderError: As ``render``.
     """
     gc.enable()
     console = session.console
     for warning in plan.warnings:
         console.warn(warning)
     record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
-    with reporting(plan, console) as reporter:
+    with reporting(plan, console, meter or Meter([plan])) as reporter:
+        work = Making(plan, reporter)
         try:
-            film = render(plan, reporter, force=may_replace(plan, extras), should_stop=session.stop)
+            yield work
         except Interrupted as stopped:
             place = f": {reporter.place}" if reporter.place else ""
             raise Interrupted(
@@ -53,7 +66,20 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
             ) from stopped
         finally:
             record["takes"] = _takes(plan, reporter, film_is_ready=False)
-    record |= {
+    if work.film is None:
+        return
+    record |= _told(work.film, plan, reporter)
+    if extras is not None:
+        _make_extras(session, plan, extras, record)
+    console.product(str(work.film.path))
+    if session.stop():
+        raise Interrupted(f"{plan.out} is finished and kept", hint=f"go on with: {session.line}")
+
+
+def _told(film: Film, plan: Plan, reporter: Reporter) -> dict[str, Any]:
+    takes = _takes(plan, reporter, film_is_ready=True)
+    seen = {scene: cuts.record() for scene, cuts in film.cuts.items()}
+    return {
         "film": str(film.path),
         "up_to_date": film.up_to_date,
         "frames": film.frames,
@@ -62,82 +88,114 @@ def produce(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]
         "fps": float(film.fps),
         "seconds": film.seconds,
         "loudness": None if film.loudness is None else asdict(film.loudness),
-        "takes": [
-            {**take, "cuts": seen.record() if (seen := film.cuts.get(take["scene"])) else None}
-            for take in _takes(plan, reporter, film_is_ready=True)
-        ],
+        "takes": [{**take, "cuts": seen.get(take["scene"])} for take in takes],
     }
-    if extras.preview:
-        remember(plan, plan.out)
-    _make_extras(session, plan, extras, record)
-    console.product(str(film.path))
-    _stop_if_asked(session, plan)
-
-
-def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
-    if extras.otio:
-        _write_otio(session, plan, record)
-    if extras.shots is None and not extras.storyboard:
-        return
-    vault = Vault(plan.work)
-    if any(vault.find("clips", take.clip_key) is None for take in plan.takes):
-        raise InputError(
-            f"{plan.out} is finished, but its takes are no longer there to cut from",
-            where=str(plan.work),
-            hint="move the film away and render it again",
-        )
-
-    def written(path: Path) -> None:
-        remember(plan, path)
-        _stop_if_asked(session, plan)
-
-    _stop_if_asked(session, plan)
-    if extras.shots is not None:
-        folder = shots_folder(extras.shots, plan.out)
-        with disk_errors("make the folder", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        clips = export_shots(plan, folder, written)
-        record["shots"] = [str(path) for path in clips]
-        session.console.note(f"{len(clips)} shots are in {folder}")
-    if extras.storyboard:
-        board = draw_storyboard(plan, board_path(plan.out))
-        remember(plan, board)
-        record["storyboard"] = str(board)
-        session.console.note(f"storyboard: {board}")
-
-
-def _write_otio(session: Session, plan: Plan, record: dict[str, Any]) -> None:
-    from holocine_core.edit.exchange import write_cut_list
-    from holocine_core.film.cut_list import cut_list
-    from holocine_core.film.provenance import inspect
-
-    _stop_if_asked(session, plan)
-    path = otio_path(plan.out)
-    write_cut_list(cut_list(inspect(plan.out)), "otio", path)
-    remember(plan, path)
-    record["otio"] = str(path)
-    session.console.note(f"cut list: {path}")
-
-
-def _stop_if_asked(session: Session, plan: Plan) -> None:
-    if session.stop():
-        raise Interrupted(f"{plan.out} is finished and kept", hint=f"go on with: {session.line}")
 
 
 def _takes(plan: Plan, reporter: Reporter, *, film_is_ready: bool) -> list[dict[str, Any]]:
     """Every take with how it ended: shot, reused, failed, or waiting."""
-    vault = Vault(plan.work)
-    rest = "reused" if film_is_ready else "waiting"
-    takes = []
-    for take in plan.takes:
-        clip = vault.find("clips", take.clip_key)
-        takes.append(
-            {
-                "scene": take.scene,
-                "state": reporter.states.get(take.scene, rest),
-                "path": None if clip is None else str(clip.path),
-                "seed": take.seed,
-                "fingerprint": take.latents_key,
-            }
-        )
-    return takes
+    from holocine_core import api
+
+    rest, clips = "reused" if film_is_ready else "waiting", api.clips(plan)
+    return [
+        {
+            "scene": take.scene,
+            "state": reporter.states.get(take.scene, rest),
+            "path": None if (clip := clips[take.scene]) is None else str(clip),
+            "seed": take.seed,
+            "fingerprint": take.latents_key,
+        }
+        for take in plan.takes
+    ]
+
+
+def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
+    from holocine_core import api
+
+    try:
+        made = api.beside(plan, extras, session.stop)
+    except Interrupted as stopped:
+        raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
+    if made.otio is not None:
+        record["otio"] = str(made.otio)
+        session.console.note(f"cut list: {made.otio}")
+    if extras.shots is not None:
+        record["shots"] = [str(path) for path in made.shots]
+        folder = api.shots_folder(extras.shots, plan.out)
+        session.console.note(f"{len(made.shots)} shots are in {folder}")
+    if made.storyboard is not None:
+        record["storyboard"] = str(made.storyboard)
+        session.console.note(f"storyboard: {made.storyboard}")
+
+
+class Films:
+    """All films of one call: planned first, so that what is wrong with any is said before hours of
+    work, and then made one after the other by networks that stay open.
+
+    Args:
+        session: Of the call.
+        jobs: The films.
+        extras: What to make beside each.
+        force: Replace what is in the way.
+    """
+
+    def __init__(
+        self, session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool
+    ) -> None:
+        from holocine_core import api
+
+        self._session = session
+        self._extras = extras
+        self._batch = Batch(session, jobs)
+        self._plans: dict[Job, Plan] = {}
+        self._awaited = contextlib.ExitStack()
+        sources = [(job.screenplay, job.film) for job in jobs]
+        for job in jobs:
+            with self._batch.trying(job):
+                plan = api.plan(job.screenplay, job.request)
+                api.require_place(plan, extras, sources, force=force)
+                # A single film's render does so itself, a second later.
+                if len(jobs) > 1:
+                    api.preflight(plan)
+                self._plans[job] = plan
+        self.studio: Studio = api.Studio(list(self._plans.values()))
+        self._meter = Meter(list(self._plans.values()))
+
+    def __enter__(self) -> Films:
+        self._awaited.enter_context(self._session.stop.awaited(self._session.tell_stop))
+        self._awaited.enter_context(self.studio)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._awaited.close()
+
+    @property
+    def left(self) -> list[Job]:
+        """The films that have not failed."""
+        return self._batch.left
+
+    @contextlib.contextmanager
+    def making(self, job: Job) -> Iterator[Making]:
+        """While this is open, a film is made; where it fails the others go on."""
+        plan = self._plans[job]
+        with self._batch.trying(job):
+            stop_if_asked(self._session)
+            with making(self._session, plan, job.record, self._extras, self._meter) as work:
+                yield work
+
+    def finish(self) -> list[Plan]:
+        """The plans of all films. Raises SomeFailed where any film failed."""
+        stop_if_asked(self._session)
+        self._batch.finish()
+        return list(self._plans.values())
+
+
+def stop_if_asked(session: Session) -> None:
+    """Raise Interrupted where a signal asked for it."""
+    if session.stop():
+        raise Interrupted("everything finished so far is kept", hint=f"go on with: {session.line}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holocine_cli.console import Console, moves
-from holocine_cli.layout import counted, duration, memory
+from holocine_core.api import counted, duration, memory
 from holocine_core.errors import Problem
 from holocine_core.events import (
     CutsSeen,
@@ -31,7 +31,7 @@ from holocine_core.events import (
 
 if TYPE_CHECKING:
     from holocine_cli.live import Live
-    from holocine_core.plan.values import Plan, Take
+    from holocine_core.api import Plan
 
 MEASURED = 9
 """Steps that the pace is the median of: a step that loads an expert does not spoil it."""
@@ -42,56 +42,78 @@ SHOOTING_SHARE = 0.8
 
 
 class Meter:
-    """Time left for all remaining takes, from what was measured so far and each take's work.
+    """Time left for all remaining takes of all films, from what was measured so far and each take's
+    work.
 
     Args:
-        takes: The film's.
+        plans: The films, in order; the first is at work.
         now: A clock, in seconds.
     """
 
-    def __init__(self, takes: Sequence[Take], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, plans: Sequence[Plan], now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._work = {take.scene: take.cost.flops / take.sampling.steps for take in takes}
-        self._steps = {take.scene: take.sampling.steps - take.step for take in takes}
+        self._films = [str(plan.out) for plan in plans]
+        self._film = self._films[0] if plans else ""
+        takes = {(str(plan.out), take.scene): take for plan in plans for take in plan.takes}
+        self._work = {key: take.cost.flops / take.sampling.steps for key, take in takes.items()}
+        self._steps = {key: take.sampling.steps - take.step for key, take in takes.items()}
         self._frames = {
-            take.scene: 0 if take.state == "reuse" else take.timeline.frames for take in takes
+            key: 0 if take.state == "reuse" else take.timeline.frames for key, take in takes.items()
         }
         self._step_pace: deque[float] = deque(maxlen=MEASURED)
         self._frame_pace: deque[float] = deque(maxlen=MEASURED)
-        self._totals = {take.scene: (take.sampling.steps, take.timeline.frames) for take in takes}
-        flops = sum(take.cost.flops for take in takes)
-        self._weights = {take.scene: take.cost.flops / flops for take in takes}
-        self._fresh = ""
-        self._chunk = ("", 0, 0.0)
+        self._totals = {
+            key: (take.sampling.steps, take.timeline.frames) for key, take in takes.items()
+        }
+        flops = sum(take.cost.flops for take in takes.values())
+        self._weights = {key: take.cost.flops / flops for key, take in takes.items()}
+        self._fresh = ("", "")
+        self._chunk = (("", ""), 0, 0.0)
+
+    def turn_to(self, film: str) -> None:
+        """What is told from now on is of this film."""
+        self._film = film
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The film's number, from 1, and how many there are."""
+        return self._films.index(self._film) + 1, len(self._films)
 
     def take_started(self, scene: str, steps_left: int) -> None:
-        self._steps[scene] = steps_left
-        self._fresh = scene
+        self._steps[self._film, scene] = steps_left
+        self._fresh = self._film, scene
 
     def step_done(self, scene: str, steps_left: int, seconds: float) -> None:
         """Note a step; a take's first one also loads networks and reads the text, so it counts
         for nothing."""
-        self._steps[scene] = steps_left
-        if self._fresh == scene:
-            self._fresh = ""
+        key = self._film, scene
+        self._steps[key] = steps_left
+        if self._fresh == key:
+            self._fresh = ("", "")
         else:
-            self._step_pace.append(seconds / self._work[scene])
+            self._step_pace.append(seconds / self._work[key])
 
     def decoded(self, scene: str, frames: int, of: int) -> None:
         """Note developed frames; a take's first chunk starts the watch."""
+        key = self._film, scene
         was, before, at = self._chunk
-        self._steps[scene], self._frames[scene] = 0, of - frames
-        self._chunk = (scene, frames, self._now())
-        if was == scene:
+        self._steps[key], self._frames[key] = 0, of - frames
+        self._chunk = (key, frames, self._now())
+        if was == key:
             self._frame_pace.append((self._now() - at) / (frames - before))
 
     def take_done(self, scene: str) -> None:
-        self._steps[scene] = self._frames[scene] = 0
+        self._steps[self._film, scene] = self._frames[self._film, scene] = 0
+
+    def film_done(self, film: str) -> None:
+        """Nothing of a film is left, however it ended."""
+        for scenes in (self._steps, self._frames):
+            scenes |= {key: 0 for key in scenes if key[0] == film}
 
     @property
     def left(self) -> float | None:
         """Seconds; None before two steps were measured, without developing until ``whole``."""
-        work = sum(self._work[scene] * steps for scene, steps in self._steps.items())
+        work = sum(self._work[key] * steps for key, steps in self._steps.items())
         if work and not self._step_pace:
             return None
         seconds = work * statistics.median(self._step_pace) if work else 0.0
@@ -106,12 +128,12 @@ class Meter:
 
     @property
     def share(self) -> float:
-        """Of the film that is made, from 0 to 1; never falls."""
-        return sum(weight * self._part(scene) for scene, weight in self._weights.items())
+        """Of all films that is made, from 0 to 1; never falls."""
+        return sum(weight * self._part(key) for key, weight in self._weights.items())
 
-    def _part(self, scene: str) -> float:
-        steps, frames = self._totals[scene]
-        shot, developed = 1 - self._steps[scene] / steps, 1 - self._frames[scene] / frames
+    def _part(self, key: tuple[str, str]) -> float:
+        steps, frames = self._totals[key]
+        shot, developed = 1 - self._steps[key] / steps, 1 - self._frames[key] / frames
         return SHOOTING_SHARE * shot + (1 - SHOOTING_SHARE) * developed
 
 
@@ -120,6 +142,9 @@ class Shooting:
     """The state of a render as its events tell it."""
 
     film: str = ""
+    number: int = 1
+    films: int = 1
+    """The film's number, and how many there are."""
     takes: int = 0
     done: int = 0
     scene: str = ""
@@ -132,22 +157,24 @@ class Shooting:
     steps_seen: int = 0
     peak_bytes: int | None = None
     left: float | None = None
-    """Seconds for all that is left; None before a pace was measured."""
+    """Seconds for all films' takes that are left; None before a pace was measured."""
     left_is_whole: bool = False
     """Whether ``left`` counts developing; its pace is known once a take has been developed."""
     share: float = 0.0
-    """Of the film that is made."""
+    """Of all films that is made."""
 
 
 class Reporter:
     """Receives events, keeps score, and tells what the console's loudness lets through."""
 
-    def __init__(self, plan: Plan, console: Console, live: Live | None) -> None:
+    def __init__(self, plan: Plan, console: Console, live: Live | None, meter: Meter) -> None:
         self._takes = {take.scene: take for take in plan.takes}
         self._console = console
         self._live = live
-        self._meter = Meter(plan.takes)
-        self.now = Shooting(takes=len(plan.takes))
+        self._meter = meter
+        meter.turn_to(str(plan.out))
+        number, films = meter.place
+        self.now = Shooting(takes=len(plan.takes), number=number, films=films)
         self.states: dict[str, str] = {}
         """Scene -> shot, reused or failed, for those that have ended."""
 
@@ -197,8 +224,10 @@ class Reporter:
         self.now.film = event.film
         if event.to_shoot:
             self.now.stage = "loading"
+            now = self.now
+            place = f"film {now.number} of {now.films}: " if now.films > 1 else ""
             self._console.note(
-                f"{event.film}: {counted(event.takes, 'take')}, {event.to_shoot} to shoot"
+                f"{place}{event.film}: {counted(event.takes, 'take')}, {event.to_shoot} to shoot"
             )
 
     def _take_started(self, event: TakeStarted) -> None:
@@ -288,17 +317,16 @@ def process_peak() -> int | None:
 
 
 @contextlib.contextmanager
-def reporting(plan: Plan, console: Console) -> Iterator[Reporter]:
+def reporting(plan: Plan, console: Console, meter: Meter) -> Iterator[Reporter]:
     """A reporter for one render; the live display, if any, is gone at the end."""
     silent = console.quiet or console.verbose
-    if silent or plan.to_shoot == 0 or not moves(sys.stderr):
-        yield Reporter(plan, console, None)
-        return
-    from holocine_cli.live import Live  # rich is slow to import and only this needs it
+    with contextlib.ExitStack() as stack:
+        stack.callback(meter.film_done, str(plan.out))
+        live = None
+        if not (silent or plan.to_shoot == 0) and moves(sys.stderr):
+            from holocine_cli.live import Live  # rich is slow to import and only this needs it
 
-    with Live() as live:
-        console.above = live.above
-        try:
-            yield Reporter(plan, console, live)
-        finally:
-            console.above = None
+            live = stack.enter_context(Live())
+            console.above = live.above
+            stack.callback(setattr, console, "above", None)
+        yield Reporter(plan, console, live, meter)

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.layout import counted
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
+from holocine_core.api import counted
 
 Out = Annotated[
     Path | None,
@@ -23,6 +24,7 @@ Out = Annotated[
 ]
 
 
+@grouped
 def report(
     ctx: typer.Context,
     film: opt.Film,
@@ -30,8 +32,7 @@ def report(
     clip: opt.Clip = None,
     dino: opt.Dino = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Put a film on one page: player, shots, cuts, likeness, settings.
 
@@ -41,14 +42,11 @@ def report(
     The page is one file that needs no network: send it as it is. Cuts are
     measured by TransNetV2 where holocine\\[eval] is installed.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_cli.files import refuse_to_be, refuse_to_replace
-    from holocine_core.evaluate.film_page import write_report
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    path = out if out is not None else film.with_suffix(".html")
-    refuse_to_be(path, film, "film")
-    refuse_to_replace(path, replace=force)
-    page = write_report(film, path, clip=clip, dino=dino)
+    made = api.report(film, out, clip=clip, dino=dino, force=force)
+    path, page = made.path, made.page
     session.fields = {
         "film": str(film),
         "page": str(path),

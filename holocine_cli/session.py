@@ -14,6 +14,8 @@ from holocine_cli.signals import StopRequest
 if TYPE_CHECKING:
     import typer
 
+    from holocine_cli.groups import Told
+
 PROGRAM = "holocine"
 
 
@@ -43,11 +45,10 @@ class Session:
         self.console.note(f"{name}: ending after this step; once more ends now")
 
 
-def begin(
-    ctx: typer.Context, *, as_json: bool = False, quiet: int = 0, verbose: bool = False
-) -> Session:
+def begin(ctx: typer.Context, told: Told) -> Session:
     """A command's session, with the streams set as its options say."""
     session = cast(Session, ctx.obj)
     session.command = ctx.command_path.removeprefix(f"{PROGRAM} ")
-    session.console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    verbose = getattr(told, "verbose", False)
+    session.console = Console(as_json=told.as_json, quiet=told.quiet, verbose=verbose)
     return session

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.layout import counted
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import Session, begin
+from holocine_core.api import counted
 from holocine_core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from holocine_core.lab.samples import Sample
-    from holocine_core.lab.stage.world import Repertoire
+    from holocine_core.api import Sample
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the samples.")]
@@ -58,6 +59,7 @@ Known = Annotated[
 ]
 
 
+@grouped
 def stage(
     ctx: typer.Context,
     folder: Folder,
@@ -69,8 +71,7 @@ def stage(
     model: Known = None,
     models_dir: opt.ModelsDir = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Draw scenes of the drawn world, with captions, as a training set.
 
@@ -80,24 +81,24 @@ def stage(
     Each sample is a screenplay beside its clip, the format `holocine train` reads.
     The same seed draws the same scene.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    width, height = _pixels(size)
+    session = begin(ctx, told)
+    from holocine_core import api
+
     if sheet is not None and sheet.exists() and not force:
         raise InputError("a file is there already", where=str(sheet), hint="replace it: --force")
     seeds = range(seed, seed + count)
-    written = _draw(
-        session,
+    samples = api.stage(
         folder,
         seeds,
-        (height, width),
-        replace=force,
-        within=_world(model, models_dir),
+        size=_pixels(size),
         person=person,
+        model=model,
+        models_dir=models_dir,
+        force=force,
     )
+    written = _told(session, samples, seeds)
     if sheet is not None:
-        from holocine_core.edit.contact_sheet import write_contact_sheet
-
-        write_contact_sheet([sample.middles for sample in written], sheet)
+        api.draw_sheet(written, sheet)
     session.fields = {
         "folder": str(folder),
         "samples": [str(sample.path) for sample in written],
@@ -106,33 +107,10 @@ def stage(
     session.console.product(str(folder))
 
 
-def _world(model: str | None, models_dir: Path | None) -> Repertoire:
-    from holocine_core.lab.stage.world import EVERYTHING
-
-    if model is None:
-        return EVERYTHING
-    from holocine_core.lab.learned import world_of
-    from holocine_core.model.locate import find_model
-
-    return world_of(find_model(model, models_dir))
-
-
-def _draw(
-    session: Session,
-    folder: Path,
-    seeds: range,
-    size: tuple[int, int],
-    *,
-    replace: bool,
-    within: Repertoire,
-    person: int | None,
-) -> list[Sample]:
-    """Draw and write the samples, telling of each; a signal ends it after the current one."""
-    from holocine_core.lab.samples import stage_samples
-
+def _told(session: Session, samples: Iterator[Sample], seeds: range) -> list[Sample]:
+    """The samples, each told of as it is written; a signal ends it after the current one."""
     written: list[Sample] = []
     with session.stop.awaited(session.tell_stop):
-        samples = stage_samples(folder, seeds, size, replace=replace, within=within, person=person)
         for sample in samples:
             written.append(sample)
             left = len(seeds) - len(written)
@@ -149,9 +127,4 @@ def _pixels(size: str) -> tuple[int, int]:
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise InputError(f"--size {size} is no size", hint="write width x height: 224x128")
-    if int(width) % 16 or int(height) % 16 or min(int(width), int(height)) < 32:
-        raise InputError(
-            f"--size {size} can't be trained on",
-            hint="both sides are multiples of 16 pixels, 32 at least",
-        )
     return int(width), int(height)

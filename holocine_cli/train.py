@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
+from holocine_cli.groups import ToldAtLength, grouped
 from holocine_cli.session import Session, begin
 from holocine_core.errors import Interrupted
 
 if TYPE_CHECKING:
-    from holocine_core.train.recipe import Recipe
+    from holocine_core.api import Recipe
 
 RecipeFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A recipe in YAML.", show_default=False)
 ]
 
 
+@grouped
 def train(
     ctx: typer.Context,
     recipe: RecipeFile,
@@ -56,9 +58,7 @@ def train(
         ),
     ] = False,
     device: opt.Device = "auto",
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
-    verbose: opt.Verbose = False,
+    told: ToldAtLength = ToldAtLength(),
 ) -> None:
     """Train a model; running it again goes on where it stopped.
 
@@ -69,11 +69,10 @@ def train(
     --export makes a model. The finished model is a folder for --model, or a
     file for --lora; its path is printed on stdout.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet, verbose=verbose)
-    from holocine_core.train.recipe import Recipe
-    from holocine_core.train.recipe_file import read_recipe
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    read = read_recipe(recipe, Recipe)
+    read = api.read_recipe(recipe)
     if dry_run:
         _outline(session, read)
     else:
@@ -83,9 +82,9 @@ def train(
 
 def _outline(session: Session, recipe: Recipe) -> None:
     from holocine_cli.train_view import outline_record, outline_text
-    from holocine_core.train.dry_run import outline
+    from holocine_core import api
 
-    found = outline(recipe)
+    found = api.outline(recipe)
     session.fields = outline_record(found)
     session.console.product(outline_text(found, session.console.out))
 
@@ -94,7 +93,7 @@ def _train(
     session: Session, recipe: Recipe, *, device: str, seconds: float, export_only: bool
 ) -> None:
     from holocine_cli.train_view import TrainReporter
-    from holocine_core.train.trainer import train as run
+    from holocine_core import api
 
     gc.enable()
     fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps}
@@ -102,7 +101,7 @@ def _train(
     reporter = TrainReporter(session.console, fields)
     with session.stop.awaited(session.tell_stop):
         try:
-            done = run(
+            done = api.train(
                 recipe,
                 device=device,
                 emit=reporter,

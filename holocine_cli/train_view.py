@@ -8,7 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.console import Console, Paint, moves
-from holocine_cli.layout import clock, columns, counted, duration, file_size, memory, scaled
+from holocine_cli.layout import columns
+from holocine_core.api import clock, counted, duration, file_size, memory, scaled
 from holocine_core.errors import Problem
 from holocine_core.events import (
     CheckpointKept,
@@ -24,7 +25,7 @@ from holocine_core.events import (
 )
 
 if TYPE_CHECKING:
-    from holocine_core.train.dry_run import Outline
+    from holocine_core.api import Outline
 
 SECONDS = 30.0
 """A quiet terminal hears of the steps this often."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,15 +10,10 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
-from holocine_cli.layout import clock, counted
+from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
+from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
-from holocine_core.store.vault import read_json
-
-SCHEMA_FILE = "holocine.schema.json"
-STARTER = Path(__file__).parent / "starter.yaml"
-TITLE_LINE = "title: The Last Ferry"
-"""The starter's title, which gives way to the new film's."""
 
 OutFile = Annotated[
     Path | None,
@@ -33,13 +27,13 @@ OutFile = Annotated[
 ]
 
 
+@grouped
 def new(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The film's name.")],
     out: OutFile = None,
     force: opt.Force = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Write a starter screenplay that explains every key.
 
@@ -49,36 +43,25 @@ def new(
     Beside it goes the screenplay's JSON schema, with which editors complete and
     check as you type.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    title = name.removesuffix(".yaml").removesuffix(".yml").strip()
-    stem = re.sub(r"[^\w.-]+", "-", Path(title).name).strip("-.")
-    if not stem:
-        raise InputError(f"'{name}' is no name for a film", hint="such as: holocine new harbour")
-    path = out if out is not None else Path(title).parent / f"{stem}.yaml"
-    from holocine_cli.files import save
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    shown = json.dumps(Path(title).name, ensure_ascii=False)
-    text = STARTER.read_text(encoding="utf-8").replace(TITLE_LINE, f"title: {shown}", 1)
-    save(path, text.encode(), replace=force)
-    schema_path = path.parent / SCHEMA_FILE
-    made_schema = not schema_path.exists()
-    if made_schema:
-        save(schema_path, _schema_text().encode(), replace=False)
-    session.fields = {"screenplay": str(path), "schema_file": str(schema_path)}
-    session.console.product(str(path))
-    if made_schema:
-        session.console.note(f"{schema_path} lets editors complete and check it as you type")
-    session.console.note(f"next: holocine preview {path}")
+    made = api.new(name, out, force=force)
+    session.fields = {"screenplay": str(made.screenplay), "schema_file": str(made.schema)}
+    session.console.product(str(made.screenplay))
+    if made.wrote_schema:
+        session.console.note(f"{made.schema} lets editors complete and check it as you type")
+    session.console.note(f"next: holocine preview {made.screenplay}")
 
 
+@grouped
 def check(
     ctx: typer.Context,
     screenplays: opt.Screenplays,
     model: opt.Model = None,
     models_dir: opt.ModelsDir = None,
     allow_outside: opt.AllowOutside = False,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = 0,
+    told: Told = Told(),
 ) -> None:
     """Say what is wrong with screenplays.
 
@@ -88,36 +71,31 @@ def check(
     Shape, names, timing and length of texts: every problem of every file is
     told at once, each with its line and column.
     """
-    session = begin(ctx, as_json=as_json, quiet=quiet)
-    from holocine_core.film.planning import plan_film
-    from holocine_core.request import Request
+    session = begin(ctx, told)
+    from holocine_core import api
 
-    settings = Request(
-        model=model, models_dir=models_dir, device="cpu", outside=allow_outside, anew=True
-    )
+    request = api.Request(model=model, models_dir=models_dir, outside=allow_outside)
     problems: list[Problem] = []
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
     for path in screenplays:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
-        try:
-            plan = plan_film(path, settings)
-        except InputError as error:
-            new = [problem for problem in error.problems if problem not in problems]
-            problems += new  # Of the call itself, such as an unknown --model: told once.
-            record["problems"] = [problem_record(problem) for problem in error.problems]
+        found = api.check(path, request)
+        if found.problems:
+            # Of the call itself, such as an unknown --model: told once.
+            problems += [problem for problem in found.problems if problem not in problems]
+            record["problems"] = [problem_record(problem) for problem in found.problems]
             continue
-        frames = sum(take.timeline.frames for take in plan.takes)
-        shots = sum(take.timeline.shots for take in plan.takes)
-        record |= {"ok": True, "scenes": len(plan.takes), "shots": shots, "frames": frames}
-        record["warnings"] = [problem_record(warning) for warning in plan.warnings]
-        told = (
-            f"{counted(len(plan.takes), 'scene')}, {counted(shots, 'shot')}, "
-            f"{clock(float(frames / plan.fps))}"
+        record |= {"ok": True, "scenes": found.scenes, "shots": found.shots}
+        record |= {"frames": found.frames}
+        record["warnings"] = [problem_record(warning) for warning in found.warnings]
+        said = (
+            f"{counted(found.scenes, 'scene')}, {counted(found.shots, 'shot')}, "
+            f"{clock(found.seconds)}"
         )
-        session.console.product(f"{path}: {session.console.out('ok', 'green', bold=True)} ({told})")
-        for warning in plan.warnings:
+        session.console.product(f"{path}: {session.console.out('ok', 'green', bold=True)} ({said})")
+        for warning in found.warnings:
             session.console.warn(warning)
     if problems:
         raise InputError.of(problems)
@@ -145,22 +123,10 @@ def schema(
     An editor finds it by the first line of a screenplay:
     # yaml-language-server: $schema=holocine.schema.json
     """
-    console = begin(ctx).console
+    console = begin(ctx, Told()).console
+    from holocine_core import api
+
     if out is None:
-        console.product(_schema_text().rstrip())
-        return
-    from holocine_cli.files import save
-
-    save(out, _schema_text().encode(), replace=force or _is_schema(out))
-    console.product(str(out))
-
-
-def _schema_text() -> str:
-    from holocine_core.script.schema import schema as screenplay_schema
-
-    return json.dumps(screenplay_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _is_schema(path: Path) -> bool:
-    found = read_json(path)
-    return found is not None and found.get("title") == "holocine screenplay"
+        console.product(json.dumps(api.schema(), indent=1, ensure_ascii=False))
+    else:
+        console.product(str(api.write_schema(out, force=force)))

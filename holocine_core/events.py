@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,34 @@ class Warned(Event):
     message: str
     where: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFetching(Event):
+    """Bytes of a file have arrived."""
+
+    file: str
+    bytes: int
+    """So far."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReady(Event):
+    """A file is there, whole and as published."""
+
+    file: str
+    fetched: bool
+    """False where it lay there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCheck(Event):
+    """What was found of one file; also emitted as it is found."""
+
+    path: Path
+    state: Literal["ok", "missing", "changed", "unexpected"]
+    note: str = ""
 
 
 Emit = Callable[[Event], None]

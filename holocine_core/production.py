@@ -17,7 +17,7 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 
 if TYPE_CHECKING:
-    from holocine_core.film.finish import Film
+    from holocine_core.film.values import Film
     from holocine_core.keeping import Stop
 
 Options = Request

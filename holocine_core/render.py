@@ -18,8 +18,9 @@ from holocine_core.events import (
     TakeFailed,
     ignore,
 )
-from holocine_core.film.finish import Film, cut_film, finished_film, preflight, write_sidecar
+from holocine_core.film.finish import cut_film, finished_film, preflight, write_sidecar
 from holocine_core.film.ownership import refuse_to_overwrite, sidecar_is_ours
+from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes, Stop, never
 from holocine_core.sample.studio import Studio
 from holocine_core.store.journal import journal

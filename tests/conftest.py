@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
 
 Write = Callable[..., Path]
 NANO = MODELS["nano"]
-FILMING = {"cli", "evaluate", "lab", "plan", "render"}
+FILMING = {"api", "cli", "evaluate", "lab", "plan", "render"}
 """Rooms whose tests plan and make films."""
 
 

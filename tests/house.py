@@ -37,6 +37,7 @@ _TORCH_FREE = tuple(
 ROOMS: Mapping[str, Room] = {
     "errors": Room("what can go wrong: a message, a place, a next step"),
     "events": Room("what is told while work goes on"),
+    "units": Room("numbers in words: bytes, times, counts"),
     "sampling": Room("how noise falls over the steps"),
     "request": Room("what a caller asks for beside the screenplay", ["model.lora.file"]),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
@@ -70,6 +71,15 @@ ROOMS: Mapping[str, Room] = {
         "plan -> film, in one function",
         ["plan.values", "film", "store", "keeping", "sample.studio"],
     ),
+    "api": Room(
+        "the Python face: all that the command line does, typed, opened when it is used",
+        ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
+         "keeping", "render", "train", "evaluate", "lab", "doctor", "units"],
+    ),
+    "doctor": Room(
+        "what a render needs -> what of it works on this machine",
+        ["request", "units", "edit", "model.placement", "model.presence", "film", "render"],
+    ),
     "production": Room(
         "screenplay's path -> film: the former face, for one release",
         ["request", "plan.values", "film", "keeping", "render"],
@@ -80,7 +90,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "evaluate": Room(
         "films -> numbers, a film's page",
-        ["script", "model.weights", "store", "edit", "film.cut_list", "film.provenance"],
+        ["script", "request", "model.weights", "store", "edit", "plan.values", "film", "keeping",
+         "render", "sample.studio"],
     ),
     "lab": Room(
         "all that only the drawn world needs: stage, judge, words, codec, suites; nothing imports "

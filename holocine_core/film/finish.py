@@ -9,8 +9,7 @@ import glob
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from holocine_core.edit.reel import (
     shots_in_reel,
 )
 from holocine_core.edit.sound import (
-    Loudness,
     SoundCue,
     check_sound,
     loudness_warning,
@@ -53,29 +51,12 @@ from holocine_core.film.ownership import (
     sidecar_path,
 )
 from holocine_core.film.provenance import TAG, provenance
+from holocine_core.film.values import Film
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import Span
 from holocine_core.store.vault import Vault, disk_errors, file_hash, read_json, write_json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
-    """A film on disk, as probed."""
-
-    path: Path
-    frames: int
-    width: int
-    height: int
-    fps: Fraction
-    seconds: float
-    up_to_date: bool
-    """Whether it was there already, made by this very plan."""
-    loudness: Loudness | None = None
-    """Of its sound, as measured in the finished file; None without sound."""
-    cuts: Mapping[str, SeenCuts] = field(default_factory=dict)
-    """By scene, whether it cuts where it was asked to; empty where nobody looked."""
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:

@@ -6,15 +6,19 @@ May import: plan, script, film.begun. No torch.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
 from holocine_core.film.begun import keep_begun
 from holocine_core.plan.make import make_plan
 from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.reader import read
+
+Source = tuple[Path, Path]
+"""A screenplay and its film."""
 
 
 def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
@@ -48,3 +52,27 @@ def _refuse_name(film: Path) -> None:
             where=shown,
             hint="rename the screenplay or its folders, or name the film with --out",
         ) from None
+
+
+def refuse_collisions(films: Sequence[Source]) -> None:
+    """Raises InputError where of several films two would have one name, or one would be written
+    over a screenplay."""
+    screenplays = {screenplay.resolve() for screenplay, _ in films}
+    taken: dict[Path, Path] = {}
+    problems = []
+    for screenplay, out in films:
+        film = out.resolve()
+        if film in screenplays:
+            words = "the film would be written over a screenplay"
+            problems.append(Problem(words, str(out), "name another file"))
+        if film in taken:
+            problems.append(
+                Problem(
+                    f"{taken[film]} and {screenplay} would both become {out}",
+                    str(screenplay),
+                    "rename one, or render them into different folders",
+                )
+            )
+        taken.setdefault(film, screenplay)
+    if problems:
+        raise InputError.of(problems)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from holocine_core.errors import MachineError
-from holocine_core.events import Emit, Event, ignore
+from holocine_core.events import Emit, FileFetching, FileReady, ignore
 from holocine_core.model.headers import whole_hash
 from holocine_core.model.hub import Hub, HubFile, HuggingFaceHub
 from holocine_core.model.lockfile import LockedFile, LockedRepo, lock_file, read_lock
@@ -22,25 +22,6 @@ from holocine_core.model.spec import ModelSpec, Source
 
 SPARE_BYTES = 2**30
 """Disk space to leave free."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFetching(Event):
-    """Bytes of a file have arrived."""
-
-    file: str
-    bytes: int
-    """So far."""
-    of: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReady(Event):
-    """A file is there, whole and as published."""
-
-    file: str
-    fetched: bool
-    """False where it lay there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

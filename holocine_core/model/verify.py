@@ -7,28 +7,16 @@ networks their configs describe. Nothing is fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
 
 from holocine_core.errors import MachineError
-from holocine_core.events import Emit, Event, ignore
+from holocine_core.events import Emit, FileCheck, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.headers import whole_hash
 from holocine_core.model.lockfile import LOCK_NAME, LockedFile, read_lock
 
-State = Literal["ok", "missing", "changed", "unexpected"]
 _OURS = (".cache", LOCK_NAME)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileCheck(Event):
-    """What was found of one file; also emitted as it is found."""
-
-    path: Path
-    state: State
-    note: str = ""
 
 
 def verify(located: LocatedModel, emit: Emit = ignore) -> tuple[FileCheck, ...]:

@@ -43,3 +43,9 @@ def card_of(plan: Plan, name: CardName) -> PlannedCard | None:
     look = card.model_dump(exclude={"seconds"})
     key = fingerprint(["card", look, frames, size, str(plan.fps)])
     return PlannedCard(card=card, frames=frames, key=key, line=" ".join(card.text.split()))
+
+
+def cards_of(plan: Plan) -> tuple[tuple[CardName, PlannedCard], ...]:
+    """The cards that a film has, by name."""
+    found = ((name, card_of(plan, name)) for name in CARDS)
+    return tuple((name, card) for name, card in found if card is not None)

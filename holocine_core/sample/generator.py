@@ -278,12 +278,13 @@ class Generator:
     ) -> Velocity:
         """The networks as a function of latents and sigma, guided; known frames keep their way."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
-        plain, last_guided = layout, 2.0
+        sides, last_guided = [(positive, layout)], 2.0
         if negative is not None:
             plain = shot_layout(self._plan, take, negative, self._mechanism)
             seen = self._mechanism.guide_summaries
             if not (self._spec.guide_summaries if seen is None else seen):
                 plain = replace(plain, summaries=False)
+            sides.append((negative, plain))
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             last_guided = sigmas[take.sampling.guided_steps - 1]
 
@@ -293,11 +294,13 @@ class Generator:
             if known is not None:
                 time = known.timesteps(sigma, x.shape[2], layout.frame_tokens)
                 x = known.noised(x, noise, sigma)
-            with_text = self._forward(network, x, time, positive, layout)
-            guided = with_text
-            if negative is not None and sigma >= last_guided:
-                without = self._forward(network, x, time, negative, plain)
-                guided = classifier_free_guidance(with_text, without, take.sampling.guidance)
+            said: list[Tensor] = []
+            for text, seen_by in sides if sigma >= last_guided else sides[:1]:
+                with self._computing(seen_by):
+                    said.append(network(**self._inputs(x, time, text))[0].float())
+            guided = said[0]
+            if len(said) > 1:
+                guided = classifier_free_guidance(said[0], said[1], take.sampling.guidance)
             return guided if known is None else known.fixed(guided, noise)
 
         return velocity
@@ -309,29 +312,24 @@ class Generator:
             return "transformer"
         return "transformer_2"
 
-    @torch.no_grad()
-    def _forward(
-        self,
-        network: Any,
-        x: Tensor,
-        time: Tensor,
-        conditioning: Conditioning,
-        layout: ShotLayout,
-    ) -> Tensor:
+    @contextlib.contextmanager
+    def _computing(self, layout: ShotLayout) -> Iterator[None]:
+        """While this is open, networks follow a layout, in the placement's precision."""
         self._context.layout = layout
+        bf16 = self._plan.placement.bf16
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            yield
+
+    def _inputs(self, x: Tensor, time: Tensor, text: Conditioning) -> dict[str, Any]:
+        """Of a network's forward pass."""
         dtype = self._networks.dtype
         time = time.to(x.device)
-        if self._spec.low_precision_timestep:
-            time = time.to(dtype)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._plan.placement.bf16):
-            out = network(
-                hidden_states=x.to(dtype),
-                timestep=time,
-                encoder_hidden_states=conditioning.text_BLD.to(x.device, dtype),
-                return_dict=False,
-            )[0]
-        result: Tensor = out.float()
-        return result
+        return {
+            "hidden_states": x.to(dtype),
+            "timestep": time.to(dtype) if self._spec.low_precision_timestep else time,
+            "encoder_hidden_states": text.text_BLD.to(x.device, dtype),
+            "return_dict": False,
+        }
 
 
 def _all_takes(plan: Plan) -> Iterator[Take]:

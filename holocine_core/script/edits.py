@@ -140,3 +140,8 @@ def told(edits: Sequence[Reshoot | Extend]) -> str:
             count = len(edit.shots)
             words.append(f"{edit.scene} goes on by {count} shot{'s' * (count > 1)}")
     return "; ".join(words) or "as rendered"
+
+
+def edits_told(value: Any) -> str:
+    """Edits as a film carries them, in words. Raises pydantic's ValidationError."""
+    return told(read_edits(value))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.store.locks import Held, lock
@@ -99,3 +101,39 @@ def _cannot_write(out: Path, failed: OSError) -> MachineError:
     return MachineError(
         f"cannot write {out.name}: {failed.strerror or failed}", where=str(out), hint=hint
     )
+
+
+def save(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file.
+
+    Raises:
+        InputError: Another file is in the way and may not be replaced.
+        MachineError: The folder or disk cannot take it.
+    """
+    refuse_to_replace(path, replace=replace)
+    with replacing(path) as made:
+        made.write_bytes(content)
+
+
+def refuse_to_replace(path: Path, *, replace: bool) -> None:
+    """Raises InputError where another file is in the way and may not be replaced."""
+    if path.exists() and not path.is_dir() and not replace:
+        raise InputError(
+            f"{path} is there already",
+            where=str(path),
+            hint="choose another name, or replace it with --force",
+        )
+
+
+def refuse_to_be(path: Path, source: Path, what: str) -> None:
+    """Raises InputError where a product would be written over what it is made of."""
+    if path.exists() and source.exists() and path.samefile(source):
+        raise InputError(
+            f"it would be written over the {what}", where=str(path), hint="name another file"
+        )
+
+
+def save_json(path: Path, value: Mapping[str, Any], *, force: bool) -> None:
+    """Write a JSON document as :func:`save` does."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    save(path, text.encode(), replace=force)

@@ -146,7 +146,7 @@ def test_a_call_cut_short_at_its_end_does_not_edit_twice(
 ) -> None:
     words = ("reshoot", film, "--shot", "2")
     with monkeypatch.context() as patch:
-        patch.setattr("holocine_core.film.reopen.changed_frames", _cut_short)
+        patch.setattr("holocine_core.film.editing.changed_frames", _cut_short)
         assert holocine(*words).exit_code == 3
     edited = film.read_bytes()
     answer = holocine(*words)

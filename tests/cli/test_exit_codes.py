@@ -47,7 +47,7 @@ def test_1_a_bug_is_one_line_until_debug(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("nothing by nothing")
 
-    monkeypatch.setattr("holocine_core.film.planning.plan_film", broken)
+    monkeypatch.setattr("holocine_core.api.films.plan_film", broken)
     answer = holocine("render", scene)
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert answer.stderr.splitlines() == [
@@ -153,7 +153,7 @@ def test_130_also_before_the_first_take(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("holocine_core.film.planning.plan_film", interrupted)
+    monkeypatch.setattr("holocine_core.api.films.plan_film", interrupted)
     answer = holocine("render", scene, "--json")
     assert answer.exit_code == 130
     assert answer.json["error"]["kind"] == "interrupted"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from holocine_cli import produce
 from holocine_core.edit.ffmpeg import probe
+from holocine_core.film import extras
 from holocine_core.plan.values import Plan
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
@@ -160,7 +160,7 @@ def test_a_stop_between_shots_keeps_them_for_the_next_call(
     holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("render", scene, "--shots", "s", "--storyboard")
-    original = produce.remember
+    original = extras.remember
     with monkeypatch.context() as stopped:
 
         def remember(plan: Plan, path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_stop_between_shots_keeps_them_for_the_next_call(
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.1)
 
-        stopped.setattr(produce, "remember", remember)
+        stopped.setattr(extras, "remember", remember)
         answer = holocine(*words, "--json")
     assert (answer.exit_code, answer.json["status"]) == (143, "terminated")
     assert answer.json["film"] == "room.mp4"

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from holocine_cli.layout import clock, columns, counted, duration, memory, scaled, wrapped
+from holocine_cli.layout import columns, wrapped
 from holocine_cli.progress import Meter
+from holocine_core.api import clock, counted, duration, memory, scaled
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
@@ -36,7 +37,7 @@ def plan(write: Callable[[str], Path], tmp_path: Path) -> Plan:
 
 def test_time_left_scales_with_each_takes_work(plan: Plan) -> None:
     short, long = plan.takes
-    meter = Meter(plan.takes, Clock())
+    meter = Meter([plan], Clock())
     assert meter.left is None
     meter.take_started("short", 10)
     meter.step_done("short", 9, 60.0)
@@ -48,7 +49,7 @@ def test_time_left_scales_with_each_takes_work(plan: Plan) -> None:
 
 
 def test_one_slow_step_does_not_spoil_the_estimate(plan: Plan) -> None:
-    meter = Meter(plan.takes[:1], Clock())
+    meter = Meter([replace(plan, takes=plan.takes[:1])], Clock())
     meter.take_started("short", 10)
     for left, seconds in ((9, 30.0), (8, 1.0), (7, 1.0), (6, 90.0), (5, 1.0)):
         meter.step_done("short", left, seconds)
@@ -57,7 +58,7 @@ def test_one_slow_step_does_not_spoil_the_estimate(plan: Plan) -> None:
 
 def test_developing_joins_the_estimate_once_it_is_measured(plan: Plan) -> None:
     clock_ = Clock()
-    meter = Meter(plan.takes[:1], clock_)
+    meter = Meter([replace(plan, takes=plan.takes[:1])], clock_)
     meter.decoded("short", 1, 9)
     assert not meter.whole
     clock_.now = 2.0
@@ -67,7 +68,7 @@ def test_developing_joins_the_estimate_once_it_is_measured(plan: Plan) -> None:
 
 
 def test_the_films_bar_never_falls_and_ends_full(plan: Plan) -> None:
-    meter = Meter(plan.takes, Clock())
+    meter = Meter([plan], Clock())
     shares = [meter.share]
     for take in plan.takes:
         meter.take_started(take.scene, 10)

@@ -66,14 +66,14 @@ def test_a_stop_in_the_only_films_cut_shows_in_the_exit_code(
 
 ENDLESS = """
 import sys, time
-import holocine_cli.produce
+from holocine_core.api import films
 from holocine_cli.app import entry
 
 def render(*words, **more):
     print("ready", file=sys.stderr, flush=True)
     time.sleep(20)
 
-holocine_cli.produce.render = render
+films.render = render
 sys.argv = ["holocine", "render", "room.yaml", "--json"]
 entry()
 """
@@ -117,7 +117,7 @@ entry()
 
 
 @pytest.mark.parametrize(("number", "code", "status"), BOTH)
-@pytest.mark.parametrize("module", ["typer", "holocine_cli.commands", "holocine_core.film.finish"])
+@pytest.mark.parametrize("module", ["typer", "holocine_cli.commands", "holocine_core.film.extras"])
 def test_the_first_moments_are_guarded_too(
     scene: Path, module: str, number: int, code: int, status: str
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from holocine_cli.app import main
 from holocine_cli.console import Console
-from holocine_cli.progress import reporting
+from holocine_cli.progress import Meter, reporting
 from holocine_core.events import StepDone, TakeStarted
 from holocine_core.film.planning import plan_film
 from tests.cli.conftest import Holocine, Terminal, write_scene
@@ -105,7 +105,8 @@ def shown(scene: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Console], s
 
     def show(console: Console) -> str:
         monkeypatch.setattr(sys, "stderr", Terminal())
-        with reporting(plan_film(scene), console) as reporter:
+        plan = plan_film(scene)
+        with reporting(plan, console, Meter([plan])) as reporter:
             reporter(TakeStarted(scene="scene-1", state="new", step=0, steps=6))
             for step in (1, 2):
                 reporter(StepDone(scene="scene-1", step=step, steps=6, seconds=1.5))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holocine_cli.write import SCHEMA_FILE, STARTER, TITLE_LINE
+from holocine_core.api.films import SCHEMA_FILE, STARTER, TITLE_LINE
 from holocine_core.script.reader import read
 from holocine_core.script.schema import schema
 from holocine_core.script.screenplay import (

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from diffusers import WanTransformer3DModel
+from torch import Tensor
 
 from holocine_core.events import Event, StepDone
+from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.production import render_film
 from tests.conftest import SMALL
 
@@ -54,3 +58,32 @@ def fails_once(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(owner, name, once)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass of a transformer: what entered, and its answer."""
+
+    x: Tensor
+    time: Tensor
+    text: Tensor
+    layout: ShotLayout
+    answer: Tensor
+
+
+def watch_passes(monkeypatch: pytest.MonkeyPatch) -> list[Pass]:
+    """Every forward pass of every transformer from now on."""
+    seen: list[Pass] = []
+    real = WanTransformer3DModel.forward
+
+    def watched(self: Any, **given: Any) -> Any:
+        out = real(self, **given)
+        layout = self.blocks[0].attn1.processor.context.layout
+        x, time, text = (
+            given[name] for name in ("hidden_states", "timestep", "encoder_hidden_states")
+        )
+        seen.append(Pass(x, time, text, layout, out[0].float()))
+        return out
+
+    monkeypatch.setattr(WanTransformer3DModel, "forward", watched)
+    return seen

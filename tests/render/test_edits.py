@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -28,7 +27,7 @@ from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import Span
 from holocine_core.store.vault import Vault
-from tests.render.conftest import Listener
+from tests.render.conftest import Listener, watch_passes
 
 ANEW = Reshoot(scene="storm", shot=1, prompt="{mara} waves.", seed=11)
 LONGER = Extend(scene="storm", shots=(Shot(prompt="Rain.", frames=8),), seed=12)
@@ -164,23 +163,16 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
     assert anew.known.method == "renoised"
     assert anew.ingredients["kept"]["method"] == "renoised", "the way is part of its fingerprint"
     picture = torch.randn(initial_noise(plan, take).shape)
-    seen: list[tuple[Tensor, Tensor]] = []
+    seen = watch_passes(monkeypatch)
     generator = Generator(plan)
-    real = generator._forward
-
-    def watched(network: Any, x: Tensor, time: Tensor, *rest: Any) -> Tensor:
-        seen.append((x, time))
-        return real(network, x, time, *rest)
-
-    monkeypatch.setattr(generator, "_forward", watched)
     given = KnownLatents(latents_BCFHW=picture, spans=[Span(3, 5)], method="renoised")
     result = generator.denoise(take, known=given)
     noise = initial_noise(plan, take)[:, :, 3:]
-    for x, time in seen:
-        assert time.shape == (1,)
-        sigma = float(time) / 1000
+    for one in seen:
+        assert one.time.shape == (1,)
+        sigma = float(one.time) / 1000
         wanted = (1 - sigma) * picture[:, :, 3:] + sigma * noise
-        assert torch.allclose(x[:, :, 3:], wanted, atol=1e-5)
+        assert torch.allclose(one.x[:, :, 3:], wanted, atol=1e-5)
     assert torch.equal(result[:, :, 3:], picture[:, :, 3:])
 
 

@@ -15,6 +15,7 @@ from holocine_core.request import Request
 from holocine_core.sample import flow
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.guidance import classifier_free_guidance
+from tests.render.conftest import watch_passes
 
 
 def test_guidance_leads_away_from_the_prediction_without_the_prompt() -> None:
@@ -25,26 +26,19 @@ def test_guidance_leads_away_from_the_prediction_without_the_prompt() -> None:
 
 
 def test_a_guided_step_is_led_from_the_negative_prompt_to_the_prompt(
-    small: Path, tmp_path: Path
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     take, generator = plan.takes[0], Generator(plan)
     assert take.sampling.guidance == 2
-    answers: list[Tensor] = []
-    real = generator._forward
-
-    def watched(*given: Any) -> Tensor:
-        answers.append(real(*given))
-        return answers[-1]
-
-    generator._forward = watched  # type: ignore[method-assign]
+    passes = watch_passes(monkeypatch)
     first: list[Tensor] = []
 
     def on_step(progress: Any) -> None:
         first.append(progress.x)
 
     generator.denoise(take, on_step=on_step)
-    with_text, without = answers[:2]
+    with_text, without = (one.answer for one in passes[:2])
     sigma, after = flow.schedule(take.sampling.steps, take.sampling.shift)[:2]
     begun = first[0] - (2 * with_text - without) * (after - sigma)
     from holocine_core.sample.noise import initial_noise

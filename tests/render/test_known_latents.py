@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import pytest
 import torch
-from torch import Tensor
 
 from holocine_core.film.planning import plan_film
 from holocine_core.request import Request
@@ -14,36 +13,32 @@ from holocine_core.sample.generator import Generator
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.script.timeline import Span
+from tests.render.conftest import watch_passes
 
 
-def test_given_frames_stay_and_enter_without_noise(small: Path, tmp_path: Path) -> None:
+def test_given_frames_stay_and_enter_without_noise(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     take = plan.takes[0]
     usual = Generator(plan).denoise(take)
     picture = torch.randn(usual.shape, generator=torch.Generator().manual_seed(3))
-    seen: list[tuple[Tensor, Tensor]] = []
+    seen = watch_passes(monkeypatch)
     generator = Generator(plan)
-    real = generator._forward
-
-    def watched(network: Any, x: Tensor, time: Tensor, *rest: Any) -> Tensor:
-        seen.append((x, time))
-        return real(network, x, time, *rest)
-
-    generator._forward = watched  # type: ignore[method-assign]
     shot = take.timeline.latent_spans[1]
     made = generator.denoise(take, known=KnownLatents(latents_BCFHW=picture, spans=[shot]))
     assert (shot, made.shape[2]) == (Span(3, 5), 5)
     assert torch.equal(made[:, :, 3:], picture[:, :, 3:])
     assert not torch.equal(made[:, :, :3], usual[:, :, :3])
     rows, columns = made.shape[3] // 2, made.shape[4] // 2
-    for x, time in seen:
-        assert torch.equal(x[:, :, 3:], picture[:, :, 3:])
-        per_frame = time.view(5, rows * columns)
+    for one in seen:
+        assert torch.equal(one.x[:, :, 3:], picture[:, :, 3:])
+        per_frame = one.time.view(5, rows * columns)
         assert (per_frame[3:] == 0).all()
         assert (per_frame[:3] == per_frame[0, 0]).all()
         assert per_frame[0, 0] > 0
     noise = initial_noise(plan, take)
-    assert torch.equal(seen[0][0][:, :, :3], noise[:, :, :3])
+    assert torch.equal(seen[0].x[:, :, :3], noise[:, :, :3])
 
 
 def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_path: Path) -> None:

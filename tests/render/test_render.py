@@ -23,9 +23,8 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.sample import generator
 from holocine_core.sample import noise as noise_of
-from holocine_core.sample.conditioning import Conditioning
 from tests.conftest import SMALL, expected_frames
-from tests.render.conftest import Listener
+from tests.render.conftest import Listener, watch_passes
 
 
 def test_the_film_is_the_plans(whole: tuple[Path, Path]) -> None:
@@ -121,27 +120,24 @@ def test_seeds_and_solvers_change_the_picture(whole: tuple[Path, Path], tmp_path
 def test_guidance_one_runs_the_network_once_a_step(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_to_all: list[bool] = []
-    real = generator.Generator._forward
+    passes = watch_passes(monkeypatch)
 
-    def seen(
-        self: Any, network: Any, x: Any, sigma: float, text: Conditioning, *layout: Any
-    ) -> Any:
-        rows = set(range(text.text_BLD.shape[1]))
-        open_to_all.append(all(set(window) == rows for window in text.windows or [rows]))
-        return real(self, network, x, sigma, text, *layout)
+    def open_to_all() -> list[bool]:
+        found = []
+        for one in passes:
+            rows = set(range(one.text.shape[1]))
+            found.append(all(set(window) == rows for window in one.layout.windows or [rows]))
+        passes.clear()
+        return found
 
-    monkeypatch.setattr(generator.Generator, "_forward", seen)
     storm, dawn = [False] * 7, [True] * 7  # A lone shot reads all of its own prompt.
     for guidance, expected in ((2, [*([False, True] * 7), *([True, True] * 7)]), (1, storm + dawn)):
-        open_to_all.clear()
         small.write_text(SMALL.lstrip("\n").replace("guidance: 2", f"guidance: {guidance}"))
         render_film(small, tmp_path / f"{guidance}.mp4")
-        assert open_to_all == expected, "the negative prompt is never windowed"
-    open_to_all.clear()
+        assert open_to_all() == expected, "the negative prompt is never windowed"
     small.write_text(SMALL.lstrip("\n").replace("guidance: 2", "guidance: 2, guidance_stop: 0.4"))
     render_film(small, tmp_path / "stopped.mp4")
-    assert open_to_all == [*([False, True] * 3), *storm[3:], *([True, True] * 3), *dawn[3:]]
+    assert open_to_all() == [*([False, True] * 3), *storm[3:], *([True, True] * 3), *dawn[3:]]
 
 
 def test_the_experts_switch_at_the_boundary(small: Path, tmp_path: Path) -> None:

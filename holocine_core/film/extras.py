@@ -7,26 +7,24 @@ replaced unasked only while it is still what was written.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from holocine_core.errors import InputError, Problem
-from holocine_core.store.vault import disk_errors, file_hash, read_json, write_json
-
-if TYPE_CHECKING:
-    from holocine_cli.batch import Job
-    from holocine_core.plan.values import Plan
+from holocine_core.errors import InputError, Interrupted, Problem
+from holocine_core.film.ownership import sidecar_path
+from holocine_core.film.planning import Source
+from holocine_core.film.values import Beside
+from holocine_core.plan.values import Plan
+from holocine_core.store.vault import Vault, disk_errors, file_hash, read_json, write_json
 
 RECORD = "extras.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """What may be said beside the plan."""
+    """What to make beside a film."""
 
-    force: bool
     shots: Path | None = None
     """Folder for a folder per film, with every shot as a clip of its own."""
     storyboard: bool = False
@@ -74,17 +72,27 @@ def _record_key(plan: Plan, path: Path) -> str:
     return os.path.relpath(path.resolve(), plan.work.resolve())
 
 
-def check_extras(plan: Plan, extras: Extras, jobs: Sequence[Job]) -> None:
+def may_replace(plan: Plan, extras: Extras, *, force: bool) -> bool:
+    """Whether another film at ``plan.out`` gives way: asked for, or an earlier preview."""
+    return force or (extras.preview and is_ours(plan, plan.out))
+
+
+def check_extras(
+    plan: Plan, extras: Extras, films: Sequence[Source] = (), *, force: bool = False
+) -> None:
     """Find out before the work where an extra cannot go.
 
     Args:
-        jobs: All films of the call; none of their files is ever replaced by an extra.
+        plan: Of the film.
+        extras: What is to lie beside it.
+        films: All films of the call; none of their files is ever replaced by an extra.
+        force: Replace what others made.
 
     Raises:
         InputError: A file of the film itself, a folder, or another's file is in the way.
         MachineError: OpenTimelineIO isn't installed.
     """
-    from holocine_core.film.shots import shot_paths  # Slow to import, and help needs none of it.
+    from holocine_core.film.shots import shot_paths
 
     clips = shot_paths(plan, shots_folder(extras.shots, plan.out)) if extras.shots else []
     wanted = [*clips, board_path(plan.out)] if extras.storyboard else clips
@@ -93,8 +101,8 @@ def check_extras(plan: Plan, extras: Extras, jobs: Sequence[Job]) -> None:
 
         require_library()
         wanted = [*wanted, otio_path(plan.out)]
-    sources = _sources(plan, jobs)
-    problems = [] if extras.shots is None else _same_folder(plan, extras.shots, jobs)
+    sources = _sources(plan, films)
+    problems = [] if extras.shots is None else _same_folder(plan, extras.shots, films)
     problems += _no_folder(wanted)
     foreign = []
     for path in wanted:
@@ -104,7 +112,7 @@ def check_extras(plan: Plan, extras: Extras, jobs: Sequence[Job]) -> None:
         elif path.is_dir():
             words = f"{path} is a folder, and a file should go there"
             problems.append(Problem(words, str(path), "move it away"))
-        elif os.path.lexists(path) and not extras.force and not is_ours(plan, path):
+        elif os.path.lexists(path) and not force and not is_ours(plan, path):
             foreign.append(path)
     if foreign:
         more = f", as are {len(foreign) - 1} more" if foreign[1:] else ""
@@ -119,9 +127,7 @@ def _place(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
-def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
-    from holocine_core.film.ownership import sidecar_path
-
+def _sources(plan: Plan, films: Sequence[Source]) -> set[str]:
     base = plan.screenplay_path.parent
     files = [base / take.sound.file for take in plan.takes if take.sound is not None]
     files += [lora.path for lora in plan.loras]
@@ -129,17 +135,17 @@ def _sources(plan: Plan, jobs: Sequence[Job]) -> set[str]:
     files += [picture.path for take in plan.takes for picture in take.pictures]
     if plan.screenplay.music is not None:
         files.append(base / plan.screenplay.music.file)
-    for job in jobs:
-        files += [job.screenplay, job.film, sidecar_path(job.film)]
+    for screenplay, film in films or ((plan.screenplay_path, plan.out),):
+        files += [screenplay, film, sidecar_path(film)]
     return {_place(path) for path in files}
 
 
-def _same_folder(plan: Plan, shots: Path, jobs: Sequence[Job]) -> list[Problem]:
+def _same_folder(plan: Plan, shots: Path, films: Sequence[Source]) -> list[Problem]:
     mine = _place(shots_folder(shots, plan.out))
-    sharing = [job for job in jobs if _place(shots_folder(shots, job.film)) == mine]
+    sharing = [film for _, film in films if _place(shots_folder(shots, film)) == mine]
     if len(sharing) < 2:
         return []
-    names = " and ".join(str(job.film) for job in sharing)
+    names = " and ".join(map(str, sharing))
     words = f"the shots of {names} would go into one folder"
     return [Problem(words, str(shots_folder(shots, plan.out)), "render them one by one")]
 
@@ -153,3 +159,92 @@ def _no_folder(wanted: Sequence[Path]) -> list[Problem]:
             words = f"{there} is a file, and a folder has to be there"
             blocked.append(Problem(words, str(there), "name another folder"))
     return blocked
+
+
+def make_extras(
+    plan: Plan, extras: Extras, should_stop: Callable[[], bool] = lambda: False
+) -> Beside:
+    """Make what is to lie beside a finished film.
+
+    Args:
+        plan: That the film was made by.
+        extras: What was checked by :func:`check_extras`.
+        should_stop: Asked after every file.
+
+    Raises:
+        InputError: The film's takes are gone.
+        MachineError: A file can not be written.
+        Interrupted: ``should_stop`` said so.
+    """
+
+    def stop_if_asked() -> None:
+        if should_stop():
+            raise Interrupted(f"{plan.out} is finished and kept", hint="run the same call again")
+
+    if extras.preview:
+        remember(plan, plan.out)
+    otio = _write_otio(plan, stop_if_asked) if extras.otio else None
+    if extras.shots is None and not extras.storyboard:
+        return Beside(otio=otio)
+    _require_clips(plan)
+    stop_if_asked()
+    shots = () if extras.shots is None else _cut_shots(plan, extras.shots, stop_if_asked)
+    board = draw_board([plan], board_path(plan.out)) if extras.storyboard else None
+    return Beside(shots=shots, storyboard=board, otio=otio)
+
+
+def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
+    from holocine_core.edit.exchange import write_cut_list
+    from holocine_core.film.cut_list import cut_list
+    from holocine_core.film.provenance import inspect
+
+    stop_if_asked()
+    path = otio_path(plan.out)
+    write_cut_list(cut_list(inspect(plan.out)), "otio", path)
+    remember(plan, path)
+    return path
+
+
+def _require_clips(plan: Plan) -> None:
+    vault = Vault(plan.work)
+    if any(vault.find("clips", take.clip_key) is None for take in plan.takes):
+        raise InputError(
+            f"{plan.out} is finished, but its takes are no longer there to cut from",
+            where=str(plan.work),
+            hint="move the film away and render it again",
+        )
+
+
+def _cut_shots(plan: Plan, shots: Path, stop_if_asked: Callable[[], None]) -> tuple[Path, ...]:
+    from holocine_core.film.shots import export_shots
+
+    def written(path: Path) -> None:
+        remember(plan, path)
+        stop_if_asked()
+
+    folder = shots_folder(shots, plan.out)
+    with disk_errors("make the folder", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return tuple(export_shots(plan, folder, written))
+
+
+def check_board(plan: Plan, board: Path, *, force: bool) -> None:
+    """Raises InputError where a storyboard of several drafts would replace what others made."""
+    if os.path.lexists(board) and not force and not is_ours(plan, board):
+        raise InputError(
+            f"{board} is there already and is not of this film's making",
+            where=str(board),
+            hint="move it away, or replace it with --force",
+        )
+
+
+def draw_board(plans: Sequence[Plan], board: Path) -> Path:
+    """The storyboard of a film, or one of several drafts."""
+    from holocine_core.film.boards import draw_drafts, draw_storyboard
+
+    if len(plans) == 1:
+        draw_storyboard(plans[0], board)
+    else:
+        draw_drafts(plans, board)
+    remember(plans[0], board)
+    return board

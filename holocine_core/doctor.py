@@ -14,10 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from holocine_cli.console import Paint
-from holocine_cli.layout import duration, file_size, memory
 from holocine_core.errors import HolocineError, MachineError
-from holocine_core.model.spec import MODELS
+from holocine_core.units import duration, file_size, memory
 
 Verdict = Literal["ok", "warn", "fail"]
 LOW_DISK, LOW_MEMORY = 5_000_000_000, 2 * 2**30
@@ -159,37 +157,33 @@ def _devices() -> Check:
 
 
 def _models(models_dir: Path | None) -> Iterator[Check]:
-    from holocine_cli.machine import model_bytes, presence
-    from holocine_core.model.locate import find_model
+    from holocine_core.model.presence import model_states
 
-    for name, spec in MODELS.items():
-        located = find_model(name, models_dir)
-        verdict: Verdict = "ok" if not located.missing else "warn"
+    for state in model_states(models_dir):
+        name, spec = state.spec.name, state.spec
+        verdict: Verdict = "ok"
         remedy = ""
-        if located.missing:
+        if state.presence != "here":
             verdict = "fail" if spec.embedded else "warn"
-            remedy = f"holocine models pull {name}  ({file_size(model_bytes(spec))})"
-        if located.missing and spec.embedded:
+            remedy = f"holocine models pull {name}  ({file_size(state.bytes)})"
+        if state.presence != "here" and spec.embedded:
             remedy = "pip install holocine again"
-        yield Check(
-            name=name,
-            verdict=verdict,
-            found=f"{presence(located, Paint(False))}\n{spec.licence}",
-            remedy=remedy,
-        )
+        found = f"{state.presence}, {state.where}\n{spec.licence}"
+        yield Check(name=name, verdict=verdict, found=found, remedy=remedy)
 
 
 def _film() -> str:
     """Make, read back and time a whole film."""
+    from holocine_core.film.planning import plan_film
     from holocine_core.film.provenance import inspect
-    from holocine_core.production import render_film
+    from holocine_core.render import render
     from holocine_core.request import Request
 
     with tempfile.TemporaryDirectory(prefix="holocine-doctor-") as folder:
         screenplay = Path(folder) / "test.yaml"
         screenplay.write_text(SMOKE_FILM, encoding="utf-8")
         started = time.monotonic()
-        film = render_film(screenplay, Path(folder) / "test.mp4", Request(device="auto"))
+        film = render(plan_film(screenplay, Request(out=Path(folder) / "test.mp4")))
         told: dict[str, Any] = dict(inspect(film.path).provenance)
         took = duration(time.monotonic() - started)
     return (

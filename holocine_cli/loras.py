@@ -1,0 +1,47 @@
+"""``--lora``: which file, how strongly, on which expert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holocine_core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from holocine_core.api import LoraFile
+
+LORA_LIMIT = 4
+"""A screenplay takes no heavier LoRA either, up or down."""
+
+
+def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
+    """``FILE[:WEIGHT[:EXPERT]]``; what the file holds is checked with the plan."""
+    from holocine_core.api import EXPERTS, LoraFile
+
+    loras, problems = [], []
+    for text in texts:
+        path, *more = text.split(":")
+        try:
+            weight = float(more[0]) if more else 1.0
+        except ValueError:
+            weight, more = 1.0, [text] * 3
+        if not -LORA_LIMIT <= weight <= LORA_LIMIT:
+            words = f"--lora {text}: a weight is a number from -{LORA_LIMIT} to {LORA_LIMIT}"
+            problems.append(Problem(words, "", "1 is the LoRA as it was trained"))
+            continue
+        expert = next((one for one in EXPERTS if one == more[1]), None) if more[1:] else "both"
+        if expert is None or len(more) > 2:
+            problems.append(
+                Problem(
+                    f"--lora {text} is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT",
+                    "",
+                    "such as wool.safetensors:0.8:high; for a path with a colon, write it into the "
+                    "screenplay",
+                )
+            )
+        else:
+            loras.append(LoraFile(path=Path(path), weight=weight, expert=expert))
+    if problems:
+        raise InputError.of(problems)
+    return tuple(loras)

@@ -1,0 +1,325 @@
+"""The Python face: all that the command line does, typed, and opened when it is first used.
+
+    from holocine_core import api as holocine
+
+    film = holocine.render("harbour.yaml", holocine.Request(profile="draft"))
+    print(film.path, film.seconds)
+
+Verbs return frozen values and raise the errors of ``holocine_core.errors``; those that work long
+take an ``emit``, which receives the events of ``holocine_core.events``. Nothing is printed. May
+import: all rooms.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holocine_core.api.edits import (
+        FilmVersion,
+        drop_versions,
+        extend,
+        make_edit,
+        plan_extend,
+        plan_reshoot,
+        plan_version,
+        reshoot,
+        versions,
+    )
+    from holocine_core.api.films import (
+        Checked,
+        Drafts,
+        Imported,
+        Script,
+        Started,
+        beside,
+        check,
+        clips,
+        draft_requests,
+        draw_board,
+        import_script,
+        new,
+        plan,
+        preflight,
+        preview,
+        render,
+        require_board,
+        require_place,
+        schema,
+        write_schema,
+    )
+    from holocine_core.api.looks import (
+        EditorFormat,
+        Exported,
+        Measuring,
+        Reported,
+        evaluate,
+        export,
+        extract,
+        inspect,
+        report,
+        shown_measures,
+    )
+    from holocine_core.api.machine import (
+        ModelPage,
+        doctor,
+        model,
+        model_page,
+        model_summaries,
+        models,
+        pull,
+        verify,
+    )
+    from holocine_core.api.teaching import (
+        JudgeSettings,
+        draw_sheet,
+        outline,
+        read_recipe,
+        refit,
+        stage,
+        teach_encoder,
+        train,
+        train_codec,
+        train_judge,
+    )
+    from holocine_core.doctor import Check
+    from holocine_core.evaluate.evaluation import Evaluation
+    from holocine_core.evaluate.filming import Watch
+    from holocine_core.film.editing import Edit, Edited
+    from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
+    from holocine_core.film.planning import Source, refuse_collisions
+    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.target import Target, target
+    from holocine_core.film.values import Beside, Film
+    from holocine_core.lab.samples import Sample
+    from holocine_core.lab.words.vectors import write_text_start
+    from holocine_core.model.lora.file import EXPERTS, LoraFile
+    from holocine_core.model.presence import ModelState
+    from holocine_core.plan.title_cards import PlannedCard, cards_of
+    from holocine_core.plan.values import Plan, Sampling, Take
+    from holocine_core.request import Request
+    from holocine_core.sample.studio import Studio
+    from holocine_core.script.edits import edits_told
+    from holocine_core.script.timeline import Moved, Span
+    from holocine_core.store.files import save_json
+    from holocine_core.train.dry_run import Outline
+    from holocine_core.train.recipe import Recipe
+    from holocine_core.units import clock, counted, duration, file_size, memory, scaled
+
+_HOMES = {
+    "FilmVersion": "api.edits",
+    "drop_versions": "api.edits",
+    "extend": "api.edits",
+    "make_edit": "api.edits",
+    "plan_extend": "api.edits",
+    "plan_reshoot": "api.edits",
+    "plan_version": "api.edits",
+    "reshoot": "api.edits",
+    "versions": "api.edits",
+    "Checked": "api.films",
+    "Drafts": "api.films",
+    "Imported": "api.films",
+    "Script": "api.films",
+    "Started": "api.films",
+    "beside": "api.films",
+    "check": "api.films",
+    "clips": "api.films",
+    "draft_requests": "api.films",
+    "draw_board": "api.films",
+    "import_script": "api.films",
+    "new": "api.films",
+    "plan": "api.films",
+    "preflight": "api.films",
+    "preview": "api.films",
+    "render": "api.films",
+    "require_board": "api.films",
+    "require_place": "api.films",
+    "schema": "api.films",
+    "write_schema": "api.films",
+    "EditorFormat": "api.looks",
+    "Exported": "api.looks",
+    "Measuring": "api.looks",
+    "Reported": "api.looks",
+    "evaluate": "api.looks",
+    "export": "api.looks",
+    "extract": "api.looks",
+    "inspect": "api.looks",
+    "report": "api.looks",
+    "shown_measures": "api.looks",
+    "ModelPage": "api.machine",
+    "doctor": "api.machine",
+    "model": "api.machine",
+    "model_page": "api.machine",
+    "model_summaries": "api.machine",
+    "models": "api.machine",
+    "pull": "api.machine",
+    "verify": "api.machine",
+    "JudgeSettings": "api.teaching",
+    "draw_sheet": "api.teaching",
+    "outline": "api.teaching",
+    "read_recipe": "api.teaching",
+    "refit": "api.teaching",
+    "stage": "api.teaching",
+    "teach_encoder": "api.teaching",
+    "train": "api.teaching",
+    "train_codec": "api.teaching",
+    "train_judge": "api.teaching",
+    "Check": "doctor",
+    "Evaluation": "evaluate.evaluation",
+    "Watch": "evaluate.filming",
+    "Edit": "film.editing",
+    "Edited": "film.editing",
+    "Extras": "film.extras",
+    "check_extras": "film.extras",
+    "may_replace": "film.extras",
+    "shots_folder": "film.extras",
+    "Source": "film.planning",
+    "refuse_collisions": "film.planning",
+    "Inspection": "film.provenance",
+    "take_record": "film.provenance",
+    "Target": "film.target",
+    "target": "film.target",
+    "Beside": "film.values",
+    "Film": "film.values",
+    "Sample": "lab.samples",
+    "write_text_start": "lab.words.vectors",
+    "EXPERTS": "model.lora.file",
+    "LoraFile": "model.lora.file",
+    "ModelState": "model.presence",
+    "PlannedCard": "plan.title_cards",
+    "cards_of": "plan.title_cards",
+    "Plan": "plan.values",
+    "Sampling": "plan.values",
+    "Take": "plan.values",
+    "Request": "request",
+    "Studio": "sample.studio",
+    "edits_told": "script.edits",
+    "Moved": "script.timeline",
+    "Span": "script.timeline",
+    "save_json": "store.files",
+    "Outline": "train.dry_run",
+    "Recipe": "train.recipe",
+    "clock": "units",
+    "counted": "units",
+    "duration": "units",
+    "file_size": "units",
+    "memory": "units",
+    "scaled": "units",
+}
+"""Where each name comes from, below ``holocine_core``."""
+
+__all__ = [
+    "EXPERTS",
+    "Beside",
+    "Check",
+    "Checked",
+    "Drafts",
+    "Edit",
+    "Edited",
+    "EditorFormat",
+    "Evaluation",
+    "Exported",
+    "Extras",
+    "Film",
+    "FilmVersion",
+    "Imported",
+    "Inspection",
+    "JudgeSettings",
+    "LoraFile",
+    "Measuring",
+    "ModelPage",
+    "ModelState",
+    "Moved",
+    "Outline",
+    "Plan",
+    "PlannedCard",
+    "Recipe",
+    "Reported",
+    "Request",
+    "Sample",
+    "Sampling",
+    "Script",
+    "Source",
+    "Span",
+    "Started",
+    "Studio",
+    "Take",
+    "Target",
+    "Watch",
+    "beside",
+    "cards_of",
+    "check",
+    "check_extras",
+    "clips",
+    "clock",
+    "counted",
+    "doctor",
+    "draft_requests",
+    "draw_board",
+    "draw_sheet",
+    "drop_versions",
+    "duration",
+    "edits_told",
+    "evaluate",
+    "export",
+    "extend",
+    "extract",
+    "file_size",
+    "import_script",
+    "inspect",
+    "make_edit",
+    "may_replace",
+    "memory",
+    "model",
+    "model_page",
+    "model_summaries",
+    "models",
+    "new",
+    "outline",
+    "plan",
+    "plan_extend",
+    "plan_reshoot",
+    "plan_version",
+    "preflight",
+    "preview",
+    "pull",
+    "read_recipe",
+    "refit",
+    "refuse_collisions",
+    "render",
+    "report",
+    "require_board",
+    "require_place",
+    "reshoot",
+    "save_json",
+    "scaled",
+    "schema",
+    "shots_folder",
+    "shown_measures",
+    "stage",
+    "take_record",
+    "target",
+    "teach_encoder",
+    "train",
+    "train_codec",
+    "train_judge",
+    "verify",
+    "versions",
+    "write_schema",
+    "write_text_start",
+]
+
+if not TYPE_CHECKING:  # A type checker reads the imports above, and knows what is not there.
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"holocine_core.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> Sequence[str]:
+    return sorted({*globals(), *_HOMES})

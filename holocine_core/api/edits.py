@@ -1,0 +1,259 @@
+"""Finished films, changed and changed back: reshoot, extend, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holocine_core.api.films import Stop, render
+from holocine_core.events import Emit, ignore
+from holocine_core.film.editing import Edit, Edited
+from holocine_core.request import Request
+
+if TYPE_CHECKING:
+    from holocine_core.film.values import Film
+    from holocine_core.plan.values import Plan
+    from holocine_core.sample.studio import Studio
+    from holocine_core.script.edits import Extend, Reshoot
+
+
+def _never() -> bool:
+    return False
+
+
+def plan_reshoot(
+    film: str | Path,
+    shot: int | str,
+    *,
+    prompt: str | None = None,
+    seed: int | None = None,
+    request: Request = Request(),
+    call: str | None = None,
+) -> Edit | Edited:
+    """One shot anew, as it would be made; what this very call has made already, where a kill came
+    right after.
+
+    Args:
+        film: Made by holocine.
+        shot: Its number in the film, from 1, or ``SCENE:NUMBER``.
+        prompt: What it shows now; as before where None.
+        seed: Of what is made anew; the scene's next one where None.
+        request: Where the film goes (over the one that is edited where ``out`` is None), by which
+            machine, and the LoRAs of the film's own call.
+        call: Tells calls apart; made of the other arguments where None.
+
+    Raises:
+        InputError: There is no such shot, or the film is not what it says.
+    """
+    from holocine_core.film import editing
+
+    said = call or f"reshoot {film} {shot} {prompt!r} {seed}"
+    return editing.plan_reshoot(Path(film), str(shot), prompt, seed, request, said)
+
+
+def plan_extend(
+    film: str | Path,
+    add: str | Path,
+    *,
+    scene: str | None = None,
+    seed: int | None = None,
+    request: Request = Request(),
+    call: str | None = None,
+) -> Edit | Edited:
+    """Shots at the end of a scene, as they would be made.
+
+    Args:
+        film: Made by holocine.
+        add: A YAML file with ``shots:``.
+        scene: That goes on; the last one where None.
+        seed: As of :func:`plan_reshoot`, like all that follow.
+        request: Likewise.
+        call: Likewise.
+
+    Raises:
+        InputError: The shots are wrong, or have no place in the film.
+    """
+    from holocine_core.film import editing
+
+    said = call or f"extend {film} {add} {scene} {seed}"
+    return editing.plan_extend(Path(film), Path(add), scene, seed, request, said)
+
+
+def make_edit(
+    edit: Edit,
+    *,
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = _never,
+    studio: Studio | None = None,
+) -> Edited:
+    """Film what was planned; both versions are noted, and a kill at any moment loses neither.
+
+    Args:
+        edit: Of :func:`plan_reshoot` or :func:`plan_extend`.
+        force: Replace another film at a place of its own.
+        emit: Told of everything that happens.
+        should_stop: Asked after every step.
+        studio: Networks that stay open.
+
+    Raises:
+        InputError, MachineError, RenderError, Interrupted: As ``render``.
+    """
+    from holocine_core.film import editing
+
+    def make(plan: Plan) -> Film:
+        over = force or edit.replaces
+        return render(plan, force=over, emit=emit, should_stop=should_stop, studio=studio)
+
+    return editing.make_edit(edit, make)
+
+
+def reshoot(
+    film: str | Path,
+    shot: int | str,
+    *,
+    prompt: str | None = None,
+    seed: int | None = None,
+    request: Request = Request(),
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = _never,
+) -> Edited:
+    """Make one shot of a finished film anew; all others stay.
+
+    Arguments and errors as of :func:`plan_reshoot` and :func:`make_edit`.
+    """
+    planned = plan_reshoot(film, shot, prompt=prompt, seed=seed, request=request)
+    if isinstance(planned, Edited):
+        return planned
+    return make_edit(planned, force=force, emit=emit, should_stop=should_stop)
+
+
+def extend(
+    film: str | Path,
+    add: str | Path,
+    *,
+    scene: str | None = None,
+    seed: int | None = None,
+    request: Request = Request(),
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = _never,
+) -> Edited:
+    """Add shots to the end of a scene; those before stay as they are.
+
+    Arguments and errors as of :func:`plan_extend` and :func:`make_edit`.
+    """
+    planned = plan_extend(film, add, scene=scene, seed=seed, request=request)
+    if isinstance(planned, Edited):
+        return planned
+    return make_edit(planned, force=force, emit=emit, should_stop=should_stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmVersion:
+    """A state of a film that its work folder can make again at once."""
+
+    number: int
+    told: str
+    """Its edits in words."""
+    edits: tuple[Reshoot | Extend, ...]
+    bytes: int
+    """What its takes take up."""
+    current: bool
+    """Whether the film is this one."""
+    film: Path | None
+    """Where it lies as a film."""
+
+
+def versions(film: str | Path, request: Request = Request()) -> tuple[FilmVersion, ...]:
+    """The versions of a film, the first one as it was rendered.
+
+    Args:
+        film: Made by holocine.
+        request: Its work folder, models and LoRAs, where they are others than it says.
+
+    Raises:
+        InputError: It is no film of holocine's, or would not be made again as it is.
+    """
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.reopen import open_film
+    from holocine_core.film.versions import remember_version
+
+    _, plan = open_film(Path(film), request)
+    remember_version(plan)
+    return _listed(plan, film_key(plan))
+
+
+def _listed(plan: Plan, current: str) -> tuple[FilmVersion, ...]:
+    from holocine_core.film.versions import lying
+    from holocine_core.film.versions import versions as versions_in
+    from holocine_core.script.edits import told
+    from holocine_core.store.vault import Vault
+
+    known, vault = versions_in(plan.work), Vault(plan.work)
+    films = lying(plan.work, known)
+    return tuple(
+        FilmVersion(
+            number=one.number,
+            told=told(one.edits),
+            edits=one.edits,
+            bytes=one.bytes_in(vault),
+            current=one.key == current,
+            film=films.get(one.key),
+        )
+        for one in known
+    )
+
+
+def plan_version(film: str | Path, number: int, request: Request = Request()) -> Plan:
+    """The plan that makes a film one of its versions again; ``render`` it with ``force``.
+
+    Raises:
+        InputError: There is no such version of this film.
+    """
+    from holocine_core.film.editing import plan_version as planned
+    from holocine_core.film.reopen import open_film
+    from holocine_core.film.versions import pick_version, remember_version
+    from holocine_core.film.versions import versions as versions_in
+
+    found, plan = open_film(Path(film), request)
+    remember_version(plan)
+    version = pick_version(versions_in(plan.work), number)
+    return planned(found, version, request, plan.work)
+
+
+def drop_versions(
+    film: str | Path,
+    numbers: Sequence[int] = (),
+    *,
+    keep: int | None = None,
+    request: Request = Request(),
+) -> int:
+    """Remove versions and what only they need.
+
+    Args:
+        film: Made by holocine.
+        numbers: Which.
+        keep: Instead of numbers: how many of the newest stay.
+        request: As of :func:`versions`.
+
+    Returns:
+        Bytes that were freed.
+
+    Raises:
+        InputError: There is no such version, or it lies there as a film.
+        MachineError: The work folder is in use.
+    """
+    from holocine_core.film import versions as store
+    from holocine_core.film.ownership import film_key
+    from holocine_core.film.reopen import open_film
+    from holocine_core.store.vault import Vault
+
+    _, plan = open_film(Path(film), request)
+    store.remember_version(plan)
+    chosen = list(numbers) or store.older_versions(plan.work, keep or 1, plan)
+    with Vault(plan.work).locked("versions"):
+        return store.drop_versions(plan.work, chosen, film_key(plan))

@@ -1,0 +1,383 @@
+"""From a screenplay to its film: new, check, plan, preview, render."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from holocine_core.errors import InputError, Problem
+from holocine_core.events import Emit, ignore
+from holocine_core.film.planning import plan_film
+from holocine_core.plan.values import Plan
+from holocine_core.request import Request
+
+if TYPE_CHECKING:
+    from holocine_core.film.extras import Extras
+    from holocine_core.film.planning import Source
+    from holocine_core.film.values import Beside, Film
+    from holocine_core.sample.studio import Studio
+
+Stop = Callable[[], bool]
+Script = Literal["fountain", "fdx", "csv", "raw"]
+SCHEMA_FILE = "holocine.schema.json"
+STARTER = Path(__file__).parents[1] / "script" / "starter.yaml"
+TITLE_LINE = "title: The Last Ferry"
+"""The starter's title, which gives way to the new film's."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A new screenplay, and the schema that editors check it by."""
+
+    screenplay: Path
+    schema: Path
+    wrote_schema: bool
+    """Whether the schema was not there yet."""
+
+
+def new(name: str, out: str | Path | None = None, *, force: bool = False) -> Started:
+    """Write a starter screenplay that explains every key, and the schema beside it.
+
+    Args:
+        name: The film's, which may have folders before it.
+        out: The file; ``NAME.yaml`` where None.
+        force: Replace what is in the way.
+
+    Raises:
+        InputError: The name is none, or a file is in the way.
+        MachineError: The folder can not be written.
+    """
+    from holocine_core.store.files import save
+
+    title = name.removesuffix(".yaml").removesuffix(".yml").strip()
+    stem = re.sub(r"[^\w.-]+", "-", Path(title).name).strip("-.")
+    if not stem:
+        raise InputError(f"'{name}' is no name for a film", hint="such as: holocine new harbour")
+    path = Path(out) if out is not None else Path(title).parent / f"{stem}.yaml"
+    shown = json.dumps(Path(title).name, ensure_ascii=False)
+    text = STARTER.read_text(encoding="utf-8").replace(TITLE_LINE, f"title: {shown}", 1)
+    save(path, text.encode(), replace=force)
+    beside = path.parent / SCHEMA_FILE
+    lacks = not beside.exists()
+    if lacks:
+        save(beside, _schema_text().encode(), replace=False)
+    return Started(screenplay=path, schema=beside, wrote_schema=lacks)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of screenplays, for editors."""
+    from holocine_core.script.schema import schema as of_screenplays
+
+    return of_screenplays()
+
+
+def write_schema(out: str | Path, *, force: bool = False) -> Path:
+    """Write the schema; an earlier one is replaced unasked.
+
+    Raises:
+        InputError: Another file is in the way.
+    """
+    from holocine_core.store.files import save
+    from holocine_core.store.vault import read_json
+
+    path = Path(out)
+    there = (read_json(path) or {}).get("title") == schema()["title"]
+    save(path, _schema_text().encode(), replace=force or there)
+    return path
+
+
+def _schema_text() -> str:
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found in a screenplay."""
+
+    screenplay: Path
+    problems: tuple[Problem, ...] = ()
+    """What keeps it from being filmed; empty where nothing does."""
+    warnings: tuple[Problem, ...] = ()
+    scenes: int = 0
+    shots: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+
+
+def check(screenplay: str | Path, request: Request = Request()) -> Checked:
+    """Look for everything that is wrong with a screenplay; its problems are told, not raised.
+
+    Args:
+        screenplay: A YAML file.
+        request: What is asked for beside it: its model, above all.
+
+    Raises:
+        MachineError: The file can not be read.
+    """
+    path = Path(screenplay)
+    try:
+        found = plan_film(path, replace(request, device="cpu", anew=True))
+    except InputError as error:
+        return Checked(screenplay=path, problems=error.problems)
+    frames = sum(take.timeline.frames for take in found.takes)
+    return Checked(
+        screenplay=path,
+        warnings=found.warnings,
+        scenes=len(found.takes),
+        shots=sum(take.timeline.shots for take in found.takes),
+        frames=frames,
+        seconds=float(frames / found.fps),
+    )
+
+
+def plan(screenplay: str | Path, request: Request = Request()) -> Plan:
+    """All that a render would do, before it does it: needs no GPU and no weights.
+
+    Raises:
+        InputError: With every problem of the file.
+        MachineError: There is no such device.
+    """
+    return plan_film(screenplay, request)
+
+
+def require_place(
+    planned: Plan,
+    extras: Extras | None = None,
+    films: Sequence[Source] = (),
+    *,
+    force: bool = False,
+) -> None:
+    """Raises InputError where a film, or what is to lie beside it, would replace another's.
+
+    Args:
+        planned: The film.
+        extras: What is to lie beside it.
+        films: All screenplays and films of the call, whose files nothing replaces.
+        force: Replace what is in the way.
+    """
+    from holocine_core.film.extras import Extras, check_extras, may_replace
+    from holocine_core.film.ownership import refuse_to_overwrite
+
+    extras = extras or Extras()
+    check_extras(planned, extras, films, force=force)
+    refuse_to_overwrite(planned, force=may_replace(planned, extras, force=force))
+
+
+def preflight(planned: Plan) -> None:
+    """Find out what would fail after hours: codec, sounds, ffmpeg, memory, missing weights. A film
+    that is finished needs nothing of it.
+
+    Raises:
+        InputError: A file of the film's is not what it should be.
+        MachineError: The machine lacks something.
+    """
+    from holocine_core.film.finish import preflight as look
+    from holocine_core.film.ownership import is_finished
+
+    if not is_finished(planned):
+        look(planned)
+
+
+def render(
+    film: str | Path | Plan,
+    request: Request = Request(),
+    *,
+    extras: Extras | None = None,
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = _never,
+    studio: Studio | None = None,
+) -> Film:
+    """Make a film, or what of it is not made yet.
+
+    Args:
+        film: A screenplay's file, or a plan.
+        request: What is asked for beside the screenplay; a plan has it in it.
+        extras: What to make beside the film.
+        force: Replace what is in the way, and make a film anew that was begun otherwise.
+        emit: Told of everything that happens.
+        should_stop: Asked after every step; True keeps everything and raises Interrupted.
+        studio: Networks that stay open for the next film.
+
+    Raises:
+        InputError: The screenplay is wrong, or another film is in the way.
+        MachineError: Weights, memory, disk or ffmpeg failed; what is finished is kept.
+        RenderError: Scenes failed; the others are kept and no film is cut.
+        Interrupted: ``should_stop`` said so.
+    """
+    from holocine_core.film.extras import Extras, may_replace
+    from holocine_core.render import render as make
+
+    if not isinstance(film, Plan):
+        film = plan_film(film, replace(request, anew=request.anew or force))
+        require_place(film, extras, force=force)
+    over = may_replace(film, extras or Extras(), force=force)
+    made = make(film, emit, force=over, should_stop=should_stop, studio=studio)
+    return made if extras is None else replace(made, beside=beside(film, extras, should_stop))
+
+
+def beside(planned: Plan, extras: Extras, should_stop: Stop = _never) -> Beside:
+    """Make what is to lie beside a finished film.
+
+    Raises:
+        InputError: Its takes are gone.
+        MachineError: A file can not be written.
+        Interrupted: ``should_stop`` said so.
+    """
+    from holocine_core.film.extras import make_extras
+
+    return make_extras(planned, extras, should_stop)
+
+
+def clips(planned: Plan) -> dict[str, Path | None]:
+    """By scene, the clip that is kept of it; None where there is none yet."""
+    from holocine_core.store.vault import Vault
+
+    vault = Vault(planned.work)
+    found = {take.scene: vault.find("clips", take.clip_key) for take in planned.takes}
+    return {scene: None if one is None else one.path for scene, one in found.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafts:
+    """Quick drafts of a film."""
+
+    films: tuple[Film, ...]
+    storyboard: Path
+
+
+def draft_requests(
+    screenplay: Path, request: Request, folder: Path, seeds: int
+) -> tuple[Request, ...]:
+    """What to ask for, for each of so many drafts."""
+    stem = screenplay.stem
+    if seeds == 1:
+        return (replace(request, profile="draft", out=folder / f"{stem}.preview.mp4"),)
+    return tuple(
+        replace(request, profile="draft", draft=number, out=folder / f"{stem}.preview-{number}.mp4")
+        for number in range(1, seeds + 1)
+    )
+
+
+def require_board(planned: Plan, board: Path, *, force: bool = False) -> None:
+    """Raises InputError where a storyboard of several drafts would replace what others made."""
+    from holocine_core.film.extras import check_board
+
+    check_board(planned, board, force=force)
+
+
+def draw_board(plans: Sequence[Plan], board: Path) -> Path:
+    """The storyboard of several drafts, side by side."""
+    from holocine_core.film.extras import draw_board as draw
+
+    return draw(plans, board)
+
+
+def preview(
+    screenplay: str | Path,
+    request: Request = Request(),
+    *,
+    seeds: int = 1,
+    force: bool = False,
+    emit: Emit = ignore,
+    should_stop: Stop = _never,
+) -> Drafts:
+    """Make quick drafts and their storyboard: NAME.preview.mp4 and NAME.preview.png.
+
+    Args:
+        screenplay: A YAML file.
+        request: What is asked for beside it; films go into the folder of its ``out``.
+        seeds: Drafts, each of a seed one higher.
+        force: Replace what is in the way.
+        emit: Told of everything that happens.
+        should_stop: Asked after every step.
+
+    Raises:
+        InputError, MachineError, RenderError, Interrupted: As :func:`render`.
+    """
+    from holocine_core.film.extras import Extras
+    from holocine_core.sample.studio import Studio
+
+    path = Path(screenplay)
+    folder = request.film(path).parent
+    board, extras = folder / f"{path.stem}.preview.png", Extras(preview=True)
+    asked = draft_requests(path, replace(request, anew=request.anew or force), folder, seeds)
+    plans = [plan_film(path, one) for one in asked]
+    require_board(plans[0], board, force=force)
+    for planned in plans:
+        require_place(planned, extras, [(path, one.out) for one in plans], force=force)
+    with Studio(plans) as studio:
+        films = [
+            render(
+                planned,
+                extras=extras,
+                force=force,
+                emit=emit,
+                should_stop=should_stop,
+                studio=studio,
+            )
+            for planned in plans
+        ]
+    return Drafts(films=tuple(films), storyboard=draw_board(plans, board))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A screenplay that was made of a script."""
+
+    screenplay: Path
+    scenes: int
+    shots: int
+    characters: tuple[str, ...]
+    open_places: int
+    """Places to decide, marked ``LOOK:``."""
+
+
+def import_script(
+    script: str | Path,
+    out: str | Path | None = None,
+    *,
+    kind: Script | None = None,
+    model: str = "nano",
+    models_dir: Path | None = None,
+    force: bool = False,
+) -> Imported:
+    """Make a screenplay of a script, a shot list or HoloCine's raw prompts.
+
+    Args:
+        script: The file.
+        out: The screenplay; ``SCRIPT.yaml`` in the current folder where None.
+        kind: What the file is; told by its name where None.
+        model: That is to film it: its longest scene is the longest here.
+        models_dir: Where downloaded models lie.
+        force: Replace what is in the way.
+
+    Raises:
+        InputError: The script can not be read, or a file is in the way.
+    """
+    from holocine_core.adapt.draft import to_yaml
+    from holocine_core.adapt.read import read_script
+    from holocine_core.model.locate import find_model
+    from holocine_core.store.files import refuse_to_be, save
+
+    source = Path(script)
+    spec = find_model(model, models_dir).spec
+    path = Path(out) if out is not None else Path(f"{source.stem}.yaml")
+    refuse_to_be(path, source, "script")
+    draft = read_script(source, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
+    save(path, to_yaml(draft, model).encode(), replace=force)
+    return Imported(
+        screenplay=path,
+        scenes=len(draft.scenes),
+        shots=sum(len(scene.shots) for scene in draft.scenes),
+        characters=tuple(draft.looks),
+        open_places=draft.open_places,
+    )

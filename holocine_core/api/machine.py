@@ -1,0 +1,145 @@
+"""What this machine has: models, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.events import Emit, FileCheck, ignore
+
+if TYPE_CHECKING:
+    from holocine_core.doctor import Check
+    from holocine_core.model.presence import ModelState
+    from holocine_core.model.vocabulary import Vocabulary
+
+PAGE_NAME = "README.md"
+"""The page that a model's folder may bring."""
+
+
+def models(models_dir: Path | None = None) -> tuple[ModelState, ...]:
+    """Every model, and whether it is here.
+
+    Args:
+        models_dir: Where downloaded models lie; the user's cache where None.
+    """
+    from holocine_core.model.presence import model_states
+
+    return model_states(models_dir)
+
+
+def model_summaries() -> dict[str, str]:
+    """By name, every model in a sentence; nothing is looked for."""
+    from holocine_core.model.spec import MODELS
+
+    return {name: spec.summary for name, spec in MODELS.items()}
+
+
+def model(name: str, models_dir: Path | None = None) -> ModelState:
+    """One model, by its name or folder.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    from holocine_core.model.presence import model_state
+
+    return model_state(name, models_dir)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPage:
+    """What a model says about itself."""
+
+    vocabulary: Vocabulary | None
+    """The words it was taught; None where it does not say."""
+    text: str | None
+    """The page in its folder."""
+    profiles: dict[str, dict[str, Any]]
+    """Settings by profile, as its card has them."""
+
+
+def model_page(state: ModelState) -> ModelPage:
+    """What a model says about itself beyond its table.
+
+    Raises:
+        InputError: Its files are damaged.
+    """
+    from holocine_core.model.card import profiles_record
+    from holocine_core.model.vocabulary import read_vocabulary
+
+    path = state.located.folder / PAGE_NAME
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    return ModelPage(
+        vocabulary=read_vocabulary(state.located),
+        text=text,
+        profiles=profiles_record(state.spec.profiles),
+    )
+
+
+def pull(
+    name: str,
+    models_dir: Path | None = None,
+    *,
+    accept_licence: bool = False,
+    emit: Emit = ignore,
+) -> ModelState:
+    """Download a model; calling it again goes on where it stopped.
+
+    Args:
+        name: Of the table.
+        models_dir: Where to.
+        accept_licence: Its licences were read and are accepted.
+        emit: Told of every file.
+
+    Raises:
+        InputError: There is no such model, or its licences are not accepted.
+        MachineError: The disk is too small, the hub out of reach, a file not the published one.
+    """
+    from holocine_core.model.fetch import pull as fetch
+    from holocine_core.model.locate import models_folder
+    from holocine_core.model.spec import MODELS
+
+    if name not in MODELS:
+        known = ", ".join(MODELS)
+        raise InputError(f"there is no model '{name}' to download", hint=f"known are {known}")
+    spec = MODELS[name]
+    if spec.sources and not accept_licence:
+        licences = "; ".join(f"{source.repo}: {source.licence}" for source in spec.sources)
+        raise InputError(
+            f"{name} comes under licences that you have to accept: {licences}",
+            where=" ".join(f"https://huggingface.co/{source.repo}" for source in spec.sources),
+            hint=f"read them, then run: holocine models pull {name} --accept-licence",
+        )
+    fetch(spec, models_folder(models_dir), emit, accept_licence=accept_licence)
+    state = model(name, models_dir)
+    state.located.require()
+    return state
+
+
+def verify(state: ModelState, emit: Emit = ignore) -> tuple[FileCheck, ...]:
+    """Read every file of a model and compare it with what was pulled.
+
+    Raises:
+        MachineError: Files are missing or changed; all have been told by then.
+    """
+    from holocine_core.model.verify import verify as check
+
+    checks = check(state.located, emit)
+    wrong = [one for one in checks if one.state in ("missing", "changed")]
+    if wrong:
+        raise MachineError(
+            f"{len(wrong)} files of {state.spec.name} are not as they should be",
+            where=str(wrong[0].path),
+            hint=wrong[0].note,
+        )
+    return checks
+
+
+def doctor(models_dir: Path | None = None) -> Iterator[Check]:
+    """Try out everything that a render needs on this machine, one thing after another; the last
+    one is a tiny film."""
+    from holocine_core.doctor import examine
+
+    return examine(models_dir)

@@ -1,0 +1,167 @@
+"""An edit of a finished film: planned, filmed, noted as a version, and never made twice.
+
+``pending.json`` in the work folder holds the edit that replaces a film until its version is noted:
+a call that was killed in between finds its work done. May import: film, plan, script, store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from holocine_core.errors import InputError
+from holocine_core.film.ownership import film_key
+from holocine_core.film.provenance import Inspection
+from holocine_core.film.reopen import changed_frames, open_film, place_of, read_shots, replan
+from holocine_core.film.values import Film
+from holocine_core.film.versions import Version, remember_version
+from holocine_core.plan.values import Plan
+from holocine_core.request import Request
+from holocine_core.script.edits import Extend, Reshoot, told
+from holocine_core.script.timeline import Span
+from holocine_core.store.vault import disk_errors, read_json, write_json
+
+PENDING = "pending.json"
+"""In the work folder: the edit that replaces a film, until all is said about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """An edit that is planned and not yet filmed."""
+
+    change: Reshoot | Extend
+    before: Plan
+    """The film as it is."""
+    plan: Plan
+    """The film with the edit."""
+    call: str
+    """Tells calls apart: the same one again does not edit a film twice."""
+
+    @property
+    def told(self) -> str:
+        """The edit in words."""
+        return told([self.change])
+
+    @property
+    def shots_seen(self) -> tuple[int, ...] | None:
+        """Numbers of the shots that its pass sees, from 1, where the scene is longer than one."""
+        known = self.plan.takes[self._at].known
+        return None if known is None or known.shots is None else tuple(n + 1 for n in known.shots)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the film takes the place of the one that is edited."""
+        return self.plan.out == self.before.out
+
+    @property
+    def _at(self) -> int:
+        takes = self.plan.takes
+        return next(i for i, take in enumerate(takes) if take.scene == self.change.scene)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """An edit that was made."""
+
+    path: Path
+    version: int
+    film: Film | None
+    """None where an earlier call, cut short right after, had made it."""
+    changed: tuple[Span, ...] | None = None
+    """Frames of the scene that differ from those before; None where those are gone."""
+
+
+def plan_reshoot(
+    film: Path, shot: str, prompt: str | None, seed: int | None, request: Request, call: str
+) -> Edit | Edited:
+    """One shot anew: planned, or made already by this very call.
+
+    Raises:
+        InputError: There is no such shot, or the film is not what it says.
+    """
+    found, before = open_film(film, request)
+    if (made := made_already(before, call)) is not None:
+        return made
+    take, number = place_of(before, shot)
+    if prompt is not None and not prompt.strip():
+        raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
+    change = Reshoot(scene=take.scene, shot=number, prompt=prompt, seed=_seed(take.seed, seed))
+    return _planned(found, before, change, request, call)
+
+
+def plan_extend(
+    film: Path, add: Path, scene: str | None, seed: int | None, request: Request, call: str
+) -> Edit | Edited:
+    """More shots at the end of a scene, the last one where None: planned, or made already.
+
+    Raises:
+        InputError: The shots are wrong, or have no place in the film.
+    """
+    found, before = open_film(film, request)
+    if (made := made_already(before, call)) is not None:
+        return made
+    name = scene or before.takes[-1].scene
+    last = next((take for take in before.takes if take.scene == name), before.takes[-1])
+    shots = read_shots(add, before.screenplay)
+    change = Extend(scene=name, shots=shots, seed=_seed(last.seed, seed))
+    return _planned(found, before, change, request, call)
+
+
+def _seed(before: int, given: int | None) -> int:
+    return (before + 1) % 2**63 if given is None else given
+
+
+def _planned(
+    found: Inspection, before: Plan, change: Reshoot | Extend, request: Request, call: str
+) -> Edit:
+    plan = replan(found, (*before.edits, change), request)
+    return Edit(change=change, before=before, plan=plan, call=call)
+
+
+def made_already(film: Plan, call: str) -> Edited | None:
+    """What this very call has made, if it replaced the film and was cut short right after."""
+    pending = film.work / PENDING
+    noted = read_json(pending) or {}
+    if noted.get("line") != call or noted.get("after") != film_key(film):
+        return None
+    version = remember_version(film)
+    pending.unlink(missing_ok=True)
+    return Edited(path=film.out, version=version.number, film=None)
+
+
+def make_edit(edit: Edit, make: Callable[[Plan], Film]) -> Edited:
+    """Film an edit; both versions are noted.
+
+    Args:
+        edit: What to make.
+        make: Renders its plan.
+    """
+    plan, pending = edit.plan, edit.plan.work / PENDING
+    remember_version(edit.before)  # First: a call that is cut short must not lose the film.
+    if edit.replaces:
+        with disk_errors("note what is edited", pending):
+            write_json(pending, {"line": edit.call, "after": film_key(plan)})
+    film = make(plan)
+    version = remember_version(plan)
+    at = edit.plan.takes[edit._at].index
+    changed = changed_frames(edit.before.takes[at], plan.takes[at], plan.work)
+    if edit.replaces:
+        pending.unlink(missing_ok=True)
+    return Edited(path=film.path, version=version.number, film=film, changed=changed)
+
+
+def plan_version(found: Inspection, version: Version, request: Request, work: Path) -> Plan:
+    """The plan that makes a film one of its versions.
+
+    Raises:
+        InputError: It is a version of another film in the work folder.
+    """
+    plan = replan(found, version.edits, request)
+    if film_key(plan) != version.key:
+        raise InputError(
+            f"version {version.number} is one of another film in this work folder",
+            where=str(work),
+            hint="call versions with that film: its preview, or the file that -o named",
+        )
+    return plan

@@ -1,0 +1,38 @@
+"""What lies where a film is to go, and what a render would do about it.
+
+May import: film.ownership, plan, edit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from holocine_core.edit.delivery import VideoCodec, check_video
+from holocine_core.errors import InputError
+from holocine_core.film.ownership import is_finished, refuse_to_overwrite
+from holocine_core.plan.values import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What lies at the film's place, and what ``render`` would do about it."""
+
+    state: Literal["new", "up-to-date", "replaced", "refused"]
+    words: str
+
+
+def target(plan: Plan, *, force: bool) -> Target:
+    """Look at ``plan.out``; nothing is changed."""
+    delivery = plan.delivery
+    video = VideoCodec(codec=delivery.codec, crf=delivery.quality)
+    try:
+        check_video(video, (delivery.width, delivery.height), plan.out)
+        if not plan.out.exists():
+            return Target("new", "not there yet")
+        refuse_to_overwrite(plan, force=force)
+    except InputError as error:
+        return Target("refused", f"render would refuse: {error.message}; {error.hint}")
+    if is_finished(plan):
+        return Target("up-to-date", "up to date: this very plan made it")
+    return Target("replaced", "another film is there and will be replaced")
