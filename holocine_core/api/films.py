@@ -85,8 +85,7 @@ def write_schema(out: str | Path, *, force: bool = False) -> Path:
     Raises:
         InputError: Another file is in the way.
     """
-    from holocine_core.store.files import save
-    from holocine_core.store.vault import read_json
+    from holocine_core.store.files import read_json, save
 
     path = Path(out)
     there = (read_json(path) or {}).get("title") == schema()["title"]

@@ -20,7 +20,8 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
 from holocine_core.script.timeline import Span
-from holocine_core.store.vault import disk_errors, read_json, write_json
+from holocine_core.store.files import read_json, write_json
+from holocine_core.store.vault import disk_errors
 
 PENDING = "pending.json"
 """In the work folder: the edit that replaces a film, until all is said about it."""

@@ -16,7 +16,8 @@ from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
-from holocine_core.store.vault import Vault, disk_errors, file_hash, read_json, write_json
+from holocine_core.store.files import read_json, write_json
+from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 RECORD = "extras.json"
 

@@ -56,7 +56,8 @@ from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import Span
-from holocine_core.store.vault import Vault, disk_errors, file_hash, read_json, write_json
+from holocine_core.store.files import read_json, write_json
+from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:

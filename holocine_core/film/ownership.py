@@ -12,7 +12,8 @@ from holocine_core.errors import InputError
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.screenplay import Sound
-from holocine_core.store.vault import fingerprint, read_json
+from holocine_core.store.files import read_json
+from holocine_core.store.vault import fingerprint
 
 KEY_TAG = "holocine_key"
 """Name of the tag that carries the film's fingerprint."""

@@ -27,7 +27,8 @@ from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import Span
 from holocine_core.script.yaml_source import read_source
-from holocine_core.store.vault import Vault, read_json
+from holocine_core.store.files import read_json
+from holocine_core.store.vault import Vault
 
 
 def open_film(film: Path, request: Request = Request()) -> tuple[Inspection, Plan]:

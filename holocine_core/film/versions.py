@@ -18,17 +18,9 @@ from holocine_core.film.ownership import film_key, sidecar_path
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.store.files import read_json, write_json
 from holocine_core.store.locks import lock
-from holocine_core.store.vault import (
-    Kind,
-    Vault,
-    disk_errors,
-    fingerprint,
-    folder_of,
-    kind_of,
-    read_json,
-    write_json,
-)
+from holocine_core.store.vault import Kind, Vault, disk_errors, fingerprint, folder_of, kind_of
 
 LIST = "versions.json"
 

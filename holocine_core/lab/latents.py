@@ -36,8 +36,9 @@ from holocine_core.lab.stage.world import EVERYTHING, Repertoire, Scene
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
+from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, fingerprint, write_whole
+from holocine_core.store.vault import disk_errors, fingerprint
 from holocine_core.train.recipe import GROUP
 
 SHARD = 128
@@ -226,8 +227,8 @@ class LatentCache:
         path = self.folder / f"{min(groups):07d}-{max(groups):07d}.safetensors"
         tensors = {f"group.{group}": latents for group, latents in groups.items()}
 
-        with disk_errors("keep latents", path):
-            write_whole(path, lambda part: write_tensors(part, tensors))
+        with disk_errors("keep latents", path), atomic(path) as part:
+            write_tensors(part, tensors)
 
 
 Latents = NDArray[np.float16]

@@ -17,6 +17,7 @@ from holocine_core.model.spec import (
     Quality,
     Sampler,
 )
+from holocine_core.store.files import load_json
 
 CARD_NAME = "holocine.json"
 _FIELDS: Mapping[str, type] = {
@@ -103,7 +104,7 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
     Raises:
         InputError: One problem per field that is unknown, of the wrong type or out of range.
     """
-    card = read_json(path)
+    card = load_json(path)
     problems = list(_field_problems(card, _FIELDS, path, prefix=""))
     if card.get("attention", "full") not in get_args(Attention):
         problems.append(
@@ -165,19 +166,6 @@ def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
     if not problems and stop > 1:
         problems.append(Problem(f"{name}.guidance_stop is at most 1, not {stop!r}", where))
     return problems
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; InputError where it is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as gone:
-        raise InputError(f"{path.name} can not be read: {gone.strerror}", where=str(path)) from gone
-    except ValueError as broken:
-        raise InputError(f"{path.name} is no JSON: {broken}", where=str(path)) from broken
-    if not isinstance(value, dict):
-        raise InputError(f"{path.name} must hold a JSON object", where=str(path))
-    return value
 
 
 def _field_problems(

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.card import read_json
 from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.spec import ModelSpec, NetworkShape
+from holocine_core.store.files import load_json
 
 Form = Literal["diffusers", "original", "gguf", "pth"]
 PARTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
@@ -100,7 +100,7 @@ def _part_identity(part: ComponentFiles) -> str:
     if part.config is not None:
         settings = {
             key: value
-            for key, value in read_json(part.config).items()
+            for key, value in load_json(part.config).items()
             if not key.startswith("_") and key not in _REWRITTEN
         }
         digest.update(json.dumps(settings, sort_keys=True).encode())
@@ -126,7 +126,7 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | Miss
     shards = home / f"{_STEMS[name]}.safetensors.index.json"
     paths: tuple[Path, ...] = (single,)
     if not single.is_file() and shards.is_file():
-        named = sorted(set(read_json(shards).get("weight_map", {}).values()))
+        named = sorted(set(load_json(shards).get("weight_map", {}).values()))
         paths = tuple(home / shard for shard in named) or paths
     for path in (home / "config.json", *paths):
         if not path.is_file():

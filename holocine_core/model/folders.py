@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError
-from holocine_core.model.card import CARD_NAME, apply_card, read_json
+from holocine_core.model.card import CARD_NAME, apply_card
 from holocine_core.model.components import (
     PARTS,
     ComponentFiles,
@@ -29,6 +29,7 @@ from holocine_core.model.spec import (
     VaeShape,
 )
 from holocine_core.script.timeline import TEMPORAL_STRIDE
+from holocine_core.store.files import load_json
 
 INDEX_NAME = "model_index.json"
 _CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -73,7 +74,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
     if not (folder / INDEX_NAME).is_file():
         base, root = find_release(folder)
         return locate_release(base, root).spec
-    index = read_json(folder / INDEX_NAME)
+    index = load_json(folder / INDEX_NAME)
     experts = 2 if _class_of(index, "transformer_2") else 1
     configs = {
         name: _config(folder, index, name)
@@ -178,7 +179,7 @@ def _config(folder: Path, index: Mapping[str, Any], name: str) -> dict[str, Any]
             where=str(folder / INDEX_NAME),
             hint="give a text-to-video Wan pipeline",
         )
-    config = read_json(folder / name / "config.json")
+    config = load_json(folder / name / "config.json")
     if config.get("_class_name", found) != found:
         raise InputError(
             f"this is the config of a {config['_class_name']}, the index names a {found}",

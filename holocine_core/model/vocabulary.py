@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holocine_core.errors import InputError
-from holocine_core.model.card import read_json
 from holocine_core.model.components import LocatedModel
+from holocine_core.store.files import load_json
 
 VOCABULARY_NAME = "vocabulary.json"
 _PLAIN_TEXT = """
@@ -79,7 +79,7 @@ def read_vocabulary(located: LocatedModel) -> Vocabulary | None:
     path = located.part("tokenizer").paths[0].with_name(VOCABULARY_NAME)
     if not path.is_file():
         return None
-    content = read_json(path)
+    content = load_json(path)
     try:
         return Vocabulary(
             taught={name: tuple(phrases) for name, phrases in content["taught"].items()},

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.card import read_json
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
+from holocine_core.store.files import load_json
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -141,7 +141,7 @@ def empty_network(files: ComponentFiles) -> Any:
 
     if files.config is None:
         raise ValueError(f"{files.name} comes without a config")
-    config = read_json(files.config)
+    config = load_json(files.config)
     # Buffers are no part of a checkpoint (RoPE's tables): they must be real from the start.
     with init_empty_weights(include_buffers=False):
         if files.name == "text_encoder":

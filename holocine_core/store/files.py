@@ -21,13 +21,29 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def replacing(out: Path) -> Iterator[Path]:
-    """Yield a path named like ``out`` in a hidden folder beside it; on success it becomes ``out``.
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a path named like ``path`` in a hidden folder beside it; on success it takes its place.
 
-    The folder is the body's to use and is removed in the end. An exception leaves ``out`` as it
-    was. A link stays a link: the file that it names is the one that is replaced.
+    The folder is the body's to use and is removed in the end. An exception leaves ``path`` as it
+    was. The system's own errors pass.
+    """
+    sweep(path.parent)
+    with _room(path.parent) as room:
+        made = room / path.name
+        yield made
+        _flush(made)
+        made.replace(path)
+        if os.name == "posix":
+            _flush(path.parent)
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """As :func:`atomic`, for files that people name: missing folders are made, and a link stays a
+    link: the file that it names is the one that is replaced.
 
     Raises:
+        InputError: A folder has that name.
         MachineError: The folder cannot be made or written, the disk is full.
     """
     if out.is_dir():
@@ -35,14 +51,11 @@ def replacing(out: Path) -> Iterator[Path]:
     try:
         target = out.resolve() if out.is_symlink() else out
         target.parent.mkdir(parents=True, exist_ok=True)
-        sweep(target.parent)
-        with _room(target.parent) as room:
-            made = room / out.name
+        with atomic(target) as whole:
+            made = whole.with_name(out.name)  # Formats are told by the name that was given.
             yield made
-            _flush(made)
-            made.replace(target)
-            if os.name == "posix":
-                _flush(target.parent)
+            if made != whole:
+                made.replace(whole)
     except OSError as failed:
         raise _cannot_write(out, failed) from failed
 
@@ -135,5 +148,48 @@ def refuse_to_be(path: Path, source: Path, what: str) -> None:
 
 def save_json(path: Path, value: Mapping[str, Any], *, force: bool) -> None:
     """Write a JSON document as :func:`save` does."""
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    save(path, text.encode(), replace=force)
+    save(path, _json(value).encode(), replace=force)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file of our own whole; the system's errors pass."""
+    with atomic(path) as made:
+        made.write_text(_json(value), encoding="utf-8")
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        InputError: There is none that can be read whole.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as gone:
+        raise InputError(f"{path.name} can not be read: {gone.strerror}", where=str(path)) from gone
+    except ValueError as broken:
+        raise InputError(f"{path.name} is no JSON: {broken}", where=str(path)) from broken
+    if not isinstance(value, dict):
+        raise InputError(f"{path.name} must hold a JSON object", where=str(path))
+    return value
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where there is none that can be read whole."""
+    with suppress(InputError):
+        return load_json(path)
+    return None
+
+
+def replace_folder(part: Path, folder: Path) -> None:
+    """Give a finished folder its name; the one that had it goes."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

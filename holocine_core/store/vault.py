@@ -12,7 +12,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from typing import Any, Literal
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, Warned, ignore
+from holocine_core.store.files import atomic, read_json, sweep, write_json
 from holocine_core.store.locks import Held, lock
 
 FORMAT = 1
@@ -77,56 +77,6 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
         )
         why = "the disk is full" if full else (error.strerror or str(error))
         raise MachineError(f"could not {doing}: {why}", where=str(path), hint=hint) from error
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file through a temporary name, so that it is there whole or not at all."""
-    part = _part(path)
-    try:
-        write(part)
-        _finish(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _part(path: Path) -> Path:
-    """Where a file is written before it gets its name."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-
-
-def _finish(part: Path, path: Path) -> None:
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def replace_folder(part: Path, folder: Path) -> None:
-    """Give a finished folder its name; the one that had it goes."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(old)
-    part.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file whole."""
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-
-    def write(part: Path) -> None:
-        part.write_text(text, encoding="utf-8")
-
-    write_whole(path, write)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none that can be read whole."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,25 +137,17 @@ class Vault:
     ) -> Entry:
         """Store a file and then its sidecar, which may depend on what was written.
 
-        ``write`` answers for its own errors; what fails around it is told here.
-
         Raises:
             MachineError: Disk full, folder not writable.
         """
         path = self.path(kind, key)
-        part = _part(path)
-        doing = f"keep {kind} {key}"
-        try:
-            with disk_errors(doing, path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            write(part)
-            with disk_errors(doing, path):
+        with disk_errors(f"keep {kind} {key}", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(path) as made:
+                write(made)
                 told = sidecar() if callable(sidecar) else sidecar
-                whole = {**told, "bytes": part.stat().st_size, "sha256": file_hash(part)}
-                _finish(part, path)
-                write_json(path.with_suffix(".json"), whole)
-        finally:
-            part.unlink(missing_ok=True)
+                whole = {**told, "bytes": made.stat().st_size, "sha256": file_hash(made)}
+            write_json(path.with_suffix(".json"), whole)
         return Entry(key, path, whole)
 
     def drop(self, kind: Kind, key: str) -> None:
@@ -253,7 +195,9 @@ class Vault:
             yield
 
     def _sweep(self) -> None:
-        """Remove what a killed render left half written."""
+        """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
+        for folder in (self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX)):
+            sweep(folder)
         for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
             part.unlink(missing_ok=True)
         for progress in self.entries("progress"):

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
+from holocine_core.store.files import atomic, read_json, write_json
 from holocine_core.store.locks import Held, lock
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, file_hash, read_json, write_json, write_whole
+from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.recipe import Recipe
 
 FORMAT = 1
@@ -97,7 +98,8 @@ class Checkpoints:
             "earlier": json.dumps(checkpoint.earlier),
         }
         with disk_errors("keep a checkpoint", path):
-            write_whole(path, lambda part: write_tensors(part, checkpoint.tensors, metadata))
+            with atomic(path) as part:
+                write_tensors(part, checkpoint.tensors, metadata)
             others = [each for each in self._kept() if each != path]
             old = others[: max(0, len(others) + 1 - self._recipe.checkpoints.keep)]
             hashes = self._hashes()

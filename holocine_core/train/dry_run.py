@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import fmean as mean
 
 from holocine_core.errors import InputError
-from holocine_core.model.card import read_json
 from holocine_core.model.cost import Geometry, forward_flops
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+from holocine_core.store.files import load_json
 from holocine_core.train.check import phase_problems
 from holocine_core.train.data.folder import read_samples
 from holocine_core.train.data.worlds import drawn_world
@@ -92,8 +92,8 @@ def _spec(recipe: Recipe) -> ModelSpec:
         located = locate_folder(Path(recipe.model.folder).expanduser())
         located.require()
         return located.spec
-    vae = read_json(Path(new.codec) / "config.json")
-    text = read_json(Path(new.text) / "text_encoder" / "config.json")
+    vae = load_json(Path(new.codec) / "config.json")
+    text = load_json(Path(new.text) / "text_encoder" / "config.json")
     return replace(
         MODELS["nano"],
         shape=NetworkShape(

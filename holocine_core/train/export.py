@@ -11,10 +11,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from holocine_core.model.card import CARD_NAME, card_of, read_json
+from holocine_core.model.card import CARD_NAME, card_of
 from holocine_core.model.spec import ModelSpec
+from holocine_core.store.files import load_json, replace_folder
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, replace_folder
+from holocine_core.store.vault import disk_errors
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.lora import write_lora
@@ -125,7 +126,7 @@ def _learned(recipe: Recipe) -> dict[str, object]:
 
 
 def _card_with(path: Path, spec: ModelSpec, learned: Mapping[str, object]) -> None:
-    card = {**(read_json(path) if path.is_file() else card_of(spec)), **learned}
+    card = {**(load_json(path) if path.is_file() else card_of(spec)), **learned}
     card.pop("earlier", None)  # What the base once was, this model never was.
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from holocine_core.errors import InputError
-from holocine_core.model.card import read_json, write_card
+from holocine_core.model.card import write_card
 from holocine_core.model.components import MissingFile, part_in_folder
 from holocine_core.model.nano_net.positions import (
     WAVES,
@@ -29,8 +29,8 @@ from holocine_core.model.spec import (
     ModelSpec,
     Quality,
 )
-from holocine_core.store.vault import disk_errors, file_hash, fingerprint, write_json
-from holocine_core.store.vault import read_json as kept_json
+from holocine_core.store.files import load_json, read_json, write_json
+from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 from holocine_core.train.recipe import Card, New, Recipe
 
 _HINT = "give the folder that was written when it was trained"
@@ -52,7 +52,7 @@ def start_folder(recipe: Recipe) -> Path:
     begun = any((out / "checkpoints").glob("step-*.safetensors"))
     if folder.is_dir() and begun:
         # A changed recipe is refused by its checkpoint, which can name the keys.
-        told, found = (kept_json(origin) or {}).get("parts"), parts_identity(new)
+        told, found = (read_json(origin) or {}).get("parts"), parts_identity(new)
         # What is no longer there is not needed either: the start holds a copy.
         if None not in (told, found) and told != found:
             raise InputError(
@@ -63,7 +63,7 @@ def start_folder(recipe: Recipe) -> Path:
         return folder
     made_of = {"recipe": new.model_dump(mode="json"), "seed": recipe.seed}
     made_of["parts"] = parts_identity(new)
-    if folder.is_dir() and kept_json(origin) == made_of:
+    if folder.is_dir() and read_json(origin) == made_of:
         return folder
     part = folder.with_name(".start.part")
     with disk_errors("write the new model", folder):
@@ -93,8 +93,8 @@ def write_start(new: New, folder: Path, seed: int) -> None:
         part = part_in_folder(home, name, hint=_HINT)
         if isinstance(part, MissingFile):
             raise InputError(f"there is no {name} at {home}", where=str(part.path), hint=_HINT)
-    vae = read_json(codec / "config.json")
-    encoder = read_json(text / "text_encoder" / "config.json")
+    vae = load_json(codec / "config.json")
+    encoder = load_json(text / "text_encoder" / "config.json")
     folder.mkdir(parents=True)
     shutil.copytree(codec, folder / "vae")
     for name in ("tokenizer", "text_encoder"):

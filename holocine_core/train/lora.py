@@ -14,8 +14,9 @@ from peft.utils import get_peft_model_state_dict
 from torch import nn
 
 from holocine_core.errors import InputError
+from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, write_whole
+from holocine_core.store.vault import disk_errors
 from holocine_core.train.recipe import Lora
 
 ADAPTER = "default"
@@ -76,4 +77,5 @@ def write_lora(transformer: Any, path: Path, metadata: Mapping[str, str]) -> Non
 
     with disk_errors("write the LoRA", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: write_tensors(part, tensors, header))
+        with atomic(path) as part:
+            write_tensors(part, tensors, header)

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from holocine_core.errors import MachineError
-from holocine_core.store.vault import disk_errors, write_whole
+from holocine_core.store.files import atomic
+from holocine_core.store.vault import disk_errors
 
 NAME = "metrics.jsonl"
 
@@ -72,7 +73,8 @@ def _drop_after(path: Path, step: int) -> None:
     kept = [line for line in lines if _step(line) <= step]
     if len(kept) < len(lines):
         text = "".join(f"{line}\n" for line in kept)
-        write_whole(path, lambda part: _write_text(part, text))
+        with atomic(path) as part:
+            _write_text(part, text)
 
 
 def _write_text(path: Path, text: str) -> None:

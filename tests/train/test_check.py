@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from holocine_core.errors import InputError
-from holocine_core.store.vault import read_json
+from holocine_core.store.files import read_json
 from holocine_core.train import validation
 from holocine_core.train.check import check_fits
 from holocine_core.train.data.loader import open_datasets

@@ -24,13 +24,13 @@ from torch import Tensor
 from holocine_core.errors import InputError
 from holocine_core.lab.codec.blocks import Draw, draw_short
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
-from holocine_core.model.card import read_json
 from holocine_core.model.components import ComponentFiles, MissingFile, part_in_folder
 from holocine_core.model.folders import INDEX_NAME, locate_folder
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
+from holocine_core.store.files import load_json, replace_folder
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, file_hash, replace_folder
+from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.checkpoints import stretch
 from holocine_core.train.export import BEFORE, named, told_by
 from holocine_core.train.fresh import codec_entry
@@ -180,8 +180,8 @@ def _write(
         for weights in (part / "transformer").glob("*.safetensors*"):
             weights.unlink()
         network.save_config(part / "transformer")
-        index = read_json(part / INDEX_NAME)
-        index["vae"] = codec_entry(read_json(new_codec / "config.json"))
+        index = load_json(part / INDEX_NAME)
+        index["vae"] = codec_entry(load_json(new_codec / "config.json"))
         (part / INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
         write_tensors(part / "transformer" / _FILE, network.state_dict(), {"format": "pt"} | texts)
         replace_folder(part, out)

@@ -27,7 +27,8 @@ from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import decode_latents, encode_frames
-from holocine_core.store.vault import disk_errors, replace_folder, write_json
+from holocine_core.store.files import replace_folder, write_json
+from holocine_core.store.vault import disk_errors
 from holocine_core.train.optim import EMA, learning_rate
 from holocine_core.train.recipe import Schedule
 

@@ -17,9 +17,9 @@ from holocine_core.lab.stage.words import (
     words_in,
 )
 from holocine_core.lab.stage.world import EVERYTHING, Repertoire
-from holocine_core.model.card import read_json
 from holocine_core.model.vocabulary import VOCABULARY_NAME, Vocabulary, write_vocabulary
 from holocine_core.script.prompt import ANGLE_WORDS, MOVEMENT_WORDS, SIZE_WORDS
+from holocine_core.store.files import load_json
 
 _TOPICS = {
     "places": ("set",),
@@ -85,7 +85,7 @@ def note_vocabulary(tokenizer: Path, within: Repertoire) -> None:
     vocabulary: the words of the world it learned, beside the likenesses that it had."""
     path = tokenizer / VOCABULARY_NAME
     if path.is_file():
-        had = read_json(path)
+        had = load_json(path)
         vocabulary = Vocabulary(
             taught=taught_phrases(within),
             words=taught_words(within),

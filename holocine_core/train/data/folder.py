@@ -23,8 +23,9 @@ from holocine_core.script.reader import read
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import Span, on_grid
 from holocine_core.script.timing import resolve
+from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
-from holocine_core.store.vault import disk_errors, file_hash, fingerprint, write_whole
+from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 from holocine_core.train.data.batches import Batch
 
 
@@ -180,7 +181,8 @@ class FolderDataset:
 
         with disk_errors("keep latents", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda part: write_tensors(part, {"latents": latents}))
+            with atomic(path) as part:
+                write_tensors(part, {"latents": latents})
 
     def batch(self, group: int, members: Sequence[int], epoch: int) -> Batch:
         chosen = [self._groups[group][member] for member in members]
