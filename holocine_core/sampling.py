@@ -1,11 +1,122 @@
-"""How noise falls over a sampling: the shift of the schedule and its inverse. No torch here."""
+"""How takes are denoised: one declaration for cards, recipes, screenplays and plans; and the shift
+of the schedule with its inverse. No torch here.
+
+A new setting is a field of :class:`Profile`, its use, and its line in docs/screenplay.md.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Attention = Literal["sparse", "full"]
+Sampler = Literal["euler", "unipc", "sde"]
+ProfileName = Literal["draft", "standard", "final"]
+PROFILE_NAMES: tuple[ProfileName, ...] = get_args(ProfileName)
+
+
+def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    check(value)
+    return value
+
+
+AS_GIVEN = WrapValidator(_as_given)
+"""Whole numbers stay whole: a fingerprint tells 5 from 5.0, and cards have both."""
+
+
+class Frozen(BaseModel):
+    """A value whose keys are known, and nothing is coerced."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+    )
+
+
+class Profile(Frozen):
+    """The sampling settings that a profile stands for."""
+
+    width: Annotated[int, Field(ge=1)]
+    """In pixels."""
+    height: Annotated[int, Field(ge=1)]
+    """In pixels."""
+    steps: Annotated[int, Field(ge=1, le=200)]
+    """Denoising steps; the time grows linearly with them."""
+    guidance: Annotated[float, Field(ge=1, le=30), AS_GIVEN]
+    """Pull of the prompt; 1 switches guidance off and halves the cost."""
+    guidance_stop: Annotated[float, Field(gt=0, le=1), AS_GIVEN] = 1.0
+    """Share of the steps after which guidance stops; each of the rest costs half."""
+    shift: Annotated[float, Field(gt=0, le=50), AS_GIVEN]
+    """Timestep shift: higher spends more steps on layout, fewer on detail."""
+    sampler: Sampler = "euler"
+    """euler is the release's; unipc needs fewer steps; sde draws noise anew at every step."""
+    eta: Annotated[float, Field(ge=0, le=1), AS_GIVEN] | None = None
+    """Share of a step's noise that sde draws anew: 1 all of it, 0 none, which is euler."""
+
+    @model_validator(mode="after")
+    def _eta_is_of_sde(self) -> Profile:
+        if self.eta is not None and self.sampler != "sde":
+            raise ValueError(f"`eta` belongs to `sampler: sde`, not to {self.sampler}; drop it")
+        return self
+
+    def record(self) -> dict[str, Any]:
+        """As cards, recipes, fingerprints and films hold it. What a sampler has no part in is left
+        out, so that settings that come later change no key of a film that has none of them."""
+        return {name: value for name, value in self if value is not None}
+
+    def in_floats(self) -> Profile:
+        """With fractions as floats, as recipes have always been read."""
+        given = {name: getattr(self, name) for name in FRACTIONS}
+        floats = {name: None if value is None else float(value) for name, value in given.items()}
+        return self.model_copy(update=floats)
+
+
+class Sampling(Profile):
+    """How a take is denoised."""
+
+    text: Literal["scene", "per-shot"]
+    """One encoding of the scene's whole prompt, or one for each shot."""
+    attention: Attention
+    """Self-attention between shots."""
+
+    @property
+    def guided_steps(self) -> int:
+        """Steps, from the first on, that also run the network without the prompt."""
+        return max(1, round(self.guidance_stop * self.steps)) if self.guidance > 1 else 0
+
+
+FRACTIONS = frozenset({"guidance", "guidance_stop", "shift", "eta"})
+"""Settings that need not be whole numbers."""
+SIDES = frozenset({"width", "height"})
+
+
+def adjustments() -> Any:
+    """A model whose fields are those of :class:`Profile` but the size, each of which may be left
+    out: what a screenplay changes."""
+    fields: dict[str, Any] = {}
+    for name, field in Profile.model_fields.items():
+        if name not in SIDES:
+            kind: Any = field.annotation
+            for bound in field.metadata:  # A screenplay's numbers have always been floats.
+                kind = kind if bound is AS_GIVEN else Annotated[kind, bound]
+            fields[name] = (kind | None, None)
+    return create_model("Adjustments", __base__=Frozen, **fields)
+
 
 Level = TypeVar("Level", float, "Tensor")
 """A noise level, 0 to 1, or many."""

@@ -38,7 +38,7 @@ ROOMS: Mapping[str, Room] = {
     "errors": Room("what can go wrong: a message, a place, a next step"),
     "events": Room("what is told while work goes on"),
     "units": Room("numbers in words: bytes, times, counts"),
-    "sampling": Room("how noise falls over the steps"),
+    "sampling": Room("how takes are denoised: the one declaration of its settings"),
     "request": Room("what a caller asks for beside the screenplay", ["model.lora.file"]),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),

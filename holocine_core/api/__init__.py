@@ -98,9 +98,10 @@ if TYPE_CHECKING:
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.title_cards import PlannedCard, cards_of
-    from holocine_core.plan.values import Plan, Sampling, Take
+    from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
+    from holocine_core.sampling import Sampling
     from holocine_core.script.edits import edits_told
     from holocine_core.script.timeline import Moved, Span
     from holocine_core.store.files import save_json
@@ -191,7 +192,7 @@ _HOMES = {
     "PlannedCard": "plan.title_cards",
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
-    "Sampling": "plan.values",
+    "Sampling": "sampling",
     "Take": "plan.values",
     "Request": "request",
     "Studio": "sample.studio",

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 from holocine_core.errors import InputError, Problem
-from holocine_core.model.spec import (
-    PROFILE_NAMES,
-    Attention,
-    Earlier,
-    ModelSpec,
-    Quality,
-    Sampler,
-)
+from holocine_core.model.spec import Earlier, ModelSpec
+from holocine_core.sampling import PROFILE_NAMES, Attention, Profile
 from holocine_core.store.files import load_json
 
 CARD_NAME = "holocine.json"
@@ -37,18 +34,9 @@ _FIELDS: Mapping[str, type] = {
     "earlier": list,
 }
 _NESTED = {"profiles", "earlier"}
-_QUALITY: Mapping[str, type] = {
-    "width": int,
-    "height": int,
-    "steps": int,
-    "guidance": float,
-    "shift": float,
-    "guidance_stop": float,
-    "sampler": str,
-    "eta": float,
-}
 _EARLIER = ("profiles", "files")
-_USUAL = {"guidance_stop", "sampler", "eta"}
+_PROFILE = tuple(Profile.model_fields)
+_USUAL = {name for name, field in Profile.model_fields.items() if not field.is_required()}
 """What a profile need not say."""
 
 
@@ -67,15 +55,12 @@ def card_of(spec: ModelSpec) -> dict[str, Any]:
     return card
 
 
-def profiles_record(profiles: Mapping[str, Quality]) -> dict[str, dict[str, Any]]:
-    """Profiles as cards and work folders hold them; ``eta`` only where there is one."""
-    return {
-        name: {key: value for key, value in asdict(quality).items() if value is not None}
-        for name, quality in profiles.items()
-    }
+def profiles_record(profiles: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
+    """Profiles as cards and work folders hold them."""
+    return {name: profile.record() for name, profile in profiles.items()}
 
 
-def read_profiles(record: object, path: Path) -> dict[str, Quality]:
+def read_profiles(record: object, path: Path) -> dict[str, Profile]:
     """Back from :func:`profiles_record`.
 
     Raises:
@@ -84,12 +69,12 @@ def read_profiles(record: object, path: Path) -> dict[str, Quality]:
     problems = list(_profiles_problems(record, path))
     if problems or not isinstance(record, dict):
         raise InputError.of(problems or [Problem("profiles must be an object", str(path))])
-    return {name: _quality(quality) for name, quality in record.items()}
+    return {name: _profile(profile) for name, profile in record.items()}
 
 
-def _quality(record: Mapping[str, Any]) -> Quality:
+def _profile(record: Mapping[str, Any]) -> Profile:
     eta = record.get("eta")
-    return Quality(**{**record, "eta": None if eta is None else float(eta)})
+    return Profile(**{**record, "eta": None if eta is None else float(eta)})
 
 
 def write_card(folder: Path, spec: ModelSpec) -> None:
@@ -126,11 +111,11 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
 
 
 def _profiles_problems(profiles: object, path: Path, prefix: str = "") -> Iterator[Problem]:
-    for name, quality in profiles.items() if isinstance(profiles, dict) else ():
+    for name, profile in profiles.items() if isinstance(profiles, dict) else ():
         if name not in PROFILE_NAMES:
             yield Problem(f"there is no profile {prefix}{name!r}", str(path))
         else:
-            yield from _quality_problems(f"{prefix}{name}", quality, path)
+            yield from _profile_problems(f"{prefix}{name}", profile, path)
 
 
 def _earlier_problems(before: object, path: Path) -> Iterator[Problem]:
@@ -144,28 +129,24 @@ def _earlier_problems(before: object, path: Path) -> Iterator[Problem]:
             yield from _profiles_problems(one["profiles"], path, f"{where}.")
 
 
-def _quality_problems(name: str, quality: object, path: Path) -> list[Problem]:
+def _profile_problems(name: str, profile: object, path: Path) -> list[Problem]:
     where = str(path)
-    if not isinstance(quality, dict) or set(quality) | _USUAL != set(_QUALITY):
-        wanted = ", ".join(field for field in _QUALITY if field not in _USUAL)
-        known = " and ".join(sorted(_USUAL))
+    if not isinstance(profile, dict) or set(profile) | _USUAL != set(_PROFILE):
+        wanted = ", ".join(field for field in _PROFILE if field not in _USUAL)
+        known = ", ".join(field for field in _PROFILE if field in _USUAL)
         return [Problem(f"profile {name} must give {wanted}, may give {known}, no more", where)]
-    others = {key: value for key, value in quality.items() if key != "eta"}
-    problems = _field_problems(others, _QUALITY, path, prefix=f"{name}.")
-    sampler, stop = quality.get("sampler", "euler"), quality.get("guidance_stop", 1)
-    eta = quality.get("eta")
-    if not problems and sampler not in get_args(Sampler):
-        known = " or ".join(map(repr, get_args(Sampler)))
-        problems.append(Problem(f"{name}.sampler is {known}, not {sampler!r}", where))
-    elif not problems and eta is not None and sampler != "sde":
-        problems.append(
-            Problem(f"{name}.eta belongs to the sampler 'sde', not to {sampler!r}", where)
-        )
-    if "eta" in quality and not _is_share(eta):
-        problems.append(Problem(f"{name}.eta is a number from 0 to 1, not {eta!r}", where))
-    if not problems and stop > 1:
-        problems.append(Problem(f"{name}.guidance_stop is at most 1, not {stop!r}", where))
-    return problems
+    try:
+        Profile.model_validate(profile)
+    except ValidationError as error:
+        return [Problem(_told(name, detail), where) for detail in error.errors()]
+    return []
+
+
+def _told(profile: str, detail: ErrorDetails) -> str:
+    if detail["type"] == "value_error":
+        return f"{profile}: {detail['msg'].removeprefix('Value error, ')}"
+    must = detail["msg"].replace("Input should be", "it must be")
+    return f"{profile}.{detail['loc'][0]} can't be {detail['input']!r}: {must}"
 
 
 def _field_problems(
@@ -189,19 +170,13 @@ def _field_problems(
 _WORDS = {
     str: "a text",
     int: "a whole number above 0",
-    float: "a number above 0",
     bool: "true or false",
     dict: "an object",
     list: "a list",
 }
 
 
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
 def _is(value: object, kind: type) -> bool:
-    if kind in (int, float):
-        numbers = (int,) if kind is int else (int, float)
-        return isinstance(value, numbers) and not isinstance(value, bool) and value > 0
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value > 0
     return isinstance(value, kind)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from holocine_core.model.nano_net.cost import fold_decode_bytes, fold_decode_flops
-from holocine_core.model.spec import WAN_VAE, Attention, FoldShape, ModelSpec, VaeShape
+from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, VaeShape
+from holocine_core.sampling import Attention
 from holocine_core.script.timeline import Span, Timeline
 
 FREQUENCY_WIDTH = 256

@@ -8,34 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Attention = Literal["sparse", "full"]
-Sampler = Literal["euler", "unipc", "sde"]
-PROFILE_NAMES = ("draft", "standard", "final")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """The sampling settings a profile stands for."""
-
-    width: int
-    height: int
-    steps: int
-    guidance: float
-    shift: float
-    guidance_stop: float = 1.0
-    """Share of the steps after which guidance stops, 0 to 1: the later ones cost half."""
-    sampler: Sampler = "euler"
-    eta: float | None = None
-    """Share of a step's noise that is drawn anew, 0 to 1: only of ``sde``, where None is 1."""
+from holocine_core.sampling import PROFILE_NAMES, Attention, Profile, Sampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """What a model once was: films that were begun with it go on with it."""
 
-    profiles: Mapping[str, Quality]
+    profiles: Mapping[str, Profile]
     files: Mapping[str, str] = field(default_factory=dict)
     """Content hash of the parts that were others; the rest are today's."""
 
@@ -122,7 +103,7 @@ class ModelSpec:
     fps: int
     max_frames: int
     """Longest scene the model was trained on; longer ones are allowed with a warning."""
-    profiles: Mapping[str, Quality]
+    profiles: Mapping[str, Profile]
     licence: str
     vae: VaeShape | FoldShape = WAN_VAE
     spatial_stride: int = 8
@@ -182,9 +163,9 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
         fps=15,
         max_frames=241,
         profiles={
-            "draft": Quality(width=480, height=272, steps=20, guidance=5.0, shift=5.0),
-            "standard": Quality(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
-            "final": Quality(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
+            "draft": Profile(width=480, height=272, steps=20, guidance=5.0, shift=5.0),
+            "standard": Profile(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
+            "final": Profile(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
         },
         licence=HOLOCINE_LICENCE,
         weight_bytes={
@@ -212,10 +193,10 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
 
 def _nano_profiles(
     sampler: Sampler, shift: float, steps: tuple[int, int, int], draft_stop: float
-) -> dict[str, Quality]:
+) -> dict[str, Profile]:
     """nano's draft, standard and final; only the draft's guidance ends early."""
     return {
-        name: Quality(
+        name: Profile(
             width=224,
             height=128,
             steps=count,

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from holocine_core.model.card import write_card
-from holocine_core.model.spec import Attention, ModelSpec, NetworkShape, Quality, VaeShape
+from holocine_core.model.spec import ModelSpec, NetworkShape, VaeShape
 from holocine_core.model.tiny_tokenizer import build_tokenizer
+from holocine_core.sampling import Attention, Profile
 
 FREQUENCY_WIDTH = 64
 TINY_SHAPE = NetworkShape(layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1)
@@ -36,9 +37,9 @@ TINY = ModelSpec(
     fps=15,
     max_frames=241,
     profiles={
-        "draft": Quality(width=80, height=48, steps=4, guidance=3.0, shift=5.0),
-        "standard": Quality(width=112, height=64, steps=12, guidance=3.0, shift=5.0),
-        "final": Quality(width=112, height=64, steps=30, guidance=3.0, shift=5.0),
+        "draft": Profile(width=80, height=48, steps=4, guidance=3.0, shift=5.0),
+        "standard": Profile(width=112, height=64, steps=12, guidance=3.0, shift=5.0),
+        "final": Profile(width=112, height=64, steps=30, guidance=3.0, shift=5.0),
     },
     licence="Apache-2.0",
     weight_bytes={"text_encoder": 109_440, "transformer": 174_752, "vae": 150_388},

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
+
+from pydantic import ValidationError
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.card import profiles_record, read_profiles
 from holocine_core.model.components import LocatedModel
-from holocine_core.model.spec import Attention, Quality, Sampler
 from holocine_core.plan.settings import sampling_of
-from holocine_core.plan.values import Past, Plan, Sampling, Take
+from holocine_core.plan.values import Past, Plan, Take
+from holocine_core.sampling import Profile, Sampling
 from holocine_core.store.vault import Vault
 
 
@@ -72,7 +74,7 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
 
 def _told_by(
     sidecar: Mapping[str, Any], plan: Plan
-) -> tuple[Mapping[str, Quality], Mapping[str, str]] | None:
+) -> tuple[Mapping[str, Profile], Mapping[str, str]] | None:
     """Profiles and weights that a sidecar tells of; None where it is of another model, or says
     nothing that this holocine understands."""
     made = sidecar.get("made")
@@ -137,27 +139,12 @@ def _drafted(take: Mapping[str, Any], vault: Vault) -> Mapping[str, Any] | None:
 def _read(sampling: Mapping[str, Any]) -> Sampling:
     try:
         read = Sampling(**sampling)
-    except TypeError:
-        read = None
-    if read is None or not _is_known(read):
+    except (TypeError, ValidationError):
         raise InputError(
             f"the film was sampled in a way that this holocine does not know: {dict(sampling)}",
             hint="it was made by a newer version: update holocine",
-        )
-    return replace(read, eta=None if read.eta is None else float(read.eta))
-
-
-def _is_known(sampling: Sampling) -> bool:
-    whole = (sampling.width, sampling.height, sampling.steps)
-    numbers = (sampling.guidance, sampling.guidance_stop, sampling.shift, sampling.eta or 0)
-    return (
-        all(isinstance(number, int) and number > 0 for number in whole)
-        and all(isinstance(number, int | float) for number in numbers)
-        and sampling.sampler in get_args(Sampler)
-        and (sampling.eta is None or sampling.sampler == "sde")
-        and sampling.text in ("scene", "per-shot")
-        and sampling.attention in get_args(Attention)
-    )
+        ) from None
+    return read.model_copy(update={"eta": None if read.eta is None else float(read.eta)})
 
 
 def gone_weights(

@@ -20,8 +20,9 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.pictures import picture_problems
-from holocine_core.plan.values import Passing, Sampling, Take, Tokens
+from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.vocabulary_check import unknown_words
+from holocine_core.sampling import Sampling
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
 from holocine_core.script.screenplay import SIDES, Scene, Screenplay, TransitionTo, Video

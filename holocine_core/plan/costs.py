@@ -11,7 +11,8 @@ from holocine_core.model.cost import (
 )
 from holocine_core.model.placement import precision_of
 from holocine_core.model.spec import ModelSpec
-from holocine_core.plan.values import Sampling, TakeCost
+from holocine_core.plan.values import TakeCost
+from holocine_core.sampling import Sampling
 from holocine_core.script.timeline import Timeline
 
 

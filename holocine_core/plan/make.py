@@ -46,17 +46,11 @@ from holocine_core.plan.loras import (
     shot_marks,
     told,
 )
-from holocine_core.plan.settings import delivery_of, quality, sampling_of
+from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
 from holocine_core.plan.state import begun_in, with_state
-from holocine_core.plan.values import (
-    NO_PAST,
-    KnownPicture,
-    Past,
-    Plan,
-    Sampling,
-    Take,
-)
+from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take
 from holocine_core.request import Request
+from holocine_core.sampling import Sampling
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
@@ -196,7 +190,7 @@ def _size(
     if manuscript.screenplay is None:
         return None
     screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
-    chosen = past.sampling.get(screenplay.profile) or quality(screenplay, spec)
+    chosen = past.sampling.get(screenplay.profile) or profile_of(screenplay, spec)
     return chosen.width, chosen.height
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
-from holocine_core.model.spec import ModelSpec, Quality
+from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.check import parse_size
-from holocine_core.plan.values import Delivery, Sampling
-from holocine_core.script.screenplay import Adjusted, Screenplay
+from holocine_core.plan.values import Delivery
+from holocine_core.sampling import Profile, Sampling
+from holocine_core.script.screenplay import Screenplay
 
 
-def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
+def profile_of(screenplay: Screenplay, spec: ModelSpec) -> Profile:
     """The profile's settings: the model's, then the film's size, then the profile's changes.
 
     A film's own size holds for standard and final; a draft keeps its shape and takes the draft's
     share of its area, on the model's grid.
     """
     base = spec.profiles[screenplay.profile]
+    given: dict[str, Any] = {}
     if screenplay.size is not None:
         width, height = parse_size(screenplay.size)
         if screenplay.profile == "draft":
@@ -26,30 +28,22 @@ def quality(screenplay: Screenplay, spec: ModelSpec) -> Quality:
             step = spec.size_multiple
             width = max(step, round(width * scale / step) * step)
             height = max(step, round(height * scale / step) * step)
-        base = replace(base, width=width, height=height)
-    changes: Adjusted = getattr(screenplay.profiles, screenplay.profile)
-    given = changes.model_dump(exclude_none=True, exclude={"size", "lora"})
+        given = {"width": width, "height": height}
+    changes = getattr(screenplay.profiles, screenplay.profile)
+    given |= changes.model_dump(exclude_none=True, exclude={"size", "lora"})
     if changes.size is not None:
         given["width"], given["height"] = parse_size(changes.size)
-    chosen = replace(base, **given)
-    usual = 1.0 if chosen.eta is None else float(chosen.eta)
-    return replace(chosen, eta=usual if chosen.sampler == "sde" else None)
+    chosen = {**dict(base), **given}
+    usual = 1.0 if chosen["eta"] is None else float(chosen["eta"])
+    return Profile(**{**chosen, "eta": usual if chosen["sampler"] == "sde" else None})
 
 
 def sampling_of(screenplay: Screenplay, spec: ModelSpec) -> Sampling:
     """How the film is denoised: the model's profile with the screenplay's changes."""
-    chosen = quality(screenplay, spec)
     return Sampling(
-        width=chosen.width,
-        height=chosen.height,
-        steps=chosen.steps,
-        guidance=chosen.guidance,
-        guidance_stop=chosen.guidance_stop,
-        shift=chosen.shift,
-        sampler=chosen.sampler,
+        **dict(profile_of(screenplay, spec)),
         text=screenplay.text,
         attention=screenplay.attention or spec.attention,
-        eta=chosen.eta,
     )
 
 

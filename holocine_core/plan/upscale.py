@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from holocine_core.errors import InputError
 from holocine_core.plan.make import make_plan, with_placement
-from holocine_core.plan.values import NO_PAST, Past, Plan, Sampling, Take, UpscaledStart
+from holocine_core.plan.values import NO_PAST, Past, Plan, Take, UpscaledStart
 from holocine_core.request import Request
-from holocine_core.sampling import shifted
+from holocine_core.sampling import Sampling, shifted
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.store.vault import Kind, Vault, fingerprint
 

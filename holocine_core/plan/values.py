@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from holocine_core.errors import Problem
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.lora.file import LoraFile, ShotLora
 from holocine_core.model.placement import Placement
-from holocine_core.model.spec import Quality
+from holocine_core.sampling import Profile, Sampling
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
@@ -25,39 +25,12 @@ Passing = tuple[Literal["cut", "fade", "crossfade"], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How a take is denoised."""
-
-    width: int
-    height: int
-    steps: int
-    guidance: float
-    guidance_stop: float
-    shift: float
-    sampler: str
-    text: Literal["scene", "per-shot"]
-    attention: Literal["sparse", "full"]
-    eta: float | None = None
-    """Share of a step's noise that is drawn anew; None but for ``sde``."""
-
-    @property
-    def guided_steps(self) -> int:
-        """Steps, from the first on, that also run the network without the prompt."""
-        return max(1, round(self.guidance_stop * self.steps)) if self.guidance > 1 else 0
-
-    def record(self) -> dict[str, Any]:
-        """As fingerprints and films hold it. What a sampler has no part in is left out, so that
-        settings that come later change no key of a film that has none of them."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What a film that is there, or begun, was made with, whatever the model is today."""
 
     sampling: Mapping[str, Sampling] = field(default_factory=dict)
     """By profile, how it was sampled."""
-    profiles: Mapping[str, Quality] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     """The model's profiles at the time; those of its card where empty."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """Content hash of the model's parts at the time; today's where empty."""

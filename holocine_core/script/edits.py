@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from holocine_core.sampling import Frozen
 from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
-from holocine_core.script.screenplay import Frozen, Scene, Screenplay, Seed, Shot, Text
+from holocine_core.script.screenplay import Scene, Screenplay, Seed, Shot, Text
 from holocine_core.script.timeline import Span
 
 

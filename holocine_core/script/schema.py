@@ -6,6 +6,7 @@ import ast
 import inspect
 from typing import Any
 
+from holocine_core import sampling
 from holocine_core.script import screenplay
 from holocine_core.script.screenplay import SCENE_KEYS, Screenplay
 from holocine_core.script.timing import CUT_FORMS
@@ -69,19 +70,23 @@ def _describe(document: dict[str, Any]) -> None:
 
     pydantic can do so itself, but reads the source whenever the models are imported.
     """
-    for node in ast.parse(inspect.getsource(screenplay)).body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        whole = document if node.name == Screenplay.__name__ else document["$defs"].get(node.name)
-        if whole is None:
-            continue
-        properties = whole["properties"]
-        for field, text in zip(node.body, node.body[1:], strict=False):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                key = field.target.id.removesuffix("_")
-                properties[key]["description"] = inspect.cleandoc(str(text.value.value))
+    for module, names in ((sampling, {"Profile": "Adjusted"}), (screenplay, {})):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if not isinstance(node, ast.ClassDef):
+                continue
+            name = names.get(node.name, node.name)
+            whole = document if name == Screenplay.__name__ else document["$defs"].get(name)
+            if whole is not None:
+                _describe_fields(whole["properties"], node)
+
+
+def _describe_fields(properties: dict[str, Any], node: ast.ClassDef) -> None:
+    for field, text in zip(node.body, node.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and (key := field.target.id.removesuffix("_")) in properties
+        ):
+            properties[key]["description"] = inspect.cleandoc(str(text.value.value))

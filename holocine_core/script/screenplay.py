@@ -6,9 +6,11 @@ What only the whole file can tell (names, timing, tokens) is checked by ``script
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
 
 Size = Literal[
     "extreme wide",
@@ -42,7 +44,6 @@ Movement = Literal[
     "orbit",
     "handheld",
 ]
-ProfileName = Literal["draft", "standard", "final"]
 SIDES = (16, 8192)
 """Shortest and longest side of a picture in pixels: what every codec can hold."""
 
@@ -64,16 +65,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        serialize_by_alias=True,
-    )
 
 
 class Lora(Frozen):
@@ -188,7 +179,7 @@ class Scene(Frozen):
     `global` and `shots`."""
     seed: Seed | None = None
     """This scene's own seed; the film's where absent."""
-    keyframes: dict[str, Text] = {}
+    keyframes: dict[str, Text] = {}  # noqa: RUF012 - pydantic copies it
     """Time -> picture that is shown there: a frame number (37), seconds ("5.0s") or a timecode, and
     a path, relative to the screenplay."""
     transition: TransitionTo = TransitionTo()
@@ -257,22 +248,17 @@ class Cards(Frozen):
     """Behind the last one."""
 
 
-class Adjusted(Frozen):
+if TYPE_CHECKING:
+    _Adjustments = Frozen
+else:
+    _Adjustments = adjustments()
+
+
+class Adjusted(_Adjustments):
     """Changes to one profile; what is left out stays the model's own."""
 
     size: FrameSize | None = None
-    steps: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Denoising steps; the time grows linearly with them."""
-    guidance: Annotated[float, Field(ge=1, le=30)] | None = None
-    """Pull of the prompt; 1 switches guidance off and halves the cost."""
-    guidance_stop: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of the steps after which guidance stops; each of the rest costs half."""
-    shift: Annotated[float, Field(gt=0, le=50)] | None = None
-    """Timestep shift: higher spends more steps on layout, fewer on detail."""
-    sampler: Literal["euler", "unipc", "sde"] | None = None
-    """euler is the release's; unipc needs fewer steps; sde draws noise anew at every step."""
-    eta: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of a step's noise that sde draws anew: 1 all of it, 0 none, which is euler."""
+    """Width x height for this profile alone."""
     lora: tuple[Lora, ...] = ()
     """LoRA files for this profile alone, beside the film's: those that film in few steps."""
 
@@ -331,11 +317,11 @@ class Screenplay(Frozen):
     text: Literal["scene", "per-shot"] = "scene"
     """scene: one encoding of the whole prompt, as HoloCine does. per-shot: each shot's window
     (global caption and its own text) is encoded by itself, for scenes whose text is too long."""
-    attention: Literal["sparse", "full"] | None = None
+    attention: Attention | None = None
     """Self-attention between shots; what the model was trained with where absent."""
     strict: bool = False
     """Refuse cuts and lengths that would have to move to the frame grid."""
-    characters: dict[str, Text] = {}
+    characters: dict[str, Text] = {}  # noqa: RUF012 - likewise
     """Name -> look. Written as {name} in prompts."""
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1)]
     """The scenes, in order."""

@@ -27,7 +27,6 @@ from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, P
 from holocine_core.model.spec import (
     MODELS,
     ModelSpec,
-    Quality,
 )
 from holocine_core.store.files import load_json, read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
@@ -210,9 +209,6 @@ def codec_entry(config: Mapping[str, Any]) -> list[str]:
 
 def _spec(card: Card) -> ModelSpec:
     """The card as the table describes models; dimensions are read from the configs instead."""
-    given: dict[str, Quality] = {
-        name: Quality(**profile.model_dump()) for name, profile in card.profiles.items()
-    }
     return replace(
         MODELS["nano"],
         name=card.name,
@@ -227,6 +223,6 @@ def _spec(card: Card) -> ModelSpec:
         # It has learned nothing yet; the export says what it was trained for.
         clean_shots=False,
         guide_summaries=card.guide_summaries,
-        profiles={**MODELS["nano"].profiles, **given},
+        profiles={**MODELS["nano"].profiles, **dict(card.profiles.items())},
         earlier=(),
     )

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
-    SerializerFunctionWrapHandler,
+    field_serializer,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
-from holocine_core.script.screenplay import FrameSize, Frozen, ProfileName, Seed, Text
+from holocine_core.sampling import Attention, Frozen, Profile, ProfileName
+from holocine_core.script.screenplay import FrameSize, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
 from holocine_core.train.data.worlds import drawn_world
 
@@ -24,39 +24,6 @@ Precision = Literal["auto", "bf16", "float32"]
 
 GROUP = 8
 """Scenes of the stage that share one layout of shots, so that they can stand in one batch."""
-
-
-class Profile(Frozen):
-    """What one quality profile of a new model stands for."""
-
-    width: Count
-    """In pixels."""
-    height: Count
-    """In pixels."""
-    steps: Annotated[int, Field(ge=1, le=200)]
-    """Denoising steps."""
-    guidance: Annotated[float, Field(ge=1, le=30)]
-    """Pull of the prompt; 1 switches guidance off."""
-    shift: Annotated[float, Field(gt=0, le=50)]
-    """Timestep shift of the sampler."""
-    guidance_stop: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the steps after which guidance stops."""
-    sampler: Literal["euler", "unipc", "sde"] = "euler"
-    """unipc needs fewer steps; sde draws noise anew at every step."""
-    eta: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of a step's noise that sde draws anew; 1 where left out."""
-
-    @model_validator(mode="after")
-    def _eta_is_of_sde(self) -> Profile:
-        if self.eta is not None and self.sampler != "sde":
-            raise ValueError(f"`eta` belongs to `sampler: sde`, not to {self.sampler}; drop it")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_neutral_eta(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Runs are told apart by their recipe: one without `eta` is what it was before."""
-        told: dict[str, Any] = write(self)
-        return {name: value for name, value in told.items() if (name, value) != ("eta", None)}
 
 
 class Card(Frozen):
@@ -83,6 +50,16 @@ class Card(Frozen):
     """Whether the branch that guidance leads away from sees other shots' summary tokens too."""
     profiles: dict[ProfileName, Profile]
     """draft, standard and final."""
+
+    @field_validator("profiles")
+    @classmethod
+    def _fractions(cls, profiles: dict[ProfileName, Profile]) -> dict[ProfileName, Profile]:
+        return {name: profile.in_floats() for name, profile in profiles.items()}
+
+    @field_serializer("profiles")
+    def _without_neutral_eta(self, profiles: dict[ProfileName, Profile]) -> dict[str, Any]:
+        """Runs are told apart by their recipe: one without `eta` is what it was before."""
+        return {name: profile.record() for name, profile in profiles.items()}
 
 
 class New(Frozen):
@@ -313,7 +290,7 @@ class Recipe(Frozen):
     """Whether the text encoder's word vectors move too."""
     expert: Literal["high", "low"] | None = None
     """Which expert is trained, for models that have two."""
-    attention: Literal["sparse", "full"] | None = None
+    attention: Attention | None = None
     """Self-attention between shots; the model's own where absent."""
     full_share: Share = 0.0
     """Share of passes that see full self-attention although the model is sparse."""

@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from holocine_cli.commands import app
-from holocine_core.model.spec import MODELS, PROFILE_NAMES
+from holocine_core.model.spec import MODELS
+from holocine_core.sampling import PROFILE_NAMES
 from tests.cli.conftest import Holocine
 from tests.cli.option_names import LIST, option_names
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from holocine_core.api.films import SCHEMA_FILE, STARTER, TITLE_LINE
+from holocine_core.sampling import Frozen
 from holocine_core.script.reader import read
 from holocine_core.script.schema import schema
 from holocine_core.script.screenplay import (
     Adjusted,
     Deliver,
-    Frozen,
     Lora,
     Scene,
     Screenplay,

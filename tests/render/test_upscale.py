@@ -96,7 +96,7 @@ def test_a_draft_stands_for_the_steps_above_six_tenths_of_noise(
 ) -> None:
     sampling = plan_film(small, Request(out=tmp_path / "film.mp4")).takes[0].sampling
     for steps in (5, 16, 40):
-        step = first_step(replace(sampling, steps=steps, shift=shift))
+        step = first_step(sampling.model_copy(update={"steps": steps, "shift": shift}))
         sigmas = flow.schedule(steps, shift)
         assert sigmas[step] <= 0.6 or step == steps - 1
         assert all(sigma > 0.6 for sigma in sigmas[:step])

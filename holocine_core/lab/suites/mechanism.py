@@ -167,7 +167,9 @@ def film_alone(plan: Plan, shot: int, seed: int) -> Tensor:
 
 def _denoise(plan: Plan, take: Take, variant: Variant) -> Tensor:
     if variant.attention is not None:
-        take = replace(take, sampling=replace(take.sampling, attention=variant.attention))
+        take = replace(
+            take, sampling=take.sampling.model_copy(update={"attention": variant.attention})
+        )
     takes = solo_takes(take) if variant.alone else [take]
 
     def parted(noise: Tensor, own: Callable[[Take], Tensor]) -> list[Tensor]:
