@@ -4,10 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := 2.13.0
+EXTRAS ?= dev,lowmem,film,train,eval
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: mutants help setup film test test-gpu check fix bench clean
+.PHONY: help setup film test test-gpu check soak dist mutants fix bench clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,23 +30,31 @@ $(READY): pyproject.toml requirements.lock
 	  || { echo "no CPU build of torch $(TORCH) is offered: installing the default one, which on Linux brings CUDA"; \
 	       $(BIN)/pip install -q torch==$(TORCH); }; \
 	fi
-	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	$(BIN)/pip install -q -c requirements.lock -e '.[$(EXTRAS)]'
 	touch $@
 
 film: $(READY) ## Render an example film (films/lighthouse.mp4) and its storyboard
 	$(BIN)/holocine render screenplays/lighthouse.yaml --out-dir films --storyboard
 
-test: $(READY) ## Run the tests (CPU, no network, no weights)
-	$(BIN)/python -m pytest -n 2
+test: $(READY) ## Run the fast tests: the whole pipeline, under a minute
+	$(BIN)/python -m pytest -n auto -m "not gpu and not slow"
 
 test-gpu: $(READY) ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
-check: $(READY) ## Lint, format, types, generated files, then the tests
+check: $(READY) ## Lint, format, types, generated files, then all tests: under eight minutes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n auto
+
+soak: $(READY) ## The long proofs: kills, fuzz; writes docs/measurements.md anew. Hours
+	$(BIN)/python -m benchmarks.soak
+
+dist: $(READY) ## Build sdist and wheel into dist/, and film with the wheel from an empty folder
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m tests.wheel dist
 
 mutants: $(READY) ## Plant some small faults: does a test catch each? Minutes
 	$(BIN)/python -m tests.mutants

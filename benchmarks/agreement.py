@@ -36,7 +36,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 SUITE = "stage:1800000000:60"
 FORTY = Path(__file__).parent / "eye_films" / "forty.yaml"
@@ -59,7 +59,7 @@ class Chosen:
     way: Mapping[str, Any] | str
     case: Case
     plan: Plan
-    span: Span
+    span: FrameSpan
 
 
 def chosen(work: Path) -> list[Chosen]:

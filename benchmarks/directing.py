@@ -21,7 +21,7 @@ from PIL import Image
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.metadata import read_metadata
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 FILM = """
 seed: 5
@@ -50,7 +50,9 @@ def row_of(film: Path) -> list[Frames]:
     """The middle frame of each of its shots."""
     chapters = read_metadata(film).chapters
     frames = np.concatenate(list(read_frames(film)))
-    return middles(frames, [Span(chapter.start_frame, chapter.end_frame) for chapter in chapters])
+    return middles(
+        frames, [FrameSpan(chapter.start_frame, chapter.end_frame) for chapter in chapters]
+    )
 
 
 def main() -> None:

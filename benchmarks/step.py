@@ -25,7 +25,7 @@ from benchmarks.machine import machine
 from holocine_core.model.attention import layout as shot_attention
 from holocine_core.model.attention import segments
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 
 FRAMES = 17
 CHANNELS = 24
@@ -98,7 +98,7 @@ def layout(size: str, batch: int, *, folded: bool) -> ShotLayout:
         windows = [(*range(40), *range(40 + s * own, 40 + (s + 1) * own)) for s in range(4)]
         items.append(tuple((*window, *padding) for window in windows))
     return ShotLayout(
-        shots=tuple(Span(a, b) for a, b in pairwise(edges)),
+        shots=tuple(LatentSpan(a, b) for a, b in pairwise(edges)),
         frame_tokens=rows * columns // 4,
         item_windows=tuple(items),
         sparse=True,

@@ -36,7 +36,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.sample import flow
 from holocine_core.sample.vae import encode_frames
 from holocine_core.script.prompt import ScenePrompt, compose
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
@@ -109,7 +109,7 @@ class Foretelling:
     ) -> Tensor:
         """The clean latents as foretold from ``clean`` with noise."""
         count = len(prompts)
-        shots = (Span(0, clean.shape[2]),)
+        shots = (LatentSpan(0, clean.shape[2]),)
         batch = Batch(latents_BCFHW=clean, prompts=tuple(prompts), shots=shots)
         drawn = Draw(
             sigma_B=torch.full((count,), sigma),

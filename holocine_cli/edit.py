@@ -16,7 +16,7 @@ from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from holocine_core.api import Edit, Edited, FilmVersion, Request, Span
+    from holocine_core.api import Edit, Edited, FilmVersion, FrameSpan, Request
 
 ShotOption = Annotated[
     str,
@@ -170,7 +170,7 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     console.note(f"{changed}; this is version {made.version}")
 
 
-def _changed(spans: Sequence[Span] | None, scene: str) -> str:
+def _changed(spans: Sequence[FrameSpan] | None, scene: str) -> str:
     if spans is None:
         return "the clip before is gone, so that frames cannot be compared"
     if not spans:

@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Sampling
     from holocine_core.script.edits import edits_told
-    from holocine_core.script.timeline import Moved, Span
+    from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
@@ -198,7 +198,7 @@ _HOMES = {
     "Studio": "sample.studio",
     "edits_told": "script.edits",
     "Moved": "script.timeline",
-    "Span": "script.timeline",
+    "FrameSpan": "script.timeline",
     "save_json": "store.files",
     "Outline": "train.dry_run",
     "Recipe": "train.recipe",
@@ -225,6 +225,7 @@ __all__ = [
     "Extras",
     "Film",
     "FilmVersion",
+    "FrameSpan",
     "Imported",
     "Inspection",
     "JudgeSettings",
@@ -243,7 +244,6 @@ __all__ = [
     "Sampling",
     "Script",
     "Source",
-    "Span",
     "Started",
     "Studio",
     "Take",

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import replacing
 
 _GAP = 4
 _PAPER = 251
 
 
-def middles(frames: Frames, shots: Sequence[Span]) -> list[Frames]:
+def middles(frames: Frames, shots: Sequence[FrameSpan]) -> list[Frames]:
     """The middle frame [H, W, 3] of every shot."""
     return [frames[(shot.start + shot.stop - 1) // 2] for shot in shots]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holocine_core.errors import InputError, MachineError, RenderError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import DeliveredSpan
 from holocine_core.store.files import replacing
 
 Format = Literal["otio", "edl", "fcpxml", "xml"]
@@ -43,7 +43,7 @@ class CutShot:
     """
 
     name: str
-    span: Span
+    span: DeliveredSpan
     prompt: str
     facts: Mapping[str, Any]
 
@@ -150,10 +150,10 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
     time, stretch = otio.opentime.RationalTime, otio.opentime.TimeRange
     times = int(rate / cuts.fps)
 
-    def reach(span: Span) -> Any:
+    def reach(span: DeliveredSpan) -> Any:
         return stretch(time(span.start * times, float(rate)), time(len(span) * times, float(rate)))
 
-    whole = Span(0, cuts.frames)
+    whole = DeliveredSpan(0, cuts.frames)
     media = otio.schema.ExternalReference(cuts.film.resolve().as_uri(), reach(whole))
     media.name = cuts.film.name
     timeline = otio.schema.Timeline(cuts.title)
@@ -171,7 +171,7 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
             # An EDL's markers are capitals only; its comments are free.
             clip.metadata["cmx_3600"] = {"comments": _told(shot)}
         else:
-            start = Span(shot.span.start, shot.span.start + 1)
+            start = DeliveredSpan(shot.span.start, shot.span.start + 1)
             clip.markers.extend(otio.schema.Marker(line, reach(start)) for line in _told(shot))
         picture.append(clip)
     if cuts.sound and kind != "edl":

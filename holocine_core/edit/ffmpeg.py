@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from holocine_core.edit.process import DISK_FULL, Run, url
 from holocine_core.errors import InputError, MachineError, RenderError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 Frames = npt.NDArray[np.uint8]
 
@@ -108,7 +108,9 @@ def write_frames(
         raise
 
 
-def read_frames(path: Path, *, span: Span | None = None, filters: str = "") -> Iterator[Frames]:
+def read_frames(
+    path: Path, *, span: FrameSpan | None = None, filters: str = ""
+) -> Iterator[Frames]:
     """A film's frames in order, in chunks of at most 8 MiB (or one frame), each a new array.
 
     Args:
@@ -120,7 +122,7 @@ def read_frames(path: Path, *, span: Span | None = None, filters: str = "") -> I
         InputError: No film, damaged, or shorter than its own index or ``span`` says.
     """
     held = probe(path)
-    wanted = Span(0, held.frames) if span is None else span
+    wanted = FrameSpan(0, held.frames) if span is None else span
     if wanted.stop > held.frames:
         raise InputError(
             f"frames {wanted.start} to {wanted.stop} are wanted of {held.frames}",

@@ -17,7 +17,7 @@ import numpy as np
 
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.errors import InputError, RenderError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ def clip_starts(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -
 
 def shots_in_reel(
     clips: Sequence[ClipInput], transitions: Sequence[Transition]
-) -> tuple[tuple[int, int, Span], ...]:
+) -> tuple[tuple[int, int, FrameSpan], ...]:
     """Every shot that the reel shows: its clip, its number in it (from 0), its frames of the reel.
 
     A crossfade belongs to the later scene; one longer than a scene's last shots swallows them.
@@ -150,7 +150,7 @@ def shots_in_reel(
     later = accumulate((at for *_, at in reversed(marks[1:])), min, initial=length)
     stops = list(later)[::-1]
     return tuple(
-        (number, shot, Span(at, stop))
+        (number, shot, FrameSpan(at, stop))
         for (number, shot, at), stop in zip(marks, stops, strict=True)
         if stop > at
     )
@@ -172,7 +172,7 @@ def roll(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> Itera
         before, after = _around(number, transitions)
         fading_in = np.concatenate(waiting) if waiting else None
         waiting = []
-        body = Span(before.head, clip.frames - after.tail)
+        body = FrameSpan(before.head, clip.frames - after.tail)
         for at, chunk in _pieces(_clip_frames(clip.path), (body.start, body.stop)):
             if at < body.start:
                 if fading_in is None:
@@ -238,7 +238,7 @@ def repeated(reel: Iterator[Frames], fps: Fraction, to: Fraction) -> Iterator[Fr
 
 
 def interpolated(
-    reel: Iterator[Frames], spans: Sequence[Span], fps: Fraction, to: Fraction, scratch: Path
+    reel: Iterator[Frames], spans: Sequence[FrameSpan], fps: Fraction, to: Fraction, scratch: Path
 ) -> Iterator[Frames]:
     """The reel at rate ``to`` with moved pictures in between, and never between two shots.
 

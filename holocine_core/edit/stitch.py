@@ -41,7 +41,7 @@ from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudn
 from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import replacing
 
 # One AAC frame at 48 kHz is 21 ms.
@@ -200,7 +200,7 @@ def _film_stream(job: StitchJob, room: Path) -> Iterator[Frames]:
     if job.delivery.motion == "plain" or job.out_fps == job.fps:
         return repeated(reel, job.fps, job.out_fps)
     borders = (0, *hard_cuts(*job.reel), film_frames(job))
-    spans = [Span(a, b) for a, b in pairwise(borders)]
+    spans = [FrameSpan(a, b) for a, b in pairwise(borders)]
     return interpolated(reel, spans, job.fps, job.out_fps, room / "stretch.mp4")
 
 
@@ -287,7 +287,7 @@ def _require(path: Path, facts: Facts) -> None:
 
 def cut_shots(
     clip: Path,
-    spans: Sequence[Span],
+    spans: Sequence[FrameSpan],
     names: Sequence[str],
     folder: Path,
     video: VideoCodec,
@@ -319,7 +319,7 @@ def cut_shots(
 
 
 def _cut_shot(
-    clip: Path, held: Probe, span: Span, metadata: FilmMetadata, video: VideoCodec, out: Path
+    clip: Path, held: Probe, span: FrameSpan, metadata: FilmMetadata, video: VideoCodec, out: Path
 ) -> None:
     size = (held.width, held.height)
     check_video(video, size, out)

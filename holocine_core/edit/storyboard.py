@@ -14,7 +14,7 @@ import numpy as np
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
 from holocine_core.errors import InputError
-from holocine_core.script.timeline import Span, timecode
+from holocine_core.script.timeline import FrameSpan, timecode
 from holocine_core.store.files import replacing
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class StoryboardRow:
     shot: int
     """Number of the shot as people count it, from 1."""
     prompt: str
-    span: Span
+    span: FrameSpan
     fps: Fraction
     pictures: tuple[tuple[str, Frames], ...]
     """What stands below each picture, and the picture, uint8 RGB ``[H, W, 3]``."""

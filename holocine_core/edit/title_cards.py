@@ -15,7 +15,7 @@ from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
 from holocine_core.errors import InputError
 from holocine_core.script.screenplay import Card
-from holocine_core.script.timeline import Span, timecode
+from holocine_core.script.timeline import FrameSpan, timecode
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
@@ -119,7 +119,7 @@ def _line_height(font: ImageFont.FreeTypeFont) -> float:
     return 1.3 * font.size
 
 
-Labels = Sequence[tuple[Span, str]]
+Labels = Sequence[tuple[FrameSpan, str]]
 """Frames of the reel, and what is written into them."""
 
 

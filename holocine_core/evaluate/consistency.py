@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.numbers import Tally, tally
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan, Span
 
 Features = NDArray[np.float32]
 """Rows of length 1, one per frame or text."""
@@ -30,7 +30,7 @@ def spread(span: Span, most: int = MOST_FRAMES) -> list[int]:
     return sorted({round(at) for at in np.linspace(span.start, span.stop - 1, most)})
 
 
-def shot_features(scene: Frames, shots: Sequence[Span], extract: Extract) -> list[Features]:
+def shot_features(scene: Frames, shots: Sequence[FrameSpan], extract: Extract) -> list[Features]:
     """Features of every shot's frames, few enough to compare."""
     return [extract(scene[spread(span)]) for span in shots]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.cuts import NEAR
-from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
+from holocine_core.script.timeline import TEMPORAL_STRIDE, FrameSpan
 
 FIRST = 4
 """Steps after a cut that flicker is looked for in: those inside the shot's second latent frame."""
@@ -55,14 +55,14 @@ def stands_out(scene: Frames, cut: int) -> bool:
     return abs(first + 1 + int(changes.argmax()) - cut) <= NEAR
 
 
-def after_cuts(scene: Frames, shots: Sequence[Span]) -> list[float]:
+def after_cuts(scene: Frames, shots: Sequence[FrameSpan]) -> list[float]:
     """The flicker of every shot that begins with a cut and is long enough; a cut that comes a frame
     late is no flicker."""
     found = (flicker(scene[_began(scene, span) : span.stop]) for span in shots[1:])
     return [value for value in found if value is not None]
 
 
-def _began(scene: Frames, shot: Span) -> int:
+def _began(scene: Frames, shot: FrameSpan) -> int:
     """The first frame of a shot: the one asked for, or the next where more changes there."""
     changes = steps(scene[shot.start - 1 : shot.start + 2])
     # A last shot that a crossfade left one frame of has no next one.
@@ -70,7 +70,7 @@ def _began(scene: Frames, shot: Span) -> int:
 
 
 def by_latents(
-    scene: Frames, shots: Sequence[Span], first: int = 0
+    scene: Frames, shots: Sequence[FrameSpan], first: int = 0
 ) -> Iterator[tuple[float, float]]:
     """Of every shot, the mean change into latents' first frames, and that between their other
     frames, in percent of full scale; cuts are in neither. Shots that lack one of them are left out.
@@ -91,7 +91,7 @@ def by_latents(
 
 def raggedness(
     scene: Frames,
-    shots: Sequence[Span],
+    shots: Sequence[FrameSpan],
     through_codec: Callable[[Frames], Frames],
     first: int = 0,
 ) -> Iterator[float]:

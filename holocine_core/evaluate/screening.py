@@ -18,7 +18,7 @@ from holocine_core.edit.reel import Transition
 from holocine_core.errors import InputError
 from holocine_core.film.provenance import inspect
 from holocine_core.script.prompt import parse_raw
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 _CHARACTER = re.compile(r"\[character\s*(\d+)\]", re.I)
 
@@ -40,7 +40,7 @@ class Screened:
 
     name: str
     frames: Frames
-    shots: tuple[Span, ...]
+    shots: tuple[FrameSpan, ...]
     casts: tuple[frozenset[str], ...]
     setting: str
     prompts: tuple[str, ...]
@@ -75,7 +75,7 @@ def screen(film: Path) -> Iterator[Screened]:
         # A crossfade's frames count as the later scene's already.
         stop -= math.ceil((after.tail - after.overlap) * rate) if i + 1 < len(takes) else 0
         spans = [
-            (shot, Span(max(start, one.start_frame) - start, min(stop, one.end_frame) - start))
+            (shot, FrameSpan(max(start, one.start_frame) - start, min(stop, one.end_frame) - start))
             for shot, one in chapters
             if max(start, one.start_frame) < min(stop, one.end_frame)
         ]
@@ -85,7 +85,7 @@ def screen(film: Path) -> Iterator[Screened]:
         casts = [named(shot) for shot in told.shots]
         yield Screened(
             name=f"{film.stem}/{take['scene']}",
-            frames=np.concatenate(list(read_frames(film, span=Span(start, stop)))),
+            frames=np.concatenate(list(read_frames(film, span=FrameSpan(start, stop)))),
             shots=tuple(span for _, span in spans),
             casts=tuple(casts[shot] for shot, _ in spans),
             setting=told.global_,

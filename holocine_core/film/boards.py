@@ -14,7 +14,7 @@ from holocine_core.edit.stitch import scene_starts
 from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.film.finish import stitch_job
 from holocine_core.plan.values import Plan
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.vault import Vault
 
 
@@ -47,13 +47,13 @@ def _rows(plan: Plan) -> Iterator[StoryboardRow]:
                 scene=take.scene,
                 shot=i + 1,
                 prompt=take.prompt.shots[i],
-                span=Span(start + span.start, start + span.stop),
+                span=FrameSpan(start + span.start, start + span.stop),
                 fps=plan.fps,
                 pictures=tuple((f"frame {start + at}", frames[at]) for at in _looks(span)),
             )
 
 
-def _looks(span: Span) -> tuple[int, int, int]:
+def _looks(span: FrameSpan) -> tuple[int, int, int]:
     return span.start, span.start + len(span) // 2, span.stop - 1
 
 

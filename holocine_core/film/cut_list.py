@@ -15,7 +15,7 @@ from holocine_core.edit.ffmpeg import probe
 from holocine_core.edit.reel import ClipInput, Transition, delivered, shots_in_reel
 from holocine_core.errors import InputError
 from holocine_core.film.provenance import Inspection
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import DeliveredSpan, FrameSpan
 
 
 def cut_list(found: Inspection) -> CutList:
@@ -40,7 +40,9 @@ def cut_list(found: Inspection) -> CutList:
     fps = Fraction(made["fps"])
     shots = []
     for number, shot, span in reel:
-        shown = Span(delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps))
+        shown = DeliveredSpan(
+            delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps)
+        )
         if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.
             at = number - first
             if not 0 <= at < len(takes):
@@ -75,7 +77,7 @@ def cut_list(found: Inspection) -> CutList:
 
 def _reel(
     takes: Sequence[dict[str, Any]], cards: dict[str, Any]
-) -> tuple[tuple[int, int, Span], ...]:
+) -> tuple[tuple[int, int, FrameSpan], ...]:
     """Every shot and card that is seen: which, its shot (from 0), its frames of the reel."""
     clips = [
         ClipInput(
@@ -99,7 +101,7 @@ def _card_clip(name: str, cards: dict[str, Any]) -> ClipInput:
     return ClipInput(path=Path(name), frames=cards[name]["frames"])
 
 
-def _card(name: str, cards: dict[str, Any], span: Span) -> CutShot:
+def _card(name: str, cards: dict[str, Any], span: DeliveredSpan) -> CutShot:
     return CutShot(
         name=f"{name} card",
         span=span,
@@ -108,7 +110,7 @@ def _card(name: str, cards: dict[str, Any], span: Span) -> CutShot:
     )
 
 
-def _shot(take: dict[str, Any], shot: int, span: Span, begins: str) -> CutShot:
+def _shot(take: dict[str, Any], shot: int, span: DeliveredSpan, begins: str) -> CutShot:
     return CutShot(
         name=f"{take['scene']} {shot + 1}",
         span=span,

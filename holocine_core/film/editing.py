@@ -19,7 +19,7 @@ from holocine_core.film.versions import Version, remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import disk_errors
 
@@ -69,7 +69,7 @@ class Edited:
     version: int
     film: Film | None
     """None where an earlier call, cut short right after, had made it."""
-    changed: tuple[Span, ...] | None = None
+    changed: tuple[FrameSpan, ...] | None = None
     """Frames of the scene that differ from those before; None where those are gone."""
 
 

@@ -55,7 +55,7 @@ from holocine_core.film.values import Film
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
@@ -250,14 +250,14 @@ def _size(plan: Plan) -> tuple[int, int]:
     return plan.takes[0].sampling.width, plan.takes[0].sampling.height
 
 
-def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[Span, str]]:
+def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[FrameSpan, str]]:
     """What is written into a draft's shots."""
     if plan.screenplay.slate and plan.profile == "draft":
         for take, shot, span in _shots(plan, reel):
             yield span, f"{take.scene} {shot + 1}, seed {take.maker_of(shot).seed}"
 
 
-def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, Span]]:
+def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, FrameSpan]]:
     """Every shot that is seen: its take, its number in it (from 0), its frames of the reel."""
     first = int(reel.opening is not None)
     for number, shot, span in shots_in_reel(*reel.reel):

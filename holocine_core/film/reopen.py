@@ -25,7 +25,7 @@ from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 from holocine_core.script.yaml_source import read_source
 from holocine_core.store.files import read_json
 from holocine_core.store.vault import Vault
@@ -186,7 +186,7 @@ def _texts(shots: Any) -> Iterator[str]:
             yield prompt
 
 
-def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | None:
+def changed_frames(before: Take, after: Take, work: Path) -> tuple[FrameSpan, ...] | None:
     """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
     only one of them has are not counted. None where a clip is gone."""
     vault = Vault(work)
@@ -194,14 +194,14 @@ def changed_frames(before: Take, after: Take, work: Path) -> tuple[Span, ...] | 
     if any(entry is None for entry in entries):
         return None
     old, new = (_frames(entry.path) for entry in entries if entry is not None)
-    spans: list[Span] = []
+    spans: list[FrameSpan] = []
     for at, (a, b) in enumerate(zip(old, new, strict=False)):
         if not (a != b).any():
             continue
         if spans and spans[-1].stop == at:
-            spans[-1] = Span(spans[-1].start, at + 1)
+            spans[-1] = FrameSpan(spans[-1].start, at + 1)
         else:
-            spans.append(Span(at, at + 1))
+            spans.append(FrameSpan(at, at + 1))
     return tuple(spans)
 
 

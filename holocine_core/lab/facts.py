@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from holocine_core.lab.stage import world
 from holocine_core.lab.stage.facts import ACTION, ANIMAL, HIDDEN, PERSON, PLACE, SHOT
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TokenSpan
 
 _INNER = 128
 _QUESTIONS: Sequence[tuple[str, Mapping[str, Sequence[str]]]] = (
@@ -49,7 +49,7 @@ class FactReader(nn.Module):
         )
 
     def forward(
-        self, tokens_BND: Tensor, shots: Sequence[Span], grid: tuple[int, int]
+        self, tokens_BND: Tensor, shots: Sequence[TokenSpan], grid: tuple[int, int]
     ) -> list[Tensor]:
         """Logits [B, S, values] of every field of ``FIELDS``.
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from holocine_core.events import Emit
 from holocine_core.lab.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
 from holocine_core.lab.stage.world import FPS, Repertoire
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Stage:
                 "scenes share a layout of shots"
             )
 
-    def outline(self, phase: Phase, most: int) -> tuple[int, list[tuple[Span, ...]]]:
+    def outline(self, phase: Phase, most: int) -> tuple[int, list[tuple[LatentSpan, ...]]]:
         from holocine_core.lab.latents import layout_of
         from holocine_core.lab.scenes import groups_of
         from holocine_core.train.data.batches import latent_spans

@@ -18,7 +18,7 @@ from typing import Literal
 from holocine_core.model.nano_net.cost import fold_decode_bytes, fold_decode_flops
 from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, VaeShape
 from holocine_core.sampling import Attention
-from holocine_core.script.timeline import Span, Timeline
+from holocine_core.script.timeline import LatentSpan, Timeline
 
 FREQUENCY_WIDTH = 256
 """Sinusoids of Wan's timestep embedding; too small a share to be a column of the table."""
@@ -37,7 +37,7 @@ class Geometry:
 
     rows: int
     columns: int
-    shots: tuple[Span, ...]
+    shots: tuple[LatentSpan, ...]
 
     def __post_init__(self) -> None:
         starts = [0, *(span.stop for span in self.shots[:-1])]

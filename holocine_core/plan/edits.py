@@ -22,7 +22,7 @@ from holocine_core.script.edits import Extend, Reshoot, edited
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import manuscript_with
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.script.timeline import TEMPORAL_STRIDE, Span
+from holocine_core.script.timeline import TEMPORAL_STRIDE, LatentSpan
 from holocine_core.script.timing import Timing, resolve
 from holocine_core.script.yaml_source import Source
 from holocine_core.store.vault import fingerprint
@@ -111,7 +111,7 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
         stays = _joined([span for i, span in enumerate(spans) if i not in new])
     else:
         new = list(range(base.timeline.shots, fresh.timeline.shots))
-        stays = (Span(0, base.timeline.latent_frames),)
+        stays = (LatentSpan(0, base.timeline.latent_frames),)
     known = KnownFrames(
         base=base,
         spans=stays,
@@ -192,12 +192,12 @@ def _in_a_pass(take: Take, plan: Plan) -> Take:
     return replace(take, tokens=tokens, cost=cost)
 
 
-def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+def _joined(spans: Sequence[LatentSpan]) -> tuple[LatentSpan, ...]:
     """Spans that follow each other as one."""
-    found: list[Span] = []
+    found: list[LatentSpan] = []
     for span in spans:
         if found and found[-1].stop == span.start:
-            found[-1] = Span(found[-1].start, span.stop)
+            found[-1] = LatentSpan(found[-1].start, span.stop)
         else:
             found.append(span)
     return tuple(found)

@@ -14,13 +14,13 @@ from dataclasses import replace
 
 from holocine_core.plan.values import Take
 from holocine_core.script.prompt import some
-from holocine_core.script.timeline import TEMPORAL_STRIDE, Span, Timeline
+from holocine_core.script.timeline import TEMPORAL_STRIDE, LatentSpan, Timeline
 
 _CHARACTER = re.compile(r"\[character\d+\]")
 
 
 def choose_shots(
-    captions: Sequence[str], spans: Sequence[Span], new: Sequence[int], room: int
+    captions: Sequence[str], spans: Sequence[LatentSpan], new: Sequence[int], room: int
 ) -> tuple[int, ...] | None:
     """Numbers of the shots that a pass sees, in order; None where the first shot and the new ones
     alone take too much room.

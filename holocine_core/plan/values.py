@@ -16,7 +16,7 @@ from holocine_core.sampling import Profile, Sampling
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
-from holocine_core.script.timeline import Span, Timeline
+from holocine_core.script.timeline import LatentSpan, Timeline
 from holocine_core.script.timing import Timing
 
 State = Literal["new", "changed", "reuse"]
@@ -66,7 +66,7 @@ class KnownFrames:
 
     base: Take
     """It is made first where the work folder lacks it."""
-    spans: tuple[Span, ...]
+    spans: tuple[LatentSpan, ...]
     """Latent frames, the same in both takes."""
     method: Literal["clean", "renoised"]
     """How they enter the network; see ``sample.known_latents``."""

@@ -42,7 +42,7 @@ from holocine_core.sample.solvers import (
 )
 from holocine_core.sample.texts import Text, Texts
 from holocine_core.sample.vae import Frames, decode_latents, encode_still, encode_upscaled
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class Generator:
                     first=picture.latent == 0,
                 )
             latents[:, :, picture.latent : picture.latent + 1] = still.cpu()
-            spans.append(Span(picture.latent, picture.latent + 1))
+            spans.append(LatentSpan(picture.latent, picture.latent + 1))
         clean = self._spec.clean_shots
         return KnownLatents(
             latents_BCFHW=latents, spans=spans, method="clean" if clean else "renoised"

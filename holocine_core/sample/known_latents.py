@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.sample import flow
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 
 Method = Literal["clean", "renoised"]
 
@@ -34,7 +34,7 @@ class KnownLatents:
     """
 
     latents_BCFHW: Tensor
-    spans: Sequence[Span]
+    spans: Sequence[LatentSpan]
     method: Method = "clean"
 
     def start(self, noise_BCFHW: Tensor) -> Tensor:
@@ -82,5 +82,5 @@ class KnownLatents:
             whole[:, :, span.start : span.stop] = self._of(span).to(whole)
         return whole
 
-    def _of(self, span: Span) -> Tensor:
+    def _of(self, span: LatentSpan) -> Tensor:
         return self.latents_BCFHW[:, :, span.start : span.stop]

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter
 from holocine_core.sampling import Frozen
 from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
 from holocine_core.script.screenplay import Scene, Screenplay, Seed, Shot, Text
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 
 class Reshoot(Frozen):
@@ -48,7 +48,9 @@ def read_edits(value: Any) -> tuple[Reshoot | Extend, ...]:
     return _EDITS.validate_python(tuple(value), strict=False)
 
 
-def edited(screenplay: Screenplay, edit: Reshoot | Extend, shots: Sequence[Span]) -> Screenplay:
+def edited(
+    screenplay: Screenplay, edit: Reshoot | Extend, shots: Sequence[FrameSpan]
+) -> Screenplay:
     """The screenplay that a fresh film of the edited one would have.
 
     Args:
@@ -105,7 +107,7 @@ def _retold(scene: Scene, shot: int, prompt: str | None) -> Scene:
     return scene.model_copy(update={"shots": tuple(shots)})
 
 
-def _longer(scene: Scene, more: Sequence[Shot], spans: Sequence[Span]) -> Scene:
+def _longer(scene: Scene, more: Sequence[Shot], spans: Sequence[FrameSpan]) -> Scene:
     """A scene with more shots; those before have their lengths as frames."""
     before = scene.shots or ()
     if scene.prompt is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from holocine_core.script.screenplay import Scene, Screenplay, Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TextSpan
 
 GLOBAL = "[global caption]"
 PER_SHOT = "[per shot caption]"
@@ -255,8 +255,8 @@ def clean(text: str) -> str:
 class TextRanges:
     """Token ranges of a prompt's parts, each half-open, before the release's quirk is applied."""
 
-    global_: Span
-    shots: tuple[Span, ...]
+    global_: TextSpan
+    shots: tuple[TextSpan, ...]
 
     def windows(self, length: int) -> tuple[tuple[int, ...], ...]:
         """Per shot, the context positions its video tokens attend to, out of ``length``.
@@ -271,7 +271,7 @@ class TextRanges:
         return tuple(tuple(sorted(shared | _with_end(span, length))) for span in self.shots)
 
 
-def _with_end(span: Span, length: int) -> set[int]:
+def _with_end(span: TextSpan, length: int) -> set[int]:
     return set(range(span.start, min(span.stop + 1, length)))
 
 
@@ -291,7 +291,7 @@ def token_ranges(prompt: str, offsets: Sequence[tuple[int, int]]) -> TextRanges:
     members = _members(prompt, offsets)
     if any(not tokens for tokens in members):
         raise ValueError("a part of the prompt has no token")
-    spans = [Span(tokens[0], tokens[-1] + 1) for tokens in members]
+    spans = [TextSpan(tokens[0], tokens[-1] + 1) for tokens in members]
     return TextRanges(global_=spans[0], shots=tuple(spans[1:]))
 
 

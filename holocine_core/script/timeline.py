@@ -20,7 +20,8 @@ TEMPORAL_STRIDE = 4
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A half-open interval: ``start`` is in, ``stop`` is out."""
+    """A half-open interval: ``start`` is in, ``stop`` is out. Its kinds say of what: no room takes
+    frames for latent frames."""
 
     start: int
     stop: int
@@ -34,6 +35,36 @@ class Span:
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.stop))
+
+
+class FrameSpan(Span):
+    """Frames of a scene or of a reel, at the model's rate."""
+
+    __slots__ = ()
+
+
+class DeliveredSpan(Span):
+    """Frames of the film that is handed on, at its own rate."""
+
+    __slots__ = ()
+
+
+class LatentSpan(Span):
+    """Latent frames of a scene."""
+
+    __slots__ = ()
+
+
+class TokenSpan(Span):
+    """A transformer's video tokens."""
+
+    __slots__ = ()
+
+
+class TextSpan(Span):
+    """A prompt's tokens."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +102,11 @@ def latent_frame_of(frame: int) -> int:
     return 0 if frame == 0 else (frame - 1) // TEMPORAL_STRIDE + 1
 
 
-def pixel_span(latent: int) -> Span:
+def pixel_span(latent: int) -> FrameSpan:
     """The pixel frames that latent frame ``latent`` decodes to."""
     if latent == 0:
-        return Span(0, 1)
-    return Span(TEMPORAL_STRIDE * (latent - 1) + 1, TEMPORAL_STRIDE * latent + 1)
+        return FrameSpan(0, 1)
+    return FrameSpan(TEMPORAL_STRIDE * (latent - 1) + 1, TEMPORAL_STRIDE * latent + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +146,15 @@ class Timeline:
         return latent_frames(self.frames)
 
     @property
-    def shot_spans(self) -> tuple[Span, ...]:
+    def shot_spans(self) -> tuple[FrameSpan, ...]:
         """Pixel frames of every shot."""
-        return tuple(Span(a, b) for a, b in pairwise((0, *self.cuts, self.frames)))
+        return tuple(FrameSpan(a, b) for a, b in pairwise((0, *self.cuts, self.frames)))
 
     @property
-    def latent_spans(self) -> tuple[Span, ...]:
+    def latent_spans(self) -> tuple[LatentSpan, ...]:
         """Latent frames of every shot; each holds at least one."""
         starts = (0, *(latent_frame_of(cut) for cut in self.cuts), self.latent_frames)
-        return tuple(Span(a, b) for a, b in pairwise(starts))
+        return tuple(LatentSpan(a, b) for a, b in pairwise(starts))
 
     def seconds(self, frames: int) -> float:
         return float(frames / self.fps)

@@ -26,7 +26,7 @@ from holocine_core.sample.conditioning import (
 )
 from holocine_core.sampling import shifted, unshifted
 from holocine_core.script.prompt import ScenePrompt
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
@@ -121,7 +121,7 @@ def between(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
     return shifted(low + part * (high - low), shift)
 
 
-def _clean_frames(shots: Sequence[Span], frames: int, rng: torch.Generator) -> Tensor:
+def _clean_frames(shots: Sequence[LatentSpan], frames: int, rng: torch.Generator) -> Tensor:
     """Latent frames of one sample that are given: some shots, or the first frame of one.
 
     What is left to make is at least one latent frame.

@@ -20,11 +20,11 @@ from holocine_core.edit.exchange import (
 )
 from holocine_core.edit.subtitles import subtitles
 from holocine_core.errors import InputError, RenderError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import DeliveredSpan
 
 KINDS: tuple[Format, ...] = ("otio", "edl", "fcpxml", "xml")
 PROMPTS = ('Mara & <the "gull">: é, 灯台', "A line\nand another", "-" * 90)
-SPANS = (Span(0, 5), Span(5, 17), Span(17, 33))
+SPANS = (DeliveredSpan(0, 5), DeliveredSpan(5, 17), DeliveredSpan(17, 33))
 
 
 def cuts(fps: int = 24, *, sound: bool = False) -> CutList:
@@ -128,7 +128,9 @@ def test_what_reads_back_otherwise_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Format
 ) -> None:
     real = exchange._timeline
-    late = replace(cuts(), shots=(*cuts().shots[:2], replace(cuts().shots[2], span=Span(18, 33))))
+    late = replace(
+        cuts(), shots=(*cuts().shots[:2], replace(cuts().shots[2], span=DeliveredSpan(18, 33)))
+    )
     monkeypatch.setattr(exchange, "_timeline", lambda lib, _, *rest: real(lib, late, *rest))
     with pytest.raises(RenderError, match="does not read back"):
         write_cut_list(cuts(), kind, tmp_path / "cut")

@@ -22,7 +22,7 @@ from holocine_core.edit.ffmpeg import (
 )
 from holocine_core.edit.process import Run, ffmpeg_exe
 from holocine_core.errors import InputError, MachineError, RenderError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 FILM = Fraction(15)
 
@@ -46,7 +46,7 @@ def write(path: Path, frames: Frames, fps: Fraction = FILM, chunk: int = 5) -> P
     return path
 
 
-def read(path: Path, span: Span | None = None) -> Frames:
+def read(path: Path, span: FrameSpan | None = None) -> Frames:
     return np.concatenate(list(read_frames(path, span=span)))
 
 
@@ -132,9 +132,9 @@ def test_names_are_taken_literally(tmp_path: Path) -> None:
 def test_a_span_is_exact(tmp_path: Path) -> None:
     frames = noise(20)
     path = write(tmp_path / "clip.mp4", frames)
-    np.testing.assert_array_equal(read(path, Span(7, 13)), frames[7:13])
+    np.testing.assert_array_equal(read(path, FrameSpan(7, 13)), frames[7:13])
     with pytest.raises(InputError, match="of 20"):
-        read_frames(path, span=Span(7, 21))
+        read_frames(path, span=FrameSpan(7, 21))
 
 
 def test_reading_streams_in_small_pieces(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from holocine_core.edit.reel import (
     repeated,
 )
 from holocine_core.errors import InputError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 CUT = Transition()
 
@@ -96,7 +96,7 @@ def test_interpolation_has_exactly_its_frames(tmp_path: Path, to: Fraction) -> N
     rate, scratch = Fraction(15), tmp_path / "scratch.mp4"
     levels = (4 * np.arange(31, dtype=np.uint8)).reshape(-1, 1, 1, 1)
     reel = np.broadcast_to(levels, (31, 48, 64, 3))
-    spans = [Span(0, 30), Span(30, 31)]
+    spans = [FrameSpan(0, 30), FrameSpan(30, 31)]
     moved = np.concatenate(list(interpolated(iter([reel]), spans, rate, to, scratch)))
     assert len(moved) == delivered(31, rate, to)
     places = np.clip(np.arange(len(moved)) * float(15 / to), 0, 29)[: delivered(30, rate, to)]

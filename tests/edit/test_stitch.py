@@ -28,7 +28,7 @@ from holocine_core.edit.stitch import (
 )
 from holocine_core.errors import HolocineError, InputError, MachineError, RenderError
 from holocine_core.events import Event, Warned
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 FAST = VideoCodec(crf=1, preset="ultrafast")
@@ -416,7 +416,7 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path
 
 def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
     source = clip(tmp_path / "ball.mp4", counting(20)).path
-    spans, titles = [Span(0, 5), Span(5, 20)], ["One; wide", ""]
+    spans, titles = [FrameSpan(0, 5), FrameSpan(5, 20)], ["One; wide", ""]
     made = cut_shots(source, spans, ["one", "two"], tmp_path / "shots", FAST, titles)
     assert [path.name for path in made] == ["one.mp4", "two.mp4"]
     assert sorted((tmp_path / "shots").iterdir()) == made
@@ -428,5 +428,5 @@ def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
 def test_shots_outside_of_the_clip_are_refused(tmp_path: Path) -> None:
     source = clip(tmp_path / "ball.mp4", counting(5)).path
     with pytest.raises(HolocineError):
-        cut_shots(source, [Span(3, 6)], ["x"], tmp_path / "shots", FAST)
+        cut_shots(source, [FrameSpan(3, 6)], ["x"], tmp_path / "shots", FAST)
     assert list((tmp_path / "shots").iterdir()) == []

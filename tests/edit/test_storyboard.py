@@ -12,7 +12,7 @@ from PIL import Image
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.errors import InputError, MachineError
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 COLOURS = [(200, 30, 30), (30, 160, 60), (40, 60, 200)]
 
@@ -28,7 +28,7 @@ def row(shot: int = 1, scene: str = "ball", prompt: str = "A red ball rolls.") -
         scene=scene,
         shot=shot,
         prompt=prompt,
-        span=Span(start, start + 61),
+        span=FrameSpan(start, start + 61),
         fps=Fraction(15),
         pictures=(("frame 0", first), ("frame 30", middle), ("frame 60", last)),
     )
@@ -41,10 +41,10 @@ def draw(path: Path, *rows: StoryboardRow, title: str = "Ball") -> Frames:
         return np.asarray(page.convert("RGB"))
 
 
-def places(page: Frames, colour: tuple[int, int, int]) -> tuple[Span, Span]:
+def places(page: Frames, colour: tuple[int, int, int]) -> tuple[FrameSpan, FrameSpan]:
     """Rows and columns that a colour fills."""
     ys, xs = np.nonzero((page == colour).all(2))
-    return Span(ys.min(), ys.max() + 1), Span(xs.min(), xs.max() + 1)
+    return FrameSpan(ys.min(), ys.max() + 1), FrameSpan(xs.min(), xs.max() + 1)
 
 
 def test_first_middle_and_last_stand_side_by_side_and_large(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_frames_of_another_kind_are_refused() -> None:
             scene="s",
             shot=1,
             prompt="p",
-            span=Span(0, 5),
+            span=FrameSpan(0, 5),
             fps=Fraction(15),
             pictures=(("frame 0", np.zeros((4, 4, 3))),),  # type: ignore[arg-type]
         )

@@ -21,7 +21,7 @@ from holocine_core.evaluate.consistency import (
 )
 from holocine_core.evaluate.features import Vision, colours, extractors, eyes
 from holocine_core.evaluate.numbers import tally
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 
 def plain(colour: tuple[int, int, int], frames: int = 3) -> np.ndarray:
@@ -29,8 +29,8 @@ def plain(colour: tuple[int, int, int], frames: int = 3) -> np.ndarray:
 
 
 def test_a_few_frames_stand_for_a_shot() -> None:
-    assert spread(Span(10, 13)) == [10, 11, 12]
-    many = spread(Span(10, 110), 5)
+    assert spread(FrameSpan(10, 13)) == [10, 11, 12]
+    many = spread(FrameSpan(10, 110), 5)
     assert (len(many), many[0], many[-1]) == (5, 10, 109)
 
 
@@ -62,7 +62,7 @@ def test_shots_are_compared_where_they_share_a_character() -> None:
 
 def test_features_come_from_inside_each_shot() -> None:
     scene = np.concatenate([plain((200, 30, 30), 4), plain((30, 30, 200), 4)])
-    one, two = shot_features(scene, [Span(0, 4), Span(4, 8)], colours)
+    one, two = shot_features(scene, [FrameSpan(0, 4), FrameSpan(4, 8)], colours)
     assert (inside(one), inside(two)) == pytest.approx((1, 1))
     assert float(one[0] @ two[0]) == pytest.approx(0)
 

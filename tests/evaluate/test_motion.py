@@ -12,7 +12,7 @@ from holocine_core.evaluate.motion import (
     raggedness,
     stands_out,
 )
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 
 def drifting(frames: int, step: int = 1) -> np.ndarray:
@@ -55,15 +55,15 @@ def test_only_shots_after_cuts_are_looked_at() -> None:
     first, second = drifting(20), drifting(20)
     first[0] = 0
     scene = np.concatenate([first, second])
-    assert after_cuts(scene, [Span(0, 20), Span(20, 40)]) == pytest.approx([0])
+    assert after_cuts(scene, [FrameSpan(0, 20), FrameSpan(20, 40)]) == pytest.approx([0])
     scene[20] = 0
-    assert after_cuts(scene, [Span(0, 20), Span(20, 40)])[0] > 5
-    assert after_cuts(scene, [Span(0, 38), Span(38, 40)]) == [], "too short to tell"
+    assert after_cuts(scene, [FrameSpan(0, 20), FrameSpan(20, 40)])[0] > 5
+    assert after_cuts(scene, [FrameSpan(0, 38), FrameSpan(38, 40)]) == [], "too short to tell"
 
 
 def test_a_cut_that_comes_a_frame_late_is_no_flicker() -> None:
     scene = np.concatenate([drifting(21) // 4, drifting(19)])
-    assert after_cuts(scene, [Span(0, 20), Span(20, 40)]) == pytest.approx([0])
+    assert after_cuts(scene, [FrameSpan(0, 20), FrameSpan(20, 40)]) == pytest.approx([0])
 
 
 def test_a_cut_is_where_the_picture_changes_most() -> None:
@@ -79,7 +79,7 @@ def test_a_cut_is_where_the_picture_changes_most() -> None:
 
 
 def test_a_last_shot_of_one_frame_is_no_flicker() -> None:
-    assert after_cuts(drifting(21), [Span(0, 20), Span(20, 21)]) == []
+    assert after_cuts(drifting(21), [FrameSpan(0, 20), FrameSpan(20, 21)]) == []
 
 
 def pulsing(frames: int, jump: int) -> np.ndarray:
@@ -89,20 +89,20 @@ def pulsing(frames: int, jump: int) -> np.ndarray:
 
 
 def test_a_pulse_is_what_latents_first_frames_change_more() -> None:
-    ((into, inside),) = by_latents(pulsing(21, 51), [Span(0, 21)])
+    ((into, inside),) = by_latents(pulsing(21, 51), [FrameSpan(0, 21)])
     assert (into, inside) == (pytest.approx(20), 0)
-    ((into, inside),) = by_latents(drifting(21, 2), [Span(0, 21)])
+    ((into, inside),) = by_latents(drifting(21, 2), [FrameSpan(0, 21)])
     assert into == pytest.approx(inside)
 
 
 def test_cuts_are_in_no_pulse_and_frames_count_from_the_takes_first() -> None:
     scene = np.concatenate([pulsing(9, 51), 255 - pulsing(18, 51)[9:]])
-    shots = [Span(0, 9), Span(9, 18)]
+    shots = [FrameSpan(0, 9), FrameSpan(9, 18)]
     assert [round(into) for into, _ in by_latents(scene, shots)] == [20, 20]
     scene = pulsing(25, 51)[6:]
-    assert next(by_latents(scene, [Span(0, 19)], 6)) == (pytest.approx(20), 0)
-    assert next(by_latents(scene, [Span(0, 19)], 0))[0] < 20
-    assert list(by_latents(scene, [Span(0, 1)])) == []
+    assert next(by_latents(scene, [FrameSpan(0, 19)], 6)) == (pytest.approx(20), 0)
+    assert next(by_latents(scene, [FrameSpan(0, 19)], 0))[0] < 20
+    assert list(by_latents(scene, [FrameSpan(0, 1)])) == []
 
 
 def test_what_a_codec_cannot_hold_is_ragged() -> None:
@@ -116,9 +116,9 @@ def test_what_a_codec_cannot_hold_is_ragged() -> None:
             out[start : start + 4] = out[start : start + 4].mean(0)
         return out.round().astype(np.uint8)
 
-    (found,) = raggedness(pulsing(21, 50), [Span(0, 21)], steady)
+    (found,) = raggedness(pulsing(21, 50), [FrameSpan(0, 21)], steady)
     assert found == pytest.approx(25 / 255 * 100)
     assert seen == [17], "from frame 2 on, so that every jump lies inside a latent"
-    assert list(raggedness(pulsing(21, 0), [Span(0, 21)], steady)) == [0]
-    assert list(raggedness(pulsing(21, 9), [Span(0, 5)], steady)) == []
-    assert len(list(raggedness(pulsing(21, 9), [Span(0, 9), Span(9, 21)], steady))) == 2
+    assert list(raggedness(pulsing(21, 0), [FrameSpan(0, 21)], steady)) == [0]
+    assert list(raggedness(pulsing(21, 9), [FrameSpan(0, 5)], steady)) == []
+    assert len(list(raggedness(pulsing(21, 9), [FrameSpan(0, 9), FrameSpan(9, 21)], steady))) == 2

@@ -11,7 +11,7 @@ from holocine_core.evaluate.features import Eyes
 from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.screening import Screened, named, screen
 from holocine_core.production import render_film
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 FILM = """
 size: 48x32
@@ -82,7 +82,7 @@ def test_observed_scenes_become_measures() -> None:
     scene = Screened(
         name="s",
         frames=frames,
-        shots=(Span(0, 12), Span(12, 24)),
+        shots=(FrameSpan(0, 12), FrameSpan(12, 24)),
         casts=(frozenset("1"), frozenset("1")),
         setting="",
         prompts=("A.", "B."),

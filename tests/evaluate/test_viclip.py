@@ -18,7 +18,7 @@ from holocine_core.evaluate.features import Eyes, eyes
 from holocine_core.evaluate.observe import observe
 from holocine_core.evaluate.screening import Screened
 from holocine_core.evaluate.viclip import MERGES, ViClip
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 FRAMES, SIDE, PATCH, WIDTH, WORDS, LONGEST, COMMON = 8, 28, 14, 128, 516, 32, 24
 WEIGHTS = "ViClip-small.pth"
@@ -192,7 +192,7 @@ def test_films_are_compared_by_it(folder: Path) -> None:
     scene = Screened(
         name="film",
         frames=frames,
-        shots=(Span(0, 9), Span(9, 20)),
+        shots=(FrameSpan(0, 9), FrameSpan(9, 20)),
         casts=(frozenset({"1"}), frozenset({"1", "2"})),
         setting="A harbour.",
         prompts=("A fox.", "Nobody."),

@@ -13,14 +13,14 @@ from holocine_core.lab.facts import FactReader, fact_loss
 from holocine_core.lab.stage.facts import FIELDS, HIDDEN, labels_of
 from holocine_core.lab.stage.sample import sample_scene
 from holocine_core.lab.stage.view import in_view
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TokenSpan
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Losses, draw, levels, losses_of
 from tests.train.conftest import MakeRecipe
 
-SHOTS = (Span(0, 12), Span(12, 18))
+SHOTS = (TokenSpan(0, 12), TokenSpan(12, 18))
 GRID = (2, 3)
 
 

@@ -28,7 +28,7 @@ from holocine_core.request import Request
 from holocine_core.sample.generator import Mechanism, shot_layout
 from holocine_core.sample.known_latents import Method
 from holocine_core.sample.latents import read_latents
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}
@@ -164,4 +164,4 @@ def test_switches_reach_the_layout(plan: Plan) -> None:
     layout = shot_layout(plan, plan.takes[0], text, Mechanism(summaries=False, windows=False))
     assert layout.windows == ((0, 1, 2, 3, 4, 4),) * 2
     assert not layout.summaries
-    assert layout.shots == (Span(0, 3), Span(3, 7))
+    assert layout.shots == (LatentSpan(0, 3), LatentSpan(3, 7))

@@ -19,11 +19,11 @@ from holocine_core.model.attention.segments import (
     segment_attention,
     varlen_attention,
 )
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from tests.model.oracle import masked, python_varlen
 
 LAYOUT = ShotLayout(
-    shots=(Span(0, 2), Span(2, 3), Span(3, 6)),
+    shots=(LatentSpan(0, 2), LatentSpan(2, 3), LatentSpan(3, 6)),
     frame_tokens=4,
     windows=((0, 1, 2, 9), (0, 3, 4, 9), (0, 5, 8, 9)),
     sparse=True,
@@ -293,16 +293,21 @@ def test_without_summaries_shots_are_on_their_own() -> None:
 def test_one_shot_scene_in_sparse_mode_is_not_full_attention() -> None:
     """Its first frame counts twice, as in the reference."""
     context = ShotContext()
-    context.layout = ShotLayout(shots=(Span(0, 6),), frame_tokens=4, sparse=True)
+    context.layout = ShotLayout(shots=(LatentSpan(0, 6),), frame_tokens=4, sparse=True)
     found = context.self_segments(torch.device("cpu"))
     assert found is not None
     assert found.keys[0].tolist() == [*range(24), *range(4)]
 
 
 @pytest.mark.parametrize(
-    "shots", [(Span(1, 3),), (Span(0, 2), Span(3, 4)), (Span(0, 2), Span(2, 2))]
+    "shots",
+    [
+        (LatentSpan(1, 3),),
+        (LatentSpan(0, 2), LatentSpan(3, 4)),
+        (LatentSpan(0, 2), LatentSpan(2, 2)),
+    ],
 )
-def test_layouts_with_holes_are_refused(shots: tuple[Span, ...]) -> None:
+def test_layouts_with_holes_are_refused(shots: tuple[LatentSpan, ...]) -> None:
     with pytest.raises(ValueError, match="shots"):
         ShotLayout(shots=shots, frame_tokens=4)
 

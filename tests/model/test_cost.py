@@ -32,7 +32,7 @@ from holocine_core.model.cost import (
     vae_decode_bytes,
 )
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
-from holocine_core.script.timeline import Span, Timeline, even_cuts
+from holocine_core.script.timeline import LatentSpan, Timeline, even_cuts
 
 FULL, SPARSE = MODELS["holocine-14b-full"], MODELS["holocine-14b-sparse"]
 SMALL = replace(
@@ -50,7 +50,7 @@ def scene(frames: int, shots: int, spec: ModelSpec = FULL) -> Geometry:
 
 def small_scene(*lengths: int, rows: int = 8, columns: int = 12) -> Geometry:
     stops = [sum(lengths[: i + 1]) for i in range(len(lengths))]
-    spans = tuple(Span(stop - n, stop) for stop, n in zip(stops, lengths, strict=True))
+    spans = tuple(LatentSpan(stop - n, stop) for stop, n in zip(stops, lengths, strict=True))
     return Geometry(rows=rows, columns=columns, shots=spans)
 
 
@@ -158,7 +158,7 @@ def test_off_grid_frames_and_gaps_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         geometry(FULL, timeline, width=840, height=480)
     with pytest.raises(ValueError, match="follow each other"):
-        Geometry(rows=4, columns=4, shots=(Span(0, 2), Span(3, 4)))
+        Geometry(rows=4, columns=4, shots=(LatentSpan(0, 2), LatentSpan(3, 4)))
 
 
 class LiveBytes(TorchDispatchMode):

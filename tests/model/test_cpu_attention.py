@@ -16,9 +16,9 @@ from holocine_core.model.attention import cpu as steps
 from holocine_core.model.attention.cpu import by_hand, computes_bf16, normed, products
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install, rotate
 from holocine_core.model.attention.segments import Segments, loop_attention
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TokenSpan
 
-SHOTS = (Span(0, 2), Span(2, 3), Span(3, 6))
+SHOTS = (TokenSpan(0, 2), TokenSpan(2, 3), TokenSpan(3, 6))
 TEXTS = (
     ((0, 1, 2, *[9] * 40), (0, 3, 9, 9), (0, 4, 5, 9)),
     ((0, 1, *[8] * 7), (2, *[8] * 7), (0, 3, 8, 8, 8)),
@@ -103,8 +103,8 @@ def test_what_goes_in_is_left_as_it_was(dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(6)
     inputs = [torch.randn(1, 6, 1, 8, generator=generator).to(dtype) for _ in range(3)]
     leaves = [x.clone().requires_grad_() for x in inputs]
-    keys = [[Span(0, 6)]]
-    out = products(*leaves, [Span(0, 6)], keys, [None]).flatten(2)
+    keys = [[TokenSpan(0, 6)]]
+    out = products(*leaves, [TokenSpan(0, 6)], keys, [None]).flatten(2)
     turns = torch.ones(6, 1, 4, dtype=torch.complex64)
     after = normed(out, torch.ones(8, requires_grad=True), 1e-6, turns)
     weight = torch.randn(after.shape, generator=generator).to(dtype)

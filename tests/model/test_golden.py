@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch.nn.attention import varlen
 
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TextSpan
 from tests.model.golden_cases import (
     KEYS,
     OUTPUTS,
@@ -71,8 +71,8 @@ def test_each_mechanism_matters(key: str, network: Loaded) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_token_ranges_are_the_references(key: str) -> None:
     positions, ranges = case(key)["positions"], ranges_of(key)
-    assert ranges.global_ == Span(*positions["global"])
-    assert ranges.shots == tuple(Span(*span) for span in positions["shots"])
+    assert ranges.global_ == TextSpan(*positions["global"])
+    assert ranges.shots == tuple(TextSpan(*span) for span in positions["shots"])
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -15,7 +15,7 @@ from holocine_core.model.attention.segments import Windows
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.lora.per_shot import SHARED, ShotLoras
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from tests.model.test_lora import (
     ALL,
     IN_BLOCKS,
@@ -27,7 +27,7 @@ from tests.model.test_lora import (
     written,
 )
 
-SHOTS = (Span(0, 1), Span(1, 3), Span(3, 4))
+SHOTS = (LatentSpan(0, 1), LatentSpan(1, 3), LatentSpan(3, 4))
 APART: Windows = ((0, 1), (2, 3), (4, 5))
 """No row of text is read by two shots."""
 PER_TOKEN = {name: sizes for name, sizes in ALL.items() if not name.startswith(SHARED)}

@@ -17,7 +17,7 @@ from holocine_core.model.folders import locate_folder
 from holocine_core.model.nano_net.positions import WAVES, PlacedWanTransformer3DModel, waves
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_component
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.fresh import write_start
 from holocine_core.train.recipe import Card, New
 from tests.model.checkpoints import short_film
@@ -50,7 +50,7 @@ def velocity(network: Any, latents: Tensor) -> Tensor:
     context = ShotContext()
     install(network, context)
     tokens = latents.shape[3] * latents.shape[4] // 4
-    shots = (Span(0, 1), Span(1, latents.shape[2]))
+    shots = (LatentSpan(0, 1), LatentSpan(1, latents.shape[2]))
     context.layout = ShotLayout(shots=shots, frame_tokens=tokens, sparse=True)
     with torch.no_grad():
         out: Tensor = network(

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 import pytest
 
 from holocine_core.plan.passes import choose_shots
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 
 CAPTIONS = [
     "Wide shot of the quay.",
@@ -20,8 +20,8 @@ CAPTIONS = [
 ]
 
 
-def spans(*lengths: int) -> list[Span]:
-    return [Span(a, b) for a, b in pairwise((0, *accumulate(lengths)))]
+def spans(*lengths: int) -> list[LatentSpan]:
+    return [LatentSpan(a, b) for a, b in pairwise((0, *accumulate(lengths)))]
 
 
 @pytest.mark.parametrize(

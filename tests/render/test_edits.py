@@ -25,7 +25,7 @@ from holocine_core.sample.latents import read_latents
 from holocine_core.sample.noise import initial_noise
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.screenplay import Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, watch_passes
 
@@ -165,7 +165,7 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
     picture = torch.randn(initial_noise(plan, take).shape)
     seen = watch_passes(monkeypatch)
     generator = Generator(plan)
-    given = KnownLatents(latents_BCFHW=picture, spans=[Span(3, 5)], method="renoised")
+    given = KnownLatents(latents_BCFHW=picture, spans=[LatentSpan(3, 5)], method="renoised")
     result = generator.denoise(take, known=given)
     noise = initial_noise(plan, take)[:, :, 3:]
     for one in seen:

@@ -12,7 +12,7 @@ from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.noise import initial_noise
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from tests.render.conftest import watch_passes
 
 
@@ -27,7 +27,7 @@ def test_given_frames_stay_and_enter_without_noise(
     generator = Generator(plan)
     shot = take.timeline.latent_spans[1]
     made = generator.denoise(take, known=KnownLatents(latents_BCFHW=picture, spans=[shot]))
-    assert (shot, made.shape[2]) == (Span(3, 5), 5)
+    assert (shot, made.shape[2]) == (LatentSpan(3, 5), 5)
     assert torch.equal(made[:, :, 3:], picture[:, :, 3:])
     assert not torch.equal(made[:, :, :3], usual[:, :, :3])
     rows, columns = made.shape[3] // 2, made.shape[4] // 2
@@ -48,7 +48,9 @@ def test_what_lies_in_frames_that_are_not_given_is_not_read(small: Path, tmp_pat
     other = picture.clone()
     other[:, :, 3:] = torch.nan
     made = [
-        Generator(plan).denoise(take, known=KnownLatents(latents_BCFHW=one, spans=[Span(0, 3)]))
+        Generator(plan).denoise(
+            take, known=KnownLatents(latents_BCFHW=one, spans=[LatentSpan(0, 3)])
+        )
         for one in (picture, other)
     ]
     assert torch.equal(*made)

@@ -17,7 +17,7 @@ from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.latents import read_latents
 from holocine_core.sample.pictures import read_picture
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
 
@@ -59,7 +59,7 @@ def test_a_shot_begins_with_its_picture(write: Write, tmp_path: Path) -> None:
     assert plan.takes[0].latents_key != plain.takes[0].latents_key
     render(plan)
     given = Generator(plan).known_latents(plan.takes[0], None)
-    assert list(given.spans) == [Span(3, 4)]
+    assert list(given.spans) == [LatentSpan(3, 4)]
     assert torch.equal(latents(plan)[:, :, 3], given.latents_BCFHW[:, :, 3])
     free = Generator(plain).denoise(plain.takes[0])
     assert not torch.equal(latents(plan)[:, :, 4], free[:, :, 4])

@@ -17,11 +17,11 @@ from holocine_core.edit.page import Page, page_html
 from holocine_core.evaluate import film_page
 from holocine_core.evaluate.features import colours
 from holocine_core.evaluate.film_page import _likeness, _measure, _watch
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import DeliveredSpan
 from tests.report.browser import CHROMIUM, ask
 
 FPS = Fraction(15)
-SPANS = (Span(0, 13), Span(13, 37), Span(37, 61))
+SPANS = (DeliveredSpan(0, 13), DeliveredSpan(13, 37), DeliveredSpan(37, 61))
 H264 = ("-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-g", "5")
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -44,7 +44,7 @@ def write_film(path: Path, frames: Frames, args: tuple[str, ...] = H264) -> Path
     return path
 
 
-def cut_list(film: Path, spans: tuple[Span, ...] = SPANS) -> CutList:
+def cut_list(film: Path, spans: tuple[DeliveredSpan, ...] = SPANS) -> CutList:
     return CutList(
         film=film,
         title="<b>Quay</b> & co",
@@ -64,7 +64,7 @@ def cut_list(film: Path, spans: tuple[Span, ...] = SPANS) -> CutList:
     )
 
 
-def seen_page(film: Path, spans: tuple[Span, ...] = SPANS) -> Page:
+def seen_page(film: Path, spans: tuple[DeliveredSpan, ...] = SPANS) -> Page:
     cuts = cut_list(film, spans)
     seen = _watch(cuts)
     measured, by = _measure(cuts, seen)
@@ -97,9 +97,9 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cuts_are_measured_in_the_picture(film: Path) -> None:
     page = seen_page(film)
     assert [cut.found for cut in page.measured] == [13, 37]
-    late = seen_page(film, (Span(0, 11), Span(11, 41), Span(41, 61)))
+    late = seen_page(film, (DeliveredSpan(0, 11), DeliveredSpan(11, 41), DeliveredSpan(41, 61)))
     assert [cut.found for cut in late.measured] == [13, 37]
-    none = seen_page(film, (Span(0, 25), Span(25, 61)))
+    none = seen_page(film, (DeliveredSpan(0, 25), DeliveredSpan(25, 61)))
     assert [cut.found for cut in none.measured] == [None]
 
 

@@ -22,7 +22,7 @@ from holocine_core.sample.conditioning import (
     negative_conditioning,
     scene_conditioning,
 )
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from tests.train.texts import prompt
 
 LENGTH = 96
@@ -145,7 +145,7 @@ def test_a_prompt_that_is_too_long_is_refused(text_side: tuple[Any, Any]) -> Non
 def test_folded_text_gives_the_same_velocity(
     text_side: tuple[Any, Any], kind: Literal["scene", "per-shot", "negative"]
 ) -> None:
-    shots = (Span(0, 2), Span(2, 3), Span(3, 5))
+    shots = (LatentSpan(0, 2), LatentSpan(2, 3), LatentSpan(3, 5))
     if kind == "negative":
         text = negative_conditioning("blurred, cut off", *text_side, READS)
     else:

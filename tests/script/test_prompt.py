@@ -18,7 +18,7 @@ from holocine_core.script.prompt import (
 )
 from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TextSpan
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "model/golden/cases.json").read_text())["prompts"]
 
@@ -136,7 +136,7 @@ def test_a_token_over_a_border_belongs_to_the_first_part() -> None:
     border = prompt.index("[per")
     tokens = [(0, border + 3), (border + 3, len(prompt)), (0, 0)]
     ranges = token_ranges(prompt, tokens)
-    assert (ranges.global_, ranges.shots) == (Span(0, 1), (Span(1, 2),))
+    assert (ranges.global_, ranges.shots) == (TextSpan(0, 1), (TextSpan(1, 2),))
 
 
 @pytest.mark.parametrize("said", ["This scene contains 1 shot.", "This scene contains 1 shots."])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holocine_core.script.timeline import (
-    Span,
+    LatentSpan,
     Timeline,
     cuts_from_lengths,
     even_cuts,
@@ -78,9 +78,9 @@ def test_lengths_add_up_without_drift(lengths: list[Fraction]) -> None:
 
 
 def test_spans_run_forward() -> None:
-    assert len(Span(3, 7)) == 4
+    assert len(LatentSpan(3, 7)) == 4
     with pytest.raises(ValueError, match="forward"):
-        Span(7, 3)
+        LatentSpan(7, 3)
 
 
 def test_timecode_is_exact_at_odd_rates() -> None:

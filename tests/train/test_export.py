@@ -26,7 +26,7 @@ from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vo
 from holocine_core.model.weights import load_component
 from holocine_core.production import render_film
 from holocine_core.request import Request
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train import trainer
 from holocine_core.train.checkpoints import Checkpoints
 from holocine_core.train.export import export
@@ -56,7 +56,9 @@ def answer(transformer: Any) -> Tensor:
     """What a transformer says to fixed inputs."""
     context = ShotContext()
     install(transformer, context)
-    context.layout = ShotLayout(shots=(Span(0, 2), Span(2, 3)), frame_tokens=4, sparse=True)
+    context.layout = ShotLayout(
+        shots=(LatentSpan(0, 2), LatentSpan(2, 3)), frame_tokens=4, sparse=True
+    )
     rng = torch.Generator().manual_seed(1)
     channels, text = transformer.config.in_channels, transformer.config.text_dim
     with torch.no_grad():

@@ -13,7 +13,7 @@ from holocine_core.errors import InputError
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.folder import FolderDataset, read_samples
 from tests.train.conftest import LAYOUTS, SIDE, write_one
 
@@ -36,7 +36,7 @@ def test_samples_come_in_groups_of_one_layout(samples: Path, model: Path, tmp_pa
     assert not clips.missing()
     group = list(clips.sizes).index(3)
     batch = clips.batch(group, [2, 0], epoch=4)
-    assert batch.shots == (Span(0, 2), Span(2, 3))
+    assert batch.shots == (LatentSpan(0, 2), LatentSpan(2, 3))
     assert [p.text.count("[shot cut]") for p in batch.prompts] == [1, 1]
     assert ["number 2" in batch.prompts[0].text, "number 0" in batch.prompts[1].text] == [True] * 2
     frames = next(iter(read_frames(samples / "sample-2.mp4")))
@@ -77,7 +77,7 @@ def test_a_lone_shot_needs_no_length(samples: Path, tmp_path: Path) -> None:
     shutil.copy(samples / "sample-3.mp4", tmp_path / "one.mp4")
     (tmp_path / "one.yaml").write_text("shots: [A red room.]\n")
     (found,) = read_samples(tmp_path, width=SIDE, height=SIDE, fps=15)
-    assert found.shots == (Span(0, 3),)
+    assert found.shots == (LatentSpan(0, 3),)
 
 
 def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:

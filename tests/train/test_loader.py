@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
 from holocine_core.train.data.loader import Batches
 from holocine_core.train.order import Pick
@@ -28,7 +28,7 @@ class Maker:
         self.threads.add(threading.get_ident())
         facts = torch.tensor([[[pick.group, os.getpid()]]])
         latents = torch.zeros(1, 4, 1, 2, 2)
-        return Batch(latents_BCFHW=latents, shots=(Span(0, 1),), prompts=(), facts_BSF=facts)
+        return Batch(latents_BCFHW=latents, shots=(LatentSpan(0, 1),), prompts=(), facts_BSF=facts)
 
 
 def told(batch: Batch) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from holocine_core.model.attention import layout
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.sample import flow
 from holocine_core.sample.conditioning import ContextRows, scene_conditioning
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
 from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
@@ -22,7 +22,7 @@ from holocine_core.train.step import Draw, draw, levels, loss_of
 from tests.train.conftest import MakeRecipe
 from tests.train.texts import prompt
 
-SHOTS = (Span(0, 2), Span(2, 3), Span(3, 5))
+SHOTS = (LatentSpan(0, 2), LatentSpan(2, 3), LatentSpan(3, 5))
 
 
 def batch(count: int, seed: int = 0) -> Batch:

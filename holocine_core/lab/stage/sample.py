@@ -23,7 +23,7 @@ from holocine_core.lab.stage.world import (
     Scene,
     Shot,
 )
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 JUDGE_SEEDS = 5 * 10**8
 """Models that film learn from seeds below. From here on the judge learns, which marks them."""
@@ -72,12 +72,12 @@ def sample_layout(
             return lengths
 
 
-def spans(layout: Sequence[int]) -> tuple[Span, ...]:
+def spans(layout: Sequence[int]) -> tuple[FrameSpan, ...]:
     """Frames of every shot: the first latent frame is one frame, all others are four."""
     edges = [0]
     for length in layout:
         edges.append((edges[-1] or -3) + 4 * length)
-    return tuple(Span(a, b) for a, b in pairwise(edges))
+    return tuple(FrameSpan(a, b) for a, b in pairwise(edges))
 
 
 def sample_scene(
@@ -221,7 +221,7 @@ def _alike(a: Person, b: Person) -> int:
 def _shots(
     rng: random.Random,
     cast: tuple[Person | Animal, ...],
-    frames: tuple[Span, ...],
+    frames: tuple[FrameSpan, ...],
     within: Repertoire,
 ) -> tuple[Shot, ...]:
     home = _homes(rng, len(cast))
@@ -269,7 +269,7 @@ def _shot(
     cast: tuple[Person | Animal, ...],
     home: tuple[float, ...],
     who: tuple[int, ...],
-    span: Span,
+    span: FrameSpan,
     within: Repertoire,
 ) -> Shot:
     people = [isinstance(cast[i], Person) for i in who]

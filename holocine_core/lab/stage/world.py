@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 FPS = 15
 
@@ -189,7 +189,7 @@ class Role:
 class Shot:
     """One shot's truth."""
 
-    frames: Span
+    frames: FrameSpan
     size: str
     framing: Framing
     angle: str

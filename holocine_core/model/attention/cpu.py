@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.model.attention import bf16
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TokenSpan
 
 SCORES = 2**24
 """Most scores that are held at a time where no gradient asks for them again."""
@@ -49,8 +49,8 @@ def products(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    queries: Sequence[Span],
-    keys: Sequence[Tensor | Sequence[Span]],
+    queries: Sequence[TokenSpan],
+    keys: Sequence[Tensor | Sequence[TokenSpan]],
     bias: Sequence[Tensor | None],
 ) -> Tensor:
     """Attention of runs of queries, each to its keys, by two products and a softmax a run.
@@ -75,7 +75,7 @@ def products(
         rows = some.shape[-1] if isinstance(some, Tensor) else sum(map(len, some))
         most = max(1, SCORES // (rows * q.shape[0] * q.shape[1]))
         for start in range(span.start, span.stop, most):
-            _attend(out, q, k, v, Span(start, min(start + most, span.stop)), some, extra)
+            _attend(out, q, k, v, TokenSpan(start, min(start + most, span.stop)), some, extra)
     return out
 
 
@@ -90,8 +90,8 @@ def _attend(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    span: Span,
-    some: Tensor | Sequence[Span],
+    span: TokenSpan,
+    some: Tensor | Sequence[TokenSpan],
     extra: Tensor | None,
 ) -> Tensor:
     """Write a run's attention into ``out`` [B, N, H, K]; its weights [B * H, n, L]."""
@@ -143,7 +143,7 @@ def _softmax(scores: Tensor, bias: Tensor | None, heads: int) -> Tensor:
     return torch.softmax(wide, -1, out=wide).type_as(scores)
 
 
-def _rows(x: Tensor, keys: Tensor | Sequence[Span]) -> Tensor:
+def _rows(x: Tensor, keys: Tensor | Sequence[TokenSpan]) -> Tensor:
     """Rows of [B, H, L, K], as [B * H, n, K]."""
     if isinstance(keys, Tensor):
         return x.gather(2, _everywhere(keys, x)).flatten(0, 1)
@@ -151,7 +151,7 @@ def _rows(x: Tensor, keys: Tensor | Sequence[Span]) -> Tensor:
     return (parts[0] if len(parts) == 1 else torch.cat(parts, 2)).flatten(0, 1)
 
 
-def _give(x: Tensor, keys: Tensor | Sequence[Span], rows: Tensor) -> None:
+def _give(x: Tensor, keys: Tensor | Sequence[TokenSpan], rows: Tensor) -> None:
     """Add rows [B * H, n, K] where :func:`_rows` took them."""
     rows = rows.view(*x.shape[:2], *rows.shape[1:])
     if isinstance(keys, Tensor):

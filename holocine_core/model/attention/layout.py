@@ -25,7 +25,7 @@ from torch import Tensor
 
 from holocine_core.model.attention.cpu import by_hand, normed, products
 from holocine_core.model.attention.segments import Engine, Segments, Windows, segment_attention
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan, TokenSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ShotLayout:
             every shot is on its own.
     """
 
-    shots: tuple[Span, ...]
+    shots: tuple[LatentSpan, ...]
     frame_tokens: int
     windows: Windows | None = None
     item_windows: tuple[Windows, ...] | None = None
@@ -64,9 +64,9 @@ class ShotLayout:
                 raise ValueError("a text window without rows")
 
     @property
-    def token_spans(self) -> tuple[Span, ...]:
+    def token_spans(self) -> tuple[TokenSpan, ...]:
         n = self.frame_tokens
-        return tuple(Span(shot.start * n, shot.stop * n) for shot in self.shots)
+        return tuple(TokenSpan(shot.start * n, shot.stop * n) for shot in self.shots)
 
     @property
     def summary(self) -> list[int]:
@@ -127,7 +127,7 @@ def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:
         for span in layout.token_spans
     )
     n = layout.frame_tokens
-    first = [Span(shot.start * n, (shot.start + 1) * n) for shot in layout.shots]
+    first = [TokenSpan(shot.start * n, (shot.start + 1) * n) for shot in layout.shots]
     return Segments(
         queries=layout.token_spans,
         keys=keys,
@@ -217,7 +217,9 @@ class ShotAttnProcessor:
         if segments is not None:
             return segment_attention(q, k, v, segments, self.engine)
         if by_hand(q):
-            return products(q, k, v, [Span(0, q.shape[1])], [[Span(0, k.shape[1])]], [None])
+            return products(
+                q, k, v, [TokenSpan(0, q.shape[1])], [[TokenSpan(0, k.shape[1])]], [None]
+            )
         parallel = None if crossing else self._parallel_config
         attended: Tensor = dispatch_attention_fn(
             q, k, v, backend=self._attention_backend, parallel_config=parallel

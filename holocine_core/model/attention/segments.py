@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from holocine_core.model.attention.cpu import by_hand, products
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import TokenSpan
 
 Engine = Literal["auto", "loop", "varlen", "masked"]
 MASKED = 2**27
@@ -61,11 +61,11 @@ class Segments:
         repeats: How often a run's softmax counts a key at most.
     """
 
-    queries: tuple[Span, ...]
+    queries: tuple[TokenSpan, ...]
     keys: tuple[Tensor, ...]
     bias: tuple[Tensor | None, ...]
     listed: tuple[Windows, ...] = ()
-    stretches: tuple[tuple[Span, ...], ...] = ()
+    stretches: tuple[tuple[TokenSpan, ...], ...] = ()
     repeats: int = 1
     _packings: dict[tuple[int, int], Packing] = field(default_factory=dict, repr=False)
     _masks: dict[tuple[int, torch.dtype], Tensor] = field(default_factory=dict, repr=False)

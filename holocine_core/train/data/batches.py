@@ -13,7 +13,7 @@ from torch import Tensor
 
 from holocine_core.sample.conditioning import BatchTokens
 from holocine_core.script.prompt import ScenePrompt
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Batch:
     """
 
     latents_BCFHW: Tensor
-    shots: tuple[Span, ...]
+    shots: tuple[LatentSpan, ...]
     prompts: tuple[ScenePrompt, ...]
     facts_BSF: Tensor | None = None
     tokens: BatchTokens | None = None
@@ -49,9 +49,9 @@ class Samples(Protocol):
         ...
 
 
-def latent_spans(layout: Sequence[int]) -> tuple[Span, ...]:
+def latent_spans(layout: Sequence[int]) -> tuple[LatentSpan, ...]:
     """Shot lengths in latent frames -> each shot's latent frames."""
     edges = [0]
     for length in layout:
         edges.append(edges[-1] + length)
-    return tuple(map(Span, edges[:-1], edges[1:]))
+    return tuple(map(LatentSpan, edges[:-1], edges[1:]))

@@ -21,7 +21,7 @@ from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.reader import read
 from holocine_core.script.screenplay import Scene
-from holocine_core.script.timeline import Span, on_grid
+from holocine_core.script.timeline import LatentSpan, on_grid
 from holocine_core.script.timing import resolve
 from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
@@ -34,7 +34,7 @@ class Sample:
     """One scene with its clip, checked to fit each other."""
 
     clip: Path
-    shots: tuple[Span, ...]
+    shots: tuple[LatentSpan, ...]
     """Latent frames of every shot."""
     prompt: ScenePrompt
 
@@ -114,7 +114,9 @@ def _refuse_clip(found: Probe, clip: Path, *, width: int, height: int, fps: int)
         )
 
 
-def _shots(manuscript: Manuscript, scene: Scene, found: Probe, path: Path) -> tuple[Span, ...]:
+def _shots(
+    manuscript: Manuscript, scene: Scene, found: Probe, path: Path
+) -> tuple[LatentSpan, ...]:
     """Where the shots lie in the clip, to the frame: nothing may have to move."""
     lengths = [shot.frames or shot.seconds for shot in scene.shots or ()]
     if scene.frames is None and scene.seconds is None and not all(lengths):
@@ -158,7 +160,7 @@ class FolderDataset:
     """
 
     def __init__(self, samples: Sequence[Sample], folder: Path, identity: str) -> None:
-        layouts: dict[tuple[Span, ...], list[Sample]] = {}
+        layouts: dict[tuple[LatentSpan, ...], list[Sample]] = {}
         for sample in samples:
             layouts.setdefault(sample.shots, []).append(sample)
         self._groups = list(layouts.values())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from holocine_core.events import Emit
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import LatentSpan, TokenSpan
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class FactReader(Protocol):
     """A second task: says what each shot shows, from tokens inside the network."""
 
     def __call__(
-        self, tokens_BND: Tensor, shots: Sequence[Span], grid: tuple[int, int]
+        self, tokens_BND: Tensor, shots: Sequence[TokenSpan], grid: tuple[int, int]
     ) -> list[Tensor]:
         """Logits [B, S, values] per question, of all shots' tokens; ``grid`` is a frame's token
         rows and columns."""
@@ -62,7 +62,7 @@ class DrawnWorld(Protocol):
         """Whether it can draw a phase's scenes; a ValueError says why not."""
         ...
 
-    def outline(self, phase: Phase, most: int) -> tuple[int, list[tuple[Span, ...]]]:
+    def outline(self, phase: Phase, most: int) -> tuple[int, list[tuple[LatentSpan, ...]]]:
         """How many samples a phase trains on, and the shots of at most that many of them."""
         ...
 

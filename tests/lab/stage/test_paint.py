@@ -15,7 +15,7 @@ from holocine_core.lab.stage.person import draw_person, person_box
 from holocine_core.lab.stage.sample import sample_scene
 from holocine_core.lab.stage.shapes import Pen
 from holocine_core.lab.stage.world import Animal, Person, Role, Scene, Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 MARA = Person(
     build="slim", skin="tan", hair_colour="brown", hair_style="long", headwear="cap",
@@ -31,7 +31,7 @@ def shot(start: int, stop: int, **changes: object) -> Shot:
     role = Role(who=0, action="stand", x=0.0, facing=1, phase=0.1)
     given = {"size": "wide", "framing": "single", "angle": "eye-level", "movement": "static"}
     given |= {"roles": (role,), **changes}
-    return Shot(frames=Span(start, stop), **given)  # type: ignore[arg-type]
+    return Shot(frames=FrameSpan(start, stop), **given)  # type: ignore[arg-type]
 
 
 def scene(*shots: Shot, who: Person | Animal = MARA, **place: str) -> Scene:

@@ -17,7 +17,7 @@ from holocine_core.lab.stage.sample import (
     spans,
 )
 from holocine_core.lab.stage.world import Person, Repertoire, Scene
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 SCENES = [sample_scene(seed) for seed in range(400)]
 
@@ -28,7 +28,7 @@ def test_a_seed_is_one_scene() -> None:
 
 
 def test_spans_follow_the_grid() -> None:
-    assert spans((1, 2, 3)) == (Span(0, 1), Span(1, 9), Span(9, 21))
+    assert spans((1, 2, 3)) == (FrameSpan(0, 1), FrameSpan(1, 9), FrameSpan(9, 21))
     for scene in SCENES:
         assert scene.frames % 4 == 1
         assert 29 <= scene.frames <= 181

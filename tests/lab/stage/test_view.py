@@ -10,7 +10,7 @@ from holocine_core.lab.stage.paint import draw
 from holocine_core.lab.stage.sample import sample_person, sample_scene
 from holocine_core.lab.stage.view import in_view, slots
 from holocine_core.lab.stage.world import Person, Place, Role, Scene, Shot
-from holocine_core.script.timeline import Span
+from holocine_core.script.timeline import FrameSpan
 
 SCENES = [sample_scene(seed) for seed in range(400)]
 
@@ -38,7 +38,7 @@ def scene_of(size: str, framing: str = "single", facing: int = 1, **look: str) -
     if framing != "single":
         roles.append(Role(who=1, action="stand", x=0.5, facing=-facing, phase=0.0))
     shot = Shot(
-        frames=Span(0, 21), size=size, framing=framing, angle="eye-level", movement="static",
+        frames=FrameSpan(0, 21), size=size, framing=framing, angle="eye-level", movement="static",
         roles=tuple(roles),
     )  # type: ignore[arg-type]  # fmt: skip
     return Scene(seed=1, place=place, cast=cast, shots=(shot,))

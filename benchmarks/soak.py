@@ -1,0 +1,76 @@
+"""The long proofs, one after another; their tables go into docs/soak.md.
+
+python -m benchmarks.soak [WORD ...]
+
+With words only the proofs whose names begin with one are made anew; the others stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "soak.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A benchmark and what it shows."""
+
+    name: str
+    words: str
+    about: str
+
+
+PROOFS = (
+    Proof(
+        "kill-tiny",
+        "benchmarks.kill --model tiny --kills 60",
+        "SIGKILL at sixty random moments of a small random model's film, then the same command "
+        "again: is the film the uninterrupted one, byte for byte?",
+    ),
+    Proof(
+        "kill",
+        "benchmarks.kill --kills 20",
+        "The same with nano, twenty times.",
+    ),
+    Proof(
+        "broken",
+        "benchmarks.broken --count 5000",
+        "Five thousand broken screenplays through `holocine check`: each must be answered, with a "
+        "place and a remedy, and none with a traceback.",
+    ),
+)
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    for proof in PROOFS:
+        if wanted and not any(proof.name.startswith(word) for word in wanted):
+            continue
+        print(f"{proof.name}: python -m {proof.words}", flush=True)
+        command = [sys.executable, "-m", *proof.words.split()]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{proof.name} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        PAGE.write_text(
+            page(PAGE.read_text(encoding="utf-8"), proof, done.stdout), encoding="utf-8"
+        )
+
+
+def page(text: str, proof: Proof, told: str) -> str:
+    """The page with a proof's table in its place."""
+    begin, end = f"<!-- {proof.name} -->\n", f"<!-- /{proof.name} -->"
+    body = f"`python -m {proof.words}`: {proof.about}\n\n{told.strip()}\n"
+    if begin not in text:
+        return f"{text.rstrip()}\n\n## {proof.name}\n\n{begin}{body}{end}\n"
+    return re.sub(
+        f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}{body}{end}", text, flags=re.S
+    )
+
+
+if __name__ == "__main__":
+    main()
