@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,8 +23,16 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
 
 Write = Callable[..., Path]
 NANO = MODELS["nano"]
+SLOW_FILE = re.compile(r"^pytestmark = .*pytest\.mark\.slow", re.M)
 FILMING = {"api", "cli", "evaluate", "lab", "plan", "render"}
 """Rooms whose tests plan and make films."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of slow tests alone are not even imported by the fast tier: that takes seconds each."""
+    if "not slow" not in config.getoption("markexpr") or collection_path.suffix != ".py":
+        return None
+    return True if SLOW_FILE.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 @pytest.fixture(scope="session", autouse=True)

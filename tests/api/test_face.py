@@ -90,6 +90,7 @@ def calls(home: Path, model: Path) -> Iterable[tuple[str, Any]]:
     yield "doctor", lambda: list(holocine.doctor())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("everything_imported")
 def test_every_verb_works_twice(at_home: Path, tiny: Path) -> None:
     called = []
@@ -167,6 +168,7 @@ def test_an_extra_of_a_film_whose_takes_are_gone_is_refused(at_home: Path) -> No
         make_extras(plan, Extras(storyboard=True))
 
 
+@pytest.mark.slow
 def test_an_edit_says_what_it_changed(at_home: Path) -> None:
     edited = holocine.reshoot("film.mp4", 2, prompt="{mara} waves.", seed=4)
     assert edited.version == 2

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.conftest import write_scene
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(sys.executable).with_name("holocine")
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")

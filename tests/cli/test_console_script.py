@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.conftest import Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(sys.executable).with_name("holocine")
 HEAVY = ("torch", "diffusers", "transformers", "moviepy")
 

@@ -12,6 +12,8 @@ from holocine_core.film.reopen import open_film
 from holocine_core.store.vault import Vault
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def film(holocine: Holocine, made: Path) -> Path:

@@ -10,6 +10,8 @@ from holocine_core.lab.judge.network import Network, save_judge
 from holocine_core.lab.stage.facts import FIELDS
 from tests.cli.conftest import Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from holocine_core.plan.values import Take
 from holocine_core.sample.generator import Generator
 from tests.cli.conftest import Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 TWO_SCENES = """
     size: 32x32
     profiles: {standard: {steps: 2, guidance: 1}}

@@ -14,6 +14,8 @@ from holocine_core.film import extras
 from holocine_core.plan.values import Plan
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 CLIPS = ["scene-1-01.mp4", "scene-1-02.mp4"]
 
 

@@ -81,6 +81,7 @@ def test_a_preview_is_a_draft_with_a_storyboard(holocine: Holocine, scene: Path)
     assert again.json["up_to_date"] is False
 
 
+@pytest.mark.slow
 def test_several_drafts_stand_side_by_side(holocine: Holocine, scene: Path) -> None:
     answer = holocine("preview", scene, "--seeds", "3", "--json")
     assert answer.exit_code == 0

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Holocine
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "INT. ROOM - DAY\n\nA lamp is lit.\n\nANN\nGood night.\n"
 
 

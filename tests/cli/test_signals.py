@@ -17,6 +17,8 @@ import pytest
 import holocine_core.render
 from tests.cli.conftest import Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 BOTH = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 
 

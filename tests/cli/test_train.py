@@ -18,6 +18,8 @@ from holocine_core.model.tiny import write_tiny
 from tests.cli.conftest import Holocine
 from tests.train.conftest import write_one
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 out: run
 model: {folder: tiny}

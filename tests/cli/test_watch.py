@@ -15,6 +15,8 @@ import pytest
 
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
+pytestmark = pytest.mark.slow
+
 TWO = """
 size: 32x32
 profiles: {draft: {steps: 2, guidance: 1}}

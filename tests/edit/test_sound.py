@@ -23,6 +23,8 @@ from holocine_core.edit.sound import (
 )
 from holocine_core.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 Samples = npt.NDArray[np.float64]
 FPS = Fraction(15)
 FRAME = SAMPLE_RATE // 15

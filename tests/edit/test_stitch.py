@@ -30,6 +30,8 @@ from holocine_core.errors import HolocineError, InputError, MachineError, Render
 from holocine_core.events import Event, Warned
 from holocine_core.script.timeline import FrameSpan
 
+pytestmark = pytest.mark.slow
+
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 FAST = VideoCodec(crf=1, preset="ultrafast")
 CUT = Transition()

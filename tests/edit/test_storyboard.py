@@ -14,6 +14,8 @@ from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.errors import InputError, MachineError
 from holocine_core.script.timeline import FrameSpan
 
+pytestmark = pytest.mark.slow
+
 COLOURS = [(200, 30, 30), (30, 160, 60), (40, 60, 200)]
 
 

@@ -21,6 +21,8 @@ from holocine_core.evaluate.cuts import (
     shrunk,
 )
 
+pytestmark = pytest.mark.slow
+
 CUTS = st.lists(st.integers(1, 99), unique=True, max_size=4).map(sorted)
 
 

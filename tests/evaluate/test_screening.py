@@ -13,6 +13,8 @@ from holocine_core.evaluate.screening import Screened, named, screen
 from holocine_core.production import render_film
 from holocine_core.script.timeline import FrameSpan
 
+pytestmark = pytest.mark.slow
+
 FILM = """
 size: 48x32
 profiles: {standard: {steps: 1, guidance: 1}}

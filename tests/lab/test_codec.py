@@ -30,6 +30,8 @@ from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.train.recipe_file import read_recipe
 
+pytestmark = pytest.mark.slow
+
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 

@@ -30,6 +30,8 @@ from holocine_core.model.nano_net.tokenizer import START
 from holocine_core.model.spec import MODELS
 from holocine_core.model.weights import load_component
 
+pytestmark = pytest.mark.slow
+
 NANO = Path(encoder.__file__).parents[2] / "model" / MODELS["nano"].name
 
 

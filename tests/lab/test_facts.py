@@ -20,6 +20,8 @@ from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Losses, draw, levels, losses_of
 from tests.train.conftest import MakeRecipe
 
+pytestmark = pytest.mark.slow
+
 SHOTS = (TokenSpan(0, 12), TokenSpan(12, 18))
 GRID = (2, 3)
 

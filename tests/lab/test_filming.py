@@ -17,6 +17,8 @@ from holocine_core.script.screenplay import Adjusted, Profiles, Screenplay, Shot
 from holocine_core.script.screenplay import Scene as TextScene
 from tests.lab.oracle import Said, everything, reading
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = Request(device="cpu")
 
 

@@ -28,6 +28,8 @@ from holocine_core.lab.judge.train import Settings, card, fit, loss_of, measure
 from holocine_core.lab.stage.facts import FIELDS, HIDDEN, labels_of
 from holocine_core.lab.stage.world import Repertoire
 
+pytestmark = pytest.mark.slow
+
 ACCURACY = {"wide/set": 0.9, "wide/side": 0.7, "set": 0.9, "side": 0.7}
 
 

@@ -25,6 +25,8 @@ from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.train.recipe import GROUP
 
+pytestmark = pytest.mark.slow
+
 SHORT = (8, 9)
 
 

@@ -31,6 +31,8 @@ from holocine_core.sample.latents import read_latents
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {variant.name: variant for variant in VARIANTS}
 MEMORY_GUIDED = Variant(name="memory guided", about="", mechanism=Mechanism(guide_summaries=False))
 """Not what the small model of the tests has on its card, as nano has."""

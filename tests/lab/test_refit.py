@@ -23,6 +23,8 @@ from holocine_core.train.checkpoints import RECIPE
 from holocine_core.train.export import BEFORE, told_by
 from tests.lab.test_codec import moving_disc
 
+pytestmark = pytest.mark.slow
+
 NANO = Path(__file__).parents[2] / "holocine_core" / "model" / "nano"
 FEW = Settings(scenes=3, first_seed=0, height=32, width=48)
 

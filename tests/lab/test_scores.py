@@ -25,6 +25,8 @@ from tests.lab.oracle import (
     truth_of,
 )
 
+pytestmark = pytest.mark.slow
+
 FILMS = films(60)
 
 

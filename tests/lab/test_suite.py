@@ -7,6 +7,8 @@ from holocine_core.lab.stage.sample import CHECK_SEEDS, SUITE_SEEDS
 from holocine_core.lab.stage.world import Repertoire
 from holocine_core.lab.suites.suite import MOST_CASES, TWIN_EVERY, parse_suite
 
+pytestmark = pytest.mark.slow
+
 caption = pytest.importorskip("holocine_core.lab.stage.caption")
 
 

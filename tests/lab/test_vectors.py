@@ -21,6 +21,8 @@ from holocine_core.lab.words.wordnet import WordNet, read_wordnet
 from holocine_core.model.nano_net.text import WordVectors, read_vectors
 from holocine_core.script.prompt import MARKERS, compose
 
+pytestmark = pytest.mark.slow
+
 NOUNS = """\
   1 A licence, which is indented.
 00000001 07 n 01 colour 0 000 | what light has

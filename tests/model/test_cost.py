@@ -34,6 +34,8 @@ from holocine_core.model.cost import (
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.script.timeline import LatentSpan, Timeline, even_cuts
 
+pytestmark = pytest.mark.slow
+
 FULL, SPARSE = MODELS["holocine-14b-full"], MODELS["holocine-14b-sparse"]
 SMALL = replace(
     SPARSE,

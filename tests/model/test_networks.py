@@ -20,6 +20,8 @@ from holocine_core.model.spec import NetworkShape
 from holocine_core.model.tiny import write_tiny
 from tests.model.checkpoints import original_transformer, random_transformer, write_gguf
 
+pytestmark = pytest.mark.slow
+
 TRANSFORMERS = ("transformer", "transformer_2")
 
 

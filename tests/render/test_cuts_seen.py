@@ -22,6 +22,8 @@ from holocine_core.store.vault import Vault
 from tests.conftest import Write
 from tests.render.conftest import Listener
 
+pytestmark = pytest.mark.slow
+
 TEXT = """
 size: 32x32
 profiles: {standard: {steps: 1, guidance: 1}}

@@ -30,6 +30,8 @@ from holocine_core.sample.latents import read_latents
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = Path(__file__).parent / "earlier" / "f951d44.tar.gz"
 Say = Callable[..., dict[str, Any]]
 NEW = {"steps": 3, "sampler": "sde", "shift": 3.0}

@@ -29,6 +29,8 @@ from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, watch_passes
 
+pytestmark = pytest.mark.slow
+
 ANEW = Reshoot(scene="storm", shot=1, prompt="{mara} waves.", seed=11)
 LONGER = Extend(scene="storm", shots=(Shot(prompt="Rain.", frames=8),), seed=12)
 

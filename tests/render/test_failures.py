@@ -20,6 +20,8 @@ from holocine_core.sample import generator, vae
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, fails_once
 
+pytestmark = pytest.mark.slow
+
 
 def test_another_film_is_never_overwritten(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "film.mp4"

@@ -18,6 +18,8 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from tests.conftest import SMALL, Write, expected_frames
 
+pytestmark = pytest.mark.slow
+
 CARDS = """
 cards:
   opening: {text: Small, under: a film, seconds: 1}

@@ -22,6 +22,8 @@ from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener, fails_once
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("stop_after", [1, 3, 7, 8, 11])
 def test_stopping_and_going_on_gives_the_same_bytes(

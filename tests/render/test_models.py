@@ -25,6 +25,8 @@ from holocine_core.request import Request
 from tests.conftest import Write
 from tests.model.checkpoints import golden_state, write_gguf, write_release
 
+pytestmark = pytest.mark.slow
+
 SCREENPLAY = """
 model: {model}
 profiles:

@@ -21,6 +21,8 @@ from holocine_core.render import render
 from holocine_core.request import Request
 from tests.conftest import Write
 
+pytestmark = pytest.mark.slow
+
 FILM = """
 profiles: {{standard: {{size: 32x32, steps: 2, guidance: 1}}}}
 {more}

@@ -27,7 +27,7 @@ from holocine_core.train import checkpoints
 from holocine_core.train.export import named
 from tests.conftest import NANO, Write
 
-pytestmark = pytest.mark.nano
+pytestmark = [pytest.mark.nano, pytest.mark.slow]
 
 FILM = """
 profiles: {draft: {steps: 2}}

@@ -104,6 +104,7 @@ def test_delivery_changes_rate_and_size(small: Path, tmp_path: Path) -> None:
     assert inspect(out).chapters[-1].end_frame == found.frames
 
 
+@pytest.mark.slow
 def test_seeds_and_solvers_change_the_picture(whole: tuple[Path, Path], tmp_path: Path) -> None:
     screenplay, film = whole
     usual = first_frames(read_frames(film))
@@ -117,6 +118,7 @@ def test_seeds_and_solvers_change_the_picture(whole: tuple[Path, Path], tmp_path
         assert (first_frames(read_frames(tmp_path / f"{i}.mp4")) != usual).any()
 
 
+@pytest.mark.slow
 def test_guidance_one_runs_the_network_once_a_step(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,8 @@ from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener
 
+pytestmark = pytest.mark.slow
+
 NOISY = SMALL.replace("steps: 7", "steps: 7, sampler: sde")
 
 

@@ -19,6 +19,8 @@ from holocine_core.sample.generator import Generator
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
 
+pytestmark = pytest.mark.slow
+
 SCENE = """
 seed: 5
 profiles: {{standard: {{size: 32x32, steps: 2, guidance: 1}}}}

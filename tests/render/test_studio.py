@@ -44,6 +44,7 @@ def three(folder: Path) -> list[Plan]:
     ]
 
 
+@pytest.mark.slow
 def test_three_films_load_each_network_once_and_are_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "together").mkdir()
     (tmp_path / "alone").mkdir()
@@ -60,6 +61,7 @@ def test_three_films_load_each_network_once_and_are_the_same_bytes(tmp_path: Pat
     assert loaded(alone) == sorted(NETWORKS * 3)
 
 
+@pytest.mark.slow
 def test_seeds_in_a_loop_read_their_text_once(tmp_path: Path) -> None:
     listener = Listener()
     with Studio() as studio:
@@ -68,6 +70,7 @@ def test_seeds_in_a_loop_read_their_text_once(tmp_path: Path) -> None:
     assert loaded(listener) == sorted(NETWORKS)
 
 
+@pytest.mark.slow
 def test_another_model_or_lora_is_opened_anew(tmp_path: Path, tiny: Path) -> None:
     plan = planned(tmp_path, "a")
     assert networks_of(plan) == networks_of(planned(tmp_path, "b", seed=3))
@@ -83,6 +86,7 @@ def test_another_model_or_lora_is_opened_anew(tmp_path: Path, tiny: Path) -> Non
     assert loaded(listener).count("vae") == 2
 
 
+@pytest.mark.slow
 def test_after_an_error_the_networks_are_opened_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +101,7 @@ def test_after_an_error_the_networks_are_opened_anew(
     assert loaded(listener).count("vae") == 2
 
 
+@pytest.mark.slow
 def test_the_command_line_films_many_by_one_studio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,8 @@ from holocine_core.sample.noise import initial_noise
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 
+pytestmark = pytest.mark.slow
+
 
 def latents(plan: Plan, scene: int = 0) -> torch.Tensor:
     return read_latents(Vault(plan.work).path("latents", plan.takes[scene].latents_key))

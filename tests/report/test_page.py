@@ -103,6 +103,7 @@ def test_cuts_are_measured_in_the_picture(film: Path) -> None:
     assert [cut.found for cut in none.measured] == [None]
 
 
+@pytest.mark.slow
 def test_transnet_measures_where_it_is_installed(film: Path) -> None:
     page = seen_page(film)
     assert page.measured_by == "TransNetV2"

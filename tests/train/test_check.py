@@ -19,6 +19,8 @@ from holocine_core.train.step import Draw
 from holocine_core.train.trainer import train
 from tests.train.conftest import LAYOUTS, MakeRecipe, new_model, write_one
 
+pytestmark = pytest.mark.slow
+
 
 def model(recipe: Recipe, **spec: object) -> TrainingModel:
     """A recipe's networks, with another word in the model's card."""

@@ -36,6 +36,8 @@ from holocine_core.train.trainer import train
 from tests.conftest import Write
 from tests.train.conftest import MakeRecipe, new_model
 
+pytestmark = pytest.mark.slow
+
 FILM = """
 profiles: {standard: {size: 32x32, steps: 2, guidance: 1.5}}
 frames: 9

@@ -8,6 +8,8 @@ import torch
 from holocine_core.train.optim import EMA, Optimization, learning_rate, orthogonal
 from holocine_core.train.recipe import Optimizer, Schedule
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (2, 24, 8), (1, 8, 24)])
 def test_muon_brings_singular_values_near_one(shape: tuple[int, int, int]) -> None:

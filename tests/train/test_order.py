@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import pytest
 import torch
 
 from holocine_core.train.order import generator, pick, steps
@@ -32,6 +33,7 @@ def test_the_order_follows_from_seed_and_epoch() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_step_gathers_its_samples_however_small_the_groups() -> None:
     sizes = (1, 1, 5, 1, 1, 1)
     found = list(itertools.islice(steps(sizes, 4, 8, 1), 20))

@@ -22,6 +22,8 @@ from holocine_core.train.step import Draw, draw, levels, loss_of
 from tests.train.conftest import MakeRecipe
 from tests.train.texts import prompt
 
+pytestmark = pytest.mark.slow
+
 SHOTS = (LatentSpan(0, 2), LatentSpan(2, 3), LatentSpan(3, 5))
 
 

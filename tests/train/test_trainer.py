@@ -23,6 +23,8 @@ from holocine_core.train.recipe import Recipe
 from holocine_core.train.trainer import train
 from tests.train.conftest import MakeRecipe
 
+pytestmark = pytest.mark.slow
+
 HARD = {
     "clean_shots": 0.5,
     "full_share": 0.5,

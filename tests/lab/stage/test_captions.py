@@ -32,6 +32,8 @@ from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.timing import Timing, resolve
 
+pytestmark = pytest.mark.slow
+
 SCENES = [sample_scene(seed) for seed in range(300)]
 
 

@@ -23,6 +23,8 @@ from holocine_core.lab.stage.sample import sample_person
 from holocine_core.lab.stage.shapes import Pen
 from holocine_core.lab.stage.world import Animal, Person
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Person(
     build="slim", skin="tan", hair_colour="brown", hair_style="short", headwear="none",
     headwear_colour="red", top="shirt", top_colour="blue", pattern="plain",

@@ -17,6 +17,8 @@ from holocine_core.lab.stage.shapes import Pen
 from holocine_core.lab.stage.world import Animal, Person, Role, Scene, Shot
 from holocine_core.script.timeline import FrameSpan
 
+pytestmark = pytest.mark.slow
+
 MARA = Person(
     build="slim", skin="tan", hair_colour="brown", hair_style="long", headwear="cap",
     headwear_colour="green", top="shirt", top_colour="red", pattern="striped",

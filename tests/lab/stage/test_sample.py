@@ -19,6 +19,8 @@ from holocine_core.lab.stage.sample import (
 from holocine_core.lab.stage.world import Person, Repertoire, Scene
 from holocine_core.script.timeline import FrameSpan
 
+pytestmark = pytest.mark.slow
+
 SCENES = [sample_scene(seed) for seed in range(400)]
 
 

@@ -19,6 +19,8 @@ from holocine_core.lab.stage.shapes import blurred
 from holocine_core.lab.stage.weather import fall
 from holocine_core.lab.stage.world import Place
 
+pytestmark = pytest.mark.slow
+
 DENSITY = 12.0
 HARBOUR = Place(
     set="harbour", time="day", weather="clear", accent="red", landmark=0, side=1, seed=7

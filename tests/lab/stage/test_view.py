@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
+
 from holocine_core.lab.judge.network import SIZE
 from holocine_core.lab.stage.facts import FIELDS, PERSON, look_of
 from holocine_core.lab.stage.paint import draw
@@ -11,6 +13,8 @@ from holocine_core.lab.stage.sample import sample_person, sample_scene
 from holocine_core.lab.stage.view import in_view, slots
 from holocine_core.lab.stage.world import Person, Place, Role, Scene, Shot
 from holocine_core.script.timeline import FrameSpan
+
+pytestmark = pytest.mark.slow
 
 SCENES = [sample_scene(seed) for seed in range(400)]
 

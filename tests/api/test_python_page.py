@@ -9,6 +9,8 @@ import pytest
 
 from tests.api.test_face import VERBS
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
