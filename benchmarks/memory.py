@@ -38,7 +38,7 @@ def measure(model: str, how: str, frames: int, size: str) -> None:
     from holocine_core.sample.vae import decode_latents, to_frames
 
     width, height = map(int, size.split("x"))
-    vae = load_component(find_model(model).part("vae"), torch.float32)
+    vae = load_component(find_model(model).component("vae"), torch.float32)
     torch.manual_seed(0)
     latents = torch.randn(1, vae.config.z_dim, (frames - 1) // 4 + 1, height // 8, width // 8)
     list(decode_latents(vae, latents[:, :, :3]))  # Allocators and kernels settle.

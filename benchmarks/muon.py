@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.float32:
         optim.multiplies_bfloat16 = lambda device: False  # type: ignore[assignment]
-    network = load_component(find_model(options.model).part("transformer"), torch.float32)
+    network = load_component(find_model(options.model).component("transformer"), torch.float32)
     named = {f"transformer.{name}": one for name, one in network.named_parameters()}
     hidden = {name: one.detach().clone() for name, one in named.items() if _is_hidden(name, one)}
     begun = [one.clone() for one in hidden.values()]

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0, help="how long the network learns")
     args = parser.parse_args()
     located = find_model(args.model)
-    encoder = load_component(located.part("text_encoder"), torch.float32)
+    encoder = load_component(located.component("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
     settings = Settings(minutes=args.minutes, lr=0.01, noise=0.0, frozen=True)
     reader = learn(encoder, tokenizer, settings, lambda told: None)

@@ -11,7 +11,7 @@ from holocine_core.train.export import named
 def world_of(located: LocatedModel) -> Repertoire:
     """What of the stage a model learned last, by the recipes in its weights; everything where they
     don't say. Phases that trained on a folder of clips say nothing of the stage."""
-    for run in reversed(named(located.part("transformer").paths[0].parent)):
+    for run in reversed(named(located.component("transformer").paths[0].parent)):
         for phase in reversed(run[RECIPE].get("phases") or ()):
             if phase.get("scenes") is not None and phase.get("world") is not None:
                 world = phase["world"]

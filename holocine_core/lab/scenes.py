@@ -63,7 +63,7 @@ def _cache(recipe: Recipe, phase: Phase, model: TrainingModel, group: int) -> La
     """Of a phase's scenes, ``group`` of which share a layout."""
     located = model.located
     drawing = Drawing(
-        vae=located.part("vae"),
+        vae=located.component("vae"),
         identity=located.identity()["vae"],
         height=phase.height,
         width=phase.width,

@@ -16,7 +16,7 @@ from holocine_core.model.spec import ModelSpec, NetworkShape
 from holocine_core.store.files import load_json
 
 Form = Literal["diffusers", "original", "gguf", "pth"]
-PARTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
+COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
 """Config keys that saving a model again may change without changing the model."""
 
@@ -57,13 +57,13 @@ class LocatedModel:
 
     spec: ModelSpec
     folder: Path
-    parts: Mapping[str, ComponentFiles]
+    components: Mapping[str, ComponentFiles]
     missing: tuple[MissingFile, ...] = ()
 
-    def part(self, name: str) -> ComponentFiles:
+    def component(self, name: str) -> ComponentFiles:
         """The files of part ``name``; MachineError with the remedy where one is missing."""
-        if name in self.parts:
-            return self.parts[name]
+        if name in self.components:
+            return self.components[name]
         lacks = [file for file in self.missing if file.part == name]
         if not lacks:
             raise ValueError(f"{self.spec.name} has no part {name!r}")
@@ -90,10 +90,10 @@ class LocatedModel:
         Taken from file contents (see ``content_hash``) and from the settings in the config, so
         that copying, moving or renaming a checkpoint leaves it alone.
         """
-        return {name: _part_identity(part) for name, part in sorted(self.parts.items())}
+        return {name: _component_identity(part) for name, part in sorted(self.components.items())}
 
 
-def _part_identity(part: ComponentFiles) -> str:
+def _component_identity(part: ComponentFiles) -> str:
     digest = hashlib.sha256()
     for path in sorted(part.paths, key=lambda path: path.name):
         digest.update(f"{content_hash(path)}\n".encode())

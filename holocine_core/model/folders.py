@@ -10,7 +10,7 @@ from typing import Any
 from holocine_core.errors import InputError
 from holocine_core.model.card import CARD_NAME, apply_card
 from holocine_core.model.components import (
-    PARTS,
+    COMPONENTS,
     ComponentFiles,
     LocatedModel,
     MissingFile,
@@ -52,12 +52,12 @@ def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
         return locate_release(base, root)
     if spec is None:
         spec = spec_from_folder(folder)
-    names = [name for name in PARTS if name != "transformer_2" or spec.experts == 2]
+    names = [name for name in COMPONENTS if name != "transformer_2" or spec.experts == 2]
     found = [part_in_folder(folder / name, name, hint=_INCOMPLETE) for name in names]
     return LocatedModel(
         spec=spec,
         folder=folder,
-        parts={part.name: part for part in found if isinstance(part, ComponentFiles)},
+        components={part.name: part for part in found if isinstance(part, ComponentFiles)},
         missing=tuple(part for part in found if isinstance(part, MissingFile)),
     )
 
@@ -106,7 +106,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
     )
     if card.is_file():
         spec = apply_card(replace(spec, note=""), card)
-    parts = locate_folder(folder, spec).parts
+    parts = locate_folder(folder, spec).components
     return replace(spec, weight_bytes=loaded_bytes(parts))
 
 

@@ -70,7 +70,7 @@ def load_tokenizer(located: LocatedModel) -> Any:
     """
     from tokenizers import Tokenizer
 
-    files = located.part("tokenizer")
+    files = located.component("tokenizer")
     text = files.paths[0].read_text(encoding="utf-8")
     try:
         settings = json.loads(text)

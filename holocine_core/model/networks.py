@@ -106,7 +106,7 @@ class Networks:
 
     def _load(self, part: str) -> None:
         started = time.perf_counter()
-        files = self.located.part(part)
+        files = self.located.component(part)
         network = load_component(files, self.dtype)
         self._on_load(part, network)
         network.eval().requires_grad_(False)

@@ -36,7 +36,7 @@ class ModelState:
     def presence(self) -> Presence:
         if not self.located.missing:
             return "here"
-        return "incomplete" if self.located.parts else "not here"
+        return "incomplete" if self.located.components else "not here"
 
     @property
     def where(self) -> str:

@@ -91,7 +91,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     return LocatedModel(
         spec=spec,
         folder=root,
-        parts=parts,
+        components=parts,
         missing=tuple(part for part in found if isinstance(part, MissingFile)),
     )
 

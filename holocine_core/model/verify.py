@@ -35,9 +35,11 @@ def verify(located: LocatedModel, emit: Emit = ignore) -> tuple[FileCheck, ...]:
 
 def _checks(located: LocatedModel) -> Iterator[FileCheck]:
     locked = _locked(located)
-    used = {path: part for part in located.parts.values() for path in part.paths}
-    configs = {p.config for p in located.parts.values() if p.config and _inside(p.config, located)}
-    faults = {part.name: _structure(part) for part in located.parts.values()}
+    used = {path: part for part in located.components.values() for path in part.paths}
+    configs = {
+        p.config for p in located.components.values() if p.config and _inside(p.config, located)
+    }
+    faults = {part.name: _structure(part) for part in located.components.values()}
     for path in sorted({*used, *configs, *locked}):
         part = used.get(path)
         fault = faults[part.name] if part else ""

@@ -74,9 +74,9 @@ def read_vocabulary(located: LocatedModel) -> Vocabulary | None:
     Raises:
         InputError: The file is damaged.
     """
-    if "tokenizer" not in located.parts:
+    if "tokenizer" not in located.components:
         return None
-    path = located.part("tokenizer").paths[0].with_name(VOCABULARY_NAME)
+    path = located.component("tokenizer").paths[0].with_name(VOCABULARY_NAME)
     if not path.is_file():
         return None
     content = load_json(path)

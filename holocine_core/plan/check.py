@@ -231,7 +231,7 @@ class TokenCounter:
 
     def __init__(self, located: LocatedModel) -> None:
         self._limit = located.spec.text_tokens
-        self._tokenizer = load_tokenizer(located) if "tokenizer" in located.parts else None
+        self._tokenizer = load_tokenizer(located) if "tokenizer" in located.components else None
 
     def count(self, text: str) -> Tokens:
         if self._tokenizer is None:

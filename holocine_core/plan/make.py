@@ -221,7 +221,7 @@ def _placement(
     Where nothing fits it is the placement that needs least.
     """
     spec = located.spec
-    packed = any(part.form == "gguf" for part in located.parts.values())
+    packed = any(part.form == "gguf" for part in located.components.values())
     missing = [
         Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
         for file in located.missing

@@ -63,7 +63,7 @@ def _export_problems(recipe: Recipe, model: TrainingModel) -> Iterator[Problem]:
     """A trained model is written as diffusers writes it, beside the parts that stayed."""
     located = model.located
     for name in (model.part, *recipe.parts[1:]):
-        part = located.part(name)
+        part = located.component(name)
         inside = part.paths[0].parent == located.folder / name
         if recipe.train == "full" and not (part.form == "diffusers" and inside):
             yield Problem(

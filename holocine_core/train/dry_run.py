@@ -123,8 +123,8 @@ def _weights(recipe: Recipe, spec: ModelSpec) -> Weights:
         folder = Path(recipe.model.folder or "").expanduser()
         located = locate_folder(folder)
         part = expert_part(recipe, located, folder)
-        shapes = _shapes(located.part(part).paths)
-        text = located.part("text_encoder").paths
+        shapes = _shapes(located.component(part).paths)
+        text = located.component("text_encoder").paths
     else:
         shapes = _new_shapes(new, spec)
         text = tuple(sorted((Path(new.text) / "text_encoder").glob("*.safetensors")))

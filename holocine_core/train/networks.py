@@ -123,7 +123,7 @@ def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:
 
 
 def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch.dtype) -> Any:
-    network = load_component(located.part(part), dtype)
+    network = load_component(located.component(part), dtype)
     for parameter in network.parameters():
         # What was loaded still lies in its file.
         parameter.data = parameter.data.to(device, copy=True)

@@ -157,7 +157,7 @@ def test_nano_reads_whose_a_colour_is() -> None:
 
 def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
     located = find_model(MODELS["nano"].name)
-    encoder = load_component(located.part("text_encoder"), torch.float32)
+    encoder = load_component(located.component("text_encoder"), torch.float32)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     settings = Settings(steps=3, batch=2, lr=0.01, noise=0.0, frozen=True)
     reader = learn(encoder, load_tokenizer(located), settings, lambda told: None)
@@ -172,7 +172,7 @@ def test_a_frozen_encoder_stays_as_it_is_while_a_reader_learns() -> None:
 @pytest.mark.nano
 def test_what_an_encoder_says_can_be_held_while_it_learns() -> None:
     located = find_model(MODELS["nano"].name)
-    before = load_component(located.part("text_encoder"), torch.float32)
+    before = load_component(located.component("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
     text = page(range(8), 2, "held")
     moved = []
@@ -192,7 +192,7 @@ def test_nanos_words_are_those_of_the_table_beside_the_recipes() -> None:
     table = read_vectors(Path(encoder.__file__).parents[3] / "recipes" / "nano-words.safetensors")
     tokenizer = load_tokenizer(located)
     ids = [tokenizer.token_to_id(w if "-" in w else START + w) for w in table.words]
-    rows = load_component(located.part("text_encoder"), torch.float32).shared.weight[
+    rows = load_component(located.component("text_encoder"), torch.float32).shared.weight[
         torch.tensor(ids)
     ]
     assert torch.equal(rows, table.vectors)
@@ -201,7 +201,7 @@ def test_nanos_words_are_those_of_the_table_beside_the_recipes() -> None:
 @torch.no_grad()
 def test_nano_reads_who_stands_left() -> None:
     located = find_model(MODELS["nano"].name)
-    encoder = load_component(located.part("text_encoder"), torch.float32)
+    encoder = load_component(located.component("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
 
     def rows(does: str, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -33,7 +33,7 @@ SHORT = (8, 9)
 @pytest.fixture(scope="module")
 def drawing(model: Path) -> Drawing:
     return Drawing(
-        vae=locate_folder(model).part("vae"),
+        vae=locate_folder(model).component("vae"),
         identity="codec",
         height=32,
         width=32,

@@ -133,8 +133,10 @@ def test_a_codec_of_another_class_comes_with_its_name(turned_codec: Path, tmp_pa
     out = tmp_path / "new"
     refit(tmp_path / "tiny", turned_codec, out, FEW, lambda line: None, source=moving_disc)
     located = locate_folder(out)
-    assert type(load_component(located.part("vae"), torch.float32)).__name__ == "AutoencoderFold"
-    network = load_component(located.part("transformer"), torch.float32)
+    assert (
+        type(load_component(located.component("vae"), torch.float32)).__name__ == "AutoencoderFold"
+    )
+    network = load_component(located.component("transformer"), torch.float32)
     channels = locate_folder(NANO).spec.shape.latent_channels
     assert network.config.in_channels == network.config.out_channels == channels
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import headers
 from holocine_core.model.card import CARD_NAME, write_card
-from holocine_core.model.components import PARTS
+from holocine_core.model.components import COMPONENTS
 from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.locate import find_model, load_tokenizer, models_folder
 from holocine_core.model.spec import MODELS
@@ -50,7 +50,9 @@ class TestEmbedded:
         assert located.spec is MODELS["nano"]
         located.require()
         own = find_model(str(located.folder)).spec
-        assert set(located.parts) == set(PARTS) - ({"transformer_2"} if own.experts == 1 else set())
+        assert set(located.components) == set(COMPONENTS) - (
+            {"transformer_2"} if own.experts == 1 else set()
+        )
         # The table speaks of the model in its own words, and alone knows that it ships.
         told = ("summary", "note", "licence", "embedded")
         words = {field: getattr(located.spec, field) for field in told}
@@ -106,8 +108,8 @@ class TestNames:
 
     def test_missing_files_are_listed_with_the_remedy(self, tmp_path: Path) -> None:
         located = find_model("holocine-14b-sparse", models_dir=tmp_path)
-        assert {file.part for file in located.missing} == set(PARTS)
-        assert not located.parts
+        assert {file.part for file in located.missing} == set(COMPONENTS)
+        assert not located.components
         wanted = tmp_path / "HoloCine_dit" / "sparse" / "sparse_low_noise.safetensors"
         assert wanted in {file.path for file in located.missing}
         with pytest.raises(MachineError, match=r"tokenizer\.json") as raised:
@@ -136,7 +138,7 @@ class TestReleaseTree:
         located = find_model(str(tree))
         assert located.spec.name == FULL.name
         assert (located.spec.shape.width, located.spec.shape.latent_channels) == (48, 4)
-        assert located.parts["transformer"].form == "original"
+        assert located.components["transformer"].form == "original"
         assert located.spec.weight_bytes["transformer"] == 2 * sum(
             tensor.numel() for tensor in golden_state().values()
         )
@@ -146,7 +148,7 @@ class TestReleaseTree:
         (tree / "HoloCine_dit" / "full" / "config.json").unlink()
         located = find_model(str(tree))
         assert located.spec == FULL
-        config = located.parts["transformer"].config
+        config = located.components["transformer"].config
         assert config is not None
         assert json.loads(config.read_text())["num_layers"] == FULL.shape.layers
 
@@ -166,7 +168,9 @@ class TestReleaseTree:
             (home / f"full_{noise}_noise.safetensors").unlink()
             (home / f"holocine_{noise}_noise-Q8_0.gguf").write_bytes(b"0" * 1000)
         located = find_model(str(tree))
-        assert [located.parts[p].form for p in ("transformer", "transformer_2")] == ["gguf"] * 2
+        assert [located.components[p].form for p in ("transformer", "transformer_2")] == [
+            "gguf"
+        ] * 2
         assert located.spec.weight_bytes["transformer"] == 1000
         (home / "holocine_high_noise-Q4_0.gguf").touch()
         with pytest.raises(InputError, match="holds 2 high_noise files"):
@@ -178,15 +182,17 @@ class TestReleaseTree:
         shutil.copy(tree / WAN / "tokenizer" / "tokenizer.json", wan / "google" / "umt5-xxl")
         for name in ("models_t5_umt5-xxl-enc-bf16.pth", "Wan2.1_VAE.pth"):
             (wan / name).touch()
-        assert find_model(str(tree)).parts["vae"].form == "diffusers", "diffusers' layout first"
+        assert find_model(str(tree)).components["vae"].form == "diffusers", (
+            "diffusers' layout first"
+        )
         shutil.rmtree(tree / WAN)
         located = find_model(str(tree))
         assert located.missing == ()
-        assert {p: located.parts[p].form for p in ("text_encoder", "vae")} == {
+        assert {p: located.components[p].form for p in ("text_encoder", "vae")} == {
             "text_encoder": "pth",
             "vae": "pth",
         }
-        config = located.parts["text_encoder"].config
+        config = located.components["text_encoder"].config
         assert config is not None
         assert json.loads(config.read_text())["d_model"] == 4096
 
@@ -219,7 +225,7 @@ class TestPipelineFolder:
         edit(pipeline / "model_index.json", transformer_2=[None, None], boundary_ratio=None)
         located = find_model(str(pipeline))
         assert located.spec.experts == 1
-        assert "transformer_2" not in located.parts
+        assert "transformer_2" not in located.components
 
     def test_shards(self, pipeline: Path) -> None:
         home = pipeline / "transformer"
@@ -233,7 +239,7 @@ class TestPipelineFolder:
         index = home / f"{name}.safetensors.index.json"
         index.write_text(json.dumps({"weight_map": weight_map}))
         located = find_model(str(pipeline))
-        assert [path.name for path in located.parts["transformer"].paths] == shards
+        assert [path.name for path in located.components["transformer"].paths] == shards
         assert located.missing == ()
         (home / shards[1]).unlink()
         (lacks,) = find_model(str(pipeline)).missing

@@ -142,7 +142,7 @@ class TestInAPipeline:
         assert located.spec.vae == FoldShape(
             latent_channels=CHANNELS, widths=(16, 12, 8), blocks=(1, 1, 1)
         )
-        loaded = load_component(located.part("vae"), torch.bfloat16)
+        loaded = load_component(located.component("vae"), torch.bfloat16)
         assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
         latents = torch.ones(1, CHANNELS, 2, 4, 6)
         assert torch.equal(loaded.decode(latents).sample, random_codec().decode(latents).sample)

@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_brings_its_class(folder: Path) -> None:
-    network = load_component(locate_folder(folder).part("transformer"), torch.bfloat16)
+    network = load_component(locate_folder(folder).component("transformer"), torch.bfloat16)
     assert type(network) is PlacedWanTransformer3DModel
     places = network.patch_embedding.places.weight
     assert places.dtype == torch.bfloat16

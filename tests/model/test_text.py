@@ -46,7 +46,7 @@ def folder(table: WordVectors, tmp_path_factory: pytest.TempPathFactory) -> Path
 def tokenizer(folder: Path) -> Any:
     path = folder / "tokenizer" / "tokenizer.json"
     files = ComponentFiles(name="tokenizer", form="diffusers", paths=(path,))
-    located = LocatedModel(spec=MODELS["nano"], folder=folder, parts={"tokenizer": files})
+    located = LocatedModel(spec=MODELS["nano"], folder=folder, components={"tokenizer": files})
     return load_tokenizer(located)
 
 

@@ -71,8 +71,8 @@ class TestTransformer:
 
     def test_both_experts_are_their_own_file(self, release: Path) -> None:
         located = find_model(str(release))
-        high = load_component(located.part("transformer"), torch.float32)
-        low = load_component(located.part("transformer_2"), torch.float32)
+        high = load_component(located.component("transformer"), torch.float32)
+        low = load_component(located.component("transformer_2"), torch.float32)
         assert torch.allclose(low.proj_out.bias, high.proj_out.bias + 1)
 
     def test_it_is_frozen_and_in_eval_mode(self, tiny: Path) -> None:
@@ -162,7 +162,7 @@ class TestTransformer:
 
     def test_headers_alone_tell_the_faults(self, release: Path, tmp_path: Path) -> None:
         located = find_model(str(release))
-        assert [check_structure(part) for part in located.parts.values()] == [[]] * 5
+        assert [check_structure(part) for part in located.components.values()] == [[]] * 5
         state = golden_state()
         del state["head.head.bias"]
         assert check_structure(original(tmp_path, state)) == ["proj_out.bias is missing"]

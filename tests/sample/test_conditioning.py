@@ -35,7 +35,7 @@ def text_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     folder = tmp_path_factory.mktemp("text") / "tiny"
     write_tiny(folder, experts=1)
     located = locate_folder(folder)
-    return load_tokenizer(located), load_component(located.part("text_encoder"), torch.float32)
+    return load_tokenizer(located), load_component(located.component("text_encoder"), torch.float32)
 
 
 def unfolded(batch: BatchConditioning, i: int) -> tuple[torch.Tensor, list[tuple[int, ...]]]:

@@ -80,10 +80,10 @@ def test_the_exported_model_is_the_average_in_bf16_and_films(
     done = train(made, device="cpu")
     assert done.model is not None
     located = locate_folder(done.model)
-    loaded = load_component(located.part("transformer"), torch.float32).state_dict()
+    loaded = load_component(located.component("transformer"), torch.float32).state_dict()
     expected = average(made)
     assert loaded.keys() == expected.keys()
-    types = read_header(located.part("transformer").paths[0])
+    types = read_header(located.component("transformer").paths[0])
     for name, value in loaded.items():
         short = types[name].dtype == "BF16"
         stored = expected[name].bfloat16().float() if short else expected[name]
@@ -139,7 +139,7 @@ def test_only_trained_parts_change_and_word_vectors_stay(recipe: MakeRecipe, mod
     before, after = (locate_folder(folder).identity() for folder in (model, done.model))
     assert {name for name in before if before[name] != after[name]} == {"text_encoder"}
     weights = [
-        load_component(locate_folder(folder).part("text_encoder"), torch.float32).state_dict()
+        load_component(locate_folder(folder).component("text_encoder"), torch.float32).state_dict()
         for folder in (model, done.model)
     ]
     # The model's own file is float32, the exported one bfloat16.
@@ -165,7 +165,7 @@ def test_a_lora_loads_in_the_renderer_and_in_diffusers_alike(
     path = done.model
     assert path is not None
     assert path.name == "lora.safetensors"
-    part = locate_folder(model).part("transformer")
+    part = locate_folder(model).component("transformer")
 
     bare = answer(load_component(part, torch.float32))
     ours = load_component(part, torch.float32)
@@ -188,7 +188,7 @@ def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> N
         for name, parameter in networks.transformer.named_parameters():
             if name in trained:
                 parameter.copy_(trained[name].bfloat16())
-    part = locate_folder(model).part("transformer")
+    part = locate_folder(model).component("transformer")
     loaded = load_component(part, torch.float32)
     apply_loras(loaded, "transformer", [LoraFile(path=done.model)])
     assert torch.allclose(answer(networks.transformer), answer(loaded), atol=1e-5)

@@ -30,7 +30,7 @@ def test_samples_come_in_groups_of_one_layout(samples: Path, model: Path, tmp_pa
     clips = FolderDataset(found, tmp_path, "codec")
     assert sorted(clips.sizes) == [1, 2, 3]
     assert len(clips.missing()) == len(LAYOUTS)
-    vae = load_component(locate_folder(model).part("vae"), torch.float32)
+    vae = load_component(locate_folder(model).component("vae"), torch.float32)
     for sample in clips.missing():
         clips.encode(sample, vae)
     assert not clips.missing()

@@ -151,7 +151,7 @@ def refit(
             where=str(model),
             hint="give a model that `holocine train` made from nothing",
         )
-    before, after = located.part("vae"), _codec(new_codec)
+    before, after = located.component("vae"), _codec(new_codec)
     old, new = (
         latents_of(load_component(part, torch.float32), settings, source)
         for part in (before, after)
@@ -159,7 +159,7 @@ def refit(
     to_old, to_new = fit(new, old), fit(old, new)
     tell(f"the new latents tell {to_old.explained:.1%} of the old ones' variance")
     tell(f"the old latents tell {to_new.explained:.1%} of the new ones' variance")
-    network = moved(load_component(located.part("transformer"), torch.float32), to_old, to_new)
+    network = moved(load_component(located.component("transformer"), torch.float32), to_old, to_new)
     made = {"seed": 0, "refit": {**asdict(settings), "from": _hash(before), "to": _hash(after)}}
     _write(network, model, new_codec, out, made)
 

@@ -74,7 +74,7 @@ def _folder(
     missing = clips.missing()
     if not missing:
         return clips
-    vae = load_component(located.part("vae"), torch.float32).to(model.device)
+    vae = load_component(located.component("vae"), torch.float32).to(model.device)
     started = time.monotonic()
     for i, sample in enumerate(missing, 1):
         clips.encode(sample, vae)
