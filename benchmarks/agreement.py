@@ -30,8 +30,8 @@ from benchmarks.sampler import latents_of, told
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.motion import by_latents, motion, raggedness
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import drawn_film, plan_case, size_of, through_codec
 from holocine_core.lab.suites.suite import Case, parse_suite
+from holocine_core.lab.suites.suite_films import drawn_film, plan_case, size_of, through_codec
 from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request

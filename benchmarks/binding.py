@@ -25,10 +25,10 @@ from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, load_judge
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.world import Repertoire
-from holocine_core.lab.suites.filming import codec_films, drawn_film, plan_case, size_of
 from holocine_core.lab.suites.mechanism import VARIANTS, film_variant
 from holocine_core.lab.suites.scores import by_chance, score_watched
 from holocine_core.lab.suites.suite import Case, Filmed, stage_case
+from holocine_core.lab.suites.suite_films import codec_films, drawn_film, plan_case, size_of
 from holocine_core.lab.suites.watched import Reads, Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks

@@ -26,8 +26,8 @@ from holocine_core.lab.stage.facts import PEOPLE, PERSON
 from holocine_core.lab.stage.sample import SUITE_SEEDS, sample_person, sample_scene
 from holocine_core.lab.stage.view import in_view
 from holocine_core.lab.stage.world import Person, Repertoire
-from holocine_core.lab.suites.filming import frames_of, plan_case
 from holocine_core.lab.suites.suite import Case, Filmed
+from holocine_core.lab.suites.suite_films import frames_of, plan_case
 from holocine_core.model.locate import find_model
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.render import render

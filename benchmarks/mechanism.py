@@ -25,7 +25,6 @@ from holocine_core.evaluate.observe import measure_observed, observe
 from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, TrainedJudge, load_judge
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import drawn_film, plan_case, screened, size_of
 from holocine_core.lab.suites.mechanism import (
     VARIANTS,
     film_given,
@@ -35,6 +34,7 @@ from holocine_core.lab.suites.mechanism import (
 )
 from holocine_core.lab.suites.scores import score, taken_up, with_shot
 from holocine_core.lab.suites.suite import Case, Filmed, parse_suite
+from holocine_core.lab.suites.suite_films import drawn_film, plan_case, screened, size_of
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.machine import machine
 from holocine_core.edit.own_cuts import SEEN, SUDDEN, cells, look, sharpness
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import drawn_film
 from holocine_core.lab.suites.suite import parse_suite
+from holocine_core.lab.suites.suite_films import drawn_film
 from holocine_core.model.locate import find_model
 
 SIZE = (128, 224)

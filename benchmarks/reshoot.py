@@ -24,7 +24,6 @@ from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, load_judge
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import plan_case
 from holocine_core.lab.suites.mechanism import (
     VARIANTS,
     film_alone,
@@ -34,6 +33,7 @@ from holocine_core.lab.suites.mechanism import (
 )
 from holocine_core.lab.suites.scores import taken_up
 from holocine_core.lab.suites.suite import Filmed, parse_suite
+from holocine_core.lab.suites.suite_films import plan_case
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan

@@ -34,9 +34,15 @@ from holocine_core.evaluate.numbers import Measure, Tally, mean, share, tally
 from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, load_judge
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import drawn_film, plan_case, screened, size_of, through_codec
 from holocine_core.lab.suites.scores import score_watched
 from holocine_core.lab.suites.suite import Case, Filmed, parse_suite
+from holocine_core.lab.suites.suite_films import (
+    drawn_film,
+    plan_case,
+    screened,
+    size_of,
+    through_codec,
+)
 from holocine_core.lab.suites.watched import Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks

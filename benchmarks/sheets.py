@@ -14,8 +14,8 @@ from pathlib import Path
 
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import frames_of, plan_case
 from holocine_core.lab.suites.suite import parse_suite
+from holocine_core.lab.suites.suite_films import frames_of, plan_case
 from holocine_core.model.locate import find_model
 from holocine_core.render import render
 from holocine_core.request import Request

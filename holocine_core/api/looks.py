@@ -209,7 +209,7 @@ def evaluate(
     )
     seeing = eyes(measuring.clip, measuring.dino, measuring.viclip)
     if measuring.suite is not None:
-        from holocine_core.lab.suites.evaluation import evaluate_suite
+        from holocine_core.lab.suites.suite_table import evaluate_suite
 
         return evaluate_suite(measuring.suite, filming, seeing, gates, measuring.judge)
     paths = [Path(film) for film in films]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from holocine_core.lab.latents import LatentCache
+from holocine_core.lab.latent_cache import LatentCache
 from holocine_core.lab.stage.caption import tell
 from holocine_core.lab.stage.facts import labels_of
 from holocine_core.lab.stage.view import in_view

@@ -16,8 +16,8 @@ from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 
 if TYPE_CHECKING:
-    from holocine_core.lab.facts import FactReader
     from holocine_core.lab.scenes import DrawnAhead
+    from holocine_core.lab.second_task import FactReader
     from holocine_core.train.data.batches import Samples
     from holocine_core.train.data.loader import Stop
     from holocine_core.train.networks import TrainingModel
@@ -61,7 +61,7 @@ class Stage:
             )
 
     def outline(self, phase: Phase, most: int) -> tuple[int, list[tuple[LatentSpan, ...]]]:
-        from holocine_core.lab.latents import layout_of
+        from holocine_core.lab.latent_cache import layout_of
         from holocine_core.lab.scenes import groups_of
         from holocine_core.train.data.batches import latent_spans
 
@@ -82,7 +82,7 @@ class Stage:
         return DrawnAhead(wanted_of(recipe, phase, model))
 
     def reader(self, width: int) -> FactReader:
-        from holocine_core.lab.facts import FactReader
+        from holocine_core.lab.second_task import FactReader
 
         return FactReader(width)
 

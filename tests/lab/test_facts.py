@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from holocine_core.lab.facts import FactReader, fact_loss
+from holocine_core.lab.second_task import FactReader, fact_loss
 from holocine_core.lab.stage.facts import FIELDS, HIDDEN, labels_of
 from holocine_core.lab.stage.sample import sample_scene
 from holocine_core.lab.stage.view import in_view

@@ -8,9 +8,15 @@ import pytest
 
 from holocine_core.errors import InputError
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, sample_scene
-from holocine_core.lab.suites.filming import codec_films, frames_of, plan_case, screened, size_of
 from holocine_core.lab.suites.scores import score
 from holocine_core.lab.suites.suite import Case, Filmed
+from holocine_core.lab.suites.suite_films import (
+    codec_films,
+    frames_of,
+    plan_case,
+    screened,
+    size_of,
+)
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.script.screenplay import Adjusted, Profiles, Screenplay, Shot

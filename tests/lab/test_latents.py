@@ -11,9 +11,9 @@ import torch
 
 from holocine_core.errors import Interrupted
 from holocine_core.events import Event, LatentsDrawn, ignore
-from holocine_core.lab import latents as caches
+from holocine_core.lab import latent_cache as caches
 from holocine_core.lab.clips import StageDataset
-from holocine_core.lab.latents import Drawing, LatentCache, layout_of
+from holocine_core.lab.latent_cache import Drawing, LatentCache, layout_of
 from holocine_core.lab.scenes import DrawnAhead
 from holocine_core.lab.stage.facts import labels_of
 from holocine_core.lab.stage.paint import draw

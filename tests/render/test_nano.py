@@ -15,9 +15,9 @@ from holocine_core.film.planning import plan_film
 from holocine_core.lab.judge.network import load_judge
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SUITE_SEEDS
-from holocine_core.lab.suites.filming import frames_of, plan_case
 from holocine_core.lab.suites.scores import by_chance, score_watched
 from holocine_core.lab.suites.suite import Filmed, stage_suite
+from holocine_core.lab.suites.suite_films import frames_of, plan_case
 from holocine_core.lab.suites.watched import watch
 from holocine_core.model.locate import find_model
 from holocine_core.production import render_film

@@ -15,7 +15,9 @@ from holocine_core.evaluate.observe import Observed, observe
 from holocine_core.evaluate.table import Column, Gate, Report
 from holocine_core.lab.judge.network import SHIPPED, TrainedJudge, load_judge
 from holocine_core.lab.learned import world_of
-from holocine_core.lab.suites.filming import (
+from holocine_core.lab.suites.scores import by_chance, score_watched
+from holocine_core.lab.suites.suite import Case, Filmed, Suite, parse_suite
+from holocine_core.lab.suites.suite_films import (
     drawn_film,
     frames_of,
     plan_case,
@@ -23,8 +25,6 @@ from holocine_core.lab.suites.filming import (
     size_of,
     through_codec,
 )
-from holocine_core.lab.suites.scores import by_chance, score_watched
-from holocine_core.lab.suites.suite import Case, Filmed, Suite, parse_suite
 from holocine_core.lab.suites.watched import Watched, watch
 from holocine_core.model.locate import find_model
 from holocine_core.plan.values import Plan
