@@ -12,7 +12,7 @@ from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import problem_record
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session
-from holocine_core.errors import Interrupted
+from holocine_core.errors import Interrupted, Problem
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,6 +37,7 @@ def making(
     record: dict[str, Any],
     extras: Extras | None = None,
     meter: Meter | None = None,
+    warned: set[Problem] | None = None,
 ) -> Iterator[Making]:
     """While this is open, a plan is made into a film; then it is told of, and its extras are made.
 
@@ -46,14 +47,18 @@ def making(
         record: Holds the outcome, however it ends.
         extras: What to make beside the film.
         meter: Of all films of the call.
+        warned: What the films before were warned of, which is not told again.
 
     Raises:
         Interrupted: With the command that goes on.
     """
     gc.enable()
     console = session.console
+    warned = set() if warned is None else warned
     for warning in plan.warnings:
-        console.warn(warning)
+        if warning not in warned:
+            console.warn(warning)
+            warned.add(warning)
     record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
     with reporting(plan, console, meter or Meter([plan])) as reporter:
         work = Making(plan, reporter)
@@ -149,6 +154,7 @@ class Films:
         self._batch = Batch(session, jobs)
         self._plans: dict[Job, Plan] = {}
         self._awaited = contextlib.ExitStack()
+        self._warned: set[Problem] = set()
         sources = [(job.screenplay, job.film) for job in jobs]
         for job in jobs:
             with self._batch.trying(job):
@@ -185,7 +191,8 @@ class Films:
         plan = self._plans[job]
         with self._batch.trying(job):
             stop_if_asked(self._session)
-            with making(self._session, plan, job.record, self._extras, self._meter) as work:
+            told = (self._extras, self._meter, self._warned)
+            with making(self._session, plan, job.record, *told) as work:
                 yield work
 
     def finish(self) -> list[Plan]:

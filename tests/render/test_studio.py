@@ -123,6 +123,7 @@ def test_the_command_line_films_many_by_one_studio(
     parts = sorted(event.part for event in opened if isinstance(event, ModelLoaded))
     assert parts == sorted(NETWORKS)
     told = capsys.readouterr().err
+    assert told.count("the weights are random") == 1, "what all are warned of is told once"
     assert [f"film {n} of 3: {name}.mp4" in told for n, name in enumerate("abc", 1)] == [True] * 3
 
 
