@@ -17,7 +17,7 @@ import numpy as np
 
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, write_frames
 from holocine_core.errors import InputError, RenderError
-from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timeline import DeliveredFrame, FrameSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +222,10 @@ def dissolve(old: Frames, new: Frames, first: int, of: int) -> Frames:
     return ((2 * mixed + of) // (2 * of)).astype(np.uint8)
 
 
-def delivered(frame: int, fps: Fraction, to: Fraction) -> int:
+def delivered(frame: int, fps: Fraction, to: Fraction) -> DeliveredFrame:
     """The film's frame, at rate ``to``, that shows the reel's ``frame`` first: rounded half up."""
     scaled = frame * to / fps
-    return int((2 * scaled + 1) // 2)
+    return DeliveredFrame(int((2 * scaled + 1) // 2))
 
 
 def repeated(reel: Iterator[Frames], fps: Fraction, to: Fraction) -> Iterator[Frames]:

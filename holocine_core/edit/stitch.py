@@ -41,7 +41,7 @@ from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudn
 from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
-from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timeline import DeliveredFrame, FrameSpan
 from holocine_core.store.files import replacing
 
 # One AAC frame at 48 kHz is 21 ms.
@@ -118,7 +118,7 @@ def scene_starts(job: StitchJob) -> tuple[int, ...]:
     return clip_starts(*job.reel)[first : first + len(job.clips)]
 
 
-def delivered_frame(job: StitchJob, frame: int) -> int:
+def delivered_frame(job: StitchJob, frame: int) -> DeliveredFrame:
     """The delivered frame that shows ``frame`` first; of the length, the delivered length."""
     return delivered(frame, job.fps, job.out_fps)
 

@@ -40,7 +40,7 @@ def cut_list(found: Inspection) -> CutList:
     fps = Fraction(made["fps"])
     shots = []
     for number, shot, span in reel:
-        shown = DeliveredSpan(
+        shown = DeliveredSpan.of(
             delivered(span.start, fps, film.fps), delivered(span.stop, fps, film.fps)
         )
         if len(shown):  # A low delivered rate leaves out frames, and whole shots with them.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import Problem
-from holocine_core.model.lora.file import LoraFile, ShotLora, fingerprint, lora_problems
+from holocine_core.model.lora.file import LoraFile, ShotLora, lora_hash, lora_problems
 from holocine_core.model.spec import ModelSpec
 from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
@@ -67,7 +67,7 @@ def film_lora_problems(manuscript: Manuscript, loras: Placed, spec: ModelSpec) -
 
 def marks(loras: Sequence[LoraFile]) -> list[list[Any]]:
     """What of each file decides a picture, for fingerprints."""
-    return [[fingerprint(lora), lora.weight, lora.expert] for lora in loras]
+    return [[lora_hash(lora), lora.weight, lora.expert] for lora in loras]
 
 
 def shot_marks(loras: Sequence[ShotLora]) -> list[list[Any]]:

@@ -14,8 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import NewType
 
 TEMPORAL_STRIDE = 4
+Seconds = NewType("Seconds", float)
+DeliveredFrame = NewType("DeliveredFrame", int)
+"""A frame of the film that is handed on, counted at its own rate."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +51,11 @@ class DeliveredSpan(Span):
     """Frames of the film that is handed on, at its own rate."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, start: DeliveredFrame, stop: DeliveredFrame) -> DeliveredSpan:
+        """From one frame to another."""
+        return cls(start, stop)
 
 
 class LatentSpan(Span):
@@ -156,8 +165,8 @@ class Timeline:
         starts = (0, *(latent_frame_of(cut) for cut in self.cuts), self.latent_frames)
         return tuple(LatentSpan(a, b) for a, b in pairwise(starts))
 
-    def seconds(self, frames: int) -> float:
-        return float(frames / self.fps)
+    def seconds(self, frames: int) -> Seconds:
+        return Seconds(float(frames / self.fps))
 
 
 def even_cuts(frames: int, shots: int) -> list[Moved]:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora.file import LoraFile, check_lora_files, fingerprint
+from holocine_core.model.lora.file import LoraFile, check_lora_files, lora_hash
 
 
 def written(path: Path, layer: str = "diffusion_model.blocks.0.self_attn.q") -> Path:
@@ -26,9 +26,9 @@ def test_fingerprints_follow_the_content(tmp_path: Path) -> None:
     one = LoraFile(path=written(tmp_path / "a.safetensors"))
     same = LoraFile(path=written(tmp_path / "b.safetensors"), weight=0.2, expert="low")
     other = LoraFile(path=written(tmp_path / "c.safetensors", layer="diffusion_model.head.head"))
-    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+    assert lora_hash(one) == lora_hash(same) != lora_hash(other)
     with pytest.raises(InputError, match="cannot be read"):
-        fingerprint(LoraFile(path=tmp_path / "d.safetensors"))
+        lora_hash(LoraFile(path=tmp_path / "d.safetensors"))
 
 
 def test_files_are_checked_without_a_network(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ and not the loading of two experts. :mod:`holocine_core.model.lora.apply` applie
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Literal
 from safetensors import SafetensorError, safe_open
 
 from holocine_core.errors import InputError, Problem
+from holocine_core.store.vault import file_hash
 
 Expert = Literal["high", "low", "both"]
 EXPERTS: tuple[Expert, ...] = ("high", "low", "both")
@@ -49,15 +49,14 @@ class ShotLora:
     shots: tuple[int, ...]
 
 
-def fingerprint(lora: LoraFile) -> str:
+def lora_hash(lora: LoraFile) -> str:
     """SHA-256 of the file's content in hex; the name, place, weight and expert do not enter it.
 
     Raises:
         InputError: Where the file cannot be read.
     """
     try:
-        with lora.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_hash(lora.path)
     except OSError as failed:
         raise InputError(
             f"the LoRA cannot be read: {failed.strerror or failed}",
