@@ -19,7 +19,7 @@ from holocine_core.model.attention.segments import (
     segment_attention,
     varlen_attention,
 )
-from holocine_core.script.timeline import LatentSpan
+from holocine_core.script.timeline import LatentSpan, TokenSpan
 from tests.model.oracle import masked, python_varlen
 
 LAYOUT = ShotLayout(
@@ -64,6 +64,20 @@ def test_sparse_self_attention_is_the_definition() -> None:
     q, k, v = tensors(24, 24)
     got = loop_attention(q, k, v, segments("self"))
     torch.testing.assert_close(got, masked(q, k, v, self_counts(LAYOUT)))
+
+
+def test_another_layout_has_segments_of_its_own() -> None:
+    """One context serves all scenes of a film, one after another."""
+    context, device = ShotContext(), torch.device("cpu")
+    context.layout = LAYOUT
+    first = context.self_segments(device)
+    assert context.self_segments(device) is first
+    context.layout = replace(LAYOUT, shots=(LatentSpan(0, 1), LatentSpan(1, 3), LatentSpan(3, 6)))
+    other = context.self_segments(device)
+    assert first is not None
+    assert other is not None
+    assert other.queries[0] == TokenSpan(0, 4)
+    assert first.queries[0] == TokenSpan(0, 8)
 
 
 def test_window_cross_attention_is_the_definition() -> None:

@@ -198,6 +198,17 @@ def test_transitions_must_fit_their_scenes(write: Write, tmp_path: Path) -> None
     assert any("transitions take 75 frames" in line for line in said)
 
 
+def test_a_transition_may_take_a_whole_scene_and_not_a_frame_more(
+    write: Write, tmp_path: Path
+) -> None:
+    of = "scenes:\n- {frames: 17, shots: [a], transition: {kind: crossfade, seconds: %s}}\n"
+    last = "- {frames: 17, shots: [b]}\n"
+    fps = "fps: 10\n"
+    planned(write(fps + of % 1.7 + last, "whole.yaml"), tmp_path)
+    said = refused(write(fps + of % 1.8 + last, "more.yaml"), tmp_path)
+    assert any("transitions take 18 frames of a scene that has 17" in line for line in said), said
+
+
 def test_a_model_that_is_not_there_plans_with_its_obstacles(write: Write, tmp_path: Path) -> None:
     path = write("model: holocine-14b-sparse\nframes: 241\nshots: [a, b, c, d, e]")
     plan = planned(path, tmp_path, models_dir=tmp_path / "models", device="cpu")

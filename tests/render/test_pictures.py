@@ -11,12 +11,14 @@ from PIL import Image
 
 from holocine_core.errors import InputError
 from holocine_core.film.planning import plan_film
+from holocine_core.model.weights import load_component
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
 from holocine_core.sample.latents import read_latents
 from holocine_core.sample.pictures import read_picture
+from holocine_core.sample.vae import encode_frames
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
@@ -63,6 +65,18 @@ def test_a_shot_begins_with_its_picture(write: Write, tmp_path: Path) -> None:
     assert torch.equal(latents(plan)[:, :, 3], given.latents_BCFHW[:, :, 3])
     free = Generator(plain).denoise(plain.takes[0])
     assert not torch.equal(latents(plan)[:, :, 4], free[:, :, 4])
+
+
+def test_a_picture_inside_a_scene_is_held_for_a_whole_latent_frame(
+    write: Write, tmp_path: Path
+) -> None:
+    still = read_picture(picture(tmp_path / "rain.png"), 32, 32)
+    plan = planned(write, image="image: rain.png")
+    given = Generator(plan).known_latents(plan.takes[0], None).latents_BCFHW[:, :, 3]
+    vae = load_component(plan.model.component("vae"), torch.float32).eval()
+    clip = encode_frames(vae, np.repeat(still[None], 5, axis=0))
+    assert torch.allclose(given, clip[:, :, 1], atol=1e-5)
+    assert not torch.allclose(given, clip[:, :, 0], atol=1e-2), "the first stands for one frame"
 
 
 def test_key_frames_stand_at_times(write: Write, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from holocine_core.script.prompt import (
     token_ranges,
 )
 from holocine_core.script.reader import read_text
-from holocine_core.script.screenplay import Shot
+from holocine_core.script.screenplay import Scene, Screenplay, Shot
 from holocine_core.script.timeline import TextSpan
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "model/golden/cases.json").read_text())["prompts"]
@@ -59,6 +59,15 @@ def test_characters_are_numbered_as_they_appear() -> None:
 def test_the_count_is_not_said_twice() -> None:
     text = composed("global: A bay. This scene contains 1 shots.\nshots: [Waves.]")
     assert text.count("This scene contains") == 1
+
+
+def test_another_count_does_not_stand_for_the_scenes_own() -> None:
+    scene = Scene(
+        prompt="[global caption] A bay. This scene contains 5 shots. [per shot caption] Waves. "
+        "[shot cut] Gulls."
+    )
+    told = compose(Screenplay(scenes=(scene,)), scene)
+    assert "This scene contains 2 shots." in told.text
 
 
 def test_size_angle_and_movement_come_before_the_prompt() -> None:
