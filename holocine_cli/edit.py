@@ -168,6 +168,7 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     )
     changed = _changed(made.changed, edit.change.scene)
     console.note(f"{changed}; this is version {made.version}")
+    api.settle_edit(edit)  # Last: a call that is cut short before finds its work done.
 
 
 def _changed(spans: Sequence[FrameSpan] | None, scene: str) -> str:

@@ -167,24 +167,27 @@ def _measured(
 ) -> Evaluation:
     from holocine_core import api
 
-    with session.stop.awaited(session.tell_stop):
-        try:
-            return api.evaluate(
-                films,
-                measuring,
-                request,
-                watch=lambda plan, number, of: _watching(session, plan, number, of),
-                should_stop=session.stop,
-            )
-        except Interrupted as stopped:
-            raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
+    try:
+        return api.evaluate(
+            films,
+            measuring,
+            request,
+            watch=lambda plan, number, of: _watching(session, plan, number, of),
+            should_stop=session.stop,
+        )
+    except Interrupted as stopped:
+        raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
 
 
 @contextlib.contextmanager
 def _watching(session: Session, plan: Plan, number: int, of: int) -> Iterator[Reporter]:
     """A film that is rendered to be measured."""
     session.console.note(f"{number} of {of}: {plan.out}")
-    with reporting(plan, session.console, Meter([plan])) as reporter:
+    meter = Meter([plan])
+    with (
+        session.stop.awaited(session.tell_stop),
+        reporting(plan, session.console, meter) as reporter,
+    ):
         yield reporter
 
 

@@ -17,7 +17,7 @@ from holocine_core.errors import Interrupted, Problem
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from holocine_core.api import Extras, Film, Plan, Studio
+    from holocine_core.api import Beside, Extras, Film, Plan, Studio
 
 
 @dataclass(slots=True)
@@ -117,20 +117,25 @@ def _takes(plan: Plan, reporter: Reporter, *, film_is_ready: bool) -> list[dict[
 def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str, Any]) -> None:
     from holocine_core import api
 
+    def tell(made: Beside) -> None:
+        said: dict[str, Any] = {}
+        if made.otio is not None:
+            said["otio"] = str(made.otio), f"cut list: {made.otio}"
+        if made.shots and extras.shots is not None:
+            folder = api.shots_folder(extras.shots, plan.out)
+            paths = [str(path) for path in made.shots]
+            said["shots"] = paths, f"{len(made.shots)} shots are in {folder}"
+        if made.storyboard is not None:
+            said["storyboard"] = str(made.storyboard), f"storyboard: {made.storyboard}"
+        for name, (value, words) in said.items():
+            if name not in record:
+                record[name] = value
+                session.console.note(words)
+
     try:
-        made = api.beside(plan, extras, session.stop)
+        api.beside(plan, extras, session.stop, tell)
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
-    if made.otio is not None:
-        record["otio"] = str(made.otio)
-        session.console.note(f"cut list: {made.otio}")
-    if extras.shots is not None:
-        record["shots"] = [str(path) for path in made.shots]
-        folder = api.shots_folder(extras.shots, plan.out)
-        session.console.note(f"{len(made.shots)} shots are in {folder}")
-    if made.storyboard is not None:
-        record["storyboard"] = str(made.storyboard)
-        session.console.note(f"storyboard: {made.storyboard}")
 
 
 class Films:

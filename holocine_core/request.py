@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holocine_core.errors import InputError
+from holocine_core.sampling import PROFILE_NAMES
+
 if TYPE_CHECKING:
     from holocine_core.model.lora.file import LoraFile
 
@@ -48,11 +51,20 @@ class Request:
     draft that a film is made from does."""
 
     def __post_init__(self) -> None:
-        """Scripts that nobody type-checks name files by texts."""
+        """Scripts that nobody type-checks name files by texts; what can not be is refused here."""
         for name in ("out", "work", "models_dir"):
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, Path(given))
+        if self.profile is not None and self.profile not in PROFILE_NAMES:
+            raise InputError(
+                f"there is no profile '{self.profile}'", hint=f"one of {', '.join(PROFILE_NAMES)}"
+            )
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise InputError(f"{self.seed} is no seed", hint="a seed is 0 to 9223372036854775807")
+        for name, number in (("draft", self.draft), ("from_draft", self.from_draft)):
+            if number is not None and number < 1:
+                raise InputError(f"there is no draft {number}", hint=f"`{name}` counts from 1")
 
     def film(self, screenplay: Path) -> Path:
         """Where a screenplay's film goes."""

@@ -6,12 +6,14 @@ A new setting is a field of :class:`Profile`, its use, and its line in docs/scre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
@@ -98,6 +100,23 @@ class Sampling(Profile):
     def guided_steps(self) -> int:
         """Steps, from the first on, that also run the network without the prompt."""
         return max(1, round(self.guidance_stop * self.steps)) if self.guidance > 1 else 0
+
+
+_BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
+def recorded(given: Mapping[str, Any]) -> Sampling:
+    """How a film says that it was sampled, which may lie outside of what can be asked for today.
+
+    Raises:
+        ValidationError: A setting is unknown, or of another type.
+    """
+    try:
+        return Sampling(**given)
+    except ValidationError as error:
+        if any(detail["type"] not in _BOUNDS for detail in error.errors()):
+            raise
+        return Sampling.model_construct(**dict(given))
 
 
 FRACTIONS = frozenset({"guidance", "guidance_stop", "shift", "eta"})

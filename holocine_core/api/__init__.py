@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         plan_reshoot,
         plan_version,
         reshoot,
+        settle_edit,
         versions,
     )
     from holocine_core.api.films import (
@@ -118,6 +119,7 @@ _HOMES = {
     "plan_reshoot": "api.edits",
     "plan_version": "api.edits",
     "reshoot": "api.edits",
+    "settle_edit": "api.edits",
     "versions": "api.edits",
     "Checked": "api.films",
     "Drafts": "api.films",
@@ -297,6 +299,7 @@ __all__ = [
     "save_json",
     "scaled",
     "schema",
+    "settle_edit",
     "shots_folder",
     "shown_measures",
     "stage",

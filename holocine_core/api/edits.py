@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_core.api.films import Stop, render
+from holocine_core.errors import InputError
 from holocine_core.events import Emit, ignore
 from holocine_core.film.editing import Edit, Edited
 from holocine_core.request import Request
@@ -89,7 +90,8 @@ def make_edit(
     should_stop: Stop = _never,
     studio: Studio | None = None,
 ) -> Edited:
-    """Film what was planned; both versions are noted, and a kill at any moment loses neither.
+    """Film what was planned; both versions are noted, and a kill at any moment loses neither. Until
+    :func:`settle_edit` the same call again finds this one's work done.
 
     Args:
         edit: Of :func:`plan_reshoot` or :func:`plan_extend`.
@@ -110,6 +112,13 @@ def make_edit(
     return editing.make_edit(edit, make)
 
 
+def settle_edit(edit: Edit) -> None:
+    """End an edit whose outcome has been told: the same call again is another one."""
+    from holocine_core.film import editing
+
+    editing.settle(edit)
+
+
 def reshoot(
     film: str | Path,
     shot: int | str,
@@ -126,9 +135,7 @@ def reshoot(
     Arguments and errors as of :func:`plan_reshoot` and :func:`make_edit`.
     """
     planned = plan_reshoot(film, shot, prompt=prompt, seed=seed, request=request)
-    if isinstance(planned, Edited):
-        return planned
-    return make_edit(planned, force=force, emit=emit, should_stop=should_stop)
+    return _made(planned, force=force, emit=emit, should_stop=should_stop)
 
 
 def extend(
@@ -147,9 +154,15 @@ def extend(
     Arguments and errors as of :func:`plan_extend` and :func:`make_edit`.
     """
     planned = plan_extend(film, add, scene=scene, seed=seed, request=request)
+    return _made(planned, force=force, emit=emit, should_stop=should_stop)
+
+
+def _made(planned: Edit | Edited, *, force: bool, emit: Emit, should_stop: Stop) -> Edited:
     if isinstance(planned, Edited):
         return planned
-    return make_edit(planned, force=force, emit=emit, should_stop=should_stop)
+    edited = make_edit(planned, force=force, emit=emit, should_stop=should_stop)
+    settle_edit(planned)
+    return edited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,14 +250,15 @@ def drop_versions(
     Args:
         film: Made by holocine.
         numbers: Which.
-        keep: Instead of numbers: how many of the newest stay.
+        keep: Instead of numbers: how many of the newest stay, at least 1.
         request: As of :func:`versions`.
 
     Returns:
         Bytes that were freed.
 
     Raises:
-        InputError: There is no such version, or it lies there as a film.
+        InputError: There is no such version, it lies there as a film, or neither or both of
+            ``numbers`` and ``keep`` are given.
         MachineError: The work folder is in use.
     """
     from holocine_core.film import versions as store
@@ -252,8 +266,12 @@ def drop_versions(
     from holocine_core.film.reopen import open_film
     from holocine_core.store.vault import Vault
 
+    if bool(numbers) == (keep is not None) or (keep is not None and keep < 1):
+        raise InputError(
+            "say which versions to drop, or how many of the newest to keep", hint="one of the two"
+        )
     _, plan = open_film(Path(film), request)
     store.remember_version(plan)
-    chosen = list(numbers) or store.older_versions(plan.work, keep or 1, plan)
+    chosen = list(numbers) if keep is None else store.older_versions(plan.work, keep, plan)
     with Vault(plan.work).locked("versions"):
         return store.drop_versions(plan.work, chosen, film_key(plan))

@@ -212,19 +212,31 @@ def render(
         RenderError: Scenes failed; the others are kept and no film is cut.
         Interrupted: ``should_stop`` said so.
     """
-    from holocine_core.film.extras import Extras, may_replace
+    from holocine_core.film.extras import Extras, check_extras, may_replace
     from holocine_core.render import render as make
 
     if not isinstance(film, Plan):
         film = plan_film(film, replace(request, anew=request.anew or force))
-        require_place(film, extras, force=force)
+    if extras is not None:
+        check_extras(film, extras, force=force)
     over = may_replace(film, extras or Extras(), force=force)
     made = make(film, emit, force=over, should_stop=should_stop, studio=studio)
     return made if extras is None else replace(made, beside=beside(film, extras, should_stop))
 
 
-def beside(planned: Plan, extras: Extras, should_stop: Stop = _never) -> Beside:
+def beside(
+    planned: Plan,
+    extras: Extras,
+    should_stop: Stop = _never,
+    tell: Callable[[Beside], None] = lambda made: None,
+) -> Beside:
     """Make what is to lie beside a finished film.
+
+    Args:
+        planned: Its plan.
+        extras: What to make; :func:`require_place` looks whether it would replace another's.
+        should_stop: Asked after every file.
+        tell: Told of all that is there after each kind.
 
     Raises:
         InputError: Its takes are gone.
@@ -233,7 +245,7 @@ def beside(planned: Plan, extras: Extras, should_stop: Stop = _never) -> Beside:
     """
     from holocine_core.film.extras import make_extras
 
-    return make_extras(planned, extras, should_stop)
+    return make_extras(planned, extras, should_stop, tell)
 
 
 def clips(planned: Plan) -> dict[str, Path | None]:
@@ -305,6 +317,8 @@ def preview(
     from holocine_core.film.extras import Extras
     from holocine_core.sample.studio import Studio
 
+    if seeds < 1:
+        raise InputError(f"{seeds} drafts are none", hint="ask for 1 or more")
     path = Path(screenplay)
     folder = request.film(path).parent
     board, extras = folder / f"{path.stem}.preview.png", Extras(preview=True)

@@ -38,6 +38,8 @@ class Edit:
     """The film with the edit."""
     call: str
     """Tells calls apart: the same one again does not edit a film twice."""
+    replaces: bool
+    """Whether the film takes the place of the one that is edited."""
 
     @property
     def told(self) -> str:
@@ -49,11 +51,6 @@ class Edit:
         """Numbers of the shots that its pass sees, from 1, where the scene is longer than one."""
         known = self.plan.takes[self._at].known
         return None if known is None or known.shots is None else tuple(n + 1 for n in known.shots)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the film takes the place of the one that is edited."""
-        return self.plan.out == self.before.out
 
     @property
     def _at(self) -> int:
@@ -117,7 +114,7 @@ def _planned(
     found: Inspection, before: Plan, change: Reshoot | Extend, request: Request, call: str
 ) -> Edit:
     plan = replan(found, (*before.edits, change), request)
-    return Edit(change=change, before=before, plan=plan, call=call)
+    return Edit(change=change, before=before, plan=plan, call=call, replaces=request.out is None)
 
 
 def made_already(film: Plan, call: str) -> Edited | None:
@@ -132,7 +129,7 @@ def made_already(film: Plan, call: str) -> Edited | None:
 
 
 def make_edit(edit: Edit, make: Callable[[Plan], Film]) -> Edited:
-    """Film an edit; both versions are noted.
+    """Film an edit; both versions are noted. :func:`settle` ends it.
 
     Args:
         edit: What to make.
@@ -147,9 +144,13 @@ def make_edit(edit: Edit, make: Callable[[Plan], Film]) -> Edited:
     version = remember_version(plan)
     at = edit.plan.takes[edit._at].index
     changed = changed_frames(edit.before.takes[at], plan.takes[at], plan.work)
-    if edit.replaces:
-        pending.unlink(missing_ok=True)
     return Edited(path=film.path, version=version.number, film=film, changed=changed)
+
+
+def settle(edit: Edit) -> None:
+    """All has been said about an edit: the same call again is another one."""
+    if edit.replaces:
+        (edit.plan.work / PENDING).unlink(missing_ok=True)
 
 
 def plan_version(found: Inspection, version: Version, request: Request, work: Path) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError, Interrupted, Problem
@@ -163,7 +163,10 @@ def _no_folder(wanted: Sequence[Path]) -> list[Problem]:
 
 
 def make_extras(
-    plan: Plan, extras: Extras, should_stop: Callable[[], bool] = lambda: False
+    plan: Plan,
+    extras: Extras,
+    should_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[Beside], None] = lambda made: None,
 ) -> Beside:
     """Make what is to lie beside a finished film.
 
@@ -171,6 +174,7 @@ def make_extras(
         plan: That the film was made by.
         extras: What was checked by :func:`check_extras`.
         should_stop: Asked after every file.
+        tell: Told of all that is there after each kind.
 
     Raises:
         InputError: The film's takes are gone.
@@ -184,14 +188,20 @@ def make_extras(
 
     if extras.preview:
         remember(plan, plan.out)
-    otio = _write_otio(plan, stop_if_asked) if extras.otio else None
-    if extras.shots is None and not extras.storyboard:
-        return Beside(otio=otio)
-    _require_clips(plan)
-    stop_if_asked()
-    shots = () if extras.shots is None else _cut_shots(plan, extras.shots, stop_if_asked)
-    board = draw_board([plan], board_path(plan.out)) if extras.storyboard else None
-    return Beside(shots=shots, storyboard=board, otio=otio)
+    made = Beside()
+    if extras.otio:
+        made = replace(made, otio=_write_otio(plan, stop_if_asked))
+        tell(made)
+    if extras.shots is not None or extras.storyboard:
+        _require_clips(plan)
+        stop_if_asked()
+    if extras.shots is not None:
+        made = replace(made, shots=_cut_shots(plan, extras.shots, stop_if_asked))
+        tell(made)
+    if extras.storyboard:
+        made = replace(made, storyboard=draw_board([plan], board_path(plan.out)))
+        tell(made)
+    return made
 
 
 def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:

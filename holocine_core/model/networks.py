@@ -25,6 +25,8 @@ from holocine_core.model.weights import load_component
 OnLoad = Callable[[str, nn.Module], None]
 """Called with a part's name and network once it is loaded, before it is placed: for LoRA."""
 _TRANSFORMERS = ("transformer", "transformer_2")
+TOGETHER_BYTES = 2**30
+"""Networks of which all together have fewer are no question of memory."""
 _PINNED_SHARE = 0.5
 """Share of free main memory that pinned copies of one network may take."""
 
@@ -81,7 +83,8 @@ class Networks:
         """The network of ``part``, ready to run on the device.
 
         Unless everything is resident, the other networks leave the device first, and the text
-        encoder leaves memory altogether: it has done its work.
+        encoder leaves memory altogether: it has done its work. Where it is asked for again, as for
+        a further film, the others make way for it: no placement has room for all.
 
         Raises:
             MachineError: Where files are missing or damaged, or the device's memory runs out.
@@ -93,10 +96,17 @@ class Networks:
                 elif other != part:
                     self._bring_home(other)
         if part not in self._networks:
+            if part == "text_encoder" and self._bytes(part, *self.loaded) > TOGETHER_BYTES:
+                for other in self.loaded:
+                    self.release(other)
             self._load(part)
         if part not in self._away and not self._moves_itself(part):
             self._send(part)
         return self._networks[part]
+
+    def _bytes(self, *parts: str) -> int:
+        """What the files of some parts take up."""
+        return sum(self.located.component(part).bytes for part in parts)
 
     def release(self, part: str) -> None:
         """Forget a network and free its memory; using it again loads it again."""

@@ -18,7 +18,7 @@ from holocine_core.model.card import profiles_record, read_profiles
 from holocine_core.model.components import LocatedModel
 from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.sampling import Profile, Sampling
+from holocine_core.sampling import Profile, Sampling, recorded
 from holocine_core.store.vault import Vault
 
 
@@ -138,7 +138,7 @@ def _drafted(take: Mapping[str, Any], vault: Vault) -> Mapping[str, Any] | None:
 
 def _read(sampling: Mapping[str, Any]) -> Sampling:
     try:
-        read = Sampling(**sampling)
+        read = recorded(sampling)
     except (TypeError, ValidationError):
         raise InputError(
             f"the film was sampled in a way that this holocine does not know: {dict(sampling)}",

@@ -106,6 +106,11 @@ class Generator:
         self._expected = (plan, *expected)
         self._texts.forget_all_but(one for of in self._expected for one in _all_takes(of))
 
+    def close(self) -> None:
+        """Let go of all networks and their memory."""
+        for part in self._networks.loaded:
+            self._networks.release(part)
+
     def _prepare(self, part: str, network: torch.nn.Module) -> None:
         """LoRAs and shot-aware attention, before the network is placed."""
         if isinstance(network, WanTransformer3DModel):

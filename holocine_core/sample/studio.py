@@ -63,6 +63,8 @@ class Studio:
 
     def close(self) -> None:
         """Let go of the networks; they are opened again when they are needed."""
+        if self._generator is not None:
+            self._generator.close()
         self._generator, self._open_for = None, None
 
     def __enter__(self) -> Studio:
@@ -78,13 +80,20 @@ class Studio:
 
 
 def networks_of(plan: Plan) -> Hashable:
-    """What two films share if one's networks can make the other."""
+    """What two films share if one's networks can make the other; LoRAs count by their content."""
     model, placement = plan.model, plan.placement
-    of_shots = {one.lora for take in plan.takes for of in take.chain() for one in of.loras}
+    takes = [one for take in plan.takes for one in take.chain()]
+    of_shots = dict.fromkeys(
+        (of.lora, str(mark[:3]))
+        for take in takes
+        for of, mark in zip(take.loras, take.ingredients.get("shot_lora", ()), strict=True)
+    )
     return (
         model.folder,
         tuple(sorted(model.identity().items())),
+        (model.spec.text_tokens, model.spec.text_padding),
         (placement.device, placement.strategy, placement.precision, placement.bf16),
         plan.loras,
-        tuple(sorted(of_shots, key=str)),
+        str(plan.takes[0].ingredients["lora"]),
+        tuple(of_shots),
     )

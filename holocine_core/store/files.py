@@ -18,6 +18,8 @@ from holocine_core.store.locks import Held, lock
 
 _ROOM = re.compile(r"\.holocine-\d+-[a-z0-9_]{8}")
 _LOCK = ".lock"
+_SWEPT: set[Path] = set()
+"""Folders that this process has looked through for what killed ones left."""
 
 
 @contextmanager
@@ -27,14 +29,18 @@ def atomic(path: Path) -> Iterator[Path]:
     The folder is the body's to use and is removed in the end. An exception leaves ``path`` as it
     was. The system's own errors pass.
     """
-    sweep(path.parent)
+    folder = path.parent.absolute()
+    if folder not in _SWEPT:  # A large folder takes a while to list, and once is enough.
+        sweep(folder)
+        _SWEPT.add(folder)
     with _room(path.parent) as room:
         made = room / path.name
         yield made
         _flush(made)
         made.replace(path)
         if os.name == "posix":
-            _flush(path.parent)
+            with suppress(OSError):  # Some file systems flush no folders; the file is there.
+                _flush(path.parent)
 
 
 @contextmanager
@@ -51,6 +57,7 @@ def replacing(out: Path) -> Iterator[Path]:
     try:
         target = out.resolve() if out.is_symlink() else out
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
         with atomic(target) as whole:
             made = whole.with_name(out.name)  # Formats are told by the name that was given.
             yield made

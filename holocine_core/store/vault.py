@@ -137,17 +137,23 @@ class Vault:
     ) -> Entry:
         """Store a file and then its sidecar, which may depend on what was written.
 
+        ``write`` answers for its own errors; what fails around it is told here.
+
         Raises:
             MachineError: Disk full, folder not writable.
         """
         path = self.path(kind, key)
-        with disk_errors(f"keep {kind} {key}", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(path) as made:
-                write(made)
+        doing = f"keep {kind} {key}"
+        with contextlib.ExitStack() as stack:
+            with disk_errors(doing, path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made = stack.enter_context(atomic(path))
+            write(made)
+            with disk_errors(doing, path):
                 told = sidecar() if callable(sidecar) else sidecar
                 whole = {**told, "bytes": made.stat().st_size, "sha256": file_hash(made)}
-            write_json(path.with_suffix(".json"), whole)
+                stack.close()  # The file gets its name.
+                write_json(path.with_suffix(".json"), whole)
         return Entry(key, path, whole)
 
     def drop(self, kind: Kind, key: str) -> None:

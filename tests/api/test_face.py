@@ -160,6 +160,28 @@ def test_what_others_made_is_not_replaced(at_home: Path) -> None:
     assert not Path("other.mp4").exists()
 
 
+def test_a_plans_extras_replace_nothing_unasked_either(at_home: Path) -> None:
+    Path("film.storyboard.png").write_text("a wedding")
+    plan = holocine.plan("film.yaml")
+    with pytest.raises(InputError, match="is not of this film's making"):
+        holocine.render(plan, extras=Extras(storyboard=True))
+    assert Path("film.storyboard.png").read_text() == "a wedding"
+
+
+@pytest.mark.parametrize(
+    "said", [{"profile": "best"}, {"seed": -1}, {"seed": 2**63}, {"draft": 0}, {"from_draft": 0}]
+)
+def test_what_can_not_be_asked_for_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"there is no|is no seed"):
+        Request(**said)
+
+
+def test_versions_are_dropped_by_name_and_never_by_default(at_home: Path) -> None:
+    for said in ({}, {"numbers": [2], "keep": 1}, {"keep": 0}):
+        with pytest.raises(InputError, match="which versions"):
+            holocine.drop_versions("film.mp4", **said)  # type: ignore[arg-type]
+
+
 def test_an_extra_of_a_film_whose_takes_are_gone_is_refused(at_home: Path) -> None:
     plan = holocine.plan("film.yaml")
     for clip in (plan.work / "clips").glob("*.mp4"):

@@ -66,6 +66,24 @@ def test_a_stop_in_the_only_films_cut_shows_in_the_exit_code(
     assert "room.mp4 is finished and kept" in answer.stderr
 
 
+def test_an_edit_that_was_stopped_in_its_cut_is_not_made_twice(
+    holocine: Holocine,
+    scene: Path,
+    signal_in_the_cut: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    holocine("render", scene)
+    words, cut = ("reshoot", "room.mp4", "--shot", "2"), holocine_core.render.cut_film
+    signal_in_the_cut(signal.SIGINT)
+    assert holocine(*words).exit_code == 130
+    edited = Path("room.mp4").read_bytes()
+    monkeypatch.setattr(holocine_core.render, "cut_film", cut)
+    answer = holocine(*words)
+    assert answer.exit_code == 0
+    assert "made already; this is version 2" in answer.stderr
+    assert Path("room.mp4").read_bytes() == edited
+
+
 ENDLESS = """
 import sys, time
 from holocine_core.api import films

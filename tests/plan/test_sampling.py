@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from holocine_core.model.spec import MODELS
 from holocine_core.plan.settings import sampling_of
-from holocine_core.sampling import SIDES, Profile, Sampling
+from holocine_core.sampling import SIDES, Profile, Sampling, recorded
 from holocine_core.script.screenplay import Adjusted, Profiles, Screenplay
 from holocine_core.train.recipe import Card
 
@@ -34,6 +34,16 @@ def test_a_cards_whole_numbers_stay_whole_and_a_screenplays_are_floats() -> None
     assert repr(profile.record()["guidance"]) == "2"
     assert repr(profile.in_floats().guidance) == "2.0"
     assert repr(Adjusted(guidance=2, shift=3).guidance) == "2.0"
+
+
+def test_a_film_may_have_been_sampled_as_nobody_could_ask_for_today() -> None:
+    told = {**GIVEN, "guidance": 0.5, "text": "scene", "attention": "full", "sampler": "euler"}
+    told["guidance_stop"] = 1.0
+    found = recorded(told)
+    assert (found.guidance, found.eta) == (0.5, None)
+    assert found.record() == told
+    with pytest.raises(ValidationError, match="sampler"):
+        recorded({**told, "sampler": "ddim"})
 
 
 def test_eta_is_of_sde_whoever_names_it() -> None:

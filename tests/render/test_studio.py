@@ -78,6 +78,9 @@ def test_another_model_or_lora_is_opened_anew(tmp_path: Path, tiny: Path) -> Non
     assert networks_of(replace(plan, model=other)) != networks_of(plan)
     swapped = replace(plan.placement, strategy="swap")
     assert networks_of(replace(plan, placement=swapped)) != networks_of(plan)
+    changed = {**plan.takes[0].ingredients, "lora": [["another content", 1.0, "both"]]}
+    taught = replace(plan.takes[0], ingredients=changed)
+    assert networks_of(replace(plan, takes=(taught, *plan.takes[1:]))) != networks_of(plan)
     listener = Listener()
     with Studio() as studio:
         render(plan, listener, studio=studio)
@@ -99,6 +102,19 @@ def test_after_an_error_the_networks_are_opened_anew(
             render(plans[0], listener, studio=studio)
         render(plans[0], listener, studio=studio)
     assert loaded(listener).count("vae") == 2
+
+
+@pytest.mark.slow
+def test_the_text_encoder_is_not_loaded_beside_large_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holocine_core.model.networks.TOGETHER_BYTES", 0)
+    listener = Listener()
+    with Studio() as studio:
+        render(planned(tmp_path, "a"), listener, studio=studio)
+        other = planned(tmp_path, "b", SMALL.replace("{mara} smiles.", "{mara} laughs."))
+        render(other, listener, studio=studio)
+    assert loaded(listener).count("transformer") == 2, "they made way for it"
 
 
 @pytest.mark.slow
