@@ -39,8 +39,7 @@ def atomic(path: Path) -> Iterator[Path]:
         _flush(made)
         made.replace(path)
         if os.name == "posix":
-            with suppress(OSError):  # Some file systems flush no folders; the file is there.
-                _flush(path.parent)
+            _flush_folder(path.parent)
 
 
 @contextmanager
@@ -112,6 +111,14 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _flush_folder(folder: Path) -> None:
+    try:
+        _flush(folder)
+    except OSError as failed:  # Some file systems flush no folders.
+        if failed.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def _cannot_write(out: Path, failed: OSError) -> MachineError:

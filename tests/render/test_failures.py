@@ -6,6 +6,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -163,3 +164,20 @@ def test_a_clip_that_was_kept_broken_is_made_anew(whole: tuple[Path, Path], tmp_
     render_film(screenplay, out, emit=listener)
     assert out.read_bytes() == film.read_bytes()
     assert listener.of(StepDone) == [], "its latents were kept"
+
+
+def test_a_take_with_too_few_frames_is_no_clip(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
+    real = generator.Generator.decode
+
+    def shorter(self: Any, take: Any, latents: Any) -> Any:
+        yield from list(real(self, take, latents))[:-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generator.Generator, "decode", shorter)
+        with pytest.raises(RenderError, match="decoded to 13 frames, not 17"):
+            render(plan)
+    assert not list((plan.work / "clips").glob("*.mp4"))
+    assert render(plan).frames == 23

@@ -14,10 +14,12 @@ from holocine_cli.app import main
 from holocine_core.errors import MachineError
 from holocine_core.events import Event, ModelLoaded
 from holocine_core.film.planning import plan_film
+from holocine_core.model.lora.file import LoraFile, ShotLora
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.sample.studio import Studio, networks_of
+from holocine_core.sample.texts import _key
 from tests.conftest import SMALL
 from tests.render.conftest import Listener, fails_once
 
@@ -68,6 +70,31 @@ def test_seeds_in_a_loop_read_their_text_once(tmp_path: Path) -> None:
         for seed in range(3):
             render(planned(tmp_path, f"s{seed}", seed=seed), listener, studio=studio)
     assert loaded(listener) == sorted(NETWORKS)
+
+
+def test_loras_of_the_film_and_of_shots_count_for_what_is_shared(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "a")
+    lora = LoraFile(path=tmp_path / "style.safetensors")
+    assert networks_of(replace(plan, loras=(lora,))) != networks_of(plan)
+    first = plan.takes[0]
+    told = {**first.ingredients, "shot_lora": [["content", 1.0, "both", (0,)]]}
+    shot = replace(first, loras=(ShotLora(lora=lora, shots=(0,)),), ingredients=told)
+    assert networks_of(replace(plan, takes=(shot, *plan.takes[1:]))) != networks_of(plan)
+
+
+def test_texts_are_told_apart_by_all_that_is_read(tmp_path: Path) -> None:
+    keys = [
+        _key(planned(tmp_path, "k", text).takes[1])
+        for text in (
+            SMALL,
+            SMALL.replace("guidance: 2", "guidance: 1"),
+            SMALL.replace("style: Cut paper.", "style: Ink."),
+            SMALL.replace("seed: 5", "seed: 5\nnegative: blurry"),
+            SMALL.replace("seed: 5", "seed: 5\ntext: per-shot"),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == _key(planned(tmp_path, "other", SMALL.replace("seed: 5", "seed: 6")).takes[1])
 
 
 @pytest.mark.slow
