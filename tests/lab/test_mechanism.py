@@ -155,7 +155,7 @@ def test_the_last_shot_that_shares_a_person() -> None:
 def test_films_are_made_once(plan: Plan, latents: dict[str, Tensor], tmp_path: Path) -> None:
     assert all(is_filmed(plan, variant) for variant in VARIANTS)
     assert not is_filmed(plan_of(tmp_path), BY_NAME["alone"])
-    nothing = replace(plan, model=replace(plan.model, parts={}))
+    nothing = replace(plan, model=replace(plan.model, components={}))
     assert torch.equal(film_variant(nothing, BY_NAME["alone"]), latents["alone"])
 
 

@@ -115,7 +115,9 @@ def test_a_folder_is_moved_whole(turned_codec: Path, tmp_path: Path) -> None:
     assert "100.0%" in told[0]
     old, new = (locate_folder(folder) for folder in (NANO, tmp_path / "new"))
     assert new.require() is None
-    networks = [load_component(one.part("transformer"), torch.float32).eval() for one in (old, new)]
+    networks = [
+        load_component(one.component("transformer"), torch.float32).eval() for one in (old, new)
+    ]
     turn = rotation(old.spec.shape.latent_channels)
     latents = torch.randn(1, len(turn), 2, 4, 4)
     text = torch.randn(1, 5, networks[0].config.text_dim)

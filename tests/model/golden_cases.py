@@ -97,7 +97,7 @@ def load_golden(
     (home / "config.json").write_text(json.dumps(config()))
     for noise in ("high", "low"):
         (home / f"sparse_{noise}_noise.safetensors").symlink_to(GOLDEN / "transformer.safetensors")
-    transformer = load_component(find_model(str(folder)).part("transformer"), dtype).to(device)
+    transformer = load_component(find_model(str(folder)).component("transformer"), dtype).to(device)
     context = ShotContext()
     install(transformer, context, engine)
     return transformer, context

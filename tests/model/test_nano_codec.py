@@ -159,7 +159,7 @@ class TestInAPipeline:
         del state["decoder.head.weight"]
         save_file(state, path)
         with pytest.raises(MachineError, match=r"decoder\.head\.weight is missing"):
-            load_component(find_model(str(folder)).part("vae"), torch.float32)
+            load_component(find_model(str(folder)).component("vae"), torch.float32)
 
     @pytest.mark.parametrize(
         ("file", "change", "says"),

@@ -58,7 +58,7 @@ def velocity(network: nn.Module, dtype: torch.dtype = torch.float32, text: int =
 
 class TestTransformer:
     def test_the_release_names_give_the_release_outputs(self, release: Path) -> None:
-        network = load_component(find_model(str(release)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(release)).component("transformer"), torch.float32)
         golden = load_file(GOLDEN / "cases.safetensors")
         with torch.no_grad():
             given = network(
@@ -76,7 +76,7 @@ class TestTransformer:
         assert torch.allclose(low.proj_out.bias, high.proj_out.bias + 1)
 
     def test_it_is_frozen_and_in_eval_mode(self, tiny: Path) -> None:
-        network = load_component(find_model(str(tiny)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(tiny)).component("transformer"), torch.float32)
         assert not network.training
         assert not any(parameter.requires_grad for parameter in network.parameters())
 
@@ -85,7 +85,7 @@ class TestTransformer:
         self, form: str, tiny: Path, release: Path
     ) -> None:
         folder = tiny if form == "diffusers" else release
-        files = find_model(str(folder)).part("transformer")
+        files = find_model(str(folder)).component("transformer")
         assert files.form == form
         types = {n: p.dtype for n, p in load_component(files, torch.bfloat16).named_parameters()}
         # diffusers' own loader for its own layout is the judge.
@@ -97,7 +97,7 @@ class TestTransformer:
         assert types["blocks.0.attn1.to_q.weight"] == torch.bfloat16
 
     def test_position_tables_survive_the_empty_start(self, tiny: Path) -> None:
-        network = load_component(find_model(str(tiny)).part("transformer"), torch.float32)
+        network = load_component(find_model(str(tiny)).component("transformer"), torch.float32)
         judge = WanTransformer3DModel.from_pretrained(tiny / "transformer")
         assert torch.equal(network.rope.freqs_cos, judge.rope.freqs_cos)
 
@@ -245,7 +245,7 @@ class TestTextEncoder:
         state: dict[str, Tensor | None] = {**load_file(path), **change}
         kept = {name: tensor.clone() for name, tensor in state.items() if tensor is not None}
         save_file(kept, path, metadata={"format": "pt"})
-        return find_model(str(home)).part("text_encoder")
+        return find_model(str(home)).component("text_encoder")
 
     @pytest.mark.parametrize("held", [EMBEDDINGS[:1], EMBEDDINGS[1:], EMBEDDINGS])
     def test_either_name_of_the_embedding_will_do(
@@ -375,7 +375,7 @@ class TestVae:
         )
 
     def test_it_is_float32_whatever_the_rest_is(self, release: Path) -> None:
-        files = find_model(str(release)).part("vae")
+        files = find_model(str(release)).component("vae")
         vae = load_component(files, torch.bfloat16)
         assert {parameter.dtype for parameter in vae.parameters()} == {torch.float32}
         judge = AutoencoderKLWan.from_pretrained(files.paths[0].parent).eval()
