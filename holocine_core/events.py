@@ -197,3 +197,12 @@ Emit = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The emitter of those who do not listen."""
+
+
+Stop = Callable[[], bool]
+"""Asked between steps of long work: True keeps what is made so far and ends it."""
+
+
+def never() -> bool:
+    """The answer of those who do not stop."""
+    return False

@@ -4,7 +4,7 @@ is kept of the one at work."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.edit.own_cuts import CutWatch
 from holocine_core.errors import Interrupted, MachineError, RenderError
-from holocine_core.events import Emit, FramesDecoded, StepDone, TakeStarted
+from holocine_core.events import Emit, FramesDecoded, StepDone, Stop, TakeStarted
 from holocine_core.film.provenance import versions
 from holocine_core.plan.before import begun_record, gone_parts, gone_problem
 from holocine_core.plan.values import Plan, Take
@@ -29,12 +29,6 @@ _NETWORKS = frozenset({"tokenizer", "text_encoder", "transformer", "transformer_
 SAVE_STEPS = 5
 SAVE_SECONDS = 30.0
 """Latents in progress are kept after this many steps or seconds, whichever comes first."""
-
-Stop = Callable[[], bool]
-
-
-def never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore
 from holocine_core.film.planning import plan_film as _plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 
 if TYPE_CHECKING:
     from holocine_core.film.values import Film
-    from holocine_core.keeping import Stop
 
 Options = Request
 

@@ -14,14 +14,16 @@ from holocine_core.events import (
     Emit,
     FilmDone,
     FilmStarted,
+    Stop,
     TakeDone,
     TakeFailed,
     ignore,
+    never,
 )
 from holocine_core.film.finish import cut_film, finished_film, preflight, write_sidecar
 from holocine_core.film.ownership import refuse_to_overwrite, sidecar_is_ours
 from holocine_core.film.values import Film
-from holocine_core.keeping import KeptTakes, Stop, never
+from holocine_core.keeping import KeptTakes
 from holocine_core.sample.studio import Studio
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import Vault

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holocine_core.api.films import Stop, render
+from holocine_core.api.films import render
 from holocine_core.errors import InputError
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore, never
 from holocine_core.film.editing import Edit, Edited
 from holocine_core.request import Request
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan
     from holocine_core.sample.studio import Studio
     from holocine_core.script.edits import Extend, Reshoot
-
-
-def _never() -> bool:
-    return False
 
 
 def plan_reshoot(
@@ -87,7 +83,7 @@ def make_edit(
     *,
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
     studio: Studio | None = None,
 ) -> Edited:
     """Film what was planned; both versions are noted, and a kill at any moment loses neither. Until
@@ -128,7 +124,7 @@ def reshoot(
     request: Request = Request(),
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
 ) -> Edited:
     """Make one shot of a finished film anew; all others stay.
 
@@ -147,7 +143,7 @@ def extend(
     request: Request = Request(),
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
 ) -> Edited:
     """Add shots to the end of a scene; those before stay as they are.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore, never
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
@@ -20,17 +20,11 @@ if TYPE_CHECKING:
     from holocine_core.film.planning import Source
     from holocine_core.film.values import Beside, Film
     from holocine_core.sample.studio import Studio
-
-Stop = Callable[[], bool]
 Script = Literal["fountain", "fdx", "csv", "raw"]
 SCHEMA_FILE = "holocine.schema.json"
 STARTER = Path(__file__).parents[1] / "script" / "starter.yaml"
 TITLE_LINE = "title: The Last Ferry"
 """The starter's title, which gives way to the new film's."""
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +186,7 @@ def render(
     extras: Extras | None = None,
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
     studio: Studio | None = None,
 ) -> Film:
     """Make a film, or what of it is not made yet.
@@ -227,7 +221,7 @@ def render(
 def beside(
     planned: Plan,
     extras: Extras,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
     tell: Callable[[Beside], None] = lambda made: None,
 ) -> Beside:
     """Make what is to lie beside a finished film.
@@ -299,7 +293,7 @@ def preview(
     seeds: int = 1,
     force: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
 ) -> Drafts:
     """Make quick drafts and their storyboard: NAME.preview.mp4 and NAME.preview.png.
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from holocine_core.errors import InputError
+from holocine_core.events import Stop, never
 from holocine_core.request import Request
 
 if TYPE_CHECKING:
-    from holocine_core.api.films import Stop
     from holocine_core.edit.exchange import CutList
     from holocine_core.edit.page import Page
     from holocine_core.evaluate.evaluation import Evaluation
@@ -194,7 +194,6 @@ def evaluate(
     from holocine_core.evaluate.observe import observe
     from holocine_core.evaluate.screening import screen
     from holocine_core.evaluate.table import parse_gates
-    from holocine_core.keeping import never
 
     judged = measuring.suite is not None
     gates = parse_gates(measuring.minima, measuring.maxima, judged=judged)

@@ -9,20 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore, never
 
 if TYPE_CHECKING:
-    from holocine_core.api.films import Stop
     from holocine_core.lab.samples import Sample
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
     from holocine_core.train.trainer import Trained
 
 Note = Callable[[str], None]
-
-
-def _never() -> bool:
-    return False
 
 
 def read_recipe(recipe: str | Path) -> Recipe:
@@ -59,7 +54,7 @@ def train(
     seconds: float = math.inf,
     export_only: bool = False,
     emit: Emit = ignore,
-    should_stop: Stop = _never,
+    should_stop: Stop = never,
 ) -> Trained:
     """Train what a recipe says; calling it again goes on where it stopped.
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import Interrupted
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore, never
 from holocine_core.film.planning import plan_film, refuse_collisions
 from holocine_core.film.provenance import inspect
-from holocine_core.keeping import Stop, never
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
 from holocine_core.request import Request

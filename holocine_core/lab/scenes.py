@@ -6,12 +6,12 @@ import concurrent.futures
 import threading
 from collections.abc import Sequence
 
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Stop, ignore
 from holocine_core.lab.clips import StageDataset
 from holocine_core.lab.latent_cache import Drawing, LatentCache
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
 from holocine_core.train.data.batches import Samples
-from holocine_core.train.data.loader import MAKERS, Stop, cache_folder
+from holocine_core.train.data.loader import MAKERS, cache_folder
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from holocine_core.events import Emit
+from holocine_core.events import Emit, Stop
 from holocine_core.lab.stage.sample import JUDGE_SEEDS, MOST_SHOTS, SHOT_LENGTHS
 from holocine_core.lab.stage.world import FPS, Repertoire
 from holocine_core.script.timeline import LatentSpan
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from holocine_core.lab.scenes import DrawnAhead
     from holocine_core.lab.second_task import FactReader
     from holocine_core.train.data.batches import Samples
-    from holocine_core.train.data.loader import Stop
     from holocine_core.train.networks import TrainingModel
 
 

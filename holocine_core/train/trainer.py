@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from holocine_core.events import (
     HeldOutMeasured,
     ModelExported,
     PhaseStarted,
+    Stop,
     TrainingStarted,
     TrainStepDone,
     Warned,
     ignore,
+    never,
 )
 from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.model.lora.file import LoraFile
@@ -48,12 +50,6 @@ _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
     hint="use `precision: auto` or float32",
 )
-
-Stop = Callable[[], bool]
-
-
-def never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from holocine_core.errors import Interrupted
-from holocine_core.events import Emit, LatentsDrawn
+from holocine_core.events import Emit, LatentsDrawn, Stop
 from holocine_core.model.weights import load_component
 from holocine_core.train.check import Read, folders_of
 from holocine_core.train.data.batches import Batch, Samples
@@ -22,7 +22,6 @@ from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import Pick
 from holocine_core.train.recipe import Phase, Recipe
 
-Stop = Callable[[], bool]
 MAKERS = 3
 """Processes that make batches beside a GPU."""
 _PREPARED = 4

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from holocine_core.events import Emit
+from holocine_core.events import Emit, Stop
 from holocine_core.script.timeline import LatentSpan, TokenSpan
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from holocine_core.train.data.batches import Samples
-    from holocine_core.train.data.loader import Prefetch, Stop
+    from holocine_core.train.data.loader import Prefetch
     from holocine_core.train.networks import TrainingModel
     from holocine_core.train.recipe import Phase, Recipe
 
