@@ -64,7 +64,8 @@ def main() -> None:
 def page(text: str, proof: Proof, told: str) -> str:
     """The page with a proof's table in its place."""
     begin, end = f"<!-- {proof.name} -->\n", f"<!-- /{proof.name} -->"
-    body = f"`python -m {proof.words}`: {proof.about}\n\n{told.strip()}\n"
+    told = re.sub("^# (.*)$", r"*\1*\n", told.strip(), flags=re.M)  # The machine is no heading.
+    body = f"`python -m {proof.words}`: {proof.about}\n\n{told}\n"
     if begin not in text:
         return f"{text.rstrip()}\n\n## {proof.name}\n\n{begin}{body}{end}\n"
     return re.sub(
