@@ -85,7 +85,7 @@ def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor
     """The latent frame [1, C, 1, H, W] that shows a picture [H, W, 3] and stays with it.
 
     Args:
-        vae: As for :func:`decode`.
+        vae: As for :func:`decode_latents`.
         picture: RGB.
         first: Whether it is a scene's first latent frame, which holds one frame; any other holds
             four, and is the second of a still clip.
@@ -95,7 +95,7 @@ def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor
 
 
 def encode_upscaled(vae: Any, frames: Frames, width: int, height: int) -> Tensor:
-    """Encode a clip that was scaled to another size, as :func:`encode`."""
+    """Encode a clip that was scaled to another size, as :func:`encode_frames`."""
     from PIL import Image
 
     scaled = [
