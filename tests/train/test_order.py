@@ -62,3 +62,10 @@ def test_layouts_come_mixed_and_every_epoch_otherwise() -> None:
     epochs = [[pick(sizes, 2, 3, e * passes + i).group for i in range(passes)] for e in (0, 1)]
     assert epochs[0] != sorted(epochs[0]), "one layout after the other is no order to learn by"
     assert epochs[0] != epochs[1]
+
+
+def test_no_two_keys_share_their_random_numbers() -> None:
+    drawn = {torch.randint(2**62, (), generator=generator("noise", n)).item() for n in range(1000)}
+    assert len(drawn) == 1000, "a few bits of a key's hash would repeat after some hundred steps"
+    again = torch.randint(2**62, (), generator=generator("noise", 7)).item()
+    assert again in drawn
