@@ -6,6 +6,7 @@ Little is imported before the signals have their handlers; the commands are when
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import traceback
@@ -64,6 +65,8 @@ def entry() -> None:
     # A tenth of a short command's time would go into collecting what it still needs; a render turns
     # the collector on again.
     gc.disable()
+    # Nobody else imports anything into this process.
+    os.environ.setdefault("HOLOCINE_IMPORTS", "lean")
     prepare_streams()
     code = main()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Leaving takes a moment, and all is said.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.lean import import_whole
 from holocine_core.model.placement import Placement, free_memory
 from holocine_core.model.weights import load_component
 
@@ -219,6 +220,7 @@ def store_in_fp8(transformer: Any, dtype: torch.dtype) -> None:
 
     Embeddings, norms, modulation, the last projection and LoRA layers keep their type.
     """
+    import_whole()
     transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
@@ -228,6 +230,7 @@ def pass_by_blocks(network: Any, files: ComponentFiles, device: torch.device) ->
     The next block travels while one computes. Main memory is pinned for that where the network
     takes less than half of it; else each block is pinned as it leaves.
     """
+    import_whole()
     from diffusers.hooks import apply_group_offloading
 
     free = free_memory("cpu")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.model import lean, umt5
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import read_header
@@ -67,7 +68,8 @@ def load_vae(files: ComponentFiles, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def load_text_encoder(files: ComponentFiles, dtype: torch.dtype) -> Any:
-    """transformers' UMT5EncoderModel, its two names for the embedding tied to one tensor."""
+    """transformers' UMT5EncoderModel, or the same without transformers in a lean process; its two
+    names for the embedding tied to one tensor."""
     network = empty_network(files)
     state = _to_diffusers(files, _read_state(files))
     _fill(network, state, files, dtype)
@@ -165,6 +167,8 @@ def empty_network(files: ComponentFiles) -> Any:
 
 
 def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
+    if lean.is_lean() and umt5.reads(config):
+        return umt5.Umt5Encoder(config)
     from transformers import UMT5Config, UMT5EncoderModel
 
     if config.get("model_type") != "umt5":

@@ -19,9 +19,9 @@ from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.attention.segments import Engine, opened
-from holocine_core.model.lora.apply import apply_loras
+from holocine_core.model.lean import import_whole
+from holocine_core.model.lora.file import Part
 from holocine_core.model.lora.per_shot import ShotLoras
-from holocine_core.model.lora.read import Part
 from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.plan.passes import pass_frames, pass_of
 from holocine_core.plan.values import Plan, Take
@@ -117,9 +117,13 @@ class Generator:
             of_shots = dict.fromkeys(
                 one.lora for take in _all_takes(self._plan) for one in take.loras
             )
-            apply_loras(
-                network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
-            )
+            if self._plan.loras or of_shots:
+                import_whole()
+                from holocine_core.model.lora.apply import apply_loras  # peft wakes here
+
+                apply_loras(
+                    network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
+                )
             install(network, self._context, self._engine)
 
     def denoise(

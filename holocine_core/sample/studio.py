@@ -19,6 +19,9 @@ OpenGenerator = Callable[[Plan, Emit], "Generator"]
 
 
 def _open(plan: Plan, emit: Emit) -> Generator:
+    from holocine_core.model.lean import import_lean
+
+    import_lean()
     from holocine_core.sample.generator import Generator  # torch wakes here
 
     return Generator(plan, emit)

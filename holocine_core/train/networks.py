@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.attention.cpu import computes_bf16
-from holocine_core.model.attention.layout import ShotContext, install
+from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
@@ -79,6 +79,7 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> TrainingMode
     install(transformer, context)
     trained = _trained(recipe, transformer, text_encoder)
     if recipe.compile:
+        leave_uncompiled(transformer)
         # One version for every block and length of text.
         transformer.compile_repeated_blocks(dynamic=True)
     reader = _reader(recipe, transformer, device) if recipe.facts else None

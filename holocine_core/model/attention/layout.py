@@ -188,6 +188,7 @@ class ShotAttnProcessor:
     def __init__(self, context: ShotContext, engine: Engine = "auto") -> None:
         self.context = context
         self.engine = engine
+        self.attend: Callable[..., Tensor] = self._attend
 
     def __call__(
         self,
@@ -204,12 +205,10 @@ class ShotAttnProcessor:
         q = _heads(attn.norm_q, attn.to_q(hidden_states), attn.heads, rotary_emb)
         k = _heads(attn.norm_k, attn.to_k(source), attn.heads, rotary_emb)
         v = attn.to_v(source).unflatten(2, (attn.heads, -1))
-        out = self._attend(q, k, v, crossing=crossing).flatten(2, 3).type_as(q)
+        out = self.attend(q, k, v, crossing=crossing).flatten(2, 3).type_as(q)
         projected: Tensor = attn.to_out[1](attn.to_out[0](out))
         return projected
 
-    # What follows changes with every layout; compiled blocks leave it as it is.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
         """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
         find = self.context.text_segments if crossing else self.context.self_segments
@@ -267,3 +266,10 @@ def install(
                 raise ValueError("shot-aware attention needs separate text-only projections")
     names = transformer.attn_processors.keys()
     transformer.set_attn_processor({name: ShotAttnProcessor(context, engine) for name in names})
+
+
+def leave_uncompiled(transformer: WanTransformer3DModel) -> None:
+    """Have compiled blocks call attention as it is: it changes with every layout."""
+    for processor in transformer.attn_processors.values():
+        # Not as a decorator: it would import torch's compiler into every render.
+        processor.attend = torch.compiler.disable(processor.attend)  # type: ignore[no-untyped-call]

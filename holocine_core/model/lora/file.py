@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,8 @@ from holocine_core.store.vault import file_hash
 
 Expert = Literal["high", "low", "both"]
 EXPERTS: tuple[Expert, ...] = ("high", "low", "both")
+Part = Literal["transformer", "transformer_2"]
+PARTS: Mapping[Part, Literal["high", "low"]] = {"transformer": "high", "transformer_2": "low"}
 
 DOWN = (".lora_A.weight", ".lora_down.weight", ".lora_A.default.weight")
 UP = (".lora_B.weight", ".lora_up.weight", ".lora_B.default.weight")

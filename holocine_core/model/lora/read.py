@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from diffusers import WanTransformer3DModel
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
@@ -26,10 +26,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora.file import DOWN, UP, LoraFile
-
-Part = Literal["transformer", "transformer_2"]
-PARTS: Mapping[Part, Literal["high", "low"]] = {"transformer": "high", "transformer_2": "low"}
+from holocine_core.model.lora.file import DOWN, PARTS, UP, LoraFile, Part
 
 PREFIXES = (
     "transformer_2.",
