@@ -175,12 +175,13 @@ def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:
 
 
 def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool) -> None:
-    from holocine_cli.plan_view import plan_record, plan_text
+    from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
     from holocine_core import api
 
     console = session.console
     batch = Batch(session, jobs)
     sources = [(job.screenplay, job.film) for job in jobs]
+    plans: list[Plan] = []
     for job in jobs:
         with batch.trying(job):
             made = api.plan(job.screenplay, job.request)
@@ -190,6 +191,11 @@ def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force:
             else:
                 gap = "\n" if job is not jobs[0] else ""
                 console.product(gap + plan_text(made, force, console.out))
+            plans.append(made)
             for warning in made.warnings:
                 console.warn(warning)
+    if len(jobs) > 1:
+        session.fields["estimate"] = estimate_record(plans)
+        if not console.as_json:
+            console.product(f"\n{len(plans)} films: {how_long(plans)}")
     batch.finish()

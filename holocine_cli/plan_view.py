@@ -10,6 +10,8 @@ from holocine_cli.layout import columns, sampler_told, wrapped
 from holocine_core.api import clock, counted, memory, scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from holocine_cli.console import Paint
     from holocine_core.api import Moved, Plan, Sampling, Take
 
@@ -160,7 +162,18 @@ def _summary(plan: Plan) -> str:
     if not waiting:
         return f"{text}nothing to shoot"
     left = sum(take.cost.flops * (1 - take.step / take.sampling.steps) for take in waiting)
-    return f"{text}{len(waiting)} to shoot: {scaled(left, 'FLOP')}"
+    return f"{text}{len(waiting)} to shoot: {scaled(left, 'FLOP')}, {how_long([plan])}"
+
+
+def how_long(plans: Sequence[Plan]) -> str:
+    """How long films will take, in words."""
+    from holocine_core import api
+
+    found = api.estimate(plans)
+    if found is None:
+        return "how long is not measured here yet"
+    where = "" if found.source == api.HERE else f" on {found.source}"
+    return f"about {clock(found.seconds)}{where}"
 
 
 # --- for scripts ---------------------------------------------------------------------------------
@@ -204,10 +217,19 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "quality": delivery.quality,
         },
         "to_shoot": plan.to_shoot,
+        "estimate": estimate_record([plan]),
         "takes": [planned_take(take) for take in plan.takes],
         "obstacles": [problem_record(problem) for problem in plan.obstacles],
         "warnings": [problem_record(problem) for problem in plan.warnings],
     }
+
+
+def estimate_record(plans: Sequence[Plan]) -> dict[str, Any] | None:
+    """How long films will take inside the document; None where it is not known."""
+    from holocine_core import api
+
+    found = api.estimate(plans)
+    return None if found is None else {"seconds": found.seconds, "source": found.source}
 
 
 def planned_take(take: Take) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holocine_cli.console import Console, moves
-from holocine_core.api import counted, duration, memory
+from holocine_core.api import clock, counted, duration, estimate, memory, pace_of
 from holocine_core.errors import Problem
 from holocine_core.events import (
     CutsSeen,
@@ -69,6 +69,11 @@ class Meter:
         self._weights = {key: take.cost.flops / flops for key, take in takes.items()}
         self._fresh = ("", "")
         self._chunk = (("", ""), 0, 0.0)
+        # Until this render has a pace, that of earlier ones.
+        if (found := pace_of(plans[0]) if plans else None) is not None:
+            sampling, pace = plans[0].takes[0].sampling, found[0]
+            self._step_pace.append(pace.step)
+            self._frame_pace.append(pace.develop * sampling.width * sampling.height)
 
     def turn_to(self, film: str) -> None:
         """What is told from now on is of this film."""
@@ -168,6 +173,7 @@ class Reporter:
     """Receives events, keeps score, and tells what the console's loudness lets through."""
 
     def __init__(self, plan: Plan, console: Console, live: Live | None, meter: Meter) -> None:
+        self._plan = plan
         self._takes = {take.scene: take for take in plan.takes}
         self._console = console
         self._live = live
@@ -226,8 +232,11 @@ class Reporter:
             self.now.stage = "loading"
             now = self.now
             place = f"film {now.number} of {now.films}: " if now.films > 1 else ""
+            expected = estimate([self._plan])
+            about = f", about {clock(expected.seconds)}" if expected is not None else ""
             self._console.note(
-                f"{place}{event.film}: {counted(event.takes, 'take')}, {event.to_shoot} to shoot"
+                f"{place}{event.film}: {counted(event.takes, 'take')}, "
+                f"{event.to_shoot} to shoot{about}"
             )
 
     def _take_started(self, event: TakeStarted) -> None:

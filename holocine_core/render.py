@@ -24,6 +24,7 @@ from holocine_core.film.finish import cut_film, finished_film, preflight, write_
 from holocine_core.film.ownership import refuse_to_overwrite, sidecar_is_ours
 from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
+from holocine_core.plan.pace import paced
 from holocine_core.sample.studio import Studio
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import Vault
@@ -65,7 +66,7 @@ def render(
         preflight(plan)
     vault, started = Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
-    with vault.locked(command), journal(plan.work, emit) as emit, _held(studio) as studio:
+    with vault.locked(command), _kept(plan, emit) as emit, _held(studio) as studio:
         emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
         if there is not None:
             return _told(write_sidecar(plan), emit, started)
@@ -110,6 +111,13 @@ def _done(take: Take, began: float, studio: Studio, *, reused: bool) -> TakeDone
     seconds = time.monotonic() - began
     peak = studio.peak_bytes()
     return TakeDone(scene=take.scene, reused=reused, seconds=seconds, peak_bytes=peak)
+
+
+@contextlib.contextmanager
+def _kept(plan: Plan, emit: Emit) -> Iterator[Emit]:
+    """An emitter whose events also go into the work folder's log and into the machine's pace."""
+    with journal(plan.work, emit) as logged, paced(plan, logged) as tell:
+        yield tell
 
 
 @contextlib.contextmanager

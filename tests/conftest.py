@@ -15,7 +15,9 @@ from holocine_core.edit.stitch import delivered_frame, film_frames
 from holocine_core.film.finish import stitch_job
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.spec import MODELS
+from holocine_core.plan import pace
 from holocine_core.plan.values import Plan
+from holocine_core.store.hashes import cache_folder
 from holocine_core.store.vault import Vault
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -41,6 +43,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def unmeasured() -> None:
+    """No test's films tell how long the next one's take."""
+    (cache_folder() / pace.NAME).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "render": Room(
         "plan -> film, in one function",
-        ["plan.values", "film", "store", "keeping", "sample.studio"],
+        ["plan.pace", "plan.values", "film", "store", "keeping", "sample.studio"],
     ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",

@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from holocine_core.lab.words.vectors import write_text_start
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
+    from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
@@ -192,6 +193,11 @@ _HOMES = {
     "LoraFile": "model.lora.file",
     "ModelState": "model.presence",
     "PlannedCard": "plan.title_cards",
+    "HERE": "plan.pace",
+    "Estimate": "plan.pace",
+    "Pace": "plan.pace",
+    "estimate": "plan.pace",
+    "pace_of": "plan.pace",
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
     "Sampling": "sampling",
@@ -215,6 +221,7 @@ _HOMES = {
 
 __all__ = [
     "EXPERTS",
+    "HERE",
     "Beside",
     "Check",
     "Checked",
@@ -222,6 +229,7 @@ __all__ = [
     "Edit",
     "Edited",
     "EditorFormat",
+    "Estimate",
     "Evaluation",
     "Exported",
     "Extras",
@@ -237,6 +245,7 @@ __all__ = [
     "ModelState",
     "Moved",
     "Outline",
+    "Pace",
     "Plan",
     "PlannedCard",
     "Recipe",
@@ -265,6 +274,7 @@ __all__ = [
     "drop_versions",
     "duration",
     "edits_told",
+    "estimate",
     "evaluate",
     "export",
     "extend",
@@ -281,6 +291,7 @@ __all__ = [
     "models",
     "new",
     "outline",
+    "pace_of",
     "plan",
     "plan_extend",
     "plan_reshoot",

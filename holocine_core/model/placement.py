@@ -27,11 +27,12 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model.attention.bf16 import multiplies_bfloat16
+from holocine_core.model.hardware import multiplies_bfloat16, processor_name
 from holocine_core.model.spec import ModelSpec
 
 Strategy = Literal["resident", "swap", "fp8", "group"]
@@ -205,6 +206,19 @@ def visible_gpus() -> tuple[str, ...] | None:
             break
         names.append(name)
     return tuple(names)
+
+
+@cache
+def machine_name(device: str) -> str:
+    """What a device is called: the GPU's name, or the processor's with its cores."""
+    if device == "cpu":
+        return processor_name()
+    number = int(device.partition(":")[2] or 0)
+    gpus = visible_gpus()
+    if not gpus or number >= len(gpus):
+        return device
+    answer = _nvidia_smi(f"--id={gpus[number]}", "--query-gpu=name", "--format=csv,noheader")
+    return answer[0] if answer else device
 
 
 def free_memory(device: str) -> int | None:

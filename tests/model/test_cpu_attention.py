@@ -11,7 +11,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from holocine_core.model.attention import bf16
+from holocine_core.model import hardware
 from holocine_core.model.attention import cpu as steps
 from holocine_core.model.attention.cpu import by_hand, computes_bf16, normed, products
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install, rotate
@@ -159,7 +159,7 @@ def test_a_network_in_autocast_learns_what_it_learns_in_float32(sparse: bool) ->
 def cpu_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
     told = tmp_path / "cpuinfo"
     told.write_text("\n".join(("processor : 0", *lines, "", "processor : 1", "flags : amx_bf16")))
-    monkeypatch.setattr(bf16, "CPUINFO", told)
+    monkeypatch.setattr(hardware, "CPUINFO", told)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_auto_is_short_where_that_is_faster(
 def test_a_processor_that_nobody_describes_computes_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bf16, "CPUINFO", tmp_path / "none")
+    monkeypatch.setattr(hardware, "CPUINFO", tmp_path / "none")
     assert not computes_bf16("auto", torch.device("cpu"))
 
 

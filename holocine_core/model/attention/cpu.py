@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holocine_core.model.attention import bf16
+from holocine_core.model import hardware
 from holocine_core.script.timeline import TokenSpan
 
-SCORES = 2**24
-"""Most scores that are held at a time where no gradient asks for them again."""
+SCORES = 2**21
+"""Most scores that are held at a time where no gradient asks for them again: what a core's cache
+holds, so that the softmax and the second product find them there."""
 
 
 def by_hand(x: Tensor) -> bool:
@@ -37,7 +38,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 faster than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bf16.multiplies_bfloat16()
+    return hardware.multiplies_bfloat16()
 
 
 def computes_bf16(precision: str, device: torch.device) -> bool:

@@ -27,6 +27,9 @@ from holocine_core.model.attention.cpu import by_hand, normed, products
 from holocine_core.model.attention.segments import Engine, Segments, Windows, segment_attention
 from holocine_core.script.timeline import LatentSpan, TokenSpan
 
+KEPT_LAYOUTS = 2
+"""Layouts whose segments are kept: of what is told and of what guidance leads away from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotLayout:
@@ -84,7 +87,7 @@ class ShotContext:
 
     def __init__(self) -> None:
         self._layout: ShotLayout | None = None
-        self._segments: dict[tuple[str, torch.device], Segments | None] = {}
+        self._found: dict[ShotLayout, dict[tuple[str, torch.device], Segments | None]] = {}
 
     @property
     def layout(self) -> ShotLayout:
@@ -94,9 +97,11 @@ class ShotContext:
 
     @layout.setter
     def layout(self, layout: ShotLayout) -> None:
-        if layout != self._layout:
-            self._segments.clear()
         self._layout = layout
+        # The newest last. Guided passes have two in turn, and finding segments takes a while.
+        self._found[layout] = self._found.pop(layout, {})
+        while len(self._found) > KEPT_LAYOUTS:
+            del self._found[next(iter(self._found))]
 
     def self_segments(self, device: torch.device) -> Segments | None:
         """Segments of self-attention; None where all tokens see all."""
@@ -112,10 +117,10 @@ class ShotContext:
         device: torch.device,
         make: Callable[[ShotLayout, torch.device], Segments | None],
     ) -> Segments | None:
-        key = (name, device)
-        if key not in self._segments:
-            self._segments[key] = make(self.layout, device)
-        return self._segments[key]
+        found, key = self._found[self.layout], (name, device)
+        if key not in found:
+            found[key] = make(self.layout, device)
+        return found[key]
 
 
 def _self_segments(layout: ShotLayout, device: torch.device) -> Segments | None:

@@ -1,7 +1,9 @@
-"""What this machine's processor can do, as Linux tells it. No torch here."""
+"""What this machine is called and what its processor can do, as its system tells. No torch here."""
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -18,6 +20,20 @@ def multiplies_bfloat16() -> bool:
     if told.get("vendor_id") == "AuthenticAMD" and "avx512_bf16" in flags:
         return True
     return bool(flags & {"amx_bf16", "bf16"})
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(asked)) if asked.isdigit() and int(asked) else cores
+
+
+def processor_name() -> str:
+    """The processor's model, and how many of its cores this process uses."""
+    name = _first_core().get("model name") or platform.processor() or platform.machine()
+    return f"{name}, {usable_cores()} cores"
 
 
 def _first_core() -> dict[str, str]:
