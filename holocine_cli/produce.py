@@ -163,7 +163,7 @@ class Films:
         sources = [(job.screenplay, job.film) for job in jobs]
         for job in jobs:
             with self._batch.trying(job):
-                plan = api.plan(job.screenplay, job.request)
+                plan = api.plan_to_make(job.screenplay, job.request)
                 api.require_place(plan, extras, sources, force=force)
                 # A single film's render does so itself, a second later.
                 if len(jobs) > 1:

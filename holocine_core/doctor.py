@@ -52,6 +52,7 @@ def examine(models_dir: Path | None) -> Iterator[Check]:
     whole = all(package.verdict == "ok" for package in packages)
     if whole:
         yield _devices()
+        yield _tried("kernel", _kernel)
     yield from _models(models_dir)
     if whole:
         yield _tried("film", _film)
@@ -154,6 +155,17 @@ def _devices() -> Check:
         verdict="ok",
         found="cpu (nano films here; the 14B models want a CUDA GPU)",
     )
+
+
+def _kernel() -> str:
+    """How this processor computes small models fastest; measured where it was not."""
+    from holocine_core.model import kernels
+    from holocine_core.model.hardware import multiplies_bfloat16
+
+    if not multiplies_bfloat16():
+        return "float32: this processor does not multiply bfloat16"
+    how = f"as {kernels.VARIABLE} says" if kernels.is_asked() else "as measured here"
+    return f"{kernels.settle()}, {how}"
 
 
 def _models(models_dir: Path | None) -> Iterator[Check]:

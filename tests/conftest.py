@@ -22,6 +22,7 @@ from holocine_core.store.vault import Vault
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # Two test processes share two cores.
+os.environ["HOLOCINE_CPU_ATTENTION"] = "products"  # Not whatever is fastest here.
 
 Write = Callable[..., Path]
 NANO = MODELS["nano"]

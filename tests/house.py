@@ -30,8 +30,8 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "locate", "lockfile", "lora.file", "placement", "spec",
-        "vocabulary",
+        "card", "components", "cost", "kernels", "locate", "lockfile", "lora.file", "placement",
+        "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
@@ -61,7 +61,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "film": Room(
         "clips -> a film on disk that says what made it; opened again, its versions, its cuts",
-        ["script", "request", "plan", "store", "edit"],
+        ["script", "request", "plan", "store", "edit", "model.kernels"],
     ),
     "keeping": Room(
         "a take at work -> what is kept of it, and where it goes on",
@@ -78,7 +78,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
-        ["request", "units", "edit", "model.placement", "model.presence", "film", "render"],
+        ["request", "units", "edit", "model.hardware", "model.kernels", "model.placement",
+         "model.presence", "film", "render"],
     ),
     "production": Room(
         "screenplay's path -> film: the former face, for one release",

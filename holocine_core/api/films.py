@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.events import Emit, Stop, ignore, never
-from holocine_core.film.planning import plan_film
+from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 
@@ -131,6 +131,16 @@ def check(screenplay: str | Path, request: Request = Request()) -> Checked:
     )
 
 
+def plan_to_make(screenplay: str | Path, request: Request = Request()) -> Plan:
+    """As :func:`plan`, for a film that is made at once: the first on a machine measures how it
+    computes fastest.
+
+    Raises:
+        InputError, MachineError: As :func:`plan`.
+    """
+    return plan_to_render(screenplay, request)
+
+
 def plan(screenplay: str | Path, request: Request = Request()) -> Plan:
     """All that a render would do, before it does it: needs no GPU and no weights.
 
@@ -210,7 +220,7 @@ def render(
     from holocine_core.render import render as make
 
     if not isinstance(film, Plan):
-        film = plan_film(film, replace(request, anew=request.anew or force))
+        film = plan_to_render(film, replace(request, anew=request.anew or force))
     if extras is not None:
         check_extras(film, extras, force=force)
     over = may_replace(film, extras or Extras(), force=force)
@@ -317,7 +327,7 @@ def preview(
     folder = request.film(path).parent
     board, extras = folder / f"{path.stem}.preview.png", Extras(preview=True)
     asked = draft_requests(path, replace(request, anew=request.anew or force), folder, seeds)
-    plans = [plan_film(path, one) for one in asked]
+    plans = [plan_to_render(path, one) for one in asked]
     require_board(plans[0], board, force=force)
     for planned in plans:
         require_place(planned, extras, [(path, one.out) for one in plans], force=force)

@@ -1,6 +1,6 @@
 """A screenplay's file -> the plan of its film, as it stands today or as it was begun.
 
-May import: plan, script, film.begun. No torch.
+May import: plan, script, film.begun, model.kernels. No torch, but for a moment's measure.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.begun import keep_begun
+from holocine_core.model import kernels
 from holocine_core.plan.make import make_plan
 from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
 from holocine_core.plan.values import Plan
@@ -38,6 +39,17 @@ def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
     manuscript = read(path)
     plan = make(manuscript, request)
     return require_drafts(keep_begun(plan, manuscript, request, make))
+
+
+def plan_to_render(screenplay: str | Path, request: Request = Request()) -> Plan:
+    """As :func:`plan_film`, for a film that is made at once: where this machine does not know yet
+    which of its ways to compute is fastest, it is measured first (model/kernels.py).
+    """
+    plan = plan_film(screenplay, request)
+    if plan.placement.bf16 and plan.to_shoot and not plan.obstacles and kernels.is_open():
+        kernels.settle()
+        plan = plan_film(screenplay, request)
+    return plan
 
 
 def _refuse_name(film: Path) -> None:

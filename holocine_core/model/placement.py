@@ -26,13 +26,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.hardware import multiplies_bfloat16, processor_name
+from holocine_core.model.kernels import KERNELS, CpuKernel, kernel_here
 from holocine_core.model.spec import ModelSpec
 
 Strategy = Literal["resident", "swap", "fp8", "group"]
@@ -60,17 +61,26 @@ class Placement:
     reason: str
     bf16: bool = False
     """Whether float32 is multiplied in bfloat16, where a processor is faster so."""
+    kernel: CpuKernel = KERNELS[0]
+    """How a processor does that."""
 
     @property
     def computing(self) -> str:
         """How numbers are computed: the same take, computed otherwise, differs in its last bits."""
         return self.computing_in(self.strategy)
 
-    def computing_in(self, strategy: Strategy) -> str:
-        """How they were computed in another strategy."""
+    def computing_in(self, strategy: Strategy, kernel: CpuKernel | None = None) -> str:
+        """How they are computed in another strategy, or with another kernel."""
         stored = "fp8" if strategy == "fp8" else self.precision
-        products = ", products in bfloat16" if self.bf16 else ""
+        kernel = kernel or self.kernel
+        named = "" if kernel == KERNELS[0] else f" ({kernel})"
+        products = f", products in bfloat16{named}" if self.bf16 else ""
         return f"{self.device.partition(':')[0]}, {self.precision}{products}, weights in {stored}"
+
+    def kernel_of(self, computing: str | None) -> CpuKernel:
+        """The kernel with which numbers are computed so; its own where there is none."""
+        ways = ((self.computing_in(s, k), k) for s in STRATEGIES for k in KERNELS)
+        return next((kernel for way, kernel in ways if way == computing), self.kernel)
 
 
 def choose_placement(
@@ -94,7 +104,8 @@ def choose_placement(
         override: A strategy to take whatever the estimate says.
         packed: Whether the transformers come packed (GGUF): they are not cast to fp8 then.
         begun: How the film's takes have been computed so far (``Placement.computing``): only
-            strategies that compute alike are tried then, so that a stopped take goes on.
+            strategies that compute alike are tried then, with the same kernel, so that a stopped
+            take goes on.
 
     Raises:
         InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
@@ -104,22 +115,24 @@ def choose_placement(
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
     bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
+    plain = Placement(
+        strategy="resident",
+        device=device,
+        precision=precision,
+        peak_bytes=0,
+        reason="",
+        bf16=bf16,
+        kernel=kernel_here() if bf16 else KERNELS[0],
+    )
+    plain = replace(plain, kernel=plain.kernel_of(begun))
 
     def placed(strategy: Strategy, reason: str) -> Placement:
-        return Placement(
-            strategy=strategy,
-            device=device,
-            precision=precision,
-            peak_bytes=peaks[strategy],
-            reason=reason,
-            bf16=bf16,
-        )
+        return replace(plain, strategy=strategy, peak_bytes=peaks[strategy], reason=reason)
 
     if override is not None:
         return placed(override, "as asked for")
-    offered = ("resident",) if device == "cpu" else STRATEGIES
-    if packed:
-        offered = tuple(strategy for strategy in offered if strategy != "fp8")
+    everywhere = ("resident",) if device == "cpu" else STRATEGIES
+    offered = tuple(strategy for strategy in everywhere if not (packed and strategy == "fp8"))
     alike = tuple(name for name in offered if placed(name, "").computing == begun)
     if free_bytes is None:
         likely = (name for name in alike or offered if device == "cpu" or name != "resident")

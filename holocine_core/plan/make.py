@@ -235,7 +235,7 @@ def _placement(
     free = free_memory(device)
     closest: Strategy = "resident" if device == "cpu" else "group"
     any_of_them = choose_placement(spec, needs, free, device, closest)
-    begun = begun_in(takes, any_of_them, vault) if override is None else None
+    begun = begun_in(takes, any_of_them, vault)
     try:
         placement = choose_placement(
             spec, needs, free, device, override, packed=packed, begun=begun
@@ -244,7 +244,7 @@ def _placement(
     except MachineError as error:
         alike = [name for name in STRATEGIES if any_of_them.computing_in(name) == begun]
         least = closest if not alike or closest in alike else alike[-1]
-        placement = choose_placement(spec, needs, free, device, least)
+        placement = choose_placement(spec, needs, free, device, least, begun=begun)
         placement = replace(placement, reason="does not fit, the least that could be tried")
         return placement, [Problem(error.message, error.where, error.hint), *missing]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from holocine_core.model.kernels import KERNELS
 from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
 from holocine_core.store.vault import Entry, Vault, fingerprint
@@ -19,10 +20,12 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
 
     Args:
         takes: Of the film.
-        placement: Any on its device; the strategies' ways of computing are tried.
+        placement: Any on its device; the ways of computing of all strategies and kernels are tried.
         vault: Holds what was kept.
     """
-    ways = {placement.computing_in(strategy) for strategy in STRATEGIES}
+    ways = {
+        placement.computing_in(strategy, kernel) for strategy in STRATEGIES for kernel in KERNELS
+    }
     done = {take.latents_key: vault.find("latents", take.latents_key) for take in takes}
     left = [key for key, entry in done.items() if entry is None]
     stopped = {

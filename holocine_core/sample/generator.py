@@ -17,7 +17,12 @@ from torch import Tensor
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
-from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
+from holocine_core.model.attention.layout import (
+    ShotContext,
+    ShotLayout,
+    gelu_by_erf,
+    install,
+)
 from holocine_core.model.attention.segments import Engine, opened
 from holocine_core.model.lean import import_whole
 from holocine_core.model.lora.file import Part
@@ -124,7 +129,11 @@ class Generator:
                 apply_loras(
                     network, cast(Part, part), self._plan.loras, tuple(of_shots), self._shot_loras
                 )
-            install(network, self._context, self._engine)
+            kernel = self._plan.placement.kernel
+            fused = self._engine == "auto" and kernel.startswith("fused")
+            install(network, self._context, "fused" if fused else self._engine)
+            if kernel.endswith("erf"):
+                gelu_by_erf(network)
 
     def denoise(
         self,

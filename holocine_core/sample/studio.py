@@ -95,7 +95,7 @@ def networks_of(plan: Plan) -> Hashable:
         model.folder,
         tuple(sorted(model.identity().items())),
         (model.spec.text_tokens, model.spec.text_padding),
-        (placement.device, placement.strategy, placement.precision, placement.bf16),
+        (placement.device, placement.strategy, placement.precision, placement.computing),
         plan.loras,
         str(plan.takes[0].ingredients["lora"]),
         tuple(of_shots),

@@ -24,14 +24,14 @@ SCORES = 2**21
 holds, so that the softmax and the second product find them there."""
 
 
-def by_hand(x: Tensor) -> bool:
+def by_hand(x: Tensor, *, fused: bool = False) -> bool:
     """Whether these steps take a tensor: on the CPU, if its gradients will be asked for or autocast
-    made it bfloat16."""
+    made it bfloat16; only the former where torch's ``fused`` attention is preferred."""
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return False
     if x.requires_grad and torch.is_grad_enabled():
         return True
-    return x.dtype == torch.bfloat16 and torch.is_autocast_enabled("cpu")
+    return not fused and x.dtype == torch.bfloat16 and torch.is_autocast_enabled("cpu")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

@@ -220,7 +220,7 @@ class ShotAttnProcessor:
         segments = find(q.device)
         if segments is not None:
             return segment_attention(q, k, v, segments, self.engine)
-        if by_hand(q):
+        if by_hand(q, fused=self.engine == "fused"):
             return products(
                 q, k, v, [TokenSpan(0, q.shape[1])], [[TokenSpan(0, k.shape[1])]], [None]
             )
@@ -262,6 +262,11 @@ def install(
 ) -> None:
     """Give every attention layer of a transformer a processor that follows ``context``.
 
+    Args:
+        transformer: Changed in place.
+        context: Tells where the shots lie.
+        engine: Of segments.py.
+
     Raises:
         ValueError: For networks with image keys or fused projections, which HoloCine has not.
     """
@@ -271,6 +276,12 @@ def install(
                 raise ValueError("shot-aware attention needs separate text-only projections")
     names = transformer.attn_processors.keys()
     transformer.set_attn_processor({name: ShotAttnProcessor(context, engine) for name in names})
+
+
+def gelu_by_erf(transformer: WanTransformer3DModel) -> None:
+    """Compute the feed-forward layers' gelu by erf, which their definition approximates by tanh."""
+    for block in transformer.blocks:
+        block.ffn.net[0].approximate = "none"
 
 
 def leave_uncompiled(transformer: WanTransformer3DModel) -> None:

@@ -3,7 +3,8 @@
 Engines:
 
 - ``loop``: one scaled_dot_product_attention per run. Any device, exact, differentiable. On a CPU
-  training and bfloat16 take two products and a softmax instead, which is faster there.
+  training and bfloat16 take two products and a softmax instead, which is faster on many.
+- ``fused``: the same, without that exception but for training.
 - ``varlen``: one packed call of torch's varlen attention. CUDA, bf16 or fp16, differentiable.
 - ``masked``: one scaled_dot_product_attention of all queries and all keys, those a run does not
   list masked. Most of its products are thrown away, but training short scenes on a GPU waits for
@@ -28,7 +29,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from holocine_core.model.attention.cpu import by_hand, products
 from holocine_core.script.timeline import TokenSpan
 
-Engine = Literal["auto", "loop", "varlen", "masked"]
+Engine = Literal["auto", "loop", "fused", "varlen", "masked"]
 MASKED = 2**27
 """Most entries of a mask; larger ones would cost more than they save."""
 _MASKABLE = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -162,7 +163,9 @@ def masks_pay(q: Tensor, k: Tensor, segments: Segments) -> bool:
     return segments.repeats <= 2 and items * q.shape[1] * k.shape[1] <= MASKED
 
 
-def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
+def loop_attention(
+    q: Tensor, k: Tensor, v: Tensor, segments: Segments, *, fused: bool = False
+) -> Tensor:
     """Segment attention, run by run.
 
     Args:
@@ -170,11 +173,13 @@ def loop_attention(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tenso
         k: Keys [B, L, H, K].
         v: Values [B, L, H, K].
         segments: Runs of queries and their keys.
+        fused: Whether torch's fused kernel is taken where two products would be; runs whose keys
+            have a bias keep those, for its precision.
 
     Returns:
         [B, N, H, K].
     """
-    if by_hand(q):
+    if by_hand(q, fused=fused and not any(bias is not None for bias in segments.bias)):
         keys = segments.stretches or segments.keys
         return products(q, k, v, segments.queries, keys, segments.bias)
     runs = zip(
@@ -273,4 +278,6 @@ def segment_attention(
         engine = "varlen" if varlen_available(q.device, q.dtype, q.shape[-1]) else "loop"
     if engine == "masked":
         return masked_attention(q, k, v, segments)
-    return (varlen_attention if engine == "varlen" else loop_attention)(q, k, v, segments)
+    if engine == "varlen":
+        return varlen_attention(q, k, v, segments)
+    return loop_attention(q, k, v, segments, fused=engine == "fused")
