@@ -48,7 +48,7 @@ check: $(READY) ## Lint, format, types, generated files, then all tests: under e
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
 
-soak: $(READY) ## The long proofs: kills, fuzz; writes docs/measurements.md anew. Hours
+soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours
 	$(BIN)/python -m benchmarks.soak
 
 dist: $(READY) ## Build sdist and wheel into dist/, and film with the wheel from an empty folder
@@ -68,9 +68,8 @@ bench: $(READY) ## Run the benchmarks that a CPU can run
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.masters
-	$(BIN)/python -m benchmarks.kill
-	$(BIN)/python -m benchmarks.broken
 	$(BIN)/python -m benchmarks.placements
+	$(BIN)/python -m benchmarks.kernels
 	$(BIN)/python -m benchmarks.film
 	$(BIN)/python -m benchmarks.upscale
 	$(BIN)/python -m benchmarks.drawing
