@@ -65,12 +65,21 @@ def entry() -> None:
     # A tenth of a short command's time would go into collecting what it still needs; a render turns
     # the collector on again.
     gc.disable()
-    # Nobody else imports anything into this process.
-    os.environ.setdefault("HOLOCINE_IMPORTS", "lean")
+    _settle_process()
     prepare_streams()
     code = main()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Leaving takes a moment, and all is said.
     sys.exit(code)
+
+
+def _settle_process() -> None:
+    """What holds for a process of our own, where the caller's environment says nothing else."""
+    os.environ.setdefault("HOLOCINE_IMPORTS", "lean")
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        # Threads that wait for each other spin. Where something else has their core, they spin
+        # instead of what they wait for: two renders at once took eleven times as long as one after
+        # the other (python -m benchmarks.sharing).
+        os.environ["GOMP_SPINCOUNT"] = "1000"
 
 
 class _Ended:
