@@ -112,23 +112,23 @@ def written_out(on: bool) -> Iterator[None]:
         yield
         return
     with (
-        patch.object(shot_attention, "trains_on_cpu", lambda x: False),
-        patch.object(segments, "trains_on_cpu", lambda x: False),
+        patch.object(shot_attention, "by_hand", lambda x, **_: False),
+        patch.object(segments, "by_hand", lambda x, **_: False),
     ):
         yield
 
 
 def stepper(
-    network: WanTransformer3DModel, size: str, batch: int, setup: Setup
+    network: WanTransformer3DModel, size: str, batch: int, setup: Setup, device: str = "cpu"
 ) -> Callable[[], None]:
-    """One forward and backward of a setup."""
+    """One forward and backward of a setup, on the network's device."""
     context = ShotContext()
     shots = layout(size, batch, folded=setup.folded)
     assert shots.item_windows is not None
     length = 1 + max(max(map(max, windows)) for windows in shots.item_windows)
-    clips = torch.randn(batch, CHANNELS, FRAMES, *SIZES[size])
-    text = torch.randn(batch, length, TEXT_DIM)
-    times = torch.rand(batch) * 1000
+    clips = torch.randn(batch, CHANNELS, FRAMES, *SIZES[size], device=device)
+    text = torch.randn(batch, length, TEXT_DIM, device=device)
+    times = torch.rand(batch, device=device) * 1000
     weights = torch.bfloat16 if setup.bf16_weights else torch.float32
 
     def step() -> None:
@@ -136,7 +136,7 @@ def stepper(
         network.to(weights)
         context.layout = shots
         with (
-            torch.autocast("cpu", torch.bfloat16, enabled=setup.bf16),
+            torch.autocast(device, torch.bfloat16, enabled=setup.bf16),
             written_out(setup.written_out),
         ):
             out = network(
