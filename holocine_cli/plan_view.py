@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holocine_cli.console import Paint
-    from holocine_core.api import Moved, Plan, Sampling, Take
+    from holocine_core.api import Cache, Moved, Plan, Sampling, Take
 
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
 CUTS_WIDTH = 27
@@ -41,6 +41,11 @@ def _guidance(sampling: Sampling) -> str:
     return told
 
 
+def _cache(cache: Cache) -> str:
+    amount = cache.interval if cache.kind == "taylor" else cache.threshold
+    return f"cache {cache.kind} {amount:g}"
+
+
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     from holocine_core import api
 
@@ -53,6 +58,8 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         _guidance(sampling),
         f"shift {sampling.shift:g}",
     ]
+    if sampling.cache is not None:
+        settings.append(_cache(sampling.cache))
     facts = [
         ("screenplay", str(plan.screenplay_path)),
         ("film", f"{plan.out}  {paint(f'({there.words})', color)}"),

@@ -50,6 +50,50 @@ class Frozen(BaseModel):
     )
 
 
+CacheKind = Literal["first-block", "mag", "taylor"]
+
+
+class Cache(Frozen):
+    """How steps reuse what earlier ones computed."""
+
+    kind: CacheKind
+    """first-block skips all but the first block where that changed little; mag where the blocks'
+    sum is told to have; taylor predicts what attention gives."""
+    threshold: Annotated[float, Field(ge=0, le=10), AS_GIVEN] | None = None
+    """Change below which first-block and mag reuse; 0 computes every step."""
+    interval: Annotated[int, Field(ge=1, le=50)] | None = None
+    """Of so many steps taylor computes one; 1 computes every step."""
+    ratios: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] | None = None
+    """Of mag: by step, the size of what the blocks add to that of the step before, as measured."""
+    ratios_2: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] | None = None
+    """The same of the low-noise expert."""
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_kind(self) -> Cache:
+        wanted = {"interval"} if self.kind == "taylor" else {"threshold"}
+        wanted |= {"ratios"} if self.kind == "mag" else set()
+        allowed = wanted | ({"ratios_2"} if self.kind == "mag" else set())
+        given = {name for name, value in self if name != "kind" and value is not None}
+        if lacking := sorted(wanted - given):
+            raise ValueError(f"a cache of kind {self.kind} needs `{lacking[0]}`")
+        if beside := sorted(given - allowed):
+            raise ValueError(f"`{beside[0]}` does not belong to a cache of kind {self.kind}")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any step may be reused."""
+        return self.interval != 1 if self.kind == "taylor" else bool(self.threshold)
+
+    def record(self) -> dict[str, Any]:
+        """As cards, fingerprints and films hold it."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self
+            if value is not None
+        }
+
+
 class Profile(Frozen):
     """The sampling settings that a profile stands for."""
 
@@ -70,6 +114,9 @@ class Profile(Frozen):
     eta: Annotated[float, Field(ge=0, le=1), AS_GIVEN] | None = None
     """Share of a step's noise that sde draws anew: 1 all of it, 0 none, which is euler."""
 
+    cache: Cache | None = None
+    """How steps reuse what earlier ones computed: faster, and another picture; none if left out."""
+
     @model_validator(mode="after")
     def _eta_is_of_sde(self) -> Profile:
         if self.eta is not None and self.sampler != "sde":
@@ -79,7 +126,11 @@ class Profile(Frozen):
     def record(self) -> dict[str, Any]:
         """As cards, recipes, fingerprints and films hold it. What a sampler has no part in is left
         out, so that settings that come later change no key of a film that has none of them."""
-        return {name: value for name, value in self if value is not None}
+        return {
+            name: value.record() if isinstance(value, Cache) else value
+            for name, value in self
+            if value is not None
+        }
 
     def in_floats(self) -> Profile:
         """With fractions as floats, as recipes have always been read."""

@@ -104,7 +104,7 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Sampling
+    from holocine_core.sampling import Cache, Sampling
     from holocine_core.script.edits import edits_told
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -202,6 +202,7 @@ _HOMES = {
     "pace_of": "plan.pace",
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
+    "Cache": "sampling",
     "Sampling": "sampling",
     "Take": "plan.values",
     "Request": "request",
@@ -225,6 +226,7 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "Beside",
+    "Cache",
     "Check",
     "Checked",
     "Drafts",

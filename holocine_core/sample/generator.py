@@ -6,6 +6,7 @@ This is where text, attention layout, guidance, experts and the flow meet; each 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -31,6 +32,7 @@ from holocine_core.model.networks import Networks, out_of_memory
 from holocine_core.plan.passes import pass_frames, pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.sample import flow
+from holocine_core.sample.caches import Caches, Remembering
 from holocine_core.sample.conditioning import Conditioning
 from holocine_core.sample.guidance import classifier_free_guidance
 from holocine_core.sample.known_latents import KnownLatents
@@ -67,6 +69,8 @@ class Mechanism:
 
 
 WHOLE = Mechanism()
+BRANCHES = ("cond", "uncond")
+"""The passes of a guided step, in their order."""
 _SMALLER = "plan a smaller size or profile"
 
 
@@ -165,14 +169,18 @@ class Generator:
         with memory_errors(f"denoising scene '{take.scene}'", _SMALLER):
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             noise = initial_noise(self._plan, take).to(self._networks.device)
-            latents = denoise(
-                self._velocity(take, positive, negative, known, noise),
-                noise if known is None else known.start(noise),
-                sigmas,
-                solver=self._solver(take, sigmas, known, noise, step_noise),
-                start=_moved(start, self._networks.device),
-                on_step=on_step,
-            )
+            steps = Counter(map(self._expert, sigmas))
+            with Caches(take.sampling.cache, steps) as caches:
+                latents = denoise(
+                    self._velocity(take, positive, negative, known, noise, caches),
+                    noise if known is None else known.start(noise),
+                    sigmas,
+                    solver=Remembering(
+                        self._solver(take, sigmas, known, noise, step_noise), caches
+                    ),
+                    start=start and start.to(self._networks.device),
+                    on_step=on_step,
+                )
         return latents.cpu() if known is None else known.put_into(latents.cpu())
 
     def _solver(
@@ -293,6 +301,7 @@ class Generator:
         negative: Conditioning | None,
         known: KnownLatents | None,
         noise: Tensor,
+        caches: Caches,
     ) -> Velocity:
         """The networks as a function of latents and sigma, guided; known frames keep their way."""
         layout = shot_layout(self._plan, take, positive, self._mechanism)
@@ -307,14 +316,16 @@ class Generator:
             last_guided = sigmas[take.sampling.guided_steps - 1]
 
         def velocity(x: Tensor, sigma: float) -> Tensor:
-            network = self._networks.use(self._expert(sigma))
+            expert = self._expert(sigma)
+            network = self._networks.use(expert)
             time = torch.tensor([flow.timestep(sigma)])
             if known is not None:
                 time = known.timesteps(sigma, x.shape[2], layout.frame_tokens)
                 x = known.noised(x, noise, sigma)
             said: list[Tensor] = []
-            for text, seen_by in sides if sigma >= last_guided else sides[:1]:
-                with self._computing(seen_by):
+            of_step = sides if sigma >= last_guided else sides[:1]
+            for branch, (text, seen_by) in zip(BRANCHES, of_step, strict=False):
+                with self._computing(seen_by), caches.branch(expert, network, branch):
                     said.append(network(**self._inputs(x, time, text))[0].float())
             guided = said[0]
             if len(said) > 1:
@@ -383,13 +394,3 @@ def memory_errors(doing: str, hint: str) -> Iterator[None]:
         if not out_of_memory(error):
             raise
         raise MachineError(f"memory ran out while {doing}", hint=hint) from error
-
-
-def _moved(progress: Progress | None, device: torch.device) -> Progress | None:
-    if progress is None:
-        return None
-    solver = {
-        name: value if name == "counters" else value.to(device)
-        for name, value in progress.solver.items()
-    }
-    return Progress(progress.step, progress.x.to(device), solver)

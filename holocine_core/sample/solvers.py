@@ -31,7 +31,15 @@ class Progress:
     step: int
     x: Tensor
     solver: Mapping[str, Tensor]
-    """What a multi-step solver remembers of earlier steps."""
+    """What a multi-step solver and caches remember of earlier steps."""
+
+    def to(self, device: torch.device) -> Progress:
+        """The same on a device; what is counted stays where it is."""
+        solver = {
+            name: value if name == "counters" else value.to(device)
+            for name, value in self.solver.items()
+        }
+        return Progress(self.step, self.x.to(device), solver)
 
 
 OnStep = Callable[[Progress], None]
