@@ -213,7 +213,7 @@ Memory = Annotated[
         "--memory",
         metavar="HOW",
         help="Placement of the networks: auto, resident, swap, fp8, group.",
-        autocompletion=_one_of("auto", "resident", "swap", "fp8", "group"),
+        autocompletion=_one_of("auto", "resident", "swap", "fp8", "group", "stream"),
         rich_help_panel=WHERE,
     ),
 ]

@@ -21,7 +21,7 @@ from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.lean import import_whole
 from holocine_core.model.placement import Placement, free_memory
-from holocine_core.model.weights import load_component
+from holocine_core.model.weights import load_component, require_mapped
 
 OnLoad = Callable[[str, nn.Module], None]
 """Called with a part's name and network once it is loaded, before it is placed: for LoRA."""
@@ -118,6 +118,8 @@ class Networks:
     def _load(self, part: str) -> None:
         started = time.perf_counter()
         files = self.located.component(part)
+        if self.placement.strategy == "stream":
+            require_mapped(files, self.dtype)
         network = load_component(files, self.dtype)
         self._on_load(part, network)
         network.eval().requires_grad_(False)

@@ -15,7 +15,9 @@ group     as swap, but transformer and text encoder pass         three blocks of
                                                                  + activations
 ========  =====================================================  ===============================
 
-fp8 costs a little quality, group costs speed. On the CPU there is nothing to choose: resident.
+fp8 costs a little quality, group costs speed. On the CPU there is nothing to choose: resident; but
+``stream`` can be asked for there: weights stay in their files and are mapped into memory, so that
+what is not at work can be let go again. A 14B runs so, slowly, where a tenth of it fits.
 Weights compute in bfloat16 on a GPU; on the CPU in float32 up to 4 GiB of weights, so that small
 models are exact and fast there, and in bfloat16 above. The VAE is float32 everywhere.
 """
@@ -36,9 +38,11 @@ from holocine_core.model.hardware import multiplies_bfloat16, processor_name
 from holocine_core.model.kernels import KERNELS, CpuKernel, kernel_here
 from holocine_core.model.spec import ModelSpec
 
-Strategy = Literal["resident", "swap", "fp8", "group"]
+Strategy = Literal["resident", "swap", "fp8", "group", "stream"]
 Precision = Literal["bfloat16", "float32"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+ON_GPU: tuple[Strategy, ...] = ("resident", "swap", "fp8", "group")
+"""Those of a GPU, in the order in which they are tried."""
 USABLE = 0.9
 """Share of the free memory that a placement may plan with."""
 FLOAT32_BYTES = 4 * 2**30
@@ -111,7 +115,7 @@ def choose_placement(
         InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
         MachineError: Where no strategy fits, with the numbers and the remedies.
     """
-    _check_override(override, packed=packed)
+    _check_override(override, device, packed=packed)
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
     bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
@@ -131,7 +135,7 @@ def choose_placement(
 
     if override is not None:
         return placed(override, "as asked for")
-    everywhere = ("resident",) if device == "cpu" else STRATEGIES
+    everywhere: tuple[Strategy, ...] = ("resident",) if device == "cpu" else ON_GPU
     offered = tuple(strategy for strategy in everywhere if not (packed and strategy == "fp8"))
     alike = tuple(name for name in offered if placed(name, "").computing == begun)
     if free_bytes is None:
@@ -145,7 +149,7 @@ def choose_placement(
     raise _too_little(spec, device, free_bytes, held, begun if alike else None)
 
 
-def _check_override(override: str | None, *, packed: bool) -> None:
+def _check_override(override: str | None, device: str, *, packed: bool) -> None:
     if override is not None and override not in STRATEGIES:
         known = ", ".join(STRATEGIES)
         raise InputError(f"there is no placement {override!r}", hint=f"choose one of {known}")
@@ -153,6 +157,15 @@ def _check_override(override: str | None, *, packed: bool) -> None:
         raise InputError(
             "GGUF files are packed already and are not stored in fp8",
             hint="choose another placement, or the safetensors files",
+        )
+    if override == "stream" and device != "cpu":
+        raise InputError(
+            "stream is a placement of the CPU", hint="`group` needs the least memory of a GPU"
+        )
+    if override == "stream" and packed:
+        raise InputError(
+            "GGUF files are unpacked into memory and can't be streamed from their file",
+            hint="use the safetensors files",
         )
 
 
@@ -170,6 +183,7 @@ def estimate_peaks(
         "swap": max(encoder, transformer, vae),
         "fp8": max(encoder, int(transformer * _FP8_SHARE), vae),
         "group": max(int(encoder * _ENCODER_GROUP_SHARE), min(transformer, blocks), vae),
+        "stream": min(transformer, blocks),
     }
     return {strategy: held + activation_bytes for strategy, held in weights.items()}
 
@@ -279,7 +293,12 @@ def _too_little(
         f"{free} in every placement: {needs}",
         where=device,
         hint="close what else uses this memory, shorten the scene or make the frame smaller"
-        " (--profile draft), or use a larger machine; --memory NAME tries one anyway",
+        " (--profile draft), or use a larger machine; "
+        + (
+            "--memory stream reads the weights from their files block by block, slowly"
+            if device == "cpu"
+            else "--memory NAME tries one anyway"
+        ),
     )
 
 

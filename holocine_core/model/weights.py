@@ -30,6 +30,8 @@ State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 _DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 _SHOWN = 3
+_COPIED = 2**30
+"""Bytes of a streamed part that may be copied: norms and the like are float32 in the network."""
 
 
 def load_component(files: ComponentFiles, dtype: torch.dtype) -> Any:
@@ -91,6 +93,26 @@ _LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype], Any]] = {
     "text_encoder": load_text_encoder,
     "vae": load_vae,
 }
+
+
+def require_mapped(files: ComponentFiles, dtype: torch.dtype) -> None:
+    """Raise MachineError where a part's weights would be copied into memory instead of lying in
+    their files: those of another type than the network's."""
+    if files.form == "pth" or files.name == "vae":
+        return  # Their types are the release's; the VAE is small.
+    copied = sum(
+        entry.elements * dtype.itemsize
+        for path in files.paths
+        for entry in read_header(path).values()
+        if _DTYPES.get(entry.dtype) != dtype
+    )
+    if copied > _COPIED:
+        name, size = str(dtype).removeprefix("torch."), f"{copied / 2**30:.1f} GiB"
+        raise MachineError(
+            f"{size} of the {files.name} are not {name} in their files and would be copied",
+            where=files.where,
+            hint=f"stream a {name} file, or choose another placement",
+        )
 
 
 def check_structure(files: ComponentFiles) -> list[str]:

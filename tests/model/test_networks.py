@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from holocine_core.errors import MachineError
 from holocine_core.events import Event, ModelLoaded
 from holocine_core.model import networks as room
+from holocine_core.model import weights
 from holocine_core.model.locate import find_model
 from holocine_core.model.networks import Networks
 from holocine_core.model.placement import Placement, Precision, Strategy
@@ -216,6 +218,29 @@ class TestStrategies:
         network = self.one(tiny, "group", precision)
         assert torch.equal(run(network, precision), wanted)
         assert torch.equal(run(network, precision), wanted), "and again"
+
+    def test_streamed_weights_stay_in_their_file_and_compute_the_same(
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted = run(self.one(tiny, "resident", "bfloat16"), "bfloat16")
+        monkeypatch.setattr(weights, "_COPIED", 0)
+        with pytest.raises(MachineError, match="not bfloat16 in their files"):
+            self.one(tiny, "stream", "bfloat16")
+        as_released = tmp_path / "bf16"
+        shutil.copytree(tiny, as_released)
+        for file in as_released.rglob("transformer*/*.safetensors"):
+            state = {name: value.bfloat16() for name, value in load_file(file).items()}
+            save_file(state, file, metadata={"format": "pt"})
+        found, whole = (
+            run(self.one(as_released, strategy, "bfloat16"), "bfloat16")
+            for strategy in ("stream", "resident")
+        )
+        assert torch.equal(found, whole)
+        assert distance(found, wanted) < 0.02
+        network = self.one(as_released, "stream", "bfloat16")
+        assert network.blocks[0].attn1.to_q.weight.dtype == torch.bfloat16
+        lying = {region.split()[-1] for region in Path("/proc/self/maps").read_text().splitlines()}
+        assert str(as_released / "transformer" / "diffusion_pytorch_model.safetensors") in lying
 
     def test_group_passes_the_text_encoder_too(self, tiny: Path) -> None:
         ids = torch.tensor([[4, 8, 15, 1]])

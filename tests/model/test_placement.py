@@ -10,7 +10,7 @@ import pytest
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import placement as room
 from holocine_core.model.placement import (
-    STRATEGIES,
+    ON_GPU,
     Strategy,
     choose_placement,
     estimate_peaks,
@@ -63,11 +63,11 @@ class TestChoosePlacement:
         other = choose_placement(BIG, ACTIVATIONS, less, "cuda", begun="cpu, float32")
         assert other.strategy == "fp8"
 
-    @pytest.mark.parametrize("strategy", STRATEGIES)
+    @pytest.mark.parametrize("strategy", ON_GPU)
     def test_a_strategy_is_taken_from_the_byte_on_where_it_fits(self, strategy: Strategy) -> None:
         peak = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")[strategy]
         enough = int(peak / 0.9) + 1
-        later = STRATEGIES[STRATEGIES.index(strategy) + 1 :]
+        later = ON_GPU[ON_GPU.index(strategy) + 1 :]
         assert choose_placement(BIG, ACTIVATIONS, enough, "cuda").strategy == strategy
         if later:
             assert choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda").strategy in later
@@ -76,7 +76,8 @@ class TestChoosePlacement:
                 choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda")
 
     def test_each_strategy_needs_less_than_the_one_before(self) -> None:
-        peaks = list(estimate_peaks(BIG, ACTIVATIONS, "bfloat16").values())
+        found = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")
+        peaks = [found[strategy] for strategy in ON_GPU]
         assert peaks == sorted(peaks, reverse=True)
         assert len(set(peaks)) == len(peaks)
         # Two experts and the VAE by the table; the text encoder has gone when they compute.
@@ -93,7 +94,7 @@ class TestChoosePlacement:
             choose_placement(BIG, ACTIVATIONS, 6 * GB, "cuda:1")
         error = raised.value
         assert error.where == "cuda:1"
-        for strategy in STRATEGIES:
+        for strategy in ON_GPU:
             assert strategy in error.message
         assert "5.6 GiB free" in error.message
         assert "draft" in error.hint
@@ -117,6 +118,20 @@ class TestChoosePlacement:
     def test_an_override_is_taken_even_where_it_looks_too_big(self) -> None:
         chosen = choose_placement(BIG, ACTIVATIONS, GB, "cuda", override="group")
         assert (chosen.strategy, chosen.reason) == ("group", "as asked for")
+
+    def test_weights_are_streamed_where_it_is_asked_for(self) -> None:
+        chosen = choose_placement(BIG, GB, 16 * GB, "cpu", override="stream")
+        assert (chosen.strategy, chosen.precision) == ("stream", "bfloat16")
+        assert chosen.peak_bytes < 8 * 2**30
+        with pytest.raises(MachineError, match="resident") as raised:
+            choose_placement(BIG, GB, 16 * GB, "cpu")
+        assert "--memory stream" in raised.value.hint
+        whole = choose_placement(BIG, GB, 500 * GB, "cpu")
+        assert chosen.computing == whole.computing, "a film begun in one goes on in the other"
+        with pytest.raises(InputError, match="CPU"):
+            choose_placement(BIG, GB, 80 * GB, "cuda", override="stream")
+        with pytest.raises(InputError, match="GGUF"):
+            choose_placement(BIG, GB, 80 * GB, "cpu", override="stream", packed=True)
 
     def test_an_override_must_exist(self) -> None:
         with pytest.raises(InputError, match="fp4") as raised:
