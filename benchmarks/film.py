@@ -3,14 +3,18 @@
 loading included.
 
     python -m benchmarks.film [--runs 3] [--model nano] [--against "{sampler: unipc, steps: 10}"]
+    python -m benchmarks.film --runs 5 --checkout DIR
 
 The film has one scene of four shots and eight seconds. With --against it is also rendered with
 these changes to the standard profile, in turn with the profile as it is, and their ratio printed.
+With --checkout film and preview are made in turn by this code and by another checkout of holocine,
+both with the same sampler and steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -41,15 +45,25 @@ PREVIEW = 15.0
 """Seconds that the first storyboard may take there."""
 
 
-def seconds_of(folder: Path, profile: str, model: str, changes: str = "") -> float:
+ALIKE = {
+    "standard": "{sampler: unipc, steps: 10, shift: 8}",
+    "draft": "{sampler: unipc, steps: 5, shift: 8, guidance_stop: 0.4}",
+}
+"""What every checkout is asked for, whatever its profiles are."""
+
+
+def seconds_of(
+    folder: Path, profile: str, model: str, changes: str = "", checkout: Path | None = None
+) -> float:
     """Seconds of one render in an empty folder; of a preview with its storyboard for a draft."""
     screenplay = folder / "film.yaml"
     screenplay.write_text(FILM + (f"profiles: {{{profile}: {changes}}}\n" if changes else ""))
     words = ["preview"] if profile == "draft" else ["render", "--profile", profile]
     words += [screenplay.name, "--model", model, "--device", "cpu"]
     command = [sys.executable, "-m", "holocine_cli", *words]
+    home = {} if checkout is None else {"PYTHONPATH": str(checkout)}
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    subprocess.run(command, check=True, capture_output=True, cwd=folder, env={**os.environ, **home})
     return time.perf_counter() - started
 
 
@@ -69,12 +83,35 @@ def print_ratio(model: str, against: str, runs: int) -> None:
     print(f"\nRatio of the medians: {now / then:.2f}")
 
 
+def print_checkouts(model: str, checkout: Path, runs: int) -> None:
+    """This code and another checkout's, in turn."""
+    print(f"*{machine()}; {model}, 4 shots, 121 frames, {runs} runs each in turn*\n")
+    print("| | this code: median s | worst s | the other: median s | worst s | ratio |")
+    print("|---|---|---|---|---|---|")
+    for profile, changes in ALIKE.items():
+        turns: dict[Path | None, list[float]] = {None: [], checkout: []}
+        for _ in range(runs):
+            for code, each in turns.items():
+                with tempfile.TemporaryDirectory() as name:
+                    each.append(seconds_of(Path(name), profile, model, changes, code))
+        here, there = ((statistics.median(each), max(each)) for each in turns.values())
+        print(
+            f"| {profile}, {changes} | {here[0]:.1f} | {here[1]:.1f} | {there[0]:.1f} | "
+            f"{there[1]:.1f} | {here[0] / there[0]:.2f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--against", metavar="CHANGES", help="to the standard profile, as YAML")
+    parser.add_argument("--checkout", type=Path, metavar="DIR", help="of another commit")
     args = parser.parse_args()
+    if args.checkout:
+        print_checkouts(args.model, args.checkout.resolve(), args.runs)
+        return
     if args.against:
         print_ratio(args.model, args.against, args.runs)
         return

@@ -74,7 +74,7 @@ def estimate(plans: Sequence[Plan]) -> Estimate | None:
     Args:
         plans: Networks are opened once for those that follow each other with the same.
     """
-    seconds, opened, sources = 0.0, None, []
+    seconds, opened, sources = 0.0, "", []
     for plan in plans:
         found = pace_of(plan)
         if found is None:
@@ -82,8 +82,9 @@ def estimate(plans: Sequence[Plan]) -> Estimate | None:
         pace, source = found
         sources.append(source)
         waiting = [one for take in plan.takes if take.state != "reuse" for one in _to_make(take)]
-        if waiting and opened != (opened := _key(plan)):
-            seconds += pace.start
+        key = _key(plan)
+        if waiting and key != opened:
+            seconds, opened = seconds + pace.start, key
         seconds += sum(pace.step * _flops_left(take) for take in waiting)
         seconds += sum(pace.develop * _pixels(take) for take in waiting)
         seconds += pace.cut * _delivered(plan)
@@ -97,10 +98,8 @@ def pace_of(plan: Plan) -> tuple[Pace, str] | None:
         names = [field.name for field in fields(Pace)]
         middle = {name: statistics.median(film[name] for film in films) for name in names}
         return Pace(**middle), HERE
-    for key, films in _read(MEASURED).items():
-        if key == _key(plan):
-            return Pace(**films[0]), machine_name(plan.device)
-    return None
+    films = _read(MEASURED).get(_key(plan), [])
+    return (Pace(**films[0]), machine_name(plan.device)) if films else None
 
 
 @contextlib.contextmanager
