@@ -124,7 +124,7 @@ class _Watch:
         self._plan = plan
         self._takes = {take.scene: take for take in plan.takes}
         self._now = now
-        self._began = self._last = now()
+        self._began = self._shot = self._done = now()
         self._start: float | None = None
         self._opened = False
         self._steps: list[tuple[float, float]] = []
@@ -151,12 +151,13 @@ class _Watch:
                 elif not self._first:  # A take's first step loads and reads too.
                     self._steps.append((event.seconds, take.cost.flops / event.steps))
                 self._first = False
+                self._shot = at
             case TakeDone(reused=False):
                 take = self._takes[event.scene]
-                self._developed.append((at - self._last, _pixels(take)))
+                self._developed.append((at - self._shot, _pixels(take)))
+                self._done = at
             case FilmDone(up_to_date=False):
-                self._cut = at - self._last
-        self._last = at
+                self._cut = at - self._done
 
     @property
     def pace(self) -> Pace | None:

@@ -10,9 +10,11 @@ import pytest
 
 from holocine_core.api import estimate, pace_of
 from holocine_core.events import (
+    CutsSeen,
     Event,
     FilmDone,
     FilmStarted,
+    FramesDecoded,
     ModelLoaded,
     StepDone,
     TakeDone,
@@ -73,8 +75,10 @@ def told(plan: Plan, step: float, *, loaded: bool = True, until: int = 99) -> No
             (size, StepDone(scene=scene, step=n, steps=steps, seconds=size))
             for n in range(1, steps + 1)
         ]
-        events.append((2, TakeDone(scene=scene, reused=False, seconds=0)))
-    events.append((1.5, FilmDone(film=str(plan.out), frames=26, seconds=0, up_to_date=False)))
+        events.append((1.2, FramesDecoded(scene=scene, frames=9, of=9)))
+        events.append((0.8, TakeDone(scene=scene, reused=False, seconds=0)))
+    events.append((0.5, CutsSeen(scene="one", asked=(), missing=(), extra=())))
+    events.append((1.0, FilmDone(film=str(plan.out), frames=26, seconds=0, up_to_date=False)))
     with pace.paced(plan, ignore, clock) as emit:
         for after, event in events[:until]:
             clock.at += after
