@@ -49,7 +49,7 @@ def test_1_a_bug_is_one_line_until_debug(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("nothing by nothing")
 
-    monkeypatch.setattr("holocine_core.api.films.plan_film", broken)
+    monkeypatch.setattr("holocine_core.api.films.plan_to_render", broken)
     answer = holocine("render", scene)
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert answer.stderr.splitlines() == [
@@ -155,7 +155,7 @@ def test_130_also_before_the_first_take(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("holocine_core.api.films.plan_film", interrupted)
+    monkeypatch.setattr("holocine_core.api.films.plan_to_render", interrupted)
     answer = holocine("render", scene, "--json")
     assert answer.exit_code == 130
     assert answer.json["error"]["kind"] == "interrupted"

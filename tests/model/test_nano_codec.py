@@ -180,6 +180,7 @@ class TestInAPipeline:
         assert raised.value.where
 
     def test_diffusers_own_pipeline_films_with_it(self, folder: Path) -> None:
+        on_disk.open_to_diffusers()
         from diffusers import WanPipeline
 
         pipeline = WanPipeline.from_pretrained(folder)

@@ -12,6 +12,7 @@ from diffusers import WanPipeline, WanTransformer3DModel
 from torch import Tensor
 
 from holocine_core.errors import InputError
+from holocine_core.model import on_disk
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.nano_net.positions import WAVES, PlacedWanTransformer3DModel, waves
@@ -132,6 +133,7 @@ def test_a_folder_brings_its_class(folder: Path) -> None:
 
 
 def test_diffusers_own_pipeline_films_with_it(folder: Path) -> None:
+    on_disk.open_to_diffusers()
     pipeline = WanPipeline.from_pretrained(folder)
     assert type(pipeline.transformer) is PlacedWanTransformer3DModel
     film = short_film(pipeline)
