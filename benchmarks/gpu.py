@@ -25,8 +25,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu_bench import Bench, Row
 from benchmarks.gpu_page import page
-from benchmarks.gpu_rows import Bench, Row, rows
+from benchmarks.gpu_rows import rows
 from benchmarks.machine import machine
 from holocine_core.store.files import write_json
 

@@ -77,8 +77,7 @@ def _settle_process() -> None:
     os.environ.setdefault("HOLOCINE_IMPORTS", "lean")
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         # Threads that wait for each other spin. Where something else has their core, they spin
-        # instead of what they wait for: two renders at once took eleven times as long as one after
-        # the other (python -m benchmarks.sharing).
+        # instead of what they wait for (python -m benchmarks.sharing --spinning).
         os.environ["GOMP_SPINCOUNT"] = "1000"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import gpu, gpu_rows, step
+from benchmarks import gpu, step
+from benchmarks.gpu_bench import Row, Work
 from benchmarks.gpu_page import page
-from benchmarks.gpu_rows import Row
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., str]
@@ -49,7 +49,7 @@ def test_a_row_that_fails_or_does_not_fit_keeps_no_other_from_being_measured(
     def broken() -> dict[str, float]:
         raise RuntimeError("out of memory, say")
 
-    def rows(bench: object) -> list[tuple[Row, gpu_rows.Work]]:
+    def rows(bench: object) -> list[tuple[Row, Work]]:
         return [
             (Row(group="a", name="broken", seconds=1), broken),
             (Row(group="a", name="long", seconds=3600), lambda: {"seconds": 1.0}),

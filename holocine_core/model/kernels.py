@@ -9,10 +9,9 @@ fused           torch's scaled_dot_product_attention                        by t
 fused-erf       torch's scaled_dot_product_attention                        by erf
 ==============  ==========================================================  ==================
 
-They differ in their last bits only, and erf's gelu from tanh's by less than half of bfloat16's step
-(``python -m benchmarks.kernels``). Which one is fastest depends on the processor: with tiles for
-bfloat16 fused attention is, without them the products are. So each machine measures once, and keeps
-what it found by processor and torch. No torch here but in :func:`measure`.
+All are as near to float32 as the first (``python -m benchmarks.kernels``). Which one is fastest
+depends on the processor, so each machine measures once, and keeps what it found by processor and
+torch. No torch here but in :func:`measure`.
 """
 
 from __future__ import annotations

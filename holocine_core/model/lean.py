@@ -91,9 +91,9 @@ def _rely_on_peft(*, relied: bool) -> None:
     """Whether every forward pass of a transformer looks for adapters to scale, for which diffusers
     imports peft; networks without LoRAs have none."""
     import diffusers.utils
+    from diffusers.utils.constants import USE_PEFT_BACKEND
 
-    if hasattr(diffusers.utils, "USE_PEFT_BACKEND"):
-        diffusers.utils.USE_PEFT_BACKEND = relied
+    diffusers.utils.USE_PEFT_BACKEND = relied and USE_PEFT_BACKEND
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ group     as swap, but transformer and text encoder pass         three blocks of
 
 fp8 costs a little quality, group costs speed. On the CPU there is nothing to choose: resident; but
 ``stream`` can be asked for there: weights stay in their files and are mapped into memory, so that
-what is not at work can be let go again. A 14B runs so, slowly, where a tenth of it fits.
+what is not at work can be let go again, for machines in which a 14B does not fit.
 Weights compute in bfloat16 on a GPU; on the CPU in float32 up to 4 GiB of weights, so that small
 models are exact and fast there, and in bfloat16 above. The VAE is float32 everywhere.
 """
