@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import sys
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+KEPT_BLOCK = 2**25
+"""The largest block that the heap gives, in bytes; glibc takes no more. Larger ones are mapped."""
+KEPT_FREE = 2**29
+"""Freed bytes at the end of the heap that a process keeps for what it asks for next."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+MALLOC_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+"""Who sets one of these has an opinion."""
 
 
 def multiplies_bfloat16() -> bool:
@@ -20,6 +30,25 @@ def multiplies_bfloat16() -> bool:
     if told.get("vendor_id") == "AuthenticAMD" and "avx512_bf16" in flags:
         return True
     return bool(flags & {"amx_bf16", "bf16"})
+
+
+def keep_freed_memory() -> None:
+    """Have this process use again what it freed, where glibc's malloc would give it back.
+
+    A pass of nano makes and frees the same tensors over and over; mapped anew each time, they cost
+    tens of thousands of page faults, a sixth of its time (benchmarks/kernels.py). Does
+    nothing where another allocator runs or the environment sets glibc's own.
+    """
+    told = any(map(os.environ.get, MALLOC_VARIABLES))
+    if told or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        # The second alone would fix the first at 128 KiB.
+        mallopt(_MMAP_THRESHOLD, KEPT_BLOCK)
+        mallopt(_TRIM_THRESHOLD, KEPT_FREE)
 
 
 def usable_cores() -> int:

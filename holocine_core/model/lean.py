@@ -87,6 +87,17 @@ def import_whole() -> None:
     _rely_on_peft(relied=True)
 
 
+def unipc_scheduler() -> Any:
+    """diffusers' UniPC scheduler; without scipy's distributions, which only beta sigmas ask, where
+    imports are lean."""
+    import diffusers.utils.import_utils as known
+
+    with _flags_down(known) if is_lean() else contextlib.nullcontext():
+        from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+
+    return UniPCMultistepScheduler
+
+
 def _rely_on_peft(*, relied: bool) -> None:
     """Whether every forward pass of a transformer looks for adapters to scale, for which diffusers
     imports peft; networks without LoRAs have none."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from holocine_core.errors import RenderError
+from holocine_core.model.lean import unipc_scheduler
 from holocine_core.sample import flow
 
 Velocity = Callable[[Tensor, float], Tensor]
@@ -78,9 +79,8 @@ class UniPC:
 
     def __init__(self, sigmas: Sequence[float]) -> None:
         import numpy as np
-        from diffusers import UniPCMultistepScheduler
 
-        self._scheduler: Any = UniPCMultistepScheduler(
+        self._scheduler: Any = unipc_scheduler()(
             prediction_type="flow_prediction",
             use_flow_sigmas=True,
             solver_order=self.ORDER,

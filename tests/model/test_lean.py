@@ -23,7 +23,7 @@ UNNEEDED = ("peft", "scipy", "transformers", "torch._dynamo", "sympy", "moviepy"
 """Each takes a noticeable part of a second, or several."""
 FILM = """
 size: 32x32
-profiles: {{standard: {{steps: 2}}}}
+profiles: {{standard: {{sampler: unipc, steps: 2}}}}
 frames: 9
 cuts: [5]
 shots: [A lamp is lit., The lamp goes out.]

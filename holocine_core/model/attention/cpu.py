@@ -11,6 +11,7 @@ Letters: B batch, N query, L key, H head, K head width, C channel of all heads, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -19,9 +20,9 @@ from torch import Tensor
 from holocine_core.model import hardware
 from holocine_core.script.timeline import TokenSpan
 
-SCORES = 2**21
-"""Most scores that are held at a time where no gradient asks for them again: what a core's cache
-holds, so that the softmax and the second product find them there."""
+SCORES = 2**22
+"""Most scores that are held at a time where no gradient asks for them again: what the processor's
+cache holds, so that the softmax and the second product find them there."""
 
 
 def by_hand(x: Tensor, *, fused: bool = False) -> bool:
@@ -72,11 +73,17 @@ def products(
         return attended
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     q, k, v = _by_heads(q, k, v)
+    # One place for all scores: the cache holds it, and it is not mapped anew for every run.
+    space = q.new_empty(0)
     for span, some, extra in zip(queries, keys, bias, strict=True):
         rows = some.shape[-1] if isinstance(some, Tensor) else sum(map(len, some))
-        most = max(1, SCORES // (rows * q.shape[0] * q.shape[1]))
+        of_query = rows * q.shape[0] * q.shape[1]
+        most = min(max(1, SCORES // of_query), len(span))
+        if space.numel() < most * of_query:
+            space = q.new_empty(most * of_query)
         for start in range(span.start, span.stop, most):
-            _attend(out, q, k, v, TokenSpan(start, min(start + most, span.stop)), some, extra)
+            part = TokenSpan(start, min(start + most, span.stop))
+            _attend(out, q, k, v, part, some, extra, space)
     return out
 
 
@@ -94,9 +101,16 @@ def _attend(
     span: TokenSpan,
     some: Tensor | Sequence[TokenSpan],
     extra: Tensor | None,
+    space: Tensor | None = None,
 ) -> Tensor:
-    """Write a run's attention into ``out`` [B, N, H, K]; its weights [B * H, n, L]."""
-    scores = _rows(q, [span]) @ _rows(k, some).mT
+    """Write a run's attention into ``out`` [B, N, H, K]; its weights [B * H, n, L], in ``space``
+    where that is given."""
+    rows, columns = _rows(q, [span]), _rows(k, some)
+    room = None
+    if space is not None:
+        shape = len(rows), len(span), columns.shape[1]
+        room = space[: prod(shape)].view(shape)
+    scores = torch.bmm(rows, columns.mT, out=room)
     weights = _softmax(scores, extra, q.shape[1])
     one = weights @ _rows(v, some)
     out[:, span.start : span.stop] = one.view(*q.shape[:2], *one.shape[1:]).transpose(1, 2)

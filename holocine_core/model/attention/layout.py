@@ -88,6 +88,7 @@ class ShotContext:
     def __init__(self) -> None:
         self._layout: ShotLayout | None = None
         self._found: dict[ShotLayout, dict[tuple[str, torch.device], Segments | None]] = {}
+        self._turns: tuple[Tensor, Tensor] | None = None
 
     @property
     def layout(self) -> ShotLayout:
@@ -102,6 +103,14 @@ class ShotContext:
         self._found[layout] = self._found.pop(layout, {})
         while len(self._found) > KEPT_LAYOUTS:
             del self._found[next(iter(self._found))]
+
+    def turns(self, cos: Tensor, sin: Tensor) -> Tensor:
+        """Wan's rotary embedding, of :func:`rotate`, as complex factors [N, 1, K / 2]. All layers
+        of a pass are given the same two tensors."""
+        if self._turns is None or self._turns[0] is not cos:
+            real, imaginary = (table[0, ..., 0::2].float() for table in (cos, sin))
+            self._turns = cos, torch.complex(real, imaginary)
+        return self._turns[1]
 
     def self_segments(self, device: torch.device) -> Segments | None:
         """Segments of self-attention; None where all tokens see all."""
@@ -207,12 +216,23 @@ class ShotAttnProcessor:
             raise ValueError("shot-aware attention builds its own masks")
         crossing = encoder_hidden_states is not None
         source = encoder_hidden_states if crossing else hidden_states
-        q = _heads(attn.norm_q, attn.to_q(hidden_states), attn.heads, rotary_emb)
-        k = _heads(attn.norm_k, attn.to_k(source), attn.heads, rotary_emb)
+        q = self._heads(attn.norm_q, attn.to_q(hidden_states), attn.heads, rotary_emb)
+        k = self._heads(attn.norm_k, attn.to_k(source), attn.heads, rotary_emb)
         v = attn.to_v(source).unflatten(2, (attn.heads, -1))
         out = self.attend(q, k, v, crossing=crossing).flatten(2, 3).type_as(q)
         projected: Tensor = attn.to_out[1](attn.to_out[0](out))
         return projected
+
+    def _heads(
+        self, norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Queries or keys [B, N, C] normed, rotated and parted into heads [B, N, H, K]."""
+        if by_hand(x):
+            turns = None if rotary_emb is None else self.context.turns(*rotary_emb)
+            return normed(x, norm.weight, norm.eps, turns).view(*x.shape[:2], heads, -1)
+        # Autocast computes norms in float32; attention takes what products give.
+        parted: Tensor = norm(x).type_as(x).unflatten(2, (heads, -1))
+        return parted if rotary_emb is None else rotate(parted, *rotary_emb)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
         """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
@@ -229,19 +249,6 @@ class ShotAttnProcessor:
             q, k, v, backend=self._attention_backend, parallel_config=parallel
         )
         return attended
-
-
-def _heads(norm: Any, x: Tensor, heads: int, rotary_emb: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Queries or keys [B, N, C] normed, rotated and parted into heads [B, N, H, K]."""
-    if by_hand(x):
-        turns = None
-        if rotary_emb is not None:
-            cos, sin = (table[0, ..., 0::2].float() for table in rotary_emb)
-            turns = torch.complex(cos, sin)
-        return normed(x, norm.weight, norm.eps, turns).view(*x.shape[:2], heads, -1)
-    # Autocast computes norms in float32; attention takes what products give.
-    parted: Tensor = norm(x).type_as(x).unflatten(2, (heads, -1))
-    return parted if rotary_emb is None else rotate(parted, *rotary_emb)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
