@@ -26,6 +26,8 @@ class TensorEntry:
 
     dtype: str
     shape: tuple[int, ...]
+    start: int = 0
+    """Its first byte in the file."""
 
     @property
     def elements(self) -> int:
@@ -42,17 +44,21 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     try:
         listed = json.loads(raw)
         entries = {
-            name: (entry["dtype"], tuple(entry["shape"]), entry["data_offsets"][1])
+            name: (entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"])
             for name, entry in listed.items()
             if name != "__metadata__"
         }
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as broken:
         raise _damaged(path, "its header can not be read") from broken
-    wanted = 8 + len(raw) + max((end for _, _, end in entries.values()), default=0)
+    first = 8 + len(raw)
+    wanted = first + max((end for *_, end in entries.values()), default=0)
     found = path.stat().st_size
     if found != wanted:
         raise _damaged(path, f"it has {found} bytes where its header promises {wanted}")
-    return {name: TensorEntry(dtype, shape) for name, (dtype, shape, _) in entries.items()}
+    return {
+        name: TensorEntry(dtype, shape, first + start)
+        for name, (dtype, shape, start, _) in entries.items()
+    }
 
 
 def content_hash(path: Path) -> str:

@@ -2,7 +2,8 @@
 
 Weights that leave the device are not copied back: they have not changed, so the module is pointed
 at the tensors it was loaded with again (memory-mapped from the file where nothing had to change
-its type). Weights may therefore be changed in the ``on_load`` hook and nowhere else.
+its type). Weights may therefore be changed in the ``on_load`` hook and nowhere else, and there
+only by giving a parameter other data: what lies in a file is mapped to be read only.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Networks:
         files = self.located.component(part)
         if self.placement.strategy == "stream":
             require_mapped(files, self.dtype)
-        network = load_component(files, self.dtype)
+        network = load_component(files, self.dtype, read_only=True)
         self._on_load(part, network)
         network.eval().requires_grad_(False)
         if self.placement.strategy == "fp8" and part in _TRANSFORMERS and files.form != "gguf":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.model import lean, umt5
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.gguf import load_gguf_transformer
-from holocine_core.model.headers import read_header
+from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.store.files import load_json
@@ -34,21 +35,22 @@ _COPIED = 2**30
 """Bytes of a streamed part that may be copied: norms and the like are float32 in the network."""
 
 
-def load_component(files: ComponentFiles, dtype: torch.dtype) -> Any:
+def load_component(files: ComponentFiles, dtype: torch.dtype, *, read_only: bool = False) -> Any:
     """The network of one part (any but the tokenizer), on the CPU, frozen and in eval mode.
 
     Args:
         files: What ``find_model`` located.
         dtype: Type of the weights. The VAE stays float32; so do a transformer's sensitive layers.
+        read_only: Whether nobody will write into the weights: see :func:`read_state_dict`.
 
     Raises:
         MachineError: Where a file is damaged or does not hold exactly this network.
     """
-    network = _LOADERS[files.name](files, dtype)
+    network = _LOADERS[files.name](files, dtype, read_only)
     return network.eval().requires_grad_(False)
 
 
-def load_transformer(files: ComponentFiles, dtype: torch.dtype) -> Any:
+def load_transformer(files: ComponentFiles, dtype: torch.dtype, read_only: bool = False) -> Any:
     """diffusers' WanTransformer3DModel from its own or Wan's original key names, or from GGUF.
 
     The layers of ``_keep_in_fp32_modules`` (time embedding, modulation tables, norms) are float32
@@ -57,23 +59,25 @@ def load_transformer(files: ComponentFiles, dtype: torch.dtype) -> Any:
     network = empty_network(files)
     if files.form == "gguf":
         return load_gguf_transformer(files, dtype, network, check_state)
-    state = _to_diffusers(files, _read_state(files))
+    state = _to_diffusers(files, _read_state(files, read_only))
     _fill(network, state, files, dtype, keep=network._keep_in_fp32_modules)
     return network
 
 
-def load_vae(files: ComponentFiles, dtype: torch.dtype = torch.float32) -> Any:
+def load_vae(
+    files: ComponentFiles, dtype: torch.dtype = torch.float32, read_only: bool = False
+) -> Any:
     """An AutoencoderKLWan or AutoencoderFold in float32, whatever ``dtype`` is asked for."""
     network = empty_network(files)
-    _fill(network, _to_diffusers(files, _read_state(files)), files, torch.float32)
+    _fill(network, _to_diffusers(files, _read_state(files, read_only)), files, torch.float32)
     return network
 
 
-def load_text_encoder(files: ComponentFiles, dtype: torch.dtype) -> Any:
+def load_text_encoder(files: ComponentFiles, dtype: torch.dtype, read_only: bool = False) -> Any:
     """transformers' UMT5EncoderModel, or the same without transformers in a lean process; its two
     names for the embedding tied to one tensor."""
     network = empty_network(files)
-    state = _to_diffusers(files, _read_state(files))
+    state = _to_diffusers(files, _read_state(files, read_only))
     _fill(network, state, files, dtype)
     network.set_input_embeddings(network.shared)
     embedding = network.encoder.embed_tokens.weight
@@ -87,7 +91,7 @@ def load_text_encoder(files: ComponentFiles, dtype: torch.dtype) -> Any:
     return network
 
 
-_LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype], Any]] = {
+_LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype, bool], Any]] = {
     "transformer": load_transformer,
     "transformer_2": load_transformer,
     "text_encoder": load_text_encoder,
@@ -203,11 +207,11 @@ def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
     return UMT5EncoderModel(UMT5Config(**settings))
 
 
-def _read_state(files: ComponentFiles) -> State:
+def _read_state(files: ComponentFiles, read_only: bool) -> State:
     """Every tensor of a part's files; InputError or MachineError where one is of no use."""
     state: State = {}
     for path in files.paths:
-        tensors = read_state_dict(path)
+        tensors = read_state_dict(path, read_only=read_only)
         for name, tensor in tensors.items():
             if tensor.dtype not in _FLOATS:
                 raise MachineError(
@@ -222,13 +226,16 @@ def _read_state(files: ComponentFiles) -> State:
     return state
 
 
-def read_state_dict(path: Path, inside: str | None = None) -> State:
+def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = False) -> State:
     """The tensors of a safetensors file, or of a torch file (.pth). Nothing in one of these is
     executed: other objects than tensors are refused.
 
     Args:
         path: The file.
         inside: The entry that holds them, where a torch file has such an entry.
+        read_only: Map a safetensors file such that writing into a tensor ends the process. Linux
+            counts a mapping that may be written as memory, and refuses it where the file is larger
+            than all of that: HoloCine's 28.6 GB on a machine of 24.
 
     Raises:
         MachineError: It is damaged, or no list of weights.
@@ -236,8 +243,9 @@ def read_state_dict(path: Path, inside: str | None = None) -> State:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        read_header(path)
-        return dict(load_file(path))
+        entries = read_header(path)
+        known = all(entry.dtype in _DTYPES for entry in entries.values())
+        return _mapped(path, entries) if read_only and known else dict(load_file(path))
     try:
         state = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -254,6 +262,23 @@ def read_state_dict(path: Path, inside: str | None = None) -> State:
         state = state[inside]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise MachineError(f"{path.name} is no list of weights", where=str(path))
+    return state
+
+
+def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> State:
+    """A safetensors file's tensors where they lie in it."""
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable")
+        whole = torch.from_numpy(np.memmap(path, np.uint8, "r"))
+    state: State = {}
+    for name, entry in entries.items():
+        dtype = _DTYPES[entry.dtype]
+        part = whole[entry.start : entry.start + entry.elements * dtype.itemsize]
+        if entry.start % dtype.itemsize:
+            part = part.clone()
+        state[name] = part.view(dtype).view(entry.shape)
     return state
 
 

@@ -96,7 +96,8 @@ def _add_differences(transformer: WanTransformer3DModel, change: Change, weight:
     for name, difference in change.differences.items():
         parameter = parameters[name]
         moved = parameter.float() + weight * difference.to(parameter.device)
-        parameter.copy_(moved.to(parameter.dtype))
+        # Not into its place: that may be the file, mapped to be read only.
+        parameter.data = moved.to(parameter.dtype)
 
 
 def _inject(transformer: WanTransformer3DModel, name: str, change: Change, path: Path) -> None:
