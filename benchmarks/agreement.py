@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
 from benchmarks.sampler import latents_of, told
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.evaluate.motion import by_latents, motion, raggedness
@@ -48,6 +49,8 @@ WAYS: tuple[tuple[Mapping[str, Any] | str, int], ...] = (
     ("codec", 3),
     ("drawn", 2),
 )
+ROW = 76 / 128
+"""Where the slice's row is, of the height."""
 LEAST = 17
 """Frames of the shortest shot that is looked at."""
 
@@ -62,9 +65,9 @@ class Chosen:
     span: FrameSpan
 
 
-def chosen(work: Path) -> list[Chosen]:
-    """The forty shots, each of another one, in an order that tells nothing."""
-    suite = parse_suite(SUITE, world_of(find_model("nano")))
+def chosen(work: Path, model: str, most: int) -> list[Chosen]:
+    """The forty shots, each of another one, in an order that tells nothing; the first of them."""
+    suite = parse_suite(SUITE, world_of(find_model(model)))
     cases = [case for case in suite.cases if case.words == "trained"]
     pool = [
         (case, shot.frames)
@@ -76,10 +79,10 @@ def chosen(work: Path) -> list[Chosen]:
     rng.shuffle(pool)
     ways = [way for way, count in WAYS for _ in range(count)]
     rng.shuffle(ways)
-    options = Request(model="nano")
+    options = Request(model=model)
     return [
         Chosen(way, case, plan_case(case, work, options), span)
-        for way, (case, span) in zip(ways, pool, strict=False)
+        for way, (case, span) in list(zip(ways, pool, strict=False))[:most]
     ]
 
 
@@ -101,14 +104,14 @@ def filmed(shots: Sequence[Chosen]) -> Iterator[tuple[Chosen, Frames]]:
         yield shot, frames
 
 
-def draw(out: Path, work: Path) -> None:
+def draw(out: Path, shots: Sequence[Chosen]) -> None:
     """Sheets of six stills and of ten slices."""
     out.mkdir(parents=True, exist_ok=True)
     stills, slices = [], []
-    for shot, frames in filmed(chosen(work)):
+    for shot, frames in filmed(shots):
         part = frames[shot.span.start : shot.span.stop]
         stills.append(Image.fromarray(part[len(part) // 2]).resize((672, 384)))
-        row = part[:32, 76]
+        row = part[:32, round(ROW * part.shape[1])]
         slices.append(Image.fromarray(row).resize((672, 6 * len(row)), Image.Resampling.NEAREST))
     for name, pictures, each, high in (("still", stills, 6, 400), ("slice", slices, 10, 212)):
         for start in range(0, len(pictures), each):
@@ -145,10 +148,10 @@ def interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def table(work: Path) -> None:
+def table(shots: Sequence[Chosen]) -> None:
     """Print how the measures rank the shots beside the eye."""
     seen = yaml.safe_load(FORTY.read_text())
-    shots = chosen(work)
+    seen = {kind: seen[kind][: len(shots)] for kind in ("pulse", "ragged")}
     again = through_codec(shots[0].plan)
     measured: dict[str, list[float]] = {"pulse": [], "ragged": [], "motion": []}
     for shot, frames in filmed(shots):
@@ -168,8 +171,10 @@ def table(work: Path) -> None:
         print(f"| `{name}` | " + " | ".join(cells) + " |")
     print("\n| | shots | pulse by eye | raggedness by eye | `pulse` | `ragged` |")
     print("|---|---|---|---|---|---|")
-    for way, count in WAYS:
+    for way, _ in WAYS:
         at = [i for i, shot in enumerate(shots) if shot.way == way]
+        if not at:
+            continue
 
         def middle(values: Sequence[float], at: Sequence[int] = at) -> str:
             return f"{np.mean([values[i] for i in at]):.2f}"
@@ -181,21 +186,24 @@ def table(work: Path) -> None:
             lambda: middle(measured["pulse"]),
             lambda: middle(measured["ragged"]),
         ]
-        print(f"| {title} | {count} | " + " | ".join(part() for part in parts) + " |")
+        print(f"| {title} | {len(at)} | " + " | ".join(part() for part in parts) + " |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("draw", "table"))
+    parser.add_argument("--shots", type=int, default=40, help="how many of the forty")
+    parser.add_argument("--model", default="nano")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".holocine/sampler"))
-    args = parser.parse_args()
+    args = parsed(parser, what="table", shots=3, model=tiny, out=scratch, work=scratch)
+    shots = chosen(args.work, args.model, args.shots)
     if args.what == "draw":
         if args.out is None:
             parser.error("draw needs --out")
-        draw(args.out, args.work)
+        draw(args.out, shots)
     else:
-        table(args.work)
+        table(shots)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, load_judge
@@ -75,13 +76,13 @@ def filmed(plans: list[tuple[Case, Plan]]) -> dict[str, list[Filmed]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", type=int, default=24)
+    parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--seed", type=int, default=FIRST_SEED)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--judge", type=Path, default=SHIPPED)
     parser.add_argument("--work", type=Path, default=Path(".holocine/mechanism"))
     parser.add_argument("--image", type=Path, help="a picture of these shots: filmed, drawn")
-    args = parser.parse_args()
+    args = parsed(parser, scenes=1, model=tiny, work=scratch)
     world = world_of(find_model(args.model))
     reader = load_judge(args.judge, asked=world)
     reads = reader.trust.reads

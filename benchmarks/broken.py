@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_cli.app import main as holocine
 from tests.broken import broken
 
@@ -23,7 +24,7 @@ from tests.broken import broken
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000)
-    count = parser.parse_args().count
+    count = parsed(parser, count=20).count
     codes: collections.Counter[int] = collections.Counter()
     faults: list[str] = []
     said = 0

@@ -15,7 +15,10 @@ import random
 import sys
 from pathlib import Path
 
+import torch
+
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.numbers import Tally, share, tally
 from holocine_core.evaluate.table import METRICS, shown_value
@@ -30,6 +33,7 @@ from holocine_core.lab.suites.suite import Case, Filmed
 from holocine_core.lab.suites.suite_films import frames_of, plan_case
 from holocine_core.model.locate import find_model
 from holocine_core.model.lora.file import LoraFile
+from holocine_core.model.tiny import TINY_SHAPE
 from holocine_core.render import render
 from holocine_core.request import Request
 
@@ -45,6 +49,24 @@ def case_of(seed: int, lead: Person, within: Repertoire) -> Case:
         screenplay=telling.screenplay,
         noise=seed % 2**31,
     )
+
+
+def invented() -> Path:
+    """A random LoRA for the tiny model."""
+    from safetensors.torch import save_file
+
+    width = TINY_SHAPE.width
+    draw = torch.Generator().manual_seed(0)
+    layers = ("attn1.to_q", "attn2.to_v")
+    sides = {"lora_A": (4, width), "lora_B": (width, 4)}
+    tensors = {
+        f"transformer.blocks.0.{layer}.{side}.weight": torch.randn(size, generator=draw)
+        for layer in layers
+        for side, size in sides.items()
+    }
+    path = scratch("lora.safetensors")
+    save_file(tensors, path)
+    return path
 
 
 def seen(film: Filmed, reader: TrainedJudge) -> Tally:
@@ -70,7 +92,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, default=SHIPPED)
     parser.add_argument("--work", type=Path, default=Path(".holocine/character"))
     parser.add_argument("--image", type=Path, help="films with the LoRA, a row each")
-    args = parser.parse_args()
+    args = parsed(parser, lora=invented, person=3, scenes=1, model=tiny, work=scratch)
     within = world_of(find_model(args.model))
     reader = load_judge(args.judge, asked=within)
     lead = sample_person(random.Random(f"person {args.person}"))

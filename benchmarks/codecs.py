@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.lab.codec.blocks import Blocks, Crops, draw_short, gather
 from holocine_core.lab.codec.recipe import CodecLoss, CodecRecipe, CodecShape, Pictures
 from holocine_core.lab.codec.train import fit, loss_of, normalise, psnr, start
@@ -216,7 +217,7 @@ def _count(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def row(one: Candidate, clips: list[Tensor]) -> str:
+def row(one: Candidate, clips: list[Tensor], rounds: int) -> str:
     """A candidate's line of the table."""
     generator = torch.Generator().manual_seed(0)
     plain, noisy, moving, edges = [], [], [], []
@@ -234,9 +235,8 @@ def row(one: Candidate, clips: list[Tensor]) -> str:
         edges.append(float(off.diff(dim=2).abs().mean() + off.diff(dim=1).abs().mean()) / 2)
     figures = (_mean(plain), _mean(noisy), _mean(moving), _mean(edges), bleeding(one, clips))
     said = " | ".join(f"{figure:.2f}" for figure in figures)
-    return (
-        f"| {one.name} | {one.parameters / 1e6:.2f} | {one.steps} | {said} | {speed(one, clips)} |"
-    )
+    size, took = f"{one.parameters / 1e6:.2f}", speed(one, clips, rounds)
+    return f"| {one.name} | {size} | {one.steps} | {said} | {took} |"
 
 
 def _mean(values: list[float]) -> float:
@@ -251,11 +251,11 @@ def bleeding(one: Candidate, clips: list[Tensor]) -> float:
     return float((decoded[0] - decoded[1]).abs().max())
 
 
-def speed(one: Candidate, clips: list[Tensor]) -> str:
-    """Milliseconds of encoding and of decoding 61 frames; the best of three, one thread."""
+def speed(one: Candidate, clips: list[Tensor], rounds: int) -> str:
+    """Milliseconds of encoding and of decoding 61 frames; the best of the rounds, one thread."""
     film = torch.cat([*clips, *clips, *clips])[:61]
     best = [float("inf")] * 2
-    for _ in range(3):
+    for _ in range(rounds):
         begun = time.process_time()
         latents = one.encode(film)
         encoded = time.process_time()
@@ -280,19 +280,22 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=160, help="scenes to learn from")
     parser.add_argument("--held-out", type=int, default=12, help="scenes to measure on")
     parser.add_argument("--codec", type=Path, help="folder of a finished codec to measure too")
-    options = parser.parse_args()
+    parser.add_argument("--workers", type=int, help="processes that draw; 0: this one")
+    parser.add_argument("--rounds", type=int, default=3, help="of the clock, the best counts")
+    few = {"channels": 4, "scenes": 2, "held_out": 3, "workers": 0, "rounds": 1}
+    options = parsed(parser, minutes=0.003, size="16x16", **few)
     torch.set_num_threads(1)
     pictures = Pictures(size=options.size, scenes=options.scenes)
-    blocks = gather(pictures)
+    blocks = gather(pictures, workers=options.workers)
     seeds = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + max(3, options.held_out))
     clips = [draw_short(seed, pictures.height, pictures.width) for seed in seeds]
     print(f"# {machine()}; {options.minutes:g} min of one core each, {options.size}\n")
     print("| codec | M parameters | steps | PSNR | with noise 0.1 | moving | edges | bleeds | ms |")
     print("|---|---|---|---|---|---|---|---|---|")
     for make in (linear, learned, wan, tiny):
-        print(row(make(options, blocks), clips), flush=True)
+        print(row(make(options, blocks), clips, options.rounds), flush=True)
     if options.codec:
-        print(row(finished(options.codec), clips), flush=True)
+        print(row(finished(options.codec), clips, options.rounds), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import places
+from benchmarks.quick import parsed, scratch
 from holocine_core.store.files import replacing
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 720, 300, 48, 36
@@ -45,6 +47,15 @@ def read(runs: Sequence[Path]) -> tuple[list[Point], list[Point], list[Point], l
                 swapped.append((done + line["step"], line["held_out/swapped_text"]))
         done += steps[-1]
     return loss, held, swapped, begins
+
+
+def trained() -> list[Path]:
+    """Two steps of a small model's training."""
+    from holocine_core.train.trainer import train
+
+    made = places.recipe(scratch(), places.QUICK, places=False)
+    train(made, device="cpu")
+    return [Path(made.out)]
 
 
 def svg(runs: Sequence[Path]) -> str:
@@ -97,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parsed(parser, runs=trained, out=lambda: scratch("curve.svg"))
     with replacing(args.out) as partial:
         partial.write_text(svg(args.runs), encoding="utf-8")
 

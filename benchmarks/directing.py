@@ -9,8 +9,8 @@ Films a scene, then calls `holocine reshoot`, `extend` and `report` as anybody w
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.quick import parsed, scratch, tiny
+from holocine_cli.app import main as command
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.metadata import read_metadata
@@ -60,13 +62,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--chromium", default=None, help="its command")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    args = parsed(parser, out=scratch, model=tiny)
+    args.out = args.out.resolve()
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         folder = Path(name)
 
         def holocine(words: Iterable[str]) -> None:
-            command = [sys.executable, "-m", "holocine_cli", *words]
-            subprocess.run(command, check=True, cwd=folder)
+            if code := command(list(words)):
+                raise SystemExit(code)
 
         (folder / "ferry.yaml").write_text(FILM)
         (folder / "more.yaml").write_text(MORE)

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.lab.stage.paint import draw
 from holocine_core.lab.stage.sample import sample_layout, sample_scene
 from holocine_core.model.components import part_in_folder
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=32)
     parser.add_argument("--size", default="224x128")
     parser.add_argument("--codec", type=Path, default=Path("holocine_core/model/nano/vae"))
-    args = parser.parse_args()
+    args = parsed(parser, scenes=1, size="80x48")
     width, height = map(int, args.size.split("x"))
     torch.set_num_threads(1)
     vae = load_component(

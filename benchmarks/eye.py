@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageDraw
 
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.evaluate.numbers import Measure, Tally, share
 from holocine_core.film.planning import plan_film
@@ -60,10 +61,10 @@ SCALE = 1.5
 TEXT = 16
 
 
-def film(out: Path, sampling: str, model: str, work: Path) -> None:
-    """Render all screenplays and draw their sheets."""
+def film(out: Path, sampling: str, model: str, work: Path, most: int) -> None:
+    """Render the first screenplays and draw their sheets."""
     out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(FILMS.glob("[0-9]*.yaml")):
+    for path in sorted(FILMS.glob("[0-9]*.yaml"))[:most]:
         made = work / path.name
         made.parent.mkdir(parents=True, exist_ok=True)
         more = f"profiles: {{standard: {sampling}}}\n" if sampling else ""
@@ -164,14 +165,15 @@ def main() -> None:
     filming.add_argument("--sampling", default="", help="changes to the profile, as YAML")
     filming.add_argument("--model", default="nano")
     filming.add_argument("--work", type=Path)
+    filming.add_argument("--films", type=int, default=20, help="how many, the first ones")
     shuffling = commands.add_parser("shuffle")
     shuffling.add_argument("folders", type=Path, nargs="+")
     shuffling.add_argument("--out", type=Path, required=True)
     counting = commands.add_parser("table")
     counting.add_argument("verdicts", type=Path, nargs="*")
-    args = parser.parse_args()
+    args = parsed(parser, out=scratch, model=tiny, films=1)
     if args.command == "film":
-        film(args.out, args.sampling, args.model, args.work or args.out / "work")
+        film(args.out, args.sampling, args.model, args.work or args.out / "work", args.films)
     elif args.command == "shuffle":
         shuffle(args.folders, args.out)
     else:

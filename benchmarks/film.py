@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, tiny
 from holocine_core.film.planning import plan_film
 from holocine_core.request import Request
 
@@ -108,7 +109,8 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--against", metavar="CHANGES", help="to the standard profile, as YAML")
     parser.add_argument("--checkout", type=Path, metavar="DIR", help="of another commit")
-    args = parser.parse_args()
+    parser.add_argument("--profiles", nargs="+", default=["draft", "standard", "final"])
+    args = parsed(parser, runs=1, model=tiny, profiles=["draft"])
     if args.checkout:
         print_checkouts(args.model, args.checkout.resolve(), args.runs)
         return
@@ -119,7 +121,7 @@ def main() -> None:
     print(f"budget {PREVIEW:g} s for `draft`, {BUDGET:g} s for `standard`*\n")
     print("| profile | size | steps | median s | worst s |")
     print("|---|---|---|---|---|")
-    for profile in ("draft", "standard", "final"):
+    for profile in args.profiles:
         seconds = []
         for _ in range(args.runs):
             with tempfile.TemporaryDirectory() as name:

@@ -24,6 +24,7 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from transformers import UMT5Config, UMT5EncoderModel
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch
 from holocine_core.model import networks
 from holocine_core.model.tiny_tokenizer import build_tokenizer
 from tests.model.checkpoints import WAN, original_transformer
@@ -38,6 +39,18 @@ frames: 5
 shots: [A lamp is lit.]
 """
 NAMES = {torch.bfloat16: "BF16", torch.float32: "F32"}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "transformer": {
+        "num_attention_heads": 2,
+        "attention_head_dim": 24,
+        "ffn_dim": 96,
+        "freq_dim": 64,
+        "text_dim": 32,
+    },
+    "text_encoder": {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "vocab_size": 8192},
+    "vae": {"base_dim": 4, "dim_mult": [1, 2, 2, 2], "num_res_blocks": 1},
+}
+"""What is smaller of each network in a quick run."""
 CHUNK = 2**24
 """Numbers that are drawn once and written over and over."""
 _GLANCE = 0.05
@@ -73,11 +86,12 @@ def config_of(name: str, **changes: Any) -> dict[str, Any]:
     return {**told, **changes}
 
 
-def write_release(root: Path, layers: int) -> None:
+def write_release(root: Path, layers: int, changes: Mapping[str, Mapping[str, Any]]) -> None:
     """The release's tree, with both experts in one file."""
+    of = {name: dict(changes.get(name, {})) for name in ("transformer", "text_encoder", "vae")}
     home = root / "HoloCine_dit" / "sparse"
     home.mkdir(parents=True, exist_ok=True)
-    config = config_of("transformer", num_layers=layers)
+    config = config_of("transformer", num_layers=layers, **of["transformer"])
     (home / "config.json").write_text(json.dumps(config))
     with torch.device("meta"):
         plain = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -89,7 +103,7 @@ def write_release(root: Path, layers: int) -> None:
         second.symlink_to("sparse_high_noise.safetensors")
     tokenizer = build_tokenizer()
     tokenizer.save_pretrained(root / WAN / "tokenizer")
-    text = config_of("text_encoder", num_layers=min(24, layers))
+    text = config_of("text_encoder", num_layers=min(24, layers), **of["text_encoder"])
     home = root / WAN / "text_encoder"
     home.mkdir(parents=True, exist_ok=True)
     (home / "config.json").write_text(json.dumps(text))
@@ -105,8 +119,9 @@ def write_release(root: Path, layers: int) -> None:
     write_random(home / "model.safetensors", shapes, torch.bfloat16)
     home = root / WAN / "vae"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "config.json").write_text((CONFIGS / "vae" / "config.json").read_text())
-    plain = {k: v for k, v in config_of("vae").items() if not k.startswith("_")}
+    config = config_of("vae", **of["vae"])
+    (home / "config.json").write_text(json.dumps(config))
+    plain = {k: v for k, v in config.items() if not k.startswith("_")}
     with torch.device("meta"):
         state = AutoencoderKLWan(**plain).state_dict()
     shapes = {name: tensor.shape for name, tensor in state.items()}
@@ -132,10 +147,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--layers", type=int, default=40)
     parser.add_argument("--keep", action="store_true", help="leave the files there")
-    args = parser.parse_args()
+    args = parsed(parser, work=scratch, layers=2)
     root = args.work.resolve() / "release"
     started = time.perf_counter()
-    write_release(root, args.layers)
+    write_release(root, args.layers, SMALL if args.quick else {})
     size = sum(path.stat().st_size for path in root.rglob("*.safetensors") if not path.is_symlink())
     print(f"*{machine()}; {size / 1e9:.1f} GB written in {time.perf_counter() - started:.0f} s*\n")
     film = args.work / "film.yaml"

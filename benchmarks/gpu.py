@@ -1,12 +1,12 @@
 """What a GPU does with the 14B architecture and with nano, in eight minutes.
 
-    python -m benchmarks.gpu --out DIR [--minutes 8] [--only WORD ...] [--tiny]
+    python -m benchmarks.gpu --out DIR [--minutes 8] [--only WORD ...] [--quick]
     python -m benchmarks.gpu --page DIR [--page DIR ...]
 
 Weights are random and made on the device: nothing is downloaded. Every row is written to
 DIR/rows.json as soon as it is measured; one that would not fit into the minutes that are left is
 skipped and says so. The page, DIR/page.md, is made from the rows and can be made again from any.
-With --tiny everything is small, so that the whole runs on a CPU in a minute: a proof of this file,
+With --quick everything is small, so that the whole runs on a CPU in a minute: a proof of this file,
 and no measure of anything.
 """
 
@@ -29,6 +29,7 @@ from benchmarks.gpu_bench import Bench, Row
 from benchmarks.gpu_page import page
 from benchmarks.gpu_rows import rows
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.store.files import write_json
 
 MINUTES = 8.0
@@ -83,24 +84,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD")
-    parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--page", type=Path, action="append", default=[], metavar="DIR")
-    args = parser.parse_args()
+    args = parsed(parser, "--tiny")
     for folder in args.page:
         print(page(json.loads((folder / ROWS).read_text(encoding="utf-8"))))
     if args.out is None:
         if not args.page:
             parser.error("--out DIR, or --page DIR")
         return
-    if not (args.tiny or torch.cuda.is_available()):
-        sys.exit("torch sees no GPU; --tiny proves this script on a CPU")
+    if not (args.quick or torch.cuda.is_available()):
+        sys.exit("torch sees no GPU; --quick proves this script on a CPU")
     args.out.mkdir(parents=True, exist_ok=True)
-    about = {"name": machine(), "tiny": args.tiny, "system": platform.platform()}
+    about = {"name": machine(), "tiny": args.quick, "system": platform.platform()}
     if torch.cuda.is_available():
         about["cuda"] = torch.version.cuda
         about["gpu_bytes"] = torch.cuda.get_device_properties(0).total_memory
     report = Report(args.out, about)
-    measure_all(report, Bench(tiny=args.tiny), started + 60 * args.minutes, args.only)
+    measure_all(report, Bench(tiny=args.quick), started + 60 * args.minutes, args.only)
     told = json.loads((args.out / ROWS).read_text(encoding="utf-8"))
     (args.out / "page.md").write_text(page(told), encoding="utf-8")
     print(page(told))

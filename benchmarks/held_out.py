@@ -15,20 +15,25 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, tiny
 from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import assemble
-from holocine_core.train.recipe import Recipe, Start
+from holocine_core.train.recipe import GROUP, HeldOut, Recipe, Start
 from holocine_core.train.recipe_file import read_recipe
 from holocine_core.train.validation import validation_loss
 
 
-def only_held_out(recipe: Recipe, number: int, cache: str) -> Recipe:
-    """The recipe with one of its phases, of which hardly anything is drawn to train on."""
+def only_held_out(recipe: Recipe, number: int, cache: str, *, quick: bool) -> Recipe:
+    """The recipe with one of its phases, of which hardly anything is drawn to train on; in a quick
+    run hardly anything at all."""
     phase = recipe.phases[number - 1]
     few = {"batch": 4, "accumulate": 1, "scenes": 4}
-    changes = {"phases": (phase.model_copy(update=few),), "cache": cache}
+    short = {"frames": (9, 17), "shots": (1, 2)} if quick else {}
+    changes = {"phases": (phase.model_copy(update=few | short),), "cache": cache}
+    if quick:
+        changes["held_out"] = HeldOut(scenes=GROUP)
     return recipe.model_copy(update=changes)
 
 
@@ -37,7 +42,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--phase", type=int, default=1, help="its number in the recipe")
     parser.add_argument("--model", default="nano")
-    args = parser.parse_args()
+    args = parsed(parser, recipe=Path("recipes/nano-quick.yaml"), model=tiny)
     read = read_recipe(args.recipe, Recipe)
     if not 1 <= args.phase <= len(read.phases):
         parser.error(f"--phase is a number from 1 to {len(read.phases)}")
@@ -45,7 +50,7 @@ def main() -> None:
         parser.error(f"phase {args.phase} is of a folder; name one of drawn `scenes`")
     located = find_model(args.model)
     with tempfile.TemporaryDirectory() as cache:
-        recipe = only_held_out(read, args.phase, cache)
+        recipe = only_held_out(read, args.phase, cache, quick=args.quick)
         recipe = recipe.model_copy(update={"model": Start(folder=str(located.folder))})
         model = assemble(recipe, located.folder, torch.device("cpu"))
         (phase,) = recipe.phases

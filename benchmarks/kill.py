@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
+from benchmarks.startup import FILM
 from holocine_core.model.tiny import write_tiny
 
 
@@ -43,6 +45,13 @@ class Render:
         started = time.perf_counter()
         subprocess.run(self.command(out), check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - started
+
+
+def small() -> Path:
+    """A film of a second."""
+    screenplay = scratch("film.yaml")
+    screenplay.write_text(FILM)
+    return screenplay
 
 
 def killed(command: list[str], moment: float) -> bool:
@@ -89,7 +98,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="nano", help="a name, a folder, or tiny")
     parser.add_argument("--profile", default="standard")
-    options = parser.parse_args()
+    options = parsed(parser, kills=1, model=tiny, profile="draft", screenplay=small)
     with tempfile.TemporaryDirectory() as scratch:
         model = options.model
         if model == "tiny":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.quick import parsed, scratch
 from holocine_core.lab.stage.words import WORDS
 from holocine_core.lab.words.likeness import alikeness
 from holocine_core.lab.words.taught import naming_words
@@ -36,11 +37,27 @@ def meanings() -> dict[str, frozenset[tuple[str, str]]]:
     return {phrase: frozenset(said) for phrase, said in found.items()}
 
 
+def invented() -> Path:
+    """A WordNet of some of the words that captions have, all of one kind."""
+    home = scratch()
+    words = [word for word in sorted(meanings()) if word.isalpha()][:40]
+    nouns = ["00000001 03 n 01 kind 0 000 | all of them"]
+    senses = ["kind%1:03:00:: 00000001 1 1"]
+    for number, word in enumerate(words, 2):
+        nouns.append(f"{number:08d} 03 n 01 {word} 0 001 @ 00000001 n 0000 | one of them")
+        senses.append(f"{word}%1:03:00:: {number:08d} 1 1")
+    for name in ("data.verb", "data.adj", "data.adv"):
+        (home / name).write_text("")
+    (home / "data.noun").write_text("\n".join(nouns) + "\n")
+    (home / "index.sense").write_text("\n".join(senses) + "\n")
+    return home
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wordnet", type=Path, required=True, help="folder of WordNet's dict")
     parser.add_argument("--table", type=Path, default=Path("recipes/nano-words.safetensors"))
-    args = parser.parse_args()
+    args = parsed(parser, wordnet=invented)
     table, says = read_vectors(args.table), meanings()
     rows = frozenset(table.words)
     targets = sorted(word for word in naming_words() if word in rows)

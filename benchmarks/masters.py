@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.edit.ffmpeg import MASTER_ARGS, read_frames, write_frames
 
 X264 = ("-c:v", "libx264rgb", "-qp", "0", "-threads", "8", "-preset")
@@ -51,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=81)
     parser.add_argument("--size", default="832x480")
-    options = parser.parse_args()
+    options = parsed(parser, frames=5, size="64x48")
     width, height = map(int, options.size.split("x"))
     source = pictures(options.frames, width, height)
     print(f"# {machine()}; {options.frames} frames of {options.size}\n")

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.cuts import require_detector
 from holocine_core.evaluate.features import Eyes
@@ -62,6 +63,8 @@ ROWS = (
     "sca",
     "flicker",
 )
+OF_CUTS = ("cut-accuracy", "sca", "cut-error", "extra-cuts")
+"""What the detector's answer is needed for."""
 
 
 def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], dict[str, str]]:
@@ -82,11 +85,14 @@ def films_of(plans: list[tuple[Case, Plan]]) -> tuple[dict[str, list[Filmed]], d
     return films, {n: f"{np.median(each):.1f}" if each else "-" for n, each in seconds.items()}
 
 
-def measured(films: list[Filmed], reader: TrainedJudge) -> dict[str, Measure]:
-    """Scores of one variant's films."""
+def measured(films: list[Filmed], reader: TrainedJudge, *, cuts: bool) -> dict[str, Measure]:
+    """Scores of one variant's films; of their cuts only where asked for."""
     scores = score(films, reader, reader.trust.reads)
-    observed, _ = measure_observed([observe(screened(film), Eyes({})) for film in films])
-    return {**observed, **scores}
+    seen = [observe(screened(film), Eyes({})) for film in films]
+    if cuts:
+        return {**measure_observed(seen)[0], **scores}
+    found, _ = measure_observed(seen, lambda scenes: [()] * len(scenes))
+    return {**{name: one for name, one in found.items() if name not in OF_CUTS}, **scores}
 
 
 def taken_from_given(
@@ -139,18 +145,22 @@ def main() -> None:
     parser.add_argument(
         "--given", action=argparse.BooleanOptionalAction, default=True, help="film given shots too"
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        "--cuts", action=argparse.BooleanOptionalAction, default=True, help="look for cuts"
+    )
+    args = parsed(parser, suite="stage:1500000004:1", model=tiny, work=scratch, cuts=False)
     # What could be missing is asked for before the hours of filming.
     suite = parse_suite(args.suite, world_of(find_model(args.model or "nano")))
     reader = load_judge(args.judge, asked=suite.within)
-    require_detector()
+    if args.cuts:
+        require_detector()
     options = Request(profile=args.profile, model=args.model)
     cases = [case for case in suite.cases if case.words == "trained"]
     plans = [(case, plan_case(case, args.work, options)) for case in cases]
     films, seconds = films_of(plans)
     drawn = [drawn_film(case, size_of(plans[0][1])) for case in cases]
-    columns = {name: measured(each, reader) for name, each in films.items()}
-    columns["drawn"] = measured(drawn, reader)
+    columns = {name: measured(each, reader, cuts=args.cuts) for name, each in films.items()}
+    columns["drawn"] = measured(drawn, reader, cuts=args.cuts)
     sampling = plans[0][1].takes[0].sampling
     print(
         f"*{machine()}; {suite.name}, {len(cases)} scenes, {plans[0][1].model.spec.name}, "

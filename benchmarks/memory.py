@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_cli.progress import process_peak
 from holocine_core.model.tiny import write_tiny
 
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[81, 241, 961])
     parser.add_argument("--size", default="224x128")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parsed(parser, frames=[9], size="32x32")
     if options.one:
         model, how, frames = options.one
         measure(model, how, int(frames), options.size)

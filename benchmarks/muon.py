@@ -17,6 +17,7 @@ import time
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, tiny
 from holocine_core.model.locate import find_model
 from holocine_core.model.weights import load_component
 from holocine_core.train import optim
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--float32", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, model=tiny, rounds=1)
     if options.float32:
         optim.multiplies_bfloat16 = lambda device: False  # type: ignore[assignment]
     network = load_component(find_model(options.model).component("transformer"), torch.float32)

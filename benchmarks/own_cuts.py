@@ -13,6 +13,7 @@ import argparse
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.edit.own_cuts import SEEN, SUDDEN, cells, look, sharpness
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.suites.suite import parse_suite
@@ -25,7 +26,7 @@ SIZE = (128, 224)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="stage:1800000000:60")
-    args = parser.parse_args()
+    args = parsed(parser, suite="stage:1800000000:2")
     suite = parse_suite(args.suite, world_of(find_model("nano")))
     cuts = missed = extra = frames = inside = unseen = 0
     least, most = np.inf, 0.0

@@ -8,8 +8,10 @@ and guidance; shots are evenly long.
 
 from __future__ import annotations
 
+import argparse
 from fractions import Fraction
 
+from benchmarks.quick import parsed
 from holocine_core.model.cost import activation_bytes, geometry, take_flops, vae_decode_bytes
 from holocine_core.model.placement import STRATEGIES, estimate_peaks
 from holocine_core.model.spec import MODELS
@@ -19,6 +21,7 @@ SCENES = ((81, 3), (241, 5), (241, 8), (961, 13))
 
 
 def main() -> None:
+    parsed(argparse.ArgumentParser(description=__doc__))
     print("# estimates in GiB for holocine-14b at 832x480, bfloat16; work in PFLOP for 50 steps\n")
     print(f"| model | frames | shots | {' | '.join(STRATEGIES)} | PFLOP |")
     print("|---|---|---|" + "---|" * (len(STRATEGIES) + 1))

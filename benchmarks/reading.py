@@ -16,6 +16,7 @@ import argparse
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.lab.words.encoder import Settings, learn, measure
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.weights import load_component
@@ -25,11 +26,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--minutes", type=float, default=2.0, help="how long the network learns")
-    args = parser.parse_args()
+    parser.add_argument("--scenes", type=int, default=Settings.checked, help="held-out ones")
+    args = parsed(parser, minutes=0.01, scenes=16)
     located = find_model(args.model)
     encoder = load_component(located.component("text_encoder"), torch.float32)
     tokenizer = load_tokenizer(located)
-    settings = Settings(minutes=args.minutes, lr=0.01, noise=0.0, frozen=True)
+    settings = Settings(minutes=args.minutes, lr=0.01, noise=0.0, frozen=True, checked=args.scenes)
     reader = learn(encoder, tokenizer, settings, lambda told: None)
     print(f"*{machine()}; {args.model}, {settings.checked} held-out scenes*\n")
     print("| | understood | said, of what is understood | sides |")

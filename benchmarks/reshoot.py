@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.evaluate.table import METRICS, shown_value
 from holocine_core.lab.judge.network import SHIPPED, load_judge
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".holocine/mechanism"))
     parser.add_argument("--images", type=Path, help="folder for strips of the first scenes")
     parser.add_argument("--strips", type=int, default=3)
-    args = parser.parse_args()
+    args = parsed(parser, suite="stage:1500000004:1", model=tiny, work=scratch)
     suite = parse_suite(args.suite, world_of(find_model(args.model)))
     reader = load_judge(args.judge, asked=suite.within)
     cases = [case for case in suite.cases if case.words == "trained"]

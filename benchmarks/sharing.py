@@ -1,9 +1,11 @@
-"""Two renders at once beside the same two one after the other, on all cores of the machine.
+"""Two renders at once beside the same two one after the other, on all cores of the machine, and
+one beside other work.
 
     python -m benchmarks.sharing [--rounds 3] [--model nano] [--spinning]
 
 With --spinning also with threads that spin as OpenMP lets them, which holocine's command does not
-(holocine_cli/app.py): that takes minutes.
+(holocine_cli/app.py): that takes minutes. The other work is a process for every core that computes
+five of every ten milliseconds, as a busy browser's do.
 """
 
 from __future__ import annotations
@@ -19,9 +21,19 @@ from pathlib import Path
 
 from benchmarks.film import FILM
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, tiny
+from holocine_core.model.hardware import usable_cores
 
 SPINNING = {"GOMP_SPINCOUNT": "300000"}
 """What GNU's OpenMP does by itself."""
+BUSY = """
+import time
+while True:
+    end = time.perf_counter() + 0.005
+    while time.perf_counter() < end:
+        pass
+    time.sleep(0.005)
+"""
 
 
 def render(folder: Path, model: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -51,12 +63,28 @@ def seconds_of(model: str, environment: dict[str, str], *, at_once: bool) -> flo
         return time.perf_counter() - started
 
 
+def seconds_beside(model: str, environment: dict[str, str], *, busy: bool) -> float:
+    """Seconds of one render, on a machine that is busy or quiet."""
+    cores = usable_cores() if busy else 0
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(cores)]
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            started = time.perf_counter()
+            if render(Path(name) / "film", model, environment).wait():
+                raise RuntimeError("the render failed")
+            return time.perf_counter() - started
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--spinning", action="store_true")
-    args = parser.parse_args()
+    args = parsed(parser, rounds=1, model=tiny)
     ways: dict[str, dict[str, str]] = {"as holocine sets it": {}}
     if args.spinning:
         ways["spinning as OpenMP does"] = SPINNING
@@ -70,8 +98,20 @@ def main() -> None:
         for _ in range(args.rounds):
             for at_once, each in turns.items():
                 each.append(seconds_of(args.model, environment, at_once=at_once))
-        apart, together = (statistics.median(each) for each in turns.values())
-        print(f"| {name} | {apart:.1f} | {together:.1f} | {together / apart:.2f} |", flush=True)
+        print(row(name, turns), flush=True)
+    print("\n| threads that wait | one film, quiet: s | beside other work: s | ratio |")
+    print("|---|---|---|---|")
+    for name, environment in ways.items():
+        turns = {False: [], True: []}
+        for _ in range(args.rounds):
+            for busy, each in turns.items():
+                each.append(seconds_beside(args.model, environment, busy=busy))
+        print(row(name, turns), flush=True)
+
+
+def row(name: str, turns: dict[bool, list[float]]) -> str:
+    first, second = (statistics.median(each) for each in turns.values())
+    return f"| {name} | {first:.1f} | {second:.1f} | {second / first:.2f} |"
 
 
 if __name__ == "__main__":

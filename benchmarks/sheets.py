@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.quick import parsed, scratch, tiny
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.suites.suite import parse_suite
@@ -29,7 +30,13 @@ def main() -> None:
     parser.add_argument("--profile", default=None)
     parser.add_argument("--most-shots", type=int, default=6, help="of each film")
     parser.add_argument("--work", type=Path, default=Path(".holocine/sheets"))
-    args = parser.parse_args()
+    args = parsed(
+        parser,
+        suite="stage:1500000004:1",
+        model=tiny,
+        work=scratch,
+        out=lambda: scratch("films.png"),
+    )
     suite = parse_suite(args.suite, world_of(find_model(args.model)))
     options = Request(profile=args.profile, model=args.model)
     rows = []

@@ -3,15 +3,19 @@
 python -m benchmarks.soak [WORD ...]
 
 With words only the proofs whose names begin with one are made anew; the others stay as they are.
+With --quick each is made in small, and the page printed instead of written.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.quick import parsed
 
 PAGE = Path(__file__).parents[1] / "docs" / "soak.md"
 
@@ -47,18 +51,24 @@ PROOFS = (
 
 
 def main() -> None:
-    wanted = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("wanted", nargs="*", metavar="WORD")
+    args = parsed(parser, wanted=["broken"])
+    wanted = args.wanted
     for proof in PROOFS:
         if wanted and not any(proof.name.startswith(word) for word in wanted):
             continue
         print(f"{proof.name}: python -m {proof.words}", flush=True)
-        command = [sys.executable, "-m", *proof.words.split()]
+        words = proof.words.split()
+        command = [sys.executable, "-m", *([words[0], "--quick"] if args.quick else words)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{proof.name} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        PAGE.write_text(
-            page(PAGE.read_text(encoding="utf-8"), proof, done.stdout), encoding="utf-8"
-        )
+        made = page(PAGE.read_text(encoding="utf-8"), proof, done.stdout)
+        if args.quick:
+            print(made)
+        else:
+            PAGE.write_text(made, encoding="utf-8")
 
 
 def page(text: str, proof: Proof, told: str) -> str:

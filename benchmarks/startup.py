@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 
 EXAMPLE = "screenplays/lighthouse.yaml"
 BUDGET = 0.5
@@ -68,15 +69,18 @@ def seconds_to_first_step(command: str, imports: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
-    runs = parser.parse_args().runs
+    parser.add_argument("--films", nargs="*", default=["render", "preview"], help="commands")
+    parser.add_argument("--imports", nargs="+", default=["lean", "whole"], help="ways to import")
+    args = parsed(parser, runs=1, films=["render"], imports=["lean"])
+    runs = args.runs
     print(f"*{machine()}; {runs} runs each*\n")
     print("| command | budget | median s | worst s |")
     print("|---|---|---|---|")
     for words in (["--help"], ["check", EXAMPLE], ["plan", EXAMPLE]):
         seconds = [seconds_of(*words) for _ in range(runs)]
         print(row(f"holocine {' '.join(words)}", BUDGET, seconds), flush=True)
-    for command in ("render", "preview"):
-        turns: dict[str, list[float]] = {"lean": [], "whole": []}
+    for command in args.films:
+        turns: dict[str, list[float]] = {imports: [] for imports in args.imports}
         for _ in range(runs):
             for imports, each in turns.items():
                 each.append(seconds_to_first_step(command, imports))

@@ -22,6 +22,7 @@ from diffusers import WanTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.model.attention import layout as shot_attention
 from holocine_core.model.attention import segments
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
@@ -39,6 +40,8 @@ SHAPES = {
     "320 x 12 x 960": (5, 12, 960),
 }
 """Heads of 64 channels, layers, inner width; the second is nano's."""
+QUICK_SIZES = {"48x32": (4, 6)}
+QUICK_SHAPES = {"64 x 1 x 64": (1, 1, 64), "64 x 2 x 64": (1, 2, 64)}
 PARTS = {
     "linear layers": ("aten::mm", "aten::addmm"),
     "attention": ("aten::bmm", "aten::_softmax", "aten::_softmax_backward_data", "_Products"),
@@ -151,6 +154,11 @@ def stepper(
     return step
 
 
+def second() -> str:
+    """The name of the shape that setups are compared on."""
+    return list(SHAPES)[1]
+
+
 def best(steps: dict[str, Callable[[], None]], rounds: int, threads: int) -> dict[str, float]:
     """Seconds of every step, taken in turns."""
     seconds = dict.fromkeys(steps, float("inf"))
@@ -164,10 +172,9 @@ def best(steps: dict[str, Callable[[], None]], rounds: int, threads: int) -> dic
 
 
 def print_setups(rounds: int, threads: int, batch: int) -> None:
-    network = build(*SHAPES["256 x 10 x 768"])
-    print(
-        "| 256 x 10 x 768 | " + " | ".join(f"{s}: samples/s | tokens/s | x" for s in SIZES) + " |"
-    )
+    shape = second()
+    network = build(*SHAPES[shape])
+    print(f"| {shape} | " + " | ".join(f"{s}: samples/s | tokens/s | x" for s in SIZES) + " |")
     print("|---|" + "---|---|---|" * len(SIZES))
     columns = []
     for size in SIZES:
@@ -202,13 +209,14 @@ def print_shapes(rounds: int, threads: int, batch: int) -> None:
 
 
 def print_parts(batch: int) -> None:
-    step = stepper(build(*SHAPES["256 x 10 x 768"]), "160x96", batch, Setup())
+    largest = next(iter(SIZES))
+    step = stepper(build(*SHAPES[second()]), largest, batch, Setup())
     step()
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         step()
     spent = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
     total = sum(spent.values())
-    print("\n| part of a step at 160x96 | share |\n|---|---|")
+    print(f"\n| part of a step at {largest} | share |\n|---|---|")
     rest = 1.0
     for part, names in PARTS.items():
         share = sum(time for key, time in spent.items() if key.startswith(names)) / total
@@ -222,12 +230,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--batch", type=int, default=8)
-    args = parser.parse_args()
+    args = parsed(parser, rounds=1, threads=1, batch=2)
     torch.set_num_threads(args.threads)
     print(f"# {machine()}; {args.threads} threads, batch {args.batch}, {FRAMES} latent frames\n")
-    print_setups(args.rounds, args.threads, args.batch)
-    print_shapes(args.rounds, args.threads, args.batch)
-    print_parts(args.batch)
+    with (
+        patch.dict(SIZES, QUICK_SIZES if args.quick else SIZES, clear=True),
+        patch.dict(SHAPES, QUICK_SHAPES if args.quick else SHAPES, clear=True),
+    ):
+        print_setups(args.rounds, args.threads, args.batch)
+        print_shapes(args.rounds, args.threads, args.batch)
+        print_parts(args.batch)
 
 
 if __name__ == "__main__":

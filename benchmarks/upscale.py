@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from benchmarks.film import FILM
 from benchmarks.machine import machine
+from benchmarks.quick import parsed, tiny
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.film.planning import plan_film
 from holocine_core.render import render
@@ -43,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--model", default="nano")
-    args = parser.parse_args()
+    args = parsed(parser, seeds=1, model=tiny)
     print(
         f"*{machine()}; {args.model}, 4 shots, 121 frames; root mean square of the difference to "
     )

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
+from benchmarks.quick import parsed
 from holocine_core.lab.judge.data import load_codec
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.caption import tell
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=NANO, help="a model's folder")
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--size", default="224x128")
-    args = parser.parse_args()
+    args = parsed(parser, scenes=1, size="64x48")
     width, height = map(int, args.size.split("x"))
     within = world_of(find_model(str(args.model)))
     network = Foretelling(args.model, (width, height))

@@ -1,10 +1,14 @@
-"""Benchmarks run: each in small, as far as that takes seconds."""
+"""Benchmarks run: each whole, in small."""
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
+import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,25 +16,200 @@ import pytest
 from benchmarks import gpu, step
 from benchmarks.gpu_bench import Row, Work
 from benchmarks.gpu_page import page
+from benchmarks.quick import parsed
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., str]
+
+HOME = Path(__file__).parents[1]
+RULE = re.compile(r"\|(-+\|)+")
+CASES: tuple[tuple[str, str], ...] = (
+    ("agreement", ""),
+    ("agreement", "draw --out {out}"),
+    ("binding", "--image {out}.png"),
+    ("broken", ""),
+    ("character", "--image {out}.png"),
+    ("codecs", ""),
+    ("curves", "--out {out}.svg"),
+    ("directing", "--out {out} --chromium {chromium}"),
+    ("drawing", ""),
+    ("eye", "film --out {out}"),
+    ("eye", "table"),
+    ("film", ""),
+    ("full_size", ""),
+    ("golden", ""),
+    ("held_out", ""),
+    ("kernels", ""),
+    ("kill", ""),
+    ("lengths", ""),
+    ("likeness", ""),
+    ("losses", ""),
+    ("masters", ""),
+    ("mechanism", "--images {out}"),
+    ("memory", ""),
+    ("muon", ""),
+    ("own_cuts", ""),
+    ("paces", "--out {out}.json"),
+    ("placements", ""),
+    ("places", ""),
+    ("reading", ""),
+    ("reshoot", "--images {out}"),
+    ("sampler", "--figure {out}.svg --images {out}"),
+    ("sharing", ""),
+    ("sheets", "--out {out}.jpg"),
+    ("soak", ""),
+    ("speed", "--images {out}"),
+    ("stages", ""),
+    ("startup", ""),
+    ("step", ""),
+    ("stock", ""),
+    ("training", ""),
+    ("trials", ""),
+    ("upscale", ""),
+    ("words", ""),
+)
+"""Benchmarks and what they are given beside --quick; ``{out}`` is there afterwards."""
+PRINTS = {
+    "broken": r"20 screenplays: \d+ refused with \d+ problems, \d+ still valid\n0 faults",
+    "sheets": r"^1\. \[global caption\] \w+",
+    "soak": r"20 screenplays: \d+ refused",
+}
+"""What others print instead of a table."""
+SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
+"""These make pictures only."""
+EXCEPTED = {"gpu": "has tests of its own here"}
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Calls a benchmark's main with words; what it printed."""
+    monkeypatch.chdir(HOME)
 
     def call(main: Callable[[], None], *words: object) -> str:
         monkeypatch.setattr(sys, "argv", ["benchmark", *map(str, words)])
-        main()
+        try:
+            main()
+        except SystemExit as ended:
+            if ended.code:
+                pytest.fail(f"it ended with {ended.code}")
         return capsys.readouterr().out
 
     return call
 
 
+@pytest.fixture(scope="module", autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Folders that benchmarks and their processes make for a while lie below pytest's own."""
+    folder = str(tmp_path_factory.mktemp("benchmarks"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("TMPDIR", folder)
+        yield
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Path:
+    """A command that takes an empty picture of a page that is there."""
+    path = tmp_path / "chromium"
+    path.write_text(
+        f"""#!{sys.executable}
+import sys
+from urllib.request import urlopen
+from PIL import Image
+assert urlopen(sys.argv[-1]).read()
+(path,) = (word.partition("=")[2] for word in sys.argv if word.startswith("--screenshot="))
+Image.new("RGB", (80, 100)).save(path)
+"""
+    )
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(("name", "words"), CASES, ids=[" ".join(case).strip() for case in CASES])
+def test_a_benchmark_runs_whole_in_small(
+    name: str, words: str, run: Run, tmp_path: Path, chromium: Path
+) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    given = words.format(out=tmp_path / "out", chromium=chromium).split()
+    printed = run(module.main, "--quick", *given)
+    for path in (Path(word) for word in given if word.startswith(str(tmp_path / "out"))):
+        files = [one for one in (path, *path.rglob("*")) if one.is_file()]
+        assert files, f"{path.name} was not made"
+        assert all(one.stat().st_size for one in files)
+    if (name, words.partition(" ")[0]) in SILENT:
+        return
+    if name in PRINTS:
+        assert re.search(PRINTS[name], printed, re.M)
+    else:
+        assert numbers_of_tables(printed), printed
+
+
+def numbers_of_tables(printed: str) -> list[str]:
+    """Cells of a page's tables that hold a number, rows' names apart.
+
+    Fails where a table has no such row.
+    """
+    lines, found = printed.splitlines(), []
+    for at in (at for at, line in enumerate(lines) if RULE.fullmatch(line)):
+        columns = lines[at].count("|")
+        rows = []
+        for line in lines[at + 1 :]:
+            if not line.startswith("|"):
+                break
+            assert line.count("|") == columns, line
+            rows += [cell for cell in line.split("|")[2:] if re.search(r"\d", cell)]
+        assert rows, f"nothing below {lines[at - 1]}"
+        found += rows
+    return found
+
+
+def test_no_benchmark_is_forgotten() -> None:
+    runnable = {
+        path.stem
+        for path in (HOME / "benchmarks").glob("*.py")
+        if "\ndef main(" in path.read_text(encoding="utf-8")
+    }
+    assert runnable == {name for name, _ in CASES} | set(EXCEPTED)
+
+
+def test_quick_values_stand_in_for_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*words: str) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("path", type=Path)
+        parser.add_argument("--rounds", type=int, default=5)
+        parser.add_argument("--way", action="append", required=True)
+        monkeypatch.setattr(sys, "argv", ["benchmark", *words])
+        return parsed(parser, "--tiny", path=lambda: Path("made"), rounds=1, way=("a", "b"))
+
+    found = asked("--quick")
+    assert (found.path, found.rounds, found.way, found.quick) == (Path("made"), 1, ("a", "b"), True)
+    found = asked("there", "--tiny", "--rounds", "0", "--way", "c")
+    assert (found.path, found.rounds, found.way, found.quick) == (Path("there"), 0, ["c"], True)
+    found = asked("there", "--way", "c")
+    assert (found.rounds, found.quick) == (5, False)
+    with pytest.raises(SystemExit):
+        asked("there")
+
+
+def test_steps_are_measured_in_every_setup(run: Run) -> None:
+    printed = run(step.main, "--quick")
+    assert all(f"| {name} |" in printed for name in step.SETUPS)
+
+
+def test_sheets_are_laid_out_under_names_that_tell_nothing(run: Run, tmp_path: Path) -> None:
+    from benchmarks import eye
+
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "01-ferry.png").write_text(name)
+    run(eye.main, "shuffle", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "blind")
+    key = json.loads((tmp_path / "blind" / "key.json").read_text())
+    assert {(tmp_path / "blind" / code).read_text() for code in key} == {"a", "b"}
+    assert all((tmp_path / "blind" / code).read_text() == Path(key[code]).name for code in key)
+
+
 def test_the_gpu_benchmark_runs_whole_in_small(run: Run, tmp_path: Path) -> None:
-    printed = run(gpu.main, "--tiny", "--out", tmp_path)
+    printed = run(gpu.main, "--quick", "--out", tmp_path)
     told = json.loads((tmp_path / "rows.json").read_text())
     assert [row["name"] for row in told["rows"] if "failed" in row] == []
     measured = {
@@ -66,13 +245,3 @@ def test_a_row_that_fails_or_does_not_fit_keeps_no_other_from_being_measured(
 def test_a_page_of_nothing_but_what_was_skipped_is_a_table() -> None:
     row = {"group": "g", "name": "n", "about": "", "skipped": "needs a GPU"}
     assert "| n | skipped: needs a GPU |" in page({"machine": {"name": "m"}, "rows": [row]})
-
-
-def test_training_steps_are_measured_in_every_setup(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(step, "SIZES", {"48x32": (4, 6)})
-    monkeypatch.setattr(step, "SHAPES", {"256 x 10 x 768": (1, 1, 64)})
-    monkeypatch.setattr(step, "print_parts", lambda batch: None)
-    printed = run(step.main, "--rounds", 1, "--threads", 1, "--batch", 2)
-    assert all(f"| {name} |" in printed for name in step.SETUPS)

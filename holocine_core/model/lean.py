@@ -13,6 +13,7 @@ Only processes that are holocine's own do this: in a notebook diffusers belongs 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -76,6 +77,8 @@ def import_lean() -> None:
         _told_so.update(name for name in _BELIEVERS if name in sys.modules)
         _rely_on_peft(relied=False)
         _done.append("diffusers")
+    # Libraries stay: a collection, whenever networks are let go, needs not pass over them again.
+    gc.freeze()
 
 
 def import_whole() -> None:

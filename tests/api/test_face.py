@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import pkgutil
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -42,9 +44,10 @@ phases: [{{size: 32x32, steps: 1, batch: 1, data: {data}}}]
 
 @pytest.fixture(autouse=True)
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for TransNetV2, which tests/evaluate tries."""
+    """Stands in for TransNetV2, which tests/evaluate and tests/report try."""
     monkeypatch.setattr(cuts, "require_detector", lambda: None)
     found = lambda scenes: [(9,) for _ in scenes]  # noqa: E731
+    monkeypatch.setattr(cuts, "find_cuts", found)
     monkeypatch.setattr("holocine_core.evaluate.observe.measure_observed.__defaults__", (found,))
 
 
@@ -54,14 +57,23 @@ def everything_imported() -> None:
         importlib.import_module(module.name)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a screenplay and its film. Not to be changed."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "film.yaml").write_text(SMALL.lstrip("\n"))
+    (folder / "more.yaml").write_text('shots: [{prompt: "{mara} waves.", frames: 4}]\n')
+    (folder / "kitchen.fountain").write_text(FOUNTAIN)
+    with contextlib.chdir(folder):
+        holocine.render("film.yaml")
+    return folder
+
+
 @pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In a folder with a screenplay and its film."""
+def at_home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In a copy of it."""
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "film.yaml").write_text(SMALL.lstrip("\n"))
-    (tmp_path / "more.yaml").write_text('shots: [{prompt: "{mara} waves.", frames: 4}]\n')
-    (tmp_path / "kitchen.fountain").write_text(FOUNTAIN)
-    holocine.render("film.yaml")
     return tmp_path
 
 

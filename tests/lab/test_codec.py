@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.slow
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
+@cache
 def moving_disc(seed: int, height: int, width: int) -> Tensor:
     """Seventeen frames of a flat disc that crosses a gradient, colours and way by the seed."""
     generator = torch.Generator().manual_seed(seed)
@@ -89,6 +91,12 @@ def test_scenes_begin_at_their_first_seed() -> None:
     later = gather(Pictures(size="32x32", scenes=1, first_seed=3), source=moving_disc, workers=0)
     all_of_them = gather(Pictures(size="32x32", scenes=4), source=moving_disc, workers=0)
     assert torch.equal(later.pixels, all_of_them.pixels[-4:])
+
+
+def test_a_process_draws_the_same() -> None:
+    pictures = Pictures(size="32x32", scenes=3)
+    one, other = (gather(pictures, source=moving_disc, workers=n) for n in (1, 0))
+    assert torch.equal(one.pixels, other.pixels)
 
 
 def test_crops_hold_what_the_pictures_hold(tmp_path: Path) -> None:
@@ -236,4 +244,6 @@ def test_a_decoder_is_trained_further_beside_its_encoder(tmp_path: Path) -> None
     before, after = (measure(n, 32, 32, 3, source=moving_disc) for n in (first, further))
     assert after > before
     with pytest.raises(InputError, match="no codec to go on from"):
-        train_codec(small(tmp_path / "three", start=str(tmp_path)), quiet, source=moving_disc)
+        train_codec(
+            small(tmp_path / "three", start=str(tmp_path)), quiet, source=moving_disc, workers=0
+        )

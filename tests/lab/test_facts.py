@@ -14,6 +14,7 @@ from holocine_core.lab.stage.facts import FIELDS, HIDDEN, labels_of
 from holocine_core.lab.stage.sample import sample_scene
 from holocine_core.lab.stage.view import in_view
 from holocine_core.script.timeline import TokenSpan
+from holocine_core.train.data.batches import Batch
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import TrainingModel, assemble
 from holocine_core.train.recipe import Recipe
@@ -86,9 +87,12 @@ def model(recipe: MakeRecipe) -> tuple[Recipe, TrainingModel]:
     return made, assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
 
 
-def step(made: Recipe, model: TrainingModel, number: int = 0) -> Losses:
+def first_batch(made: Recipe, model: TrainingModel) -> Batch:
     clips, _ = open_datasets(made, made.phases[0], model, {}, lambda event: None, lambda: False)
-    batch = clips.batch(0, (0, 1), 0)
+    return clips.batch(0, (0, 1), 0)
+
+
+def step(made: Recipe, model: TrainingModel, batch: Batch, number: int = 0) -> Losses:
     return losses_of(
         made, model, batch, draw(made, (0.0, 1.0), batch, levels(made, 2, number), number)
     )
@@ -96,7 +100,7 @@ def step(made: Recipe, model: TrainingModel, number: int = 0) -> Losses:
 
 def test_facts_teach_the_first_half_of_the_network(model: tuple[Recipe, TrainingModel]) -> None:
     made, networks = model
-    losses = step(made, networks)
+    losses = step(made, networks, first_batch(made, networks))
     assert losses.facts is not None
     torch.autograd.backward(losses.facts)
     moved = {n for n, p in networks.trained.items() if p.grad is not None and bool(p.grad.any())}
@@ -109,9 +113,10 @@ def test_facts_teach_the_first_half_of_the_network(model: tuple[Recipe, Training
 
 def test_without_the_task_the_loss_is_the_same(model: tuple[Recipe, TrainingModel]) -> None:
     made, networks = model
-    plain = step(made, replace(networks, reader=None))
+    batch = first_batch(made, networks)
+    plain = step(made, replace(networks, reader=None), batch)
     assert plain.facts is None
-    assert torch.equal(plain.total(made), step(made, networks).velocity)
+    assert torch.equal(plain.total(made), step(made, networks, batch).velocity)
     assert not networks.transformer.blocks[0]._forward_hooks
 
 
@@ -119,9 +124,10 @@ def test_facts_are_learned(model: tuple[Recipe, TrainingModel]) -> None:
     made, networks = model
     moved = [p for n, p in networks.trained.items() if n.startswith("facts.")]
     optimizer = torch.optim.Adam(moved, lr=0.01)
+    batch = first_batch(made, networks)
     seen = []
     for _ in range(40):
-        losses = step(made, networks)
+        losses = step(made, networks, batch)
         assert losses.facts is not None
         seen.append(float(losses.facts.detach()))
         optimizer.zero_grad()

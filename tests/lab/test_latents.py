@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from holocine_core.lab.stage.world import Repertoire
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
+from holocine_core.train.data.loader import MAKERS
 from holocine_core.train.recipe import GROUP
 
 pytestmark = pytest.mark.slow
@@ -98,13 +100,28 @@ def test_a_stop_keeps_what_is_drawn(
     assert not cache.missing([0, 1])
 
 
+@pytest.fixture(scope="module")
+def large(drawing: Drawing) -> Drawing:
+    return replace(drawing, group=2 * GROUP)
+
+
+@pytest.fixture(scope="module")
+def by_processes(large: Drawing, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
+    """Two large groups; a process takes seconds to begin."""
+    cache = LatentCache(tmp_path_factory.mktemp("processes"), large)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caches, "FEW", 0)
+        cache.fill([1, 2], emit=ignore, should_stop=lambda: False)
+    return cache
+
+
 def test_a_process_draws_the_same(
-    filled: LatentCache, drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by_processes: LatentCache, large: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caches, "FEW", 0)
-    cache = LatentCache(tmp_path, drawing)
-    cache.fill([3], emit=ignore, should_stop=lambda: False)
-    assert torch.equal(cache.read(3), filled.read(3))
+    monkeypatch.setattr(caches, "FEW", 9)
+    cache = LatentCache(tmp_path, large)
+    cache.fill([1], emit=ignore, should_stop=lambda: False)
+    assert torch.equal(by_processes.read(1), cache.read(1))
 
 
 def test_shards_hold_neighbours(
@@ -139,17 +156,13 @@ def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
 
 
 def test_a_large_group_shares_a_layout_and_is_drawn_in_parts(
-    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by_processes: LatentCache, large: Drawing
 ) -> None:
-    monkeypatch.setattr(caches, "FEW", 0)
-    large = replace(drawing, group=2 * GROUP)
-    cache = LatentCache(tmp_path, large)
-    cache.fill([1, 2], emit=ignore, should_stop=lambda: False)
     layout = large.layout(2)
-    latents = cache.read(2)
+    latents = by_processes.read(2)
     assert latents.shape[0] == 2 * GROUP
-    assert StageDataset(cache, [1, 2]).sizes == [2 * GROUP] * 2
-    vae = load_component(drawing.vae, torch.float32)
+    assert StageDataset(by_processes, [1, 2]).sizes == [2 * GROUP] * 2
+    vae = load_component(large.vae, torch.float32)
     for member in (0, 2 * GROUP - 1):
         frames = draw(sample_scene(4 * GROUP + member, layout), 32, 32).numpy()
         assert torch.equal(latents[member], encode_frames(vae, frames)[0].half())
@@ -160,12 +173,14 @@ def test_a_phase_is_drawn_beside_another(
 ) -> None:
     go_on = threading.Event()
 
-    def scenes(*_: object) -> object:
-        assert go_on.wait(20)
-        return torch.zeros(8, 2, 8, 4, 4).half().numpy()
+    def drawn(_: Drawing, groups: list[int], spare: int) -> Iterator[tuple[int, object]]:
+        """Stands in for the processes."""
+        assert spare == MAKERS + 1
+        for group in groups:
+            assert go_on.wait(20)
+            yield group, torch.zeros(8, 2, 8, 4, 4).half().numpy()
 
-    monkeypatch.setattr(caches, "draw_scenes", scenes)
-    monkeypatch.setattr(caches, "FEW", 9)
+    monkeypatch.setattr(caches, "_drawn", drawn)
     cache, told = LatentCache(tmp_path, drawing), list[Event]()
     ahead = DrawnAhead([(cache, [0, 1])])
     assert cache.missing([0, 1]) == [0, 1]

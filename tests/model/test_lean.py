@@ -30,12 +30,14 @@ shots: [A lamp is lit., The lamp goes out.]
 {more}
 """
 WATCHED = """
-import json, sys
+import gc, json, sys
 from holocine_cli.app import main, prepare_streams
 import os
 os.environ.setdefault("HOLOCINE_IMPORTS", "lean")
 code = main(sys.argv[1:])
-print(json.dumps([name for name in sys.modules if sys.modules[name] is not None]), file=sys.stderr)
+found = [name for name in sys.modules if sys.modules[name] is not None]
+found += ["frozen"] * bool(gc.get_freeze_count())
+print(json.dumps(found), file=sys.stderr)
 sys.exit(code)
 """
 
@@ -69,6 +71,7 @@ def test_a_render_imports_nothing_that_it_does_not_need_and_films_the_same(tmp_p
         modules = rendered(folder, imports, "film.yaml")
         needless = [name for name in UNNEEDED if name in modules]
         assert needless == [] if imports == "lean" else "peft" in needless
+        assert ("frozen" in modules) is (imports == "lean"), "collections pass over libraries"
         films[imports] = digest(folder / "film.mp4")
     assert films["lean"] == films["whole"]
 

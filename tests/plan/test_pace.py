@@ -22,12 +22,14 @@ from holocine_core.events import (
     ignore,
 )
 from holocine_core.film.planning import plan_film
+from holocine_core.model.placement import machine_name
 from holocine_core.plan import pace
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
 from holocine_core.request import Request
 from tests.conftest import Write
 
+SHIPPED = Path(pace.__file__).with_name("measured_paces.json")
 TEXT = """
 size: 32x32
 profiles: {standard: {steps: 4}}
@@ -151,3 +153,32 @@ def test_a_render_measures_itself(plan: Plan) -> None:
     film = render(plan)
     assert film.frames == 26
     assert 0 < seconds(replace(plan, takes=plan.takes)) < 600
+
+
+def test_without_films_of_ones_own_those_of_the_package_count(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(plan, step=5)
+    own = tmp_path / "cache" / "holocine" / pace.NAME
+    shipped = tmp_path / "shipped.json"
+    own.rename(shipped)
+    monkeypatch.setattr(pace, "MEASURED", shipped)
+    found = estimate([plan])
+    assert found is not None
+    assert found.source == machine_name("cpu")
+    told(plan, step=50)
+    after = estimate([plan])
+    assert after is not None
+    assert after.source == pace.HERE
+    assert after.seconds > 5 * found.seconds
+
+
+def test_paces_that_ship_are_of_named_machines() -> None:
+    shipped = json.loads(SHIPPED.read_text())
+    assert shipped
+    for key, films in shipped.items():
+        assert key.startswith("nano | sparse | plain | cpu"), key
+        assert key.endswith("cores")
+        (film,) = films
+        pace.Pace(**film)
+        assert all(value > 0 for value in film.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor
 
 from holocine_core.events import Event, StepDone
+from holocine_core.film.ownership import sidecar_path
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.production import render_film
-from tests.conftest import SMALL
+from tests.conftest import SMALL, tiny_for_nano
 
 
 class Listener:
@@ -35,14 +37,25 @@ class Listener:
         return self._stop_after is not None and steps + 1 >= self._stop_after
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The small film, rendered once without a break: (screenplay, film)."""
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> tuple[Path, Path]:
+    """The small film, rendered once without a break: (screenplay, film). Not to be changed."""
     folder = tmp_path_factory.mktemp("whole")
     screenplay = folder / "film.yaml"
     screenplay.write_text(SMALL.lstrip("\n"))
-    render_film(screenplay, folder / "film.mp4")
+    with tiny_for_nano(tiny):
+        render_film(screenplay, folder / "film.mp4")
     return screenplay, folder / "film.mp4"
+
+
+@pytest.fixture
+def own(whole: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of it in the test's folder, with its work folder."""
+    screenplay, film = whole
+    for path in (screenplay, film, sidecar_path(film)):
+        shutil.copy(path, tmp_path / path.name)
+    shutil.copytree(film.parent / ".holocine", tmp_path / ".holocine")
+    return tmp_path / screenplay.name, tmp_path / film.name
 
 
 def fails_once(

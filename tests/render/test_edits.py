@@ -36,15 +36,9 @@ LONGER = Extend(scene="storm", shots=(Shot(prompt="Rain.", frames=8),), seed=12)
 
 
 @pytest.fixture
-def made(whole: tuple[Path, Path], tmp_path: Path) -> Path:
+def made(own: tuple[Path, Path]) -> Path:
     """A film of the small screenplay in a folder of its own, with its work folder."""
-    import shutil
-
-    screenplay, film = whole
-    for path in (screenplay, film, film.with_name("film.mp4.json")):
-        shutil.copy(path, tmp_path / path.name)
-    shutil.copytree(film.parent / ".holocine", tmp_path / ".holocine")
-    return tmp_path / "film.mp4"
+    return own[1]
 
 
 def again(film: Path, *edits: Reshoot | Extend) -> Plan:

@@ -149,10 +149,10 @@ def test_a_log_that_cannot_be_written_is_the_machines_fault(small: Path, tmp_pat
     assert render(plan).frames == 23
 
 
-def test_a_clip_that_was_kept_broken_is_made_anew(whole: tuple[Path, Path], tmp_path: Path) -> None:
-    screenplay, film = whole
-    out = tmp_path / "film.mp4"
-    render_film(screenplay, out)
+def test_a_clip_that_was_kept_broken_is_made_anew(
+    own: tuple[Path, Path], whole: tuple[Path, Path]
+) -> None:
+    screenplay, out = own
     plan = plan_film(screenplay, Request(out=out))
     key = plan.takes[0].clip_key
     Vault(plan.work).keep("clips", key, lambda path: path.write_bytes(b"no film") and None, {})
@@ -162,7 +162,7 @@ def test_a_clip_that_was_kept_broken_is_made_anew(whole: tuple[Path, Path], tmp_
     assert "same command again" in caught.value.hint
     listener = Listener()
     render_film(screenplay, out, emit=listener)
-    assert out.read_bytes() == film.read_bytes()
+    assert out.read_bytes() == whole[1].read_bytes()
     assert listener.of(StepDone) == [], "its latents were kept"
 
 

@@ -19,7 +19,6 @@ from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.sample.studio import Studio
 from holocine_core.store.vault import Vault
-from tests.conftest import SMALL, Write
 from tests.render.conftest import Listener, fails_once
 
 pytestmark = pytest.mark.slow
@@ -56,12 +55,8 @@ def test_a_second_call_makes_nothing(whole: tuple[Path, Path]) -> None:
     assert listener.of(StepDone) == []
 
 
-def test_only_the_changed_scene_is_shot(
-    whole: tuple[Path, Path], tmp_path: Path, write: Write
-) -> None:
-    screenplay = write(SMALL)
-    out = tmp_path / "film.mp4"
-    render_film(screenplay, out)
+def test_only_the_changed_scene_is_shot(own: tuple[Path, Path]) -> None:
+    screenplay, out = own
     screenplay.write_text(screenplay.read_text().replace("{mara} smiles.", "{mara} laughs."))
     plan = plan_film(screenplay, Request(out=out))
     assert [take.state for take in plan.takes] == ["reuse", "changed"]
@@ -72,12 +67,8 @@ def test_only_the_changed_scene_is_shot(
     assert [event.reused for event in listener.of(TakeDone)] == [True, False]
 
 
-def test_a_lost_clip_is_decoded_again_without_denoising(
-    whole: tuple[Path, Path], tmp_path: Path, write: Write
-) -> None:
-    out = tmp_path / "film.mp4"
-    screenplay = write(SMALL)
-    render_film(screenplay, out)
+def test_a_lost_clip_is_decoded_again_without_denoising(own: tuple[Path, Path]) -> None:
+    screenplay, out = own
     plan = plan_film(screenplay, Request(out=out))
     Vault(plan.work).drop("clips", plan.takes[0].clip_key)
     before = out.read_bytes()
@@ -113,13 +104,12 @@ def test_debris_of_a_killed_render_is_swept(small: Path, tmp_path: Path) -> None
     assert not debris.exists()
 
 
-def test_a_torn_clip_is_not_a_clip(small: Path, tmp_path: Path) -> None:
-    out = tmp_path / "film.mp4"
-    render_film(small, out)
-    plan = plan_film(small, Request(out=out))
+def test_a_torn_clip_is_not_a_clip(own: tuple[Path, Path]) -> None:
+    screenplay, out = own
+    plan = plan_film(screenplay, Request(out=out))
     clip = Vault(plan.work).path("clips", plan.takes[0].clip_key)
     clip.write_bytes(clip.read_bytes()[:-100])
-    assert plan_film(small, Request(out=out)).takes[0].reason == "denoised; still to decode"
+    assert plan_film(screenplay, Request(out=out)).takes[0].reason == "denoised; still to decode"
 
 
 def damage(path: Path) -> None:
@@ -132,11 +122,10 @@ def damage(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["clips", "latents", "film"])
 def test_damaged_files_are_found_and_made_again(
-    kind: str, whole: tuple[Path, Path], tmp_path: Path
+    kind: str, own: tuple[Path, Path], whole: tuple[Path, Path]
 ) -> None:
-    out = tmp_path / "film.mp4"
-    render_film(whole[0], out)
-    plan = plan_film(whole[0], Request(out=out))
+    screenplay, out = own
+    plan = plan_film(screenplay, Request(out=out))
     vault = Vault(plan.work)
     if kind == "film":
         damage(out)
@@ -147,7 +136,7 @@ def test_damaged_files_are_found_and_made_again(
         if kind == "latents":
             vault.drop("clips", plan.takes[0].clip_key)
     listener = Listener()
-    render_film(whole[0], out, emit=listener)
+    render_film(screenplay, out, emit=listener)
     assert out.read_bytes() == whole[1].read_bytes()
     assert len(listener.of(Warned)) == (0 if kind == "film" else 1)
     assert bool(listener.of(StepDone)) == (kind == "latents")
@@ -185,20 +174,18 @@ def test_an_odd_sidecar_is_no_sidecar(
     assert json.loads(sidecar_path(out).read_text())["frames"] == 23
 
 
-def test_a_film_that_was_torn_is_made_again(whole: tuple[Path, Path], tmp_path: Path) -> None:
-    out = tmp_path / "film.mp4"
-    render_film(whole[0], out)
+def test_a_film_that_was_torn_is_made_again(
+    own: tuple[Path, Path], whole: tuple[Path, Path]
+) -> None:
+    screenplay, out = own
     out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
-    render_film(whole[0], out)
+    render_film(screenplay, out)
     assert out.read_bytes() == whole[1].read_bytes()
 
 
-def test_what_somebody_put_in_a_films_place_is_not_torn(
-    whole: tuple[Path, Path], tmp_path: Path
-) -> None:
-    out = tmp_path / "film.mp4"
-    render_film(whole[0], out)
+def test_what_somebody_put_in_a_films_place_is_not_torn(own: tuple[Path, Path]) -> None:
+    screenplay, out = own
     out.write_bytes(b"somebody's notes")
     with pytest.raises(InputError, match="another film"):
-        render_film(whole[0], out)
+        render_film(screenplay, out)
     assert out.read_bytes() == b"somebody's notes"

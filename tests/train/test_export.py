@@ -251,7 +251,7 @@ def test_a_full_disk_ends_no_training_and_leaves_the_trained_weights(
 ) -> None:
     path = write(FILM, "room.yaml")
     films = {"every": 4, "screenplays": [str(path)]}
-    plain = recipe(out=str(path.parent / "plain"), films=films)
+    plain = recipe(out=str(path.parent / "plain"))
     train(plain, device="cpu")
     full = recipe(out=str(path.parent / "full"), films=films)
 
