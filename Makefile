@@ -64,13 +64,17 @@ fix: $(READY) ## Repair lint and format where a tool can
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Run the benchmarks that a CPU can run
+	$(BIN)/python -m benchmarks.speed --images docs/images
 	$(BIN)/python -m benchmarks.golden
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.masters
 	$(BIN)/python -m benchmarks.placements
 	$(BIN)/python -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.trials
 	$(BIN)/python -m benchmarks.film
+	$(BIN)/python -m benchmarks.sharing --spinning
+	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.upscale
 	$(BIN)/python -m benchmarks.drawing
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -153,6 +154,7 @@ def main() -> None:
     write_release(root, args.layers, SMALL if args.quick else {})
     size = sum(path.stat().st_size for path in root.rglob("*.safetensors") if not path.is_symlink())
     print(f"*{machine()}; {size / 1e9:.1f} GB written in {time.perf_counter() - started:.0f} s*\n")
+    shutil.rmtree(args.work / ".holocine", ignore_errors=True)  # An earlier run's film.
     film = args.work / "film.yaml"
     film.write_text(FILM.format(model=root))
     words = ["render", film.name, "--device", "cpu", "--memory", "stream", "--force", "-qq"]

@@ -108,7 +108,7 @@ def _chart(
     values = [y for _, y in points] + ([] if level is None else [level])
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = 0.08 * (high - low) or 1.0
-    low, high = low - room, high + room
+    low, high = low - room if low < 0 else max(0.0, low - room), high + room
 
     def at(x: float, y: float) -> tuple[float, float]:
         wide, tall = WIDE - LEFT - 14, HIGH - BELOW - ABOVE

@@ -58,7 +58,7 @@ def stages_table(found: dict[str, stages.Run]) -> str:
 
 def passes_picture(found: Sequence[tuple[str, int, stock.Found, float]]) -> str:
     """Seconds of a pass over frames, by way and precision."""
-    charts: dict[str, tuple[list[Line], None]] = {}
+    charts: dict[str, tuple[list[Line], float | None]] = {}
     for precision in dict.fromkeys(one[0] for one in found):
         rows = [(frames, one) for name, frames, one, _ in found if name == precision]
         lines = [Line(way, [(f, one.seconds[way]) for f, one in rows]) for way in stock.WAYS]
@@ -70,8 +70,8 @@ def passes_picture(found: Sequence[tuple[str, int, stock.Found, float]]) -> str:
                 [(f, one.seconds["sparse"] / one.seconds[stock.WAYS[3]]) for f, one in rows],
             ),
         ]
-        charts[f"of diffusers' time, {precision}"] = (ratios, None)
-    return panels(charts, "frames", columns=2)
+        charts[f"of diffusers' time, {precision}"] = (ratios, 1.0)
+    return panels(charts, "frames", columns=2, level_title="diffusers")
 
 
 def lengths_picture(ratios: dict[str, list[float]]) -> str:

@@ -26,8 +26,8 @@ from holocine_cli.console import (
 from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import SHOW_CURSOR, StopRequest, handling
+from holocine_core import api
 from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
-from holocine_core.model.hardware import keep_freed_memory
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,7 +80,7 @@ def _settle_process() -> None:
         # Threads that wait for each other spin. Where something else has their core, they spin
         # instead of what they wait for (python -m benchmarks.sharing --spinning).
         os.environ["GOMP_SPINCOUNT"] = "1000"
-    keep_freed_memory()
+    api.keep_freed_memory()
 
 
 class _Ended:

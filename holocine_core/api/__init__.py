@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from holocine_core.film.values import Beside, Film
     from holocine_core.lab.samples import Sample
     from holocine_core.lab.words.vectors import write_text_start
+    from holocine_core.model.hardware import keep_freed_memory
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
@@ -191,6 +192,7 @@ _HOMES = {
     "Film": "film.values",
     "Sample": "lab.samples",
     "write_text_start": "lab.words.vectors",
+    "keep_freed_memory": "model.hardware",
     "EXPERTS": "model.lora.file",
     "LoraFile": "model.lora.file",
     "ModelState": "model.presence",
@@ -286,6 +288,7 @@ __all__ = [
     "file_size",
     "import_script",
     "inspect",
+    "keep_freed_memory",
     "make_edit",
     "may_replace",
     "memory",

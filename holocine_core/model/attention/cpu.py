@@ -24,6 +24,9 @@ SCORES = 2**22
 """Most scores that are held at a time where no gradient asks for them again: what the processor's
 cache holds, so that the softmax and the second product find them there."""
 
+ROWS = 128
+"""Fewest queries that are worth a product; where keys are too many for it, heads take turns."""
+
 
 def by_hand(x: Tensor, *, fused: bool = False) -> bool:
     """Whether these steps take a tensor: on the CPU, if its gradients will be asked for or autocast
@@ -71,13 +74,17 @@ def products(
     if torch.is_grad_enabled():
         attended: Tensor = _Products.apply(q, k, v, queries, keys, bias)  # type: ignore[no-untyped-call]
         return attended
+    of_query = max(map(_count, keys)) * q.shape[0] * q.shape[2]
+    if q.shape[2] > 1 and SCORES // of_query < ROWS:
+        of_heads = zip(*(x.chunk(x.shape[2], 2) for x in (q, k, v)), strict=True)
+        apart = [products(one, key, value, queries, keys, bias) for one, key, value in of_heads]
+        return torch.cat(apart, 2)
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     q, k, v = _by_heads(q, k, v)
     # One place for all scores: the cache holds it, and it is not mapped anew for every run.
     space = q.new_empty(0)
     for span, some, extra in zip(queries, keys, bias, strict=True):
-        rows = some.shape[-1] if isinstance(some, Tensor) else sum(map(len, some))
-        of_query = rows * q.shape[0] * q.shape[1]
+        of_query = _count(some) * q.shape[0] * q.shape[1]
         most = min(max(1, SCORES // of_query), len(span))
         if space.numel() < most * of_query:
             space = q.new_empty(most * of_query)
@@ -85,6 +92,10 @@ def products(
             part = TokenSpan(start, min(start + most, span.stop))
             _attend(out, q, k, v, part, some, extra, space)
     return out
+
+
+def _count(keys: Tensor | Sequence[TokenSpan]) -> int:
+    return keys.shape[-1] if isinstance(keys, Tensor) else sum(map(len, keys))
 
 
 def _by_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
