@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import MachineError
 from holocine_core.store.hashes import remembered
@@ -18,6 +19,8 @@ QUICK_BYTES = 2**20
 """Files up to this size are hashed every time."""
 BLOCK_BYTES = 64 * 2**10
 BLOCKS = 64
+_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1}
+"""Bytes of a number by type; of others nobody is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,10 @@ class TensorEntry:
 
     dtype: str
     shape: tuple[int, ...]
-    start: int = 0
+    start: int
     """Its first byte in the file."""
+    stop: int
+    """Behind its last."""
 
     @property
     def elements(self) -> int:
@@ -44,21 +49,43 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     try:
         listed = json.loads(raw)
         entries = {
-            name: (entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"])
+            name: TensorEntry(entry["dtype"], tuple(entry["shape"]), *_span(entry))
             for name, entry in listed.items()
             if name != "__metadata__"
         }
+        end = _end(entries.values())
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as broken:
         raise _damaged(path, "its header can not be read") from broken
     first = 8 + len(raw)
-    wanted = first + max((end for *_, end in entries.values()), default=0)
     found = path.stat().st_size
-    if found != wanted:
-        raise _damaged(path, f"it has {found} bytes where its header promises {wanted}")
+    if found != first + end:
+        raise _damaged(path, f"it has {found} bytes where its header promises {first + end}")
     return {
-        name: TensorEntry(dtype, shape, first + start)
-        for name, (dtype, shape, start, _) in entries.items()
+        name: replace(entry, start=first + entry.start, stop=first + entry.stop)
+        for name, entry in entries.items()
     }
+
+
+def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
+    start, stop = map(int, entry["data_offsets"])
+    return start, stop
+
+
+def _end(entries: Iterable[TensorEntry]) -> int:
+    """Where the last tensor ends.
+
+    Raises:
+        ValueError: They do not lie end to end, or one is not as long as its shape and type say.
+    """
+    end = 0
+    for entry in sorted(entries, key=lambda entry: (entry.start, entry.stop)):
+        size = _SIZES.get(entry.dtype)
+        if entry.start != end or entry.stop < end:
+            raise ValueError("a gap, or two tensors in one place")
+        if size is not None and entry.stop - entry.start != size * entry.elements:
+            raise ValueError("a tensor that is longer or shorter than it should be")
+        end = entry.stop
+    return end
 
 
 def content_hash(path: Path) -> str:

@@ -275,7 +275,7 @@ def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> State:
     state: State = {}
     for name, entry in entries.items():
         dtype = _DTYPES[entry.dtype]
-        part = whole[entry.start : entry.start + entry.elements * dtype.itemsize]
+        part = whole[entry.start : entry.stop]
         if entry.start % dtype.itemsize:
             part = part.clone()
         state[name] = part.view(dtype).view(entry.shape)

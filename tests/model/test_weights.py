@@ -6,8 +6,6 @@ import json
 import math
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -418,42 +416,3 @@ class Trap:
 
     def __reduce__(self) -> tuple[object, tuple[Path]]:
         return Path.touch, (self.path,)
-
-
-LIMITED = """
-import json, resource, sys
-from pathlib import Path
-from holocine_core.model.weights import read_state_dict
-
-path = Path(sys.argv[1])
-header = json.dumps(
-    {
-        "last": {"dtype": "F32", "shape": [2], "data_offsets": [2**33 + 2, 2**33 + 10]},
-        "large": {"dtype": "BF16", "shape": [2**32], "data_offsets": [0, 2**33]},
-        "one": {"dtype": "BF16", "shape": [], "data_offsets": [2**33, 2**33 + 2]},
-    }
-).encode()
-header += b" " * (-len(header) % 8)
-with path.open("wb") as file:  # Nothing but its ends takes room.
-    file.write(len(header).to_bytes(8, "little") + header)
-    file.seek(2**33, 1)
-    file.write(b"\\x80\\x3f" + b"\\0\\0\\x80\\x3f" + b"\\0\\0\\0\\x40")
-resource.setrlimit(resource.RLIMIT_DATA, (2**32, 2**32))
-try:
-    read_state_dict(path)
-except RuntimeError as error:
-    print("refused" if "mmap" in str(error) else error)
-state = read_state_dict(path, read_only=True)
-print(float(state["one"]), state["last"].tolist(), float(state["large"][123]), len(state))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="limits count mappings there")
-def test_a_file_larger_than_memory_is_mapped_where_it_is_only_read(tmp_path: Path) -> None:
-    """As 28 GB on a machine of 24: the system counts what may be written as memory."""
-    path = tmp_path / "large.safetensors"
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=False
-    )
-    path.unlink(missing_ok=True)
-    assert done.stdout.splitlines() == ["refused", "1.0 [1.0, 2.0] 0.0 3"], done.stderr
