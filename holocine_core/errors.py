@@ -62,6 +62,14 @@ class MachineError(HolocineError):
     kind = "machine"
 
 
+class InUse(MachineError):
+    """Another process has the film; it may have ended a moment later."""
+
+
+class TakenOver(MachineError):
+    """Another process has the film by now, since this one was silent for too long."""
+
+
 class RenderError(HolocineError):
     """A take failed although input and machine looked right."""
 

@@ -17,6 +17,27 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilmClaimed(Event):
+    """A process has the film's work folder now."""
+
+    worker: str
+    """Which, and on which host."""
+    before: str = ""
+    """Whose it was, where that one did not give it back: it died, or was silent for too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmEnded(Event):
+    """The work on a film ended without a film."""
+
+    kind: str
+    """Of the error: ``input``, ``machine``, ``render`` or ``interrupted``."""
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilmStarted(Event):
     film: str
     takes: int

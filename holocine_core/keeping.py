@@ -138,6 +138,7 @@ class KeptTakes:
         def on_step(progress: Progress) -> None:
             nonlocal last_saved, clock
             now = time.monotonic()
+            self._vault.require_held()
             stop = self._should_stop()
             due = progress.step % SAVE_STEPS == 0 or now - last_saved > SAVE_SECONDS
             # The last step too: if its latents can't be kept, no step has to be made again.
@@ -232,7 +233,9 @@ class KeptTakes:
             raise RenderError(f"scene '{take.scene}' decoded to {done} frames, not {of}")
 
     def stop_if_asked(self) -> None:
-        """Raise Interrupted where the caller asked to stop."""
+        """Raise Interrupted where the caller asked to stop, and TakenOver where the work folder is
+        another's by now."""
+        self._vault.require_held()
         if self._should_stop():
             stop_now()
 

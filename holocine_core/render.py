@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from holocine_core.errors import RenderError
+from holocine_core.errors import HolocineError, MachineError, RenderError, TakenOver
 from holocine_core.events import (
     CutsSeen,
     Emit,
+    FilmClaimed,
     FilmDone,
+    FilmEnded,
     FilmStarted,
     Stop,
     TakeDone,
@@ -27,6 +29,7 @@ from holocine_core.keeping import KeptTakes
 from holocine_core.plan.pace import paced
 from holocine_core.sample.studio import Studio
 from holocine_core.store.journal import journal
+from holocine_core.store.processes import this_process
 from holocine_core.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ def render(
     force: bool = False,
     should_stop: Stop = never,
     studio: Studio | None = None,
+    vault: Vault | None = None,
 ) -> Film:
     """Shoot every planned take the work folder lacks, then cut the film.
 
@@ -51,9 +55,12 @@ def render(
         force: Replace a film at ``plan.out`` that this plan did not make.
         should_stop: Asked after every step; True keeps everything and raises Interrupted.
         studio: Networks that may be open already, and stay so; its own where None.
+        vault: The work folder, where the caller holds it already.
 
     Raises:
         InputError: Another film is in the way.
+        InUse: Another process makes this film.
+        TakenOver: Another process makes it by now, since this one was silent for too long.
         MachineError: Weights, memory, disk or ffmpeg failed; what is finished is kept.
         RenderError: Scenes failed; the others are kept and no film is cut.
         Interrupted: ``should_stop`` said so.
@@ -64,9 +71,9 @@ def render(
         return _tell(there, plan, emit)
     if there is None:
         preflight(plan)
-    vault, started = Vault(plan.work), time.monotonic()
+    vault, started = vault or Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
-    with vault.locked(command), _kept(plan, emit) as emit, _held(studio) as studio:
+    with vault.locked(command), _kept(plan, vault, emit) as emit, _held(studio) as studio:
         emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
         if there is not None:
             return _told(write_sidecar(plan), emit, started)
@@ -114,10 +121,23 @@ def _done(take: Take, began: float, studio: Studio, *, reused: bool) -> TakeDone
 
 
 @contextlib.contextmanager
-def _kept(plan: Plan, emit: Emit) -> Iterator[Emit]:
-    """An emitter whose events also go into the work folder's log and into the machine's pace."""
+def _kept(plan: Plan, vault: Vault, emit: Emit) -> Iterator[Emit]:
+    """An emitter whose events also go into the work folder's log and into the machine's pace; the
+    log tells as well who began the work and what ended it."""
     with journal(plan.work, emit) as logged, paced(plan, logged) as tell:
-        yield tell
+        tell(FilmClaimed(worker=str(this_process()), before=str(vault.before or "")))
+        try:
+            yield tell
+        except TakenOver:
+            raise  # The log is another's by now.
+        except HolocineError as error:
+            with contextlib.suppress(MachineError):
+                logged(
+                    FilmEnded(
+                        kind=error.kind, message=error.message, where=error.where, hint=error.hint
+                    )
+                )
+            raise
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -123,8 +123,12 @@ def delivered_frame(job: StitchJob, frame: int) -> DeliveredFrame:
     return delivered(frame, job.fps, job.out_fps)
 
 
-def stitch(job: StitchJob, out: Path, emit: Emit = ignore) -> Probe:
+def stitch(
+    job: StitchJob, out: Path, emit: Emit = ignore, allow: Callable[[], None] = lambda: None
+) -> Probe:
     """Cut the film and put it at ``out`` once its probe agrees with the job; replaces a film there.
+
+    ``allow`` is called right before the film gets its name: what it raises keeps it from that.
 
     Raises:
         InputError: Job, clips and file name do not go together; nothing was begun.
@@ -137,6 +141,7 @@ def stitch(job: StitchJob, out: Path, emit: Emit = ignore) -> Probe:
         _write_film(job, made, emit)
         film = probe(made)
         _verify_film(film, job, out)
+        allow()
     return film
 
 

@@ -103,6 +103,8 @@ def _drafts(past: Past, plan: Plan, request: Request) -> Iterator[Past]:
 def _half_made(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Iterator[Plan]:
     """Plans under which something of the film is in the work folder already."""
     vault = Vault(plan.work)
+    if vault.is_empty():
+        return
     for one in candidates(plan, vault):
         with suppress(InputError):  # The screenplay says what those settings do not go with.
             other = make(manuscript, request, one)

@@ -17,6 +17,7 @@ from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
 from holocine_core.store.files import read_json, write_json
+from holocine_core.store.leases import leased
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 RECORD = "extras.json"
@@ -62,8 +63,11 @@ def is_ours(plan: Plan, path: Path) -> bool:
 
 def remember(plan: Plan, path: Path) -> None:
     """Note what was just written."""
-    record = read_json(plan.work / RECORD) or {}
-    with disk_errors("note what was written", plan.work / RECORD):
+    with (
+        disk_errors("note what was written", plan.work / RECORD),
+        leased(plan.work, "extras", name="extras-lease", wait=True),
+    ):
+        record = read_json(plan.work / RECORD) or {}
         record[_record_key(plan, path)] = file_hash(path)
         write_json(plan.work / RECORD, record)
 

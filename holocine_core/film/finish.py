@@ -68,7 +68,7 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
     with disk_errors("write the film", plan.out):
         plan.out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = stitch(job, plan.out, emit)
+        found = stitch(job, plan.out, emit, vault.require_held)
     except DamagedClip as damaged:
         # Read to its end and not what was kept there: its latents are, so little is lost.
         vault.drop("clips", damaged.path.stem)
@@ -78,6 +78,7 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
             hint="run the same command again: it is decoded anew",
         ) from damaged
     film = _film(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
+    vault.require_held()
     _write_sidecar(plan, film)
     if film.loudness is not None and plan.delivery.loudness is not None:
         warning = loudness_warning(film.loudness, plan.delivery.loudness)

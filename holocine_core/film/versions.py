@@ -19,7 +19,7 @@ from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.store.files import read_json, write_json
-from holocine_core.store.locks import lock
+from holocine_core.store.leases import leased
 from holocine_core.store.vault import Kind, Vault, disk_errors, fingerprint, folder_of, kind_of
 
 LIST = "versions.json"
@@ -113,11 +113,10 @@ def lying(work: Path, known: Sequence[Version]) -> dict[str, Path]:
 @contextlib.contextmanager
 def _held(work: Path) -> Iterator[None]:
     """The list for oneself; a moment is all that others need it for."""
-    path = work / f"{LIST}.lock"
     with contextlib.ExitStack() as stack:
-        with disk_errors("note the film's versions", path):
+        with disk_errors("note the film's versions", work / LIST):
             work.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(lock(path, wait=True))
+            stack.enter_context(leased(work, "versions", name="versions-lease", wait=True))
         yield
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.failures import out_of_memory
 from holocine_core.model.lean import import_whole
 from holocine_core.model.placement import Placement, free_memory
 from holocine_core.model.weights import load_component, require_mapped
@@ -168,22 +169,6 @@ class Networks:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-# How libraries below torch say that memory is full, in their plain RuntimeErrors.
-_FULL = (
-    "out of memory",
-    "can't allocate memory",
-    "ALLOC_FAILED",
-    "unable to find an engine to execute this computation",
-)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the device's or the main memory is full."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _FULL)
 
 
 class _Away:

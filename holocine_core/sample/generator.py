@@ -16,7 +16,6 @@ import torch
 from diffusers import WanTransformer3DModel
 from torch import Tensor
 
-from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ignore
 from holocine_core.model.attention.layout import (
     ShotContext,
@@ -25,10 +24,11 @@ from holocine_core.model.attention.layout import (
     install,
 )
 from holocine_core.model.attention.segments import Engine, opened
+from holocine_core.model.failures import device_errors
 from holocine_core.model.lean import import_whole
 from holocine_core.model.lora.file import Part
 from holocine_core.model.lora.per_shot import ShotLoras
-from holocine_core.model.networks import Networks, out_of_memory
+from holocine_core.model.networks import Networks
 from holocine_core.plan.passes import pass_frames, pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.sample import flow
@@ -166,7 +166,7 @@ class Generator:
         positive, negative = text or self.encode(take)
         take = pass_of(take)
         self._shot_loras.shots = {one.lora: one.shots for one in take.loras}
-        with memory_errors(f"denoising scene '{take.scene}'", _SMALLER):
+        with device_errors(f"denoising scene '{take.scene}'", _SMALLER):
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             noise = initial_noise(self._plan, take).to(self._networks.device)
             steps = Counter(map(self._expert, sigmas))
@@ -204,7 +204,7 @@ class Generator:
 
     def decode(self, take: Take, latents: Tensor) -> Iterator[Frames]:
         """A take's frames, a few at a time [T, H, W, 3]."""
-        with memory_errors(
+        with device_errors(
             f"decoding scene '{take.scene}'",
             "the denoised take is kept: run the same command again with more free memory",
         ):
@@ -227,7 +227,7 @@ class Generator:
         for picture in take.pictures:
             if any(span.start <= picture.latent < span.stop for span in spans):
                 continue  # The earlier take shows it already.
-            with memory_errors(f"encoding {picture.path.name}", _SMALLER):
+            with device_errors(f"encoding {picture.path.name}", _SMALLER):
                 still = encode_still(
                     self._networks.use("vae"),
                     read_picture(picture.path, take.sampling.width, take.sampling.height),
@@ -266,7 +266,7 @@ class Generator:
         """
         assert take.upscaled is not None
         frames = np.concatenate(list(self.decode(take.upscaled.base, draft)))
-        with memory_errors(f"upscaling the draft of scene '{take.scene}'", "plan a smaller size"):
+        with device_errors(f"upscaling the draft of scene '{take.scene}'", "plan a smaller size"):
             latents = encode_upscaled(
                 self._networks.use("vae"), frames, take.sampling.width, take.sampling.height
             )
@@ -291,7 +291,7 @@ class Generator:
             MachineError: Memory ran out.
         """
         waiting = (one for plan in self._expected for one in plan.takes if one.state != "reuse")
-        with memory_errors(f"encoding the text of scene '{take.scene}'", _SMALLER):
+        with device_errors(f"encoding the text of scene '{take.scene}'", _SMALLER):
             return self._texts.of(take, waiting)
 
     def _velocity(
@@ -383,14 +383,3 @@ def shot_layout(
         sparse=take.sampling.attention == "sparse",
         summaries=mechanism.summaries,
     )
-
-
-@contextlib.contextmanager
-def memory_errors(doing: str, hint: str) -> Iterator[None]:
-    """Turn running out of memory into a MachineError."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        raise MachineError(f"memory ran out while {doing}", hint=hint) from error

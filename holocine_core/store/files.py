@@ -8,16 +8,22 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.store.locks import Held, lock
+from holocine_core.store.processes import Process, in_file_names, read_process, this_process
 
-_ROOM = re.compile(r"\.holocine-\d+-[a-z0-9_]{8}")
-_LOCK = ".lock"
+_ROOM = re.compile(r"\.holocine-(?P<host>[A-Za-z0-9._]+)-(?P<pid>\d+)-[a-z0-9_]{8}")
+_FORMER_ROOM = re.compile(r"\.holocine-\d+-[a-z0-9_]{8}")
+"""As earlier versions called it; they held a lock in it that the system frees."""
+_OWNER, _LOCK = ".owner", ".lock"
+_FORGOTTEN = 86400.0
+"""Seconds without a change, by the folder's own clock, after which the hidden folder of a host that
+can not be asked is one that was left."""
 _SWEPT: set[Path] = set()
 """Folders that this process has looked through for what killed ones left."""
 
@@ -69,39 +75,52 @@ def replacing(out: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove the hidden folders that killed processes left in ``folder``; those at work stay."""
     for room in folder.glob(".holocine-*"):
-        if not _ROOM.fullmatch(room.name):
-            continue
         with suppress(OSError):  # another user's, or gone by now
-            if (room / _LOCK).exists():
-                with _held(room) as free:
-                    if free:
-                        shutil.rmtree(room)
-            room.rmdir()  # killed before it was locked
+            if _ROOM.fullmatch(room.name):
+                if _is_left(room):
+                    shutil.rmtree(room)
+            elif _FORMER_ROOM.fullmatch(room.name) and _is_free(room):
+                shutil.rmtree(room)
 
 
 @contextmanager
 def _room(parent: Path) -> Iterator[Path]:
-    """A new folder, held while the body works and removed in the end."""
-    while True:
-        with (
-            TemporaryDirectory(prefix=f".holocine-{os.getpid()}-", dir=parent) as name,
-            _held(Path(name)) as held,
-        ):
-            if held:  # else it was swept away before it was locked
-                yield Path(name)
-                return
+    """A new folder, removed in the end, that says whose it is."""
+    here = this_process()
+    whose = f"{in_file_names(here.host)}-{here.pid}"
+    with TemporaryDirectory(prefix=f".holocine-{whose}-", dir=parent) as name:
+        (Path(name) / _OWNER).write_text(json.dumps(asdict(here)), encoding="utf-8")
+        yield Path(name)
 
 
-@contextmanager
-def _held(room: Path) -> Iterator[bool]:
-    """Hold a folder's lock; false if another process does, or the folder is gone."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(lock(room / _LOCK))
-            held = (room / _LOCK).exists()
-        except (Held, FileNotFoundError):
-            held = False
-        yield held
+def _is_left(room: Path) -> bool:
+    """Whether nobody works in a folder any more."""
+    named = _ROOM.fullmatch(room.name)
+    assert named is not None
+    here = this_process()
+    host = here.host if named["host"] == in_file_names(here.host) else named["host"]
+    killed_early = Process(host=host, pid=int(named["pid"]), pids=here.pids)
+    owner = read_process(read_json(room / _OWNER) or {}) or killed_early
+    if owner.is_gone():
+        return True
+    if (owner.host, owner.pids) == (here.host, here.pids):
+        return False
+    with _room(room.parent) as clock:
+        now = clock.stat().st_mtime
+    return now - max(one.stat().st_mtime for one in (room, *room.rglob("*"))) > _FORGOTTEN
+
+
+def _is_free(room: Path) -> bool:
+    """Whether a folder of an earlier version has nobody any more."""
+    from filelock import FileLock, Timeout
+
+    if not (room / _LOCK).exists():
+        return True  # killed before it was locked
+    try:
+        with FileLock(room / _LOCK, timeout=0, fallback_to_soft=False):
+            return True
+    except Timeout:
+        return False
 
 
 def _flush(path: Path) -> None:
@@ -197,6 +216,16 @@ def read_json(path: Path) -> dict[str, Any] | None:
     with suppress(InputError):
         return load_json(path)
     return None
+
+
+def stamp(path: Path) -> tuple[int, int, int]:
+    """What is another when a file's content is: what is read of a file is kept by it.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def replace_folder(part: Path, folder: Path) -> None:

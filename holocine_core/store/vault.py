@@ -11,18 +11,15 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from holocine_core.errors import MachineError
+from holocine_core.errors import InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.store.files import atomic, read_json, sweep, write_json
-from holocine_core.store.locks import Held, lock
+from holocine_core.store.leases import Held, Holder, Lease, Lost
 
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
@@ -93,6 +90,9 @@ class Vault:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.before: Holder | None = None
+        """Who held the folder before and did not give it back, while it is held."""
+        self._lease: Lease | None = None
 
     def path(self, kind: Kind, key: str) -> Path:
         return self.folder / folder_of(kind) / f"{key}{SUFFIX[kind]}"
@@ -141,7 +141,9 @@ class Vault:
 
         Raises:
             MachineError: Disk full, folder not writable.
+            TakenOver: Another process has the folder by now: nothing is kept.
         """
+        self.require_held()
         path = self.path(kind, key)
         doing = f"keep {kind} {key}"
         with contextlib.ExitStack() as stack:
@@ -149,6 +151,7 @@ class Vault:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made = stack.enter_context(atomic(path))
             write(made)
+            self.require_held()  # Writing a clip takes minutes.
             with disk_errors(doing, path):
                 told = sidecar() if callable(sidecar) else sidecar
                 whole = {**told, "bytes": made.stat().st_size, "sha256": file_hash(made)}
@@ -157,7 +160,12 @@ class Vault:
         return Entry(key, path, whole)
 
     def drop(self, kind: Kind, key: str) -> None:
-        """Remove an entry, its sidecar first."""
+        """Remove an entry, its sidecar first.
+
+        Raises:
+            TakenOver: Another process has the folder by now.
+        """
+        self.require_held()
         path = self.path(kind, key)
         with disk_errors("remove", path):
             path.with_suffix(".json").unlink(missing_ok=True)
@@ -169,6 +177,11 @@ class Vault:
         found = (self.find(kind, path.stem) for path in sidecars)
         return [entry for entry in found if entry is not None]
 
+    def is_empty(self) -> bool:
+        """Whether it holds nothing of any kind."""
+        folders = (self.folder / folder_of(kind) for kind in SUFFIX)
+        return not any(any(folder.glob("[!.]*.json")) for folder in folders)
+
     def stopped(self, progress_key: str) -> list[Entry]:
         """Kept progress of a take, the furthest first.
 
@@ -178,27 +191,50 @@ class Vault:
         return sorted(mine, key=lambda entry: int(entry.sidecar.get("step", 0)), reverse=True)
 
     @contextlib.contextmanager
-    def locked(self, command: str) -> Iterator[None]:
-        """Hold the folder; the system lets go of it however the process ends.
+    def locked(self, doing: str, lease: Lease | None = None) -> Iterator[None]:
+        """Hold the folder; one that is held already stays so.
+
+        Args:
+            doing: What for, as others are told.
+            lease: The folder's, where one remembers what it saw of others.
 
         Raises:
-            MachineError: Another render holds it (says which), or the folder can't be written.
+            InUse: Another process holds it (says which).
+            MachineError: The folder can't be written.
         """
-        holder = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-            "command": command,
-        }
-        with contextlib.ExitStack() as stack:
-            with disk_errors("lock the work folder", self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                try:
-                    stack.enter_context(lock(self.folder / "lock", json.dumps(holder)))
-                except Held as held:
-                    raise _in_use(held.text, self.folder) from None
+        if self._lease is not None:
+            yield
+            return
+        lease = lease or Lease(self.folder, doing)
+        with disk_errors("claim the work folder", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lease.claim()
+            except Held as held:
+                raise _in_use(held.holder, self.folder) from None
+        self._lease, self.before = lease, lease.before
+        try:
+            with disk_errors("look through the work folder", self.folder):
                 self._sweep()
             yield
+        finally:
+            self._lease = self.before = None
+            lease.release()
+
+    def require_held(self) -> None:
+        """Before anything is kept: whether a folder that was held still is.
+
+        Raises:
+            TakenOver: Another process has it by now.
+            MachineError: The folder can't be read or written.
+        """
+        if self._lease is None:
+            return
+        with disk_errors("renew the claim of the work folder", self.folder):
+            try:
+                self._lease.require()
+            except Lost as lost:
+                raise _taken_over(lost, self.folder) from None
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
@@ -226,19 +262,25 @@ def _written(path: Path) -> int:
     return 0
 
 
-def _in_use(text: str, folder: Path) -> MachineError:
-    try:
-        holder = json.loads(text)
-    except ValueError:
-        holder = {}
-    who = (
-        f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} "
-        f"({holder.get('command')})"
-        if holder
-        else "another process"
-    )
-    return MachineError(
-        f"another render is using this work folder: {who}",
+def _in_use(holder: Holder, folder: Path) -> InUse:
+    return InUse(
+        f"another render is using this work folder: {holder}",
         where=str(folder),
-        hint="wait for it, or give this render its own folder with --work",
+        hint="wait for it, or give this render its own folder with --work; one that died or hangs "
+        f"on another host has to be silent for {holder.seconds:g} s first",
+    )
+
+
+def _taken_over(lost: Lost, folder: Path) -> TakenOver:
+    if lost.holder is None:
+        return TakenOver(
+            "the work folder was removed while it was in use",
+            where=str(folder),
+            hint="run the same command again",
+        )
+    return TakenOver(
+        f"the film was taken over by {lost.holder}: nothing was heard of this process for more "
+        f"than {lost.seconds:g} s",
+        where=str(folder),
+        hint="nothing is lost: the film goes on there",
     )

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import InputError, InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned
 from holocine_core.store.files import atomic, read_json, write_json
-from holocine_core.store.locks import Held, lock
+from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.recipe import Recipe
@@ -239,21 +238,39 @@ def _short(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder; the system lets go of it however the process ends.
+def locked(folder: Path) -> Iterator[Callable[[], None]]:
+    """Hold a run's folder; yields what to call before anything is kept in it.
 
     Raises:
-        MachineError: Another process trains there.
+        InUse: Another process trains there.
+        TakenOver: When called: another process trains there by now.
+        MachineError: The folder can't be read or written.
     """
-    with contextlib.ExitStack() as stack:
-        with disk_errors("open the run's folder", folder):
-            folder.mkdir(parents=True, exist_ok=True)
+    lease = Lease(folder, "train")
+
+    def require() -> None:
+        with disk_errors("renew the claim of the run's folder", folder):
             try:
-                stack.enter_context(lock(folder / "lock", f"process {os.getpid()}"))
-            except Held as held:
-                raise MachineError(
-                    f"this run is being trained already, by {held}",
+                lease.require()
+            except Lost as lost:
+                raise TakenOver(
+                    f"the run was taken over by {lost.holder or 'nobody: its folder is gone'}; "
+                    f"nothing was heard of this process for more than {lost.seconds:g} s",
                     where=str(folder),
-                    hint="wait for it, or give this recipe its own `out:`",
+                    hint="its last checkpoint is whole, and the run goes on there",
                 ) from None
-        yield
+
+    with disk_errors("open the run's folder", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lease.claim()
+        except Held as held:
+            raise InUse(
+                f"this run is being trained already, by {held}",
+                where=str(folder),
+                hint="wait for it, or give this recipe its own `out:`",
+            ) from None
+    try:
+        yield require
+    finally:
+        lease.release()

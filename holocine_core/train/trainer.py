@@ -94,7 +94,12 @@ def train(
         Interrupted: ``should_stop`` said so.
     """
     out = Path(recipe.out)
-    with locked(out), journal(out, emit) as emit:
+    with locked(out) as require_held, journal(out, emit) as emit:
+
+        def stop() -> bool:
+            require_held()
+            return should_stop()
+
         start = start_folder(recipe)
         check_films(recipe, start)
         place = open_device(device)
@@ -102,7 +107,7 @@ def train(
             emit(_IMITATED)
         model = assemble(recipe, start, place)
         read = check_fits(recipe, model)
-        run = Trainer(recipe, model, read, emit, should_stop, time.monotonic() + seconds)
+        run = Trainer(recipe, model, read, emit, stop, time.monotonic() + seconds)
         return run.export() if export_only else run.go()
 
 

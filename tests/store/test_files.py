@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from holocine_core.store.files import replacing, sweep
+from holocine_core.store.processes import in_file_names
 
 AT_WORK = """
 import sys, time
@@ -43,6 +47,48 @@ def test_a_folder_killed_before_its_lock_goes_too(tmp_path: Path) -> None:
     (tmp_path / ".holocine-12-abcd_123").mkdir()
     sweep(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def room_of(folder: Path, host: str, pid: int, owner: str = "") -> Path:
+    room = folder / f".holocine-{host}-{pid}-abcd_123"
+    room.mkdir()
+    (room / "film.mp4").write_text("half")
+    if owner:
+        (room / ".owner").write_text(owner)
+    return room
+
+
+def test_another_hosts_folder_stays_while_it_may_be_at_work(tmp_path: Path) -> None:
+    """Its process has a number that is nobody's here; a shared folder's clock decides, not ours."""
+    room = room_of(tmp_path, "elsewhere", 1, '{"host": "else-where", "pid": 1}')
+    unsaid = room_of(tmp_path, "another", 4000000)
+    sweep(tmp_path)
+    assert room.exists()
+    assert unsaid.exists()
+    day_before = unsaid.stat().st_mtime - 90000
+    for path in (*room.iterdir(), room):
+        os.utime(path, (day_before, day_before))
+    sweep(tmp_path)
+    assert not room.exists()
+    assert unsaid.exists()
+
+
+def test_a_folder_that_was_killed_before_it_told_whose_it_is(tmp_path: Path) -> None:
+    here = in_file_names(socket.gethostname())
+    gone, alive = room_of(tmp_path, here, 4000000), room_of(tmp_path, here, os.getpid())
+    sweep(tmp_path)
+    assert not gone.exists()
+    assert alive.exists()
+
+
+def test_an_earlier_versions_folder_is_freed_by_its_lock(tmp_path: Path) -> None:
+    room = tmp_path / ".holocine-12-abcd_123"
+    room.mkdir()
+    with FileLock(room / ".lock"):
+        sweep(tmp_path)
+        assert room.exists()
+    sweep(tmp_path)
+    assert not room.exists()
 
 
 @pytest.mark.parametrize("name", [".holocine", ".holocine-work", ".holocine-2024-my_films_"])

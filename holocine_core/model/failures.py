@@ -1,0 +1,42 @@
+"""A device's failures, as errors that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from holocine_core.errors import MachineError
+
+# How libraries below torch say that memory is full, in their plain RuntimeErrors.
+_FULL = (
+    "out of memory",
+    "can't allocate memory",
+    "ALLOC_FAILED",
+    "unable to find an engine to execute this computation",
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the device's or the main memory is full."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _FULL)
+
+
+@contextlib.contextmanager
+def device_errors(doing: str, hint: str) -> Iterator[None]:
+    """Turn running out of memory, and a device that fails, into a MachineError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            raise MachineError(f"memory ran out while {doing}", hint=hint) from error
+        if isinstance(error, torch.AcceleratorError):
+            told = str(error).partition("\n")[0]
+            raise MachineError(
+                f"the device failed while {doing}: {told}",
+                hint="run the same command again, in a new process: what is finished is kept",
+            ) from error
+        raise

@@ -1,0 +1,331 @@
+"""Leases: of all processes on all hosts that share a folder one has it, and none for ever.
+
+A lease is a file, ``lease-7.json``, that tells who has the folder and is written anew while its
+holder lives. The next holder makes ``lease-8.json``: of several that try, the system lets one make
+it. The highest number is the holder's; who finds a higher one than its own has lost the folder.
+
+A lease ends when its holder says so, when its process is gone (on the same host), or when others
+have seen it unchanged for as long as it was to last, by their own clock: hosts' clocks are never
+compared. A holder that was stopped meanwhile and wakes finds out before it keeps anything.
+
+What it asks of a file system: that a file is made by one of several, and that a rename is whole or
+not at all. ``filelock.SoftFileLease`` asks for an exchange of two files as well, which NFS and SMB
+do not have: there it never takes over what a dead holder has left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from holocine_core.errors import InputError
+from holocine_core.store.processes import Process, read_process, this_process
+
+SECONDS = 60.0
+"""How long a lease lasts that is not renewed."""
+VARIABLE = "HOLOCINE_LEASE"
+_RENEWED = 3
+"""Times that a lease is renewed while it lasts."""
+_POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who has a lease, or had it last.
+
+    Attributes:
+        process: That claimed it; None where the file is not whole.
+        token: Tells its claims apart.
+        since: When it was claimed, as the holder's clock says; for people.
+        doing: What for; likewise.
+        seconds: How long the lease lasts if it is not renewed.
+        beat: Times that it was renewed.
+        released: Whether it was given back.
+    """
+
+    process: Process | None = None
+    token: str = ""
+    since: str = ""
+    doing: str = ""
+    seconds: float = SECONDS
+    beat: int = 0
+    released: bool = False
+
+    def __str__(self) -> str:
+        if self.process is None:
+            return "another process"
+        what = f" ({self.doing})" if self.doing else ""
+        return f"{self.process} since {self.since}{what}"
+
+
+class Lost(Exception):
+    """Another process has taken a lease over.
+
+    Args:
+        holder: Which; None where the lease's file is gone.
+        seconds: How long the lease was to last.
+    """
+
+    def __init__(self, holder: Holder | None, seconds: float) -> None:
+        super().__init__(str(holder or "its folder is gone"))
+        self.holder = holder
+        self.seconds = seconds
+
+
+class Held(Exception):
+    """Another process has the lease.
+
+    Args:
+        holder: Which.
+    """
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(str(holder))
+        self.holder = holder
+
+
+class Lease:
+    """One folder's lease, to be claimed by this process.
+
+    An object that comes in vain remembers what it saw: ask the same one again to notice that a
+    holder is silent.
+
+    Args:
+        folder: That is there.
+        doing: What it is claimed for.
+        name: Of the lease's files.
+        seconds: How long it lasts if it is not renewed; :func:`lease_seconds` where None.
+    """
+
+    def __init__(
+        self, folder: Path, doing: str = "", *, name: str = "lease", seconds: float | None = None
+    ) -> None:
+        self.folder = folder
+        self.before: Holder | None = None
+        """Whose it was when it was claimed, where that one had not given it back."""
+        self._name = name
+        self._seconds = lease_seconds() if seconds is None else seconds
+        self._doing = doing
+        self._seen: tuple[tuple[int, Holder], float] | None = None
+        self._number = 0
+        self._mine: Holder | None = None
+        self._renewed = 0.0
+        self._renewing = threading.Lock()
+        self._ended = threading.Event()
+        self._heart: threading.Thread | None = None
+
+    def claim(self) -> None:
+        """Take the lease and renew it from now on.
+
+        Raises:
+            Held: Another process has it, or was faster.
+            OSError: The folder is not there or can not be written.
+        """
+        number, holder = self._highest()
+        if holder is not None and not self._has_ended(number, holder):
+            raise Held(holder)
+        mine = Holder(
+            process=this_process(),
+            token=secrets.token_hex(8),
+            since=time.strftime("%Y-%m-%d %H:%M:%S"),
+            doing=self._doing,
+            seconds=self._seconds,
+        )
+        path = self._path(number + 1)
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(_text(mine))
+        except FileExistsError:
+            raise Held(self._highest()[1] or Holder()) from None
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()  # A full disk: nobody is to wait for half a claim.
+            raise
+        # A host that saw the folder as it was a moment ago makes a number that was given before.
+        highest, other = self._highest()
+        if highest != number + 1 or other is None:
+            path.unlink(missing_ok=True)
+            raise Held(other or Holder())
+        for older in self._numbers():
+            if older < highest:
+                self._path(older).unlink(missing_ok=True)
+        self.before = None if holder is None or holder.released else holder
+        self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
+        self._ended.clear()
+        self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
+        self._heart.start()
+
+    def require(self) -> None:
+        """Look whether the folder is still this process's; renews a lease that was not for long.
+
+        Raises:
+            Lost: It is not.
+            OSError: The folder can not be read or written.
+        """
+        with self._renewing:
+            mine = self._require()
+            if time.monotonic() - self._renewed > mine.seconds / _RENEWED:
+                self._renew(mine)
+                self._require()
+
+    def release(self) -> None:
+        """Give the folder back, if it is still this process's; what can not be written runs out."""
+        self._ended.set()
+        with self._renewing:
+            with contextlib.suppress(OSError, Lost):
+                self._write(replace(self._require(), released=True))
+            self._mine = None
+
+    def holder(self) -> Holder | None:
+        """Who has the folder, or had it last; None where nobody ever had.
+
+        Raises:
+            OSError: The folder can not be read.
+        """
+        return self._highest()[1]
+
+    def _has_ended(self, number: int, holder: Holder) -> bool:
+        if holder.released or (holder.process is not None and holder.process.is_gone()):
+            return True
+        seen, now = (number, holder), time.monotonic()
+        if self._seen is None or self._seen[0] != seen:
+            self._seen = seen, now
+        return now - self._seen[1] >= holder.seconds
+
+    def _require(self) -> Holder:
+        if self._mine is None:
+            raise Lost(None, self._seconds)
+        highest, holder = self._highest()
+        if highest != self._number or holder is None or holder.token != self._mine.token:
+            raise Lost(holder, self._mine.seconds)
+        return self._mine
+
+    def _renew(self, mine: Holder) -> None:
+        self._mine = replace(mine, beat=mine.beat + 1)
+        self._write(self._mine)
+        self._renewed = time.monotonic()
+
+    def _beat(self) -> None:
+        """Renew until the lease is given back or lost. What can not be written now may be later:
+        whether the lease was lost meanwhile is asked before anything is kept."""
+        while not self._ended.wait(self._seconds / _RENEWED):
+            with self._renewing, contextlib.suppress(OSError):
+                if self._ended.is_set():
+                    return
+                try:
+                    self._renew(self._require())
+                except Lost:
+                    return
+
+    def _write(self, holder: Holder) -> None:
+        path = self._path(self._number)
+        part = path.with_name(f".{path.stem}.{holder.token}.part")
+        try:
+            part.write_text(_text(holder), encoding="utf-8")
+            part.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{self._name}-{number}.json"
+
+    def _numbers(self) -> list[int]:
+        named = re.compile(rf"{re.escape(self._name)}-([0-9]+)\.json")
+        found = (named.fullmatch(name) for name in os.listdir(self.folder))  # noqa: PTH208
+        return sorted(int(one[1]) for one in found if one)
+
+    def _highest(self) -> tuple[int, Holder | None]:
+        """The newest claim: its number, and what it says; 0 and None where there is none."""
+        while numbers := self._numbers():
+            with contextlib.suppress(FileNotFoundError):  # A newer one came and this one went.
+                return numbers[-1], _read(self._path(numbers[-1]).read_text("utf-8", "replace"))
+        return 0, None
+
+
+@contextlib.contextmanager
+def leased(
+    folder: Path, doing: str = "", *, name: str = "lease", wait: bool = False
+) -> Iterator[Lease]:
+    """Have a folder's lease while the body works.
+
+    Args:
+        folder: That is there.
+        doing: What for.
+        name: Of the lease's files.
+        wait: Wait for others instead of raising.
+
+    Raises:
+        Held: Another process has it.
+        OSError: The folder is not there or can not be written.
+    """
+    lease = Lease(folder, doing, name=name)
+    while True:
+        try:
+            lease.claim()
+            break
+        except Held:
+            if not wait:
+                raise
+            time.sleep(_POLL)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def lease_seconds() -> float:
+    """How long this process's leases last: as ``HOLOCINE_LEASE`` says, else :data:`SECONDS`.
+
+    Raises:
+        InputError: The variable is no length of time.
+    """
+    asked = os.environ.get(VARIABLE, "").strip()
+    if not asked:
+        return SECONDS
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 86400:
+        raise InputError(
+            f"{VARIABLE} is no length of a lease: {asked!r}",
+            where=VARIABLE,
+            hint="seconds, from 1 to 86400; 60 without it",
+        )
+    return seconds
+
+
+def _text(holder: Holder) -> str:
+    process = holder.process or this_process()
+    told = {**dataclasses.asdict(process), **dataclasses.asdict(holder)}
+    del told["process"]
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _read(text: str) -> Holder:
+    """What a claim says; of one that is not whole (yet) only that it is there."""
+    try:
+        told: Any = json.loads(text)
+        return Holder(
+            process=read_process(told),
+            token=str(told["token"]),
+            since=str(told["since"]),
+            doing=str(told["doing"]),
+            seconds=float(told["seconds"]),
+            beat=int(told["beat"]),
+            released=told["released"] is True,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Holder()
