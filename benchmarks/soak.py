@@ -42,6 +42,18 @@ PROOFS = (
         "The same with nano, ten times.",
     ),
     Proof(
+        "fleet",
+        "benchmarks.fleet --runs 200",
+        "Two hundred times three workers on two hosts that share four films, with faults at random "
+        "moments: are the films those that are made alone, is no take denoised twice to its end, "
+        "and does nobody hold anything in the end?",
+    ),
+    Proof(
+        "fleet-no-flock",
+        "benchmarks.fleet --runs 40 --seed 2 --no-flock",
+        "The same where the file system knows no locks.",
+    ),
+    Proof(
         "broken",
         "benchmarks.broken --count 5000",
         "Five thousand broken screenplays through `holocine check`: each must be answered, with a "

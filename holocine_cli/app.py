@@ -156,6 +156,8 @@ def _failed(session: Session, error: HolocineError) -> ExitCode:
     code = code_of(error)
     if isinstance(error, Interrupted) and session.stop.number == signal.SIGTERM:
         code = ExitCode.TERMINATED
+    if isinstance(error, Interrupted) and not session.stop.number and session.stop.time_is_over:
+        code = ExitCode.PARTIAL
     session.console.fail(error)
     if session.debug:
         _tell_trace(error)

@@ -37,20 +37,25 @@ def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None
     several = len(screenplays) > 1
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
-    if several and request.out is not None:
+    from holocine_core.api import refuse_collisions
+    from holocine_core.api.fleet import film_named, is_template
+
+    named = is_template(request.out)
+    if several and request.out is not None and not named:
         raise InputError(
             "--out names one film, but there are several screenplays",
-            hint="name their folder with --out-dir",
+            hint="name their folder with --out-dir, or all of them with -o 'films/{stem}.mp4'",
         )
     if several and request.work is not None:
         raise InputError(
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
-    from holocine_core.api import refuse_collisions
-
     folder = out_dir or Path()
-    films = [request.out or folder / f"{path.stem}.mp4" for path in screenplays]
+    films = [
+        film_named(str(request.out), path) if named else request.out or folder / f"{path.stem}.mp4"
+        for path in screenplays
+    ]
     refuse_collisions(list(zip(screenplays, films, strict=True)))
     return [
         Job(path, replace(request, out=film), film)

@@ -17,6 +17,7 @@ from holocine_cli import (
     machine,
     report,
     stage,
+    status,
     train,
     write,
 )
@@ -40,6 +41,7 @@ for panel, command in (
     (FILM, edit.reshoot),
     (FILM, edit.extend),
     (FILM, edit.versions),
+    (FILM, status.status),
     (LOOK, look.inspect),
     (LOOK, report.report),
     (LOOK, export.export),

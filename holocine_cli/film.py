@@ -10,7 +10,8 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
-from holocine_cli.groups import Asked, Machine, Told, ToldAtLength, grouped
+from holocine_cli.groups import Asked, Gathered, Machine, Shared, Told, ToldAtLength, grouped
+from holocine_cli.many import FleetOption
 from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError
 
@@ -21,19 +22,21 @@ if TYPE_CHECKING:
 @grouped
 def plan(
     ctx: typer.Context,
-    screenplays: opt.Screenplays,
+    screenplays: opt.Sources = None,
     out: opt.Out = None,
     out_dir: opt.OutDir = None,
     profile: opt.ProfileOption = None,
     asked: Asked = Asked(),
     force: opt.Force = False,
+    gathered: Gathered = Gathered(),
+    fleet: FleetOption = None,
     machine: Machine = Machine(),
     told: Told = Told(),
 ) -> None:
     """Show every take, cut and cost of a film before anything is shot.
 
     holocine plan harbour.yaml
-    holocine plan harbour.yaml --profile final --json
+    holocine plan scenes --fleet 8
 
     A cut that had to move to the frame grid reads asked->got. Each take says
     whether it is new, changed or reused, and why. Needs no GPU and no weights.
@@ -42,14 +45,19 @@ def plan(
     from holocine_core.api import Extras
 
     request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force)
-    jobs = jobs_for(screenplays, request, out_dir)
+    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
+    if fleet is not None:
+        from holocine_cli.fleet_view import show_forecast
+
+        show_forecast(session, jobs, fleet)
+        return
     _show_plans(session, jobs, Extras(), force=force)
 
 
 @grouped
 def render(
     ctx: typer.Context,
-    screenplays: opt.Screenplays,
+    screenplays: opt.Sources = None,
     out: opt.Out = None,
     out_dir: opt.OutDir = None,
     profile: opt.ProfileOption = None,
@@ -60,28 +68,38 @@ def render(
     otio: opt.Otio = False,
     force: opt.Force = False,
     dry_run: opt.DryRun = False,
+    gathered: Gathered = Gathered(),
+    shared: Shared = Shared(),
     machine: Machine = Machine(),
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
     """Make the film; running it again goes on where it stopped.
 
     holocine render harbour.yaml -o harbour.mp4
-    holocine render *.yaml --out-dir films --profile final
+    holocine render scenes --worker -o 'films/{stem}.mp4'
 
     Only what is missing or changed is shot. Ctrl-C ends after the current step
-    and keeps everything. The film's path is printed on stdout.
+    and keeps everything. The film's path is printed on stdout. Any number of
+    workers in any shells on any machines may share a folder of screenplays.
     """
     session = begin(ctx, told)
     from holocine_core.api import Extras
 
+    shared.require_worker()
+
     request = machine.request(
         asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force
     )
-    jobs = jobs_for(screenplays, request, out_dir)
+    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
     extras = Extras(shots=shots, storyboard=storyboard, otio=otio)
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
+        return
+    if shared.until is not None:
+        session.stop.end_at(shared.until)
+    if shared.among_others:
+        _make_with_others(session, jobs, extras, shared, (out, out_dir), force=force)
         return
     from holocine_cli.produce import Films
     from holocine_core import api
@@ -163,6 +181,26 @@ def _preview(
     plans = films.finish()
     if seeds > 1:
         _lay_out(session, plans, board)
+
+
+def _make_with_others(
+    session: Session,
+    jobs: Sequence[Job],
+    extras: Extras,
+    shared: Shared,
+    where: tuple[Path | None, Path | None],
+    *,
+    force: bool,
+) -> None:
+    """Be a worker, or have workers; ``where`` is --out and --out-dir."""
+    if shared.on is not None:
+        from holocine_cli.farm import farm
+
+        farm(session, jobs, extras, shared, where, force=force)
+        return
+    from holocine_cli.worker import work
+
+    work(session, jobs, extras, shared, force=force)
 
 
 def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:

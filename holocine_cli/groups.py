@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from holocine_cli import many
 from holocine_cli import options as opt
 from holocine_cli.loras import loras_of
+from holocine_core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from holocine_core.api import Request
@@ -69,6 +73,75 @@ class Machine:
             work=self.work,
             **more,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """Which screenplays, beside those that are named."""
+
+    files: many.FileList = None
+    shard: many.Shard = None
+
+    def sources(self, named: Sequence[Path] | None) -> list[Path]:
+        """The screenplays of the call.
+
+        Raises:
+            InputError: There are none, or no such shard.
+            MachineError: The list can not be read.
+        """
+        from holocine_core.api.fleet import sources
+
+        if named is None and self.files is None:
+            raise InputError(
+                "there is nothing to film", hint="name a screenplay or a folder; see --help"
+            )
+        return sources(
+            named or (), None if self.files is None else _text_of(self.files), self.shard
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Films that several workers make."""
+
+    worker: many.Worker = False
+    on: many.On = None
+    engine: many.EngineSettings = None
+    until: many.Until = None
+    tries: many.TriesOption = None
+    retry: many.Retry = False
+    in_order: many.InOrder = False
+
+    @property
+    def among_others(self) -> bool:
+        """Whether this call's films are others' as well."""
+        return self.worker or self.on is not None
+
+    def require_worker(self) -> None:
+        """Raises InputError where options of workers do not go together."""
+        given = {"--tries": self.tries, "--retry": self.retry, "--in-order": self.in_order}
+        for name, value in given.items():
+            if value and not self.worker and self.on is None:
+                raise InputError(f"{name} is for workers", hint="add --worker, or leave it out")
+        if self.worker and self.on is not None:
+            raise InputError("--on starts workers, --worker is one", hint="leave one out")
+        if self.engine and self.on is None:
+            raise InputError("--engine is for --on", hint="name the engine, such as --on local")
+
+
+def _text_of(path: Path) -> str:
+    if str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("the list is no text in UTF-8", where=str(path)) from None
+    except FileNotFoundError:
+        raise InputError(f"there is no list at {path}", where=str(path)) from None
+    except OSError as refused:
+        raise MachineError(
+            f"the list can not be read: {refused.strerror}", where=str(path)
+        ) from refused
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

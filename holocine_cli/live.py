@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live as RichLive
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -152,3 +153,28 @@ class Live(_Display):
         self._progress.update(
             self._film, description=of, total=1, completed=now.share, told="  ".join(whole)
         )
+
+
+class Page:
+    """Text that is drawn over while it is open and leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self._live = RichLive(
+            console=_Terminal(stderr=True, highlight=False), transient=True, redirect_stdout=False
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, text: str) -> None:
+        """Draw over what was there."""
+        self._live.update(Text.from_ansi(text), refresh=True)

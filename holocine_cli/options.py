@@ -22,7 +22,7 @@ def model_names(incomplete: str) -> list[tuple[str, str]]:
     return [(name, summary) for name, summary in known if name.startswith(incomplete)]
 
 
-def _one_of(*words: str) -> Callable[[str], list[str]]:
+def one_of(*words: str) -> Callable[[str], list[str]]:
     """Completions of an option that takes one of some words."""
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
@@ -36,6 +36,12 @@ def _seed_in_range(seed: int | None) -> int | None:
 Screenplays = Annotated[
     list[Path], typer.Argument(metavar="FILE", help="Screenplays in YAML.", show_default=False)
 ]
+Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE|FOLDER", help="Screenplays in YAML, or folders of them.", show_default=False
+    ),
+]
 OneScreenplay = Annotated[
     Path, typer.Argument(metavar="FILE", help="A screenplay in YAML.", show_default=False)
 ]
@@ -47,7 +53,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The film; FILE.mp4 in this folder where left out.",
+        help="The film; FILE.mp4 in this folder where left out. Of several: films/{stem}.mp4.",
         show_default=False,
         rich_help_panel=WHAT,
     ),
@@ -203,7 +209,7 @@ Device = Annotated[
         "--device",
         metavar="NAME",
         help="auto, cpu, cuda, cuda:1 ...",
-        autocompletion=_one_of("auto", "cpu", "cuda"),
+        autocompletion=one_of("auto", "cpu", "cuda"),
         rich_help_panel=WHERE,
     ),
 ]
@@ -213,7 +219,7 @@ Memory = Annotated[
         "--memory",
         metavar="HOW",
         help="Placement of the networks: auto, resident, swap, fp8, group.",
-        autocompletion=_one_of("auto", "resident", "swap", "fp8", "group", "stream"),
+        autocompletion=one_of("auto", "resident", "swap", "fp8", "group", "stream"),
         rich_help_panel=WHERE,
     ),
 ]

@@ -18,6 +18,7 @@ from holocine_core.errors import Problem
 from holocine_core.events import (
     CutsSeen,
     Event,
+    FilmClaimed,
     FilmDone,
     FilmStarted,
     FramesDecoded,
@@ -219,12 +220,18 @@ class Reporter:
                 self._cuts_seen(event)
             case FilmDone():
                 self._film_done(event)
-            case Warned():
-                self._console.warn(Problem(event.message, event.where, event.hint))
+            case Warned() | FilmClaimed():
+                self._noted(event)
         self.now.left, self.now.left_is_whole = self._meter.left, self._meter.whole
         self.now.share = self._meter.share
         if self._live is not None:
             self._live.show(self.now)
+
+    def _noted(self, event: Warned | FilmClaimed) -> None:
+        if isinstance(event, Warned):
+            self._console.warn(Problem(event.message, event.where, event.hint))
+        elif event.before:
+            self._console.note(f"goes on in place of {event.before}")
 
     def _film_started(self, event: FilmStarted) -> None:
         self.now.film = event.film

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first asks to stop after the current step, the second ends at once."""
+"""Ctrl-C and SIGTERM: the first asks to stop after the current step, the second ends at once; and
+the time at which a call is to end."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = "\x1b[?25h"
@@ -24,9 +27,25 @@ class StopRequest:
         self.last_words: Callable[[int], None] = lambda number: None
         """Called right before the process ends with 128 + the signal's number."""
         self._listening = False
+        self._end_at = float("inf")
 
     def __call__(self) -> bool:
-        return self.number != 0
+        return self.number != 0 or self.time_is_over
+
+    @property
+    def time_is_over(self) -> bool:
+        """Whether the time that was set is over."""
+        return time.time() >= self._end_at
+
+    def end_at(self, asked: str) -> None:
+        """Ask to stop at a time: ``07:00``, ``2026-12-24T07:00`` or ``90m`` from now.
+
+        Raises:
+            InputError: It is no time, or over already.
+        """
+        from holocine_core.api.fleet import until
+
+        self._end_at = until(asked, datetime.now()).timestamp()
 
     def heard(self, number: int, frame: object = None) -> None:
         """The signals' handler, which the interpreter runs between two steps of the main thread."""
@@ -80,6 +99,19 @@ class StopRequest:
             spoken.close()
             listener.join()
             heard.close()
+
+
+def end_with_input(stop: StopRequest) -> None:
+    """From now on the end of stdin is a SIGTERM, for a call that was not asked to stop before."""
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        if not stop.number:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=listen, daemon=True).start()
 
 
 @contextlib.contextmanager

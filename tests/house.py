@@ -42,7 +42,7 @@ ROOMS: Mapping[str, Room] = {
     "request": Room("what a caller asks for beside the screenplay", ["model.lora.file"]),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),
-    "store": Room("fingerprint -> stored file; whole files, hashes, locks, the log of a render"),
+    "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
     "edit": Room(
         "clips -> stitched film, storyboard, page",
         ["script.screenplay", "script.timeline", "store"],
@@ -71,10 +71,15 @@ ROOMS: Mapping[str, Room] = {
         "plan -> film, in one function",
         ["plan.pace", "plan.values", "film", "store", "keeping", "sample.studio"],
     ),
+    "fleet": Room(
+        "planned films -> those that are this worker's turn, each once; how all stand",
+        ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
+         "model.placement"],
+    ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
         ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
-         "keeping", "render", "train", "evaluate", "lab", "doctor", "units"],
+         "keeping", "render", "fleet", "train", "evaluate", "lab", "doctor", "units"],
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",

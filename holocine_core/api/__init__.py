@@ -32,15 +32,12 @@ if TYPE_CHECKING:
     from holocine_core.api.films import (
         Checked,
         Drafts,
-        Imported,
-        Script,
         Started,
         beside,
         check,
         clips,
         draft_requests,
         draw_board,
-        import_script,
         new,
         plan,
         plan_to_make,
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
         schema,
         write_schema,
     )
+    from holocine_core.api.fleet import join_fleet, queued
     from holocine_core.api.looks import (
         EditorFormat,
         Exported,
@@ -74,6 +72,7 @@ if TYPE_CHECKING:
         pull,
         verify,
     )
+    from holocine_core.api.scripts import Imported, Script, import_script
     from holocine_core.api.teaching import (
         JudgeSettings,
         draw_sheet,
@@ -95,6 +94,8 @@ if TYPE_CHECKING:
     from holocine_core.film.provenance import Inspection, take_record
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
+    from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
+    from holocine_core.fleet.queue import Outcome, Queue, Queued, Turn
     from holocine_core.lab.samples import Sample
     from holocine_core.lab.words.vectors import write_text_start
     from holocine_core.model.hardware import keep_freed_memory
@@ -126,15 +127,15 @@ _HOMES = {
     "versions": "api.edits",
     "Checked": "api.films",
     "Drafts": "api.films",
-    "Imported": "api.films",
-    "Script": "api.films",
+    "Imported": "api.scripts",
+    "Script": "api.scripts",
     "Started": "api.films",
     "beside": "api.films",
     "check": "api.films",
     "clips": "api.films",
     "draft_requests": "api.films",
     "draw_board": "api.films",
-    "import_script": "api.films",
+    "import_script": "api.scripts",
     "new": "api.films",
     "plan": "api.films",
     "plan_to_make": "api.films",
@@ -145,6 +146,8 @@ _HOMES = {
     "require_place": "api.films",
     "schema": "api.films",
     "write_schema": "api.films",
+    "join_fleet": "api.fleet",
+    "queued": "api.fleet",
     "EditorFormat": "api.looks",
     "Exported": "api.looks",
     "Measuring": "api.looks",
@@ -190,6 +193,14 @@ _HOMES = {
     "target": "film.target",
     "Beside": "film.values",
     "Film": "film.values",
+    "FilmState": "fleet.overview",
+    "FilmStatus": "fleet.overview",
+    "Overview": "fleet.overview",
+    "overview": "fleet.overview",
+    "Outcome": "fleet.queue",
+    "Queue": "fleet.queue",
+    "Queued": "fleet.queue",
+    "Turn": "fleet.queue",
     "Sample": "lab.samples",
     "write_text_start": "lab.words.vectors",
     "keep_freed_memory": "model.hardware",
@@ -240,6 +251,8 @@ __all__ = [
     "Exported",
     "Extras",
     "Film",
+    "FilmState",
+    "FilmStatus",
     "FilmVersion",
     "FrameSpan",
     "Imported",
@@ -250,10 +263,14 @@ __all__ = [
     "ModelPage",
     "ModelState",
     "Moved",
+    "Outcome",
     "Outline",
+    "Overview",
     "Pace",
     "Plan",
     "PlannedCard",
+    "Queue",
+    "Queued",
     "Recipe",
     "Reported",
     "Request",
@@ -265,6 +282,7 @@ __all__ = [
     "Studio",
     "Take",
     "Target",
+    "Turn",
     "Watch",
     "beside",
     "cards_of",
@@ -288,6 +306,7 @@ __all__ = [
     "file_size",
     "import_script",
     "inspect",
+    "join_fleet",
     "keep_freed_memory",
     "make_edit",
     "may_replace",
@@ -298,6 +317,7 @@ __all__ = [
     "models",
     "new",
     "outline",
+    "overview",
     "pace_of",
     "plan",
     "plan_extend",
@@ -307,6 +327,7 @@ __all__ = [
     "preflight",
     "preview",
     "pull",
+    "queued",
     "read_recipe",
     "refit",
     "refuse_collisions",

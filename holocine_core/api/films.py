@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.events import Emit, Stop, ignore, never
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from holocine_core.film.planning import Source
     from holocine_core.film.values import Beside, Film
     from holocine_core.sample.studio import Studio
-Script = Literal["fountain", "fdx", "csv", "raw"]
+    from holocine_core.store.vault import Vault
 SCHEMA_FILE = "holocine.schema.json"
 STARTER = Path(__file__).parents[1] / "script" / "starter.yaml"
 TITLE_LINE = "title: The Last Ferry"
@@ -198,6 +198,7 @@ def render(
     emit: Emit = ignore,
     should_stop: Stop = never,
     studio: Studio | None = None,
+    vault: Vault | None = None,
 ) -> Film:
     """Make a film, or what of it is not made yet.
 
@@ -209,6 +210,7 @@ def render(
         emit: Told of everything that happens.
         should_stop: Asked after every step; True keeps everything and raises Interrupted.
         studio: Networks that stay open for the next film.
+        vault: The film's work folder, where the caller holds it already.
 
     Raises:
         InputError: The screenplay is wrong, or another film is in the way.
@@ -224,7 +226,7 @@ def render(
     if extras is not None:
         check_extras(film, extras, force=force)
     over = may_replace(film, extras or Extras(), force=force)
-    made = make(film, emit, force=over, should_stop=should_stop, studio=studio)
+    made = make(film, emit, force=over, should_stop=should_stop, studio=studio, vault=vault)
     return made if extras is None else replace(made, beside=beside(film, extras, should_stop))
 
 
@@ -344,57 +346,3 @@ def preview(
             for planned in plans
         ]
     return Drafts(films=tuple(films), storyboard=draw_board(plans, board))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """A screenplay that was made of a script."""
-
-    screenplay: Path
-    scenes: int
-    shots: int
-    characters: tuple[str, ...]
-    open_places: int
-    """Places to decide, marked ``LOOK:``."""
-
-
-def import_script(
-    script: str | Path,
-    out: str | Path | None = None,
-    *,
-    kind: Script | None = None,
-    model: str = "nano",
-    models_dir: Path | None = None,
-    force: bool = False,
-) -> Imported:
-    """Make a screenplay of a script, a shot list or HoloCine's raw prompts.
-
-    Args:
-        script: The file.
-        out: The screenplay; ``SCRIPT.yaml`` in the current folder where None.
-        kind: What the file is; told by its name where None.
-        model: That is to film it: its longest scene is the longest here.
-        models_dir: Where downloaded models lie.
-        force: Replace what is in the way.
-
-    Raises:
-        InputError: The script can not be read, or a file is in the way.
-    """
-    from holocine_core.adapt.draft import to_yaml
-    from holocine_core.adapt.read import read_script
-    from holocine_core.model.locate import find_model
-    from holocine_core.store.files import refuse_to_be, save
-
-    source = Path(script)
-    spec = find_model(model, models_dir).spec
-    path = Path(out) if out is not None else Path(f"{source.stem}.yaml")
-    refuse_to_be(path, source, "script")
-    draft = read_script(source, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
-    save(path, to_yaml(draft, model).encode(), replace=force)
-    return Imported(
-        screenplay=path,
-        scenes=len(draft.scenes),
-        shots=sum(len(scene.shots) for scene in draft.scenes),
-        characters=tuple(draft.looks),
-        open_places=draft.open_places,
-    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
+from holocine_core.store.files import stamp
 from holocine_core.store.hashes import cache_folder
 
 MODELS_VARIABLE = "HOLOCINE_MODELS"
@@ -68,16 +70,23 @@ def load_tokenizer(located: LocatedModel) -> Any:
 
     It needs neither transformers nor torch, so that prompts are counted before anything loads.
     """
+    files = located.component("tokenizer")
+    path = files.paths[0]
+    return _read_tokenizer(path, stamp(path), files.where)
+
+
+@lru_cache(maxsize=4)
+def _read_tokenizer(path: Path, _: tuple[int, int, int], where: str) -> Any:
+    """Kept: many films are planned by one, and to read it takes as long as all else of a plan."""
     from tokenizers import Tokenizer
 
-    files = located.component("tokenizer")
-    text = files.paths[0].read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     try:
         settings = json.loads(text)
     except ValueError as broken:
-        raise MachineError(f"tokenizer.json is damaged: {broken}", where=files.where) from broken
+        raise MachineError(f"tokenizer.json is damaged: {broken}", where=where) from broken
     if not isinstance(settings, dict) or "model" not in settings:
-        raise MachineError("tokenizer.json describes no tokenizer", where=files.where)
+        raise MachineError("tokenizer.json describes no tokenizer", where=where)
     tokenizer = Tokenizer.from_str(text)
     tokenizer.no_padding()
     tokenizer.no_truncation()

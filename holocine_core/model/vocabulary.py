@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.model.components import LocatedModel
-from holocine_core.store.files import load_json
+from holocine_core.store.files import load_json, stamp
 
 VOCABULARY_NAME = "vocabulary.json"
 _PLAIN_TEXT = """
@@ -79,6 +80,11 @@ def read_vocabulary(located: LocatedModel) -> Vocabulary | None:
     path = located.component("tokenizer").paths[0].with_name(VOCABULARY_NAME)
     if not path.is_file():
         return None
+    return _read_vocabulary(path, stamp(path))
+
+
+@lru_cache(maxsize=4)
+def _read_vocabulary(path: Path, _: tuple[int, int, int]) -> Vocabulary:
     content = load_json(path)
     try:
         return Vocabulary(

@@ -47,7 +47,7 @@ from holocine_core.plan.loras import (
     told,
 )
 from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
-from holocine_core.plan.state import begun_in, with_state
+from holocine_core.plan.state import begun_in, begun_otherwise, with_state
 from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
@@ -111,7 +111,10 @@ def make_plan(
         out=request.film(path),
         work=work,
         obstacles=obstacles,
-        warnings=tuple(warnings(manuscript, screenplay, located, takes, in_passes)),
+        warnings=(
+            *warnings(manuscript, screenplay, located, takes, in_passes),
+            *begun_otherwise(takes, placement, Vault(work)),
+        ),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
     )

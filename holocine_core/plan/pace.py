@@ -81,18 +81,26 @@ def estimate(plans: Sequence[Plan]) -> Estimate | None:
             return None
         pace, source = found
         sources.append(source)
-        waiting = [one for take in plan.takes if take.state != "reuse" for one in _to_make(take)]
         key = _key(plan)
-        if waiting and key != opened:
+        if plan.to_shoot and key != opened:
             seconds, opened = seconds + pace.start, key
-        seconds += sum(pace.step * _flops_left(take) for take in waiting)
-        seconds += sum(pace.develop * _pixels(take) for take in waiting)
-        seconds += pace.cut * _delivered(plan)
+        seconds += seconds_of(plan, pace)
     return Estimate(seconds=seconds, source=sources[-1]) if sources else None
 
 
-def pace_of(plan: Plan) -> tuple[Pace, str] | None:
-    """The pace of a plan's model, computed as planned, and where it was measured."""
+def pace_of(plan: Plan, machine: str = "") -> tuple[Pace, str] | None:
+    """The pace of a plan's model, computed as planned, and where it was measured.
+
+    Args:
+        plan: Of a film.
+        machine: Another than this one, by its name in the measured table.
+    """
+    if machine:
+        alike = _key(plan).split(" | ")[:3]
+        for key, films in _read(MEASURED).items():
+            if key.split(" | ")[:3] == alike and key.endswith(f" | {machine}"):
+                return Pace(**films[0]), machine
+        return None
     films = _read(_file()).get(_key(plan), [])
     if films:
         names = [field.name for field in fields(Pace)]
@@ -201,6 +209,19 @@ def _delivered(plan: Plan) -> float:
     delivery = plan.delivery
     frames = sum(take.timeline.frames for take in plan.takes)
     return float(delivery.width * delivery.height * frames * delivery.fps / plan.fps)
+
+
+def machines() -> list[str]:
+    """Names of the machines whose paces come with the package."""
+    return sorted({key.rpartition(" | ")[2] for key in _read(MEASURED)})
+
+
+def seconds_of(plan: Plan, pace: Pace) -> float:
+    """How long a film takes at a pace, its networks being open."""
+    waiting = [one for take in plan.takes if take.state != "reuse" for one in _to_make(take)]
+    seconds = sum(pace.step * _flops_left(take) for take in waiting)
+    seconds += sum(pace.develop * _pixels(take) for take in waiting)
+    return seconds + pace.cut * _delivered(plan)
 
 
 def _key(plan: Plan) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
 from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
@@ -35,6 +36,31 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
         return max(stopped, key=lambda way: stopped[way])
     made = [_told(entry.sidecar, "made").get("computing") for entry in done.values() if entry]
     return next((way for way in made if way in ways), None) if left else None
+
+
+def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -> list[Problem]:
+    """What is told where a take was begun on a machine that computes as this one can not: its steps
+    are of no use here, and it begins anew.
+
+    Args:
+        takes: Of the film, with what the work folder holds of each.
+        placement: Of their networks.
+        vault: The work folder.
+    """
+    anew = {take.latents_key: take for take in takes if take.state != "reuse" and not take.step}
+    kept = vault.entries("progress") if anew else []
+    told: dict[str, Problem] = {}
+    for entry in kept:
+        take = anew.get(str(entry.sidecar.get("negative")))
+        way = _told(entry.sidecar, "made").get("computing")
+        if take is not None and isinstance(way, str) and way != placement.computing:
+            told[take.scene] = Problem(
+                f"scene '{take.scene}' was begun on another kind of machine ({way}): its "
+                f"{entry.sidecar.get('step')} steps can't be gone on with here, and it begins anew",
+                str(entry.path),
+                "go on where it was begun to keep them",
+            )
+    return list(told.values())
 
 
 def _furthest(vault: Vault, latents_key: str, computing: str) -> int:

@@ -367,6 +367,29 @@ def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:
     assert begun_in(plan.takes, card, vault) == fp8.computing, "as the film's other take"
 
 
+def test_what_another_kind_of_machine_began_is_told(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path)
+    vault, take = Vault(plan.work), plan.takes[0]
+    card = Placement(
+        strategy="swap", device="cuda", precision="bfloat16", peak_bytes=0, reason="roomy"
+    )
+    key = with_state(take, card, vault).progress_key
+    sidecar = {
+        "take": key,
+        "step": 4,
+        "negative": take.latents_key,
+        "made": {"computing": card.computing},
+    }
+    vault.keep("progress", f"{key}-4", lambda path: path.touch(), sidecar)
+    (told,) = planned(small, tmp_path).warnings[len(plan.warnings) :]
+    assert told.message == (
+        f"scene 'storm' was begun on another kind of machine ({card.computing}): its 4 steps can't "
+        "be gone on with here, and it begins anew"
+    )
+    vault.drop("progress", f"{key}-4")
+    assert planned(small, tmp_path).warnings == plan.warnings
+
+
 def test_a_scenes_own_seed_goes_before_the_films(write: Write, tmp_path: Path) -> None:
     path = write(
         """

@@ -89,6 +89,8 @@ class ShotContext:
         self._layout: ShotLayout | None = None
         self._found: dict[ShotLayout, dict[tuple[str, torch.device], Segments | None]] = {}
         self._turns: tuple[Tensor, Tensor] | None = None
+        self.part: slice | None = None
+        """The stretch of tokens that this rank has (attention/ulysses.py); None: all."""
 
     @property
     def layout(self) -> ShotLayout:
@@ -118,7 +120,15 @@ class ShotContext:
 
     def text_segments(self, device: torch.device) -> Segments | None:
         """Segments of cross-attention; None where all tokens see all rows."""
-        return self._cached("text", device, _text_segments)
+        if self.part is None:
+            return self._cached("text", device, _text_segments)
+        part = self.part
+
+        def clipped(layout: ShotLayout, device: torch.device) -> Segments | None:
+            whole = _text_segments(layout, device)
+            return None if whole is None else whole.of_part(part.start, part.stop)
+
+        return self._cached(f"text {part.start}-{part.stop}", device, clipped)
 
     def _cached(
         self,

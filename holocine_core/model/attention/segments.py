@@ -71,6 +71,23 @@ class Segments:
     _packings: dict[tuple[int, int], Packing] = field(default_factory=dict, repr=False)
     _masks: dict[tuple[int, torch.dtype], Tensor] = field(default_factory=dict, repr=False)
 
+    def of_part(self, start: int, stop: int) -> Segments:
+        """The runs of a stretch of the queries, counted from its first one."""
+        kept = [
+            (i, TokenSpan(max(span.start, start) - start, min(span.stop, stop) - start))
+            for i, span in enumerate(self.queries)
+            if span.start < stop and span.stop > start
+        ]
+        runs = [i for i, _ in kept]
+        return Segments(
+            queries=tuple(span for _, span in kept),
+            keys=tuple(self.keys[i] for i in runs),
+            bias=tuple(self.bias[i] for i in runs),
+            listed=tuple(tuple(windows[i] for i in runs) for windows in self.listed),
+            stretches=tuple(self.stretches[i] for i in runs) if self.stretches else (),
+            repeats=self.repeats,
+        )
+
     def packing(self, batch: int, rows: int) -> Packing:
         """Where the packed kernel finds the keys of a batch that has ``rows`` keys an item."""
         if (batch, rows) not in self._packings:

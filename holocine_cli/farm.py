@@ -1,0 +1,150 @@
+"""`render --on ENGINE`: workers that somebody else starts and ends, and one view of all films."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holocine_cli.batch import Job
+from holocine_cli.console import moves
+from holocine_cli.contract import SomeFailed
+from holocine_cli.session import PROGRAM, Session
+from holocine_cli.status import page, summary
+from holocine_cli.worker import again, options_of, planning_error, queued_films
+from holocine_core.api import counted
+from holocine_core.errors import HolocineError, Interrupted, RenderError
+
+if TYPE_CHECKING:
+    from holocine_cli.groups import Shared
+    from holocine_core.api import Extras, Overview, Queued
+
+SHOWN = 30
+"""Films of the page."""
+EVERY = 10.0
+"""Seconds between two lines where there is no terminal, if something changed."""
+
+
+def farm(
+    session: Session,
+    jobs: Sequence[Job],
+    extras: Extras,
+    shared: Shared,
+    where: tuple[Path | None, Path | None],
+    *,
+    force: bool,
+) -> None:
+    """Have workers make all films; ``where`` is --out and --out-dir.
+
+    Raises:
+        InputError: There is no such engine, or a setting is none of its.
+        MachineError: The engine is not there, or its workers fail.
+        SomeFailed: Films failed.
+        Interrupted: A signal came, or the time is over: the workers have ended.
+    """
+    from holocine_core import api
+    from holocine_core.api import fleet
+
+    assert shared.on is not None
+    slurm = shared.on == "slurm"
+    engine = None if slurm else fleet.open_engine(shared.on, shared.engine or ())
+    films = queued_films(session, jobs, extras, force=force)
+    if not films:
+        raise SomeFailed([planning_error(job) for job in jobs], len(jobs))
+    folder = api.join_fleet(list(films))
+    session.fields["folder"] = str(folder)
+    screenplays = [one.screenplay for one in films]
+    words = _words(fleet.list_for_workers(folder, screenplays), jobs, extras, shared, force=force)
+    words += _where(*where)
+    if engine is None:
+        ids = fleet.submit(shared.engine or (), words, folder)
+        session.fields["jobs"] = ids
+        session.console.product("\n".join(ids))
+        told = f"{counted(len(ids), 'worker')} submitted; how they get on"
+        session.console.note(f"{told}: {PROGRAM} status {folder} --watch")
+        return
+    engine.require(words, folder, screenplays)
+    paths = [one.film for one in films]
+    with session.stop.awaited(session.tell_stop), _view(session) as show:
+        try:
+            found = fleet.drive(engine, words, folder, paths, session.stop, show)
+        except Interrupted as stopped:
+            raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
+    _report(session, jobs, films, found, extras, force=force)
+
+
+def _words(
+    listing: Path, jobs: Sequence[Job], extras: Extras, shared: Shared, *, force: bool
+) -> list[str]:
+    """A worker's command line."""
+    words = ["render", "--worker", "--files", str(listing)]
+    words += options_of(jobs[0].request, extras, force=force)
+    if shared.tries is not None:
+        words += ["--tries", str(shared.tries)]
+    flags = {"--retry": shared.retry, "--in-order": shared.in_order}
+    return [*words, *(name for name, given in flags.items() if given)]
+
+
+def _where(out: Path | None, out_dir: Path | None) -> list[str]:
+    if out is not None:
+        return ["-o", str(out)]
+    return [] if out_dir is None else ["--out-dir", str(out_dir)]
+
+
+@contextlib.contextmanager
+def _view(session: Session) -> Iterator[Callable[[Overview], None]]:
+    """Shows how all films stand: a page that is drawn over, or a line now and then."""
+    console = session.console
+    if moves(sys.stderr) and not console.quiet:
+        from holocine_cli.live import Page  # rich is slow to import and only this needs it
+
+        with Page() as drawn:
+            yield lambda found: drawn.show("\n".join(page(found, console.err, shown=SHOWN)))
+        return
+    said, at = "", 0.0
+
+    def show(found: Overview) -> None:
+        nonlocal said, at
+        line, now = summary(found), time.monotonic()
+        if line != said and not found.over and (not said or now - at > EVERY):
+            said, at = line, now
+            console.note(line)
+
+    yield show
+
+
+def _report(
+    session: Session,
+    jobs: Sequence[Job],
+    films: dict[Queued, Job],
+    found: Overview,
+    extras: Extras,
+    *,
+    force: bool,
+) -> None:
+    """What became of every film."""
+    console = session.console
+    states = {one.film.absolute(): one for one in found.films}
+    errors: list[HolocineError] = []
+    for film, job in films.items():
+        one = states[film.film.absolute()]
+        made = one.state == "made"
+        job.record.update(
+            outcome="made" if made else "failed",
+            film=str(film.film) if made else None,
+            exit_code=0 if made else 4,
+            worker=one.worker,
+        )
+        if made:
+            console.product(str(film.film))
+            continue
+        errors.append(RenderError(one.reason))
+        console.note(f"failed: {film.film}: {one.reason}")
+        console.note(f"  again: {again(job, extras, force=force)}")
+    console.note(summary(found))
+    errors += [planning_error(job) for job in jobs if "outcome" not in job.record]
+    if errors:
+        raise SomeFailed(errors, len(jobs))

@@ -1,0 +1,116 @@
+"""Many films by many workers: gather them, join the others, take turns, look how they stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from holocine_core.errors import InputError
+from holocine_core.film.ownership import is_finished
+from holocine_core.film.planning import plan_film, plan_to_render
+from holocine_core.fleet.drive import drive, list_for_workers, open_engine
+from holocine_core.fleet.engines.process import ENDS_WITH_STDIN
+from holocine_core.fleet.engines.slurm import submit
+from holocine_core.fleet.forecast import (
+    FleetFilm,
+    Forecast,
+    film_asks,
+    forecast,
+    read_fleet,
+)
+from holocine_core.fleet.queue import TRIES, Queued
+from holocine_core.fleet.shared import Listed, agree_on_kernel, announce, common_folder
+from holocine_core.fleet.sources import (
+    film_named,
+    is_template,
+    refuse_repeated,
+    sources,
+    until,
+)
+from holocine_core.model.kernels import VARIABLE
+from holocine_core.plan.pace import estimate
+from holocine_core.plan.values import Plan
+from holocine_core.request import Request
+
+__all__ = [
+    "ENDS_WITH_STDIN",
+    "TRIES",
+    "FleetFilm",
+    "Forecast",
+    "drive",
+    "film_asks",
+    "film_named",
+    "forecast",
+    "is_template",
+    "join_fleet",
+    "list_for_workers",
+    "open_engine",
+    "queued",
+    "read_fleet",
+    "refuse_repeated",
+    "sources",
+    "submit",
+    "until",
+]
+
+
+def queued(
+    screenplay: str | Path, request: Request = Request(), plan: Plan | None = None
+) -> Queued:
+    """A film for a :class:`Queue`.
+
+    Args:
+        screenplay: A YAML file.
+        request: What is asked for beside it.
+        plan: Of both; made where None.
+
+    Raises:
+        InputError, MachineError: As :func:`holocine_core.api.plan`.
+    """
+    path = Path(screenplay)
+    plan = plan or plan_film(path, request)
+    expected = estimate([plan])
+    return Queued(
+        screenplay=path,
+        film=plan.out,
+        work=plan.work,
+        seconds=0.0 if expected is None else expected.seconds,
+        flops=sum(take.cost.flops for take in plan.takes),
+        finished=is_finished(plan),
+        bf16=plan.placement.bf16,
+        replan=lambda: plan_to_render(path, request),
+    )
+
+
+def join_fleet(films: Sequence[Queued]) -> Path:
+    """Tell of films that this process helps to make, and compute as the others of their folder do.
+
+    A processor has several ways to compute, whose last bits differ: the first worker's is kept for
+    all, by the environment of this process.
+
+    Returns:
+        The folder that all films lie below: :func:`overview` tells how they stand.
+
+    Raises:
+        InputError: This process was told to compute otherwise than the others do.
+        MachineError: The folder can not be written.
+    """
+    folder = common_folder([one.film for one in films])
+    announce(
+        [
+            Listed(film=one.film, screenplay=one.screenplay, work=one.work, seconds=one.seconds)
+            for one in films
+        ]
+    )
+    if any(one.bf16 and not one.finished for one in films):
+        agreed, otherwise = agree_on_kernel(folder)
+        if otherwise:
+            raise InputError(
+                f"the films of this folder are computed with the kernel '{agreed}', and "
+                f"{VARIABLE} names another one",
+                where=str(folder),
+                hint=f"leave {VARIABLE} out, or let the films go to another folder",
+            )
+        os.environ[VARIABLE] = agreed
+    return folder

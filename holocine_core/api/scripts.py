@@ -1,0 +1,63 @@
+"""From a script to a screenplay: import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Script = Literal["fountain", "fdx", "csv", "raw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A screenplay that was made of a script."""
+
+    screenplay: Path
+    scenes: int
+    shots: int
+    characters: tuple[str, ...]
+    open_places: int
+    """Places to decide, marked ``LOOK:``."""
+
+
+def import_script(
+    script: str | Path,
+    out: str | Path | None = None,
+    *,
+    kind: Script | None = None,
+    model: str = "nano",
+    models_dir: Path | None = None,
+    force: bool = False,
+) -> Imported:
+    """Make a screenplay of a script, a shot list or HoloCine's raw prompts.
+
+    Args:
+        script: The file.
+        out: The screenplay; ``SCRIPT.yaml`` in the current folder where None.
+        kind: What the file is; told by its name where None.
+        model: That is to film it: its longest scene is the longest here.
+        models_dir: Where downloaded models lie.
+        force: Replace what is in the way.
+
+    Raises:
+        InputError: The script can not be read, or a file is in the way.
+    """
+    from holocine_core.adapt.draft import to_yaml
+    from holocine_core.adapt.read import read_script
+    from holocine_core.model.locate import find_model
+    from holocine_core.store.files import refuse_to_be, save
+
+    source = Path(script)
+    spec = find_model(model, models_dir).spec
+    path = Path(out) if out is not None else Path(f"{source.stem}.yaml")
+    refuse_to_be(path, source, "script")
+    draft = read_script(source, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
+    save(path, to_yaml(draft, model).encode(), replace=force)
+    return Imported(
+        screenplay=path,
+        scenes=len(draft.scenes),
+        shots=sum(len(scene.shots) for scene in draft.scenes),
+        characters=tuple(draft.looks),
+        open_places=draft.open_places,
+    )

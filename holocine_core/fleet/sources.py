@@ -1,0 +1,158 @@
+"""What a call names -> screenplays, and where each one's film goes."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from holocine_core.errors import InputError, Problem
+
+SUFFIXES = (".yaml", ".yml")
+FIELDS = ("stem", "folder")
+"""What a template of names may hold."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+T = TypeVar("T")
+
+
+def screenplays_in(named: Sequence[Path]) -> list[Path]:
+    """The files that are named, and of folders the YAML files that lie in them, by name.
+
+    Raises:
+        InputError: A folder holds none.
+    """
+    found: list[Path] = []
+    for path in named:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            one
+            for one in path.iterdir()
+            if one.suffix in SUFFIXES and one.is_file() and not one.name.startswith(".")
+        )
+        if not inside:
+            raise InputError(
+                "there is no screenplay in that folder",
+                where=str(path),
+                hint="screenplays end in .yaml; name the folder that they lie in",
+            )
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def sources(
+    named: Sequence[Path], listing: str | None = None, shard: str | None = None
+) -> list[Path]:
+    """The screenplays of a call, each once.
+
+    Args:
+        named: Files and folders.
+        listing: More of them, one a line.
+        shard: Which of so many shares of them; all where None.
+
+    Raises:
+        InputError: There are none, or no such shard.
+    """
+    more = [Path(line) for line in (listing or "").splitlines() if line.strip()]
+    if listing is not None and not more:
+        raise InputError("the list names no file", where="--files", hint="one screenplay a line")
+    found = screenplays_in([*named, *more])
+    if not found:
+        raise InputError(
+            "there is nothing to film", hint="name a screenplay, a folder of them, or --files LIST"
+        )
+    return found if shard is None else shard_of(shard, found)
+
+
+def is_template(out: Path | None) -> bool:
+    """Whether a film's name holds a field of :data:`FIELDS`."""
+    return out is not None and any(f"{{{name}}}" in str(out) for name in FIELDS)
+
+
+def film_named(template: str, screenplay: Path) -> Path:
+    """Where a screenplay's film goes: ``films/{stem}.mp4``.
+
+    Raises:
+        InputError: The template has other fields, or is not written as one.
+    """
+    try:
+        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        unknown = [name for name in fields if name not in FIELDS]
+        if unknown:
+            raise ValueError(f"it has no field {{{unknown[0]}}}")
+        folder = screenplay.absolute().parent.name
+        return Path(template.format(stem=screenplay.stem, folder=folder))
+    except (ValueError, KeyError, IndexError) as wrong:
+        names = ", ".join(f"{{{name}}}" for name in FIELDS)
+        raise InputError(
+            f"'{template}' is no name for films: {wrong}",
+            where="--out",
+            hint=f"it may hold {names}",
+        ) from None
+
+
+def shard_of(asked: str, films: Sequence[T]) -> list[T]:
+    """The films of one of so many shards: ``2/3`` is every third one, from the second on.
+
+    Raises:
+        InputError: There is no such shard.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", asked)
+    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise InputError(
+            f"there is no shard '{asked}'", where="--shard", hint="such as 1/3, 2/3 and 3/3"
+        )
+    return list(films[number - 1 :: of])
+
+
+def until(asked: str, now: datetime) -> datetime:
+    """A time of day, the next one that is; a date and time; or how long from now: ``90m``.
+
+    Args:
+        asked: One of them.
+        now: Local time, as the answer is.
+
+    Raises:
+        InputError: It is none of them, or over already.
+    """
+    text = asked.strip()
+    if found := re.fullmatch(r"\+?(\d+(?:\.\d+)?)([smhd])", text):
+        return now + timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    if re.fullmatch(r"\d{1,2}:\d{2}", text):
+        hour, minute = (int(part) for part in text.split(":"))
+        if hour < 24 and minute < 60:
+            today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return today if today > now else today + timedelta(days=1)
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"'{asked}' is no time",
+            where="--until",
+            hint="such as 07:00, 2026-12-24T07:00 or 90m from now",
+        ) from None
+    then = told if told.tzinfo is None else told.astimezone().replace(tzinfo=None)
+    if then <= now:
+        raise InputError(
+            f"{asked} is over already", where="--until", hint=f"it is {now:%Y-%m-%d %H:%M}"
+        )
+    return then
+
+
+def refuse_repeated(films: Sequence[tuple[Path, Path]]) -> None:
+    """Raises InputError where two films would have one work folder: it knows one film at a time."""
+    taken: dict[Path, Path] = {}
+    problems = []
+    for film, work in films:
+        other = taken.setdefault(work.resolve(), film)
+        if other != film:
+            problems.append(
+                Problem(f"{other} and {film} would share one work folder", str(work), "rename one")
+            )
+    if problems:
+        raise InputError.of(problems)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from holocine_core.errors import InputError
+from holocine_core.fleet.sources import (
+    film_named,
+    is_template,
+    refuse_repeated,
+    shard_of,
+    sources,
+    until,
+)
+
+NOON = datetime(2026, 12, 1, 12, 0)
+
+
+def test_a_folder_is_its_screenplays(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", ".hidden.yaml", "notes.txt", "deep/c.yaml"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    single = tmp_path / "deep/c.yaml"
+    found = sources([tmp_path, single, tmp_path / "b.yaml"])
+    assert [path.name for path in found] == ["a.yml", "b.yaml", "c.yaml"], "each once"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no screenplay") as caught:
+        sources([tmp_path / "empty"])
+    assert caught.value.where.endswith("empty")
+
+
+def test_a_list_is_lines() -> None:
+    found = sources([], "b c.yaml\n\n a.yaml\r\n#1.yaml\n")
+    assert [str(path) for path in found] == ["b c.yaml", " a.yaml", "#1.yaml"]
+    with pytest.raises(InputError, match="names no file"):
+        sources([], "\n \n")
+    with pytest.raises(InputError, match="nothing to film"):
+        sources([])
+
+
+@pytest.mark.parametrize(
+    ("template", "film"),
+    [
+        ("films/{stem}.mp4", "films/harbour.mp4"),
+        ("{folder}/{stem}.mkv", "coast/harbour.mkv"),
+        ("{{x}}-{stem}.mp4", "{x}-harbour.mp4"),
+    ],
+)
+def test_names_by_a_template(template: str, film: str) -> None:
+    assert is_template(Path(template))
+    assert film_named(template, Path("coast/harbour.yaml")) == Path(film)
+
+
+@pytest.mark.parametrize("template", ["{stem}{seed}.mp4", "{stem", "{}{stem}", "{stem.x}.mp4"])
+def test_a_template_that_is_none(template: str) -> None:
+    with pytest.raises(InputError, match="no name for films") as caught:
+        film_named(template, Path("harbour.yaml"))
+    assert "{stem}" in caught.value.hint
+
+
+def test_a_name_with_braces_is_a_name() -> None:
+    assert not is_template(Path("{1}.mp4"))
+    assert not is_template(None)
+
+
+def test_shards_are_all_films_once() -> None:
+    films = list("abcdefgh")
+    parts = [shard_of(f"{i}/3", films) for i in (1, 2, 3)]
+    assert parts[0] == ["a", "d", "g"]
+    assert sorted(film for part in parts for film in part) == films
+    assert shard_of("9/9", films) == []
+    for wrong in ("0/3", "4/3", "3", "a/b", "-1/3", "1/0"):
+        with pytest.raises(InputError, match="shard"):
+            shard_of(wrong, films)
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        ("13:30", "2026-12-01T13:30"),
+        ("07:00", "2026-12-02T07:00"),
+        ("12:00", "2026-12-02T12:00"),
+        ("90m", "2026-12-01T13:30"),
+        ("+1.5h", "2026-12-01T13:30"),
+        ("2d", "2026-12-03T12:00"),
+        ("2026-12-24T07:00", "2026-12-24T07:00"),
+        ("2026-12-24 07:00", "2026-12-24T07:00"),
+    ],
+)
+def test_until_when(asked: str, then: str) -> None:
+    assert until(asked, NOON) == datetime.fromisoformat(then)
+
+
+def test_a_time_of_another_zone_is_ours() -> None:
+    there = datetime.fromisoformat("2026-12-24T07:00+05:00")
+    assert until("2026-12-24T07:00+05:00", NOON).timestamp() == there.timestamp()
+
+
+@pytest.mark.parametrize("asked", ["soon", "25:00", "7", "12:61", "2026-13-01", "2020-01-01T00:00"])
+def test_no_time(asked: str) -> None:
+    with pytest.raises(InputError) as caught:
+        until(asked, NOON)
+    assert caught.value.where == "--until"
+
+
+def test_two_films_of_one_work_folder() -> None:
+    work = Path("films/.holocine/a")
+    refuse_repeated([(Path("films/a.mp4"), work), (Path("films/b.mp4"), work.with_name("b"))])
+    with pytest.raises(InputError, match=r"a\.mp4 and films/a\.mkv"):
+        refuse_repeated([(Path("films/a.mp4"), work), (Path("films/a.mkv"), work)])
