@@ -69,6 +69,10 @@ def entry() -> None:
     _settle_process()
     prepare_streams()
     code = main()
+    if "HOLOCINE_RESULT" in os.environ:
+        from holocine_core.api.fleet import leave_result
+
+        leave_result(code)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Leaving takes a moment, and all is said.
     sys.exit(code)
 

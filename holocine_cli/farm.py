@@ -33,11 +33,11 @@ def farm(
     jobs: Sequence[Job],
     extras: Extras,
     shared: Shared,
-    where: tuple[Path | None, Path | None],
+    options: tuple[Path | None, Path | None, int],
     *,
     force: bool,
 ) -> None:
-    """Have workers make all films; ``where`` is --out and --out-dir.
+    """Have workers make all films; ``options`` are --out, --out-dir and --gpus.
 
     Raises:
         InputError: There is no such engine, or a setting is none of its.
@@ -58,7 +58,7 @@ def farm(
     session.fields["folder"] = str(folder)
     screenplays = [one.screenplay for one in films]
     words = _words(fleet.list_for_workers(folder, screenplays), jobs, extras, shared, force=force)
-    words += _where(*where)
+    words += _where(*options)
     if engine is None:
         ids = fleet.submit(shared.engine or (), words, folder)
         session.fields["jobs"] = ids
@@ -88,10 +88,9 @@ def _words(
     return [*words, *(name for name, given in flags.items() if given)]
 
 
-def _where(out: Path | None, out_dir: Path | None) -> list[str]:
-    if out is not None:
-        return ["-o", str(out)]
-    return [] if out_dir is None else ["--out-dir", str(out_dir)]
+def _where(out: Path | None, out_dir: Path | None, gpus: int) -> list[str]:
+    named = {"-o": out, "--out-dir": out_dir, "--gpus": None if gpus == 1 else gpus}
+    return [word for name, value in named.items() if value for word in (name, str(value))]
 
 
 @contextlib.contextmanager

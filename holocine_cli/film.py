@@ -70,6 +70,7 @@ def render(
     dry_run: opt.DryRun = False,
     gathered: Gathered = Gathered(),
     shared: Shared = Shared(),
+    gpus: opt.Gpus = 1,
     machine: Machine = Machine(),
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
@@ -86,7 +87,6 @@ def render(
     from holocine_core.api import Extras
 
     shared.require_worker()
-
     request = machine.request(
         asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force
     )
@@ -98,23 +98,31 @@ def render(
         return
     if shared.until is not None:
         session.stop.end_at(shared.until)
-    if shared.among_others:
-        _make_with_others(session, jobs, extras, shared, (out, out_dir), force=force)
+    if shared.on is not None:
+        _have_workers(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
         return
     from holocine_cli.produce import Films
+    from holocine_cli.ranks import ranked
+    from holocine_cli.worker import work
     from holocine_core import api
 
-    with Films(session, jobs, extras, force=force) as films:
-        for job in films.left:
-            with films.making(job) as making:
-                making.film = api.render(
-                    making.plan,
-                    force=force,
-                    emit=making.emit,
-                    should_stop=session.stop,
-                    studio=films.studio,
-                )
-    films.finish()
+    with ranked(session, jobs, gpus) as studio_of:
+        if studio_of is None:
+            return
+        if shared.worker:
+            work(session, jobs, extras, shared, studio_of, force=force)
+            return
+        with Films(session, jobs, extras, studio_of, force=force) as films:
+            for job in films.left:
+                with films.making(job) as making:
+                    making.film = api.render(
+                        making.plan,
+                        force=force,
+                        emit=making.emit,
+                        should_stop=session.stop,
+                        studio=films.studio,
+                    )
+        films.finish()
 
 
 @grouped
@@ -183,24 +191,19 @@ def _preview(
         _lay_out(session, plans, board)
 
 
-def _make_with_others(
+def _have_workers(
     session: Session,
     jobs: Sequence[Job],
     extras: Extras,
     shared: Shared,
-    where: tuple[Path | None, Path | None],
+    options: tuple[Path | None, Path | None, int],
     *,
     force: bool,
 ) -> None:
-    """Be a worker, or have workers; ``where`` is --out and --out-dir."""
-    if shared.on is not None:
-        from holocine_cli.farm import farm
+    """Have others make the films; ``options`` are --out, --out-dir and --gpus."""
+    from holocine_cli.farm import farm
 
-        farm(session, jobs, extras, shared, where, force=force)
-        return
-    from holocine_cli.worker import work
-
-    work(session, jobs, extras, shared, force=force)
+    farm(session, jobs, extras, shared, options, force=force)
 
 
 def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:

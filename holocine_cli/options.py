@@ -223,6 +223,16 @@ Memory = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+Gpus = Annotated[
+    int,
+    typer.Option(
+        "--gpus",
+        metavar="N",
+        help="So many GPUs for one film; with --device cpu, processes of the processor.",
+        show_default=False,
+        rich_help_panel=WHERE,
+    ),
+]
 ModelsDir = Annotated[
     Path | None,
     typer.Option(

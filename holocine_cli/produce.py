@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,11 +146,18 @@ class Films:
         session: Of the call.
         jobs: The films.
         extras: What to make beside each.
+        studio_of: Makes the studio of their networks; one on this device where None.
         force: Replace what is in the way.
     """
 
     def __init__(
-        self, session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool
+        self,
+        session: Session,
+        jobs: Sequence[Job],
+        extras: Extras,
+        studio_of: Callable[[Sequence[Plan]], Studio] | None = None,
+        *,
+        force: bool,
     ) -> None:
         from holocine_core import api
 
@@ -169,7 +176,7 @@ class Films:
                 if len(jobs) > 1:
                     api.preflight(plan)
                 self._plans[job] = plan
-        self.studio: Studio = api.Studio(list(self._plans.values()))
+        self.studio: Studio = (studio_of or api.Studio)(list(self._plans.values()))
         self._meter = Meter(list(self._plans.values()))
 
     def __enter__(self) -> Films:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from holocine_cli.batch import Batch, Job
@@ -18,13 +18,27 @@ from holocine_core.errors import HolocineError, Interrupted, MachineError, Probl
 
 if TYPE_CHECKING:
     from holocine_cli.groups import Shared
-    from holocine_core.api import Extras, Queue, Queued, Request, Studio, Turn
+    from holocine_core.api import Extras, Plan, Queue, Queued, Request, Studio, Turn
 
 
 def work(
-    session: Session, jobs: Sequence[Job], extras: Extras, shared: Shared, *, force: bool
+    session: Session,
+    jobs: Sequence[Job],
+    extras: Extras,
+    shared: Shared,
+    studio_of: Callable[[Sequence[Plan]], Studio],
+    *,
+    force: bool,
 ) -> None:
     """Make films until none is left that this worker may make.
+
+    Args:
+        session: Of the call.
+        jobs: The films.
+        extras: What to make beside each.
+        shared: How films are shared.
+        studio_of: Makes the networks' studio.
+        force: Replace what is in the way.
 
     Raises:
         SomeFailed: Films failed, here or elsewhere.
@@ -50,7 +64,7 @@ def work(
         in_order=shared.in_order,
     )
     told = _Telling(session, extras, films, force=force)
-    with session.stop.awaited(session.tell_stop), api.Studio() as studio:
+    with session.stop.awaited(session.tell_stop), studio_of(()) as studio:
         try:
             for turn in queue.turns(session.stop, told.waits):
                 told.begins(queue)

@@ -74,7 +74,7 @@ ROOMS: Mapping[str, Room] = {
     "fleet": Room(
         "planned films -> those that are this worker's turn, each once; how all stand",
         ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
-         "model.placement"],
+         "model.placement", "model.rank_numbers"],
     ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",

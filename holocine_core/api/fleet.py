@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import is_finished
@@ -18,6 +20,14 @@ from holocine_core.fleet.forecast import (
     film_asks,
     forecast,
     read_fleet,
+)
+from holocine_core.fleet.launch import (
+    RESULT,
+    asked_ranks,
+    launch_ranks,
+    leave_result,
+    refuse_gpus,
+    this_rank,
 )
 from holocine_core.fleet.queue import TRIES, Queued
 from holocine_core.fleet.shared import Listed, agree_on_kernel, announce, common_folder
@@ -33,24 +43,36 @@ from holocine_core.plan.pace import estimate
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 
+if TYPE_CHECKING:
+    from holocine_core.sample.studio import Studio
+
 __all__ = [
     "ENDS_WITH_STDIN",
+    "RESULT",
     "TRIES",
     "FleetFilm",
     "Forecast",
+    "asked_ranks",
     "drive",
     "film_asks",
     "film_named",
+    "follow",
     "forecast",
     "is_template",
     "join_fleet",
+    "launch_ranks",
+    "leading",
+    "leave_result",
     "list_for_workers",
     "open_engine",
     "queued",
     "read_fleet",
+    "refuse_gpus",
+    "refuse_ranks",
     "refuse_repeated",
     "sources",
     "submit",
+    "this_rank",
     "until",
 ]
 
@@ -114,3 +136,32 @@ def join_fleet(films: Sequence[Queued]) -> Path:
             )
         os.environ[VARIABLE] = agreed
     return folder
+
+
+def refuse_ranks(plan: Plan, size: int) -> None:
+    """Raises InputError where a film can not be made by so many ranks."""
+    from holocine_core.sample.crew import refuse
+
+    refuse(plan, size)
+
+
+def leading(device: str) -> AbstractContextManager[Callable[[Sequence[Plan]], Studio]]:
+    """Lead the ranks of one film while this is open; yields what makes a studio of all.
+
+    Raises:
+        MachineError: The others do not come.
+    """
+    from holocine_core.sample.crew import leading as lead
+
+    return lead(device)
+
+
+def follow(device: str) -> None:
+    """Be one of the other ranks, until the leader lets go.
+
+    Raises:
+        MachineError: The leader is gone, or memory ran out.
+    """
+    from holocine_core.sample.crew import follow as obey
+
+    obey(device)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ from holocine_core.model.attention.layout import (
     gelu_by_erf,
     install,
 )
-from holocine_core.model.attention.segments import Engine, opened
+from holocine_core.model.attention.segments import Engine
 from holocine_core.model.failures import device_errors
 from holocine_core.model.lean import import_whole
 from holocine_core.model.lora.file import Part
@@ -34,8 +34,10 @@ from holocine_core.plan.values import Plan, Take
 from holocine_core.sample import flow
 from holocine_core.sample.caches import Caches, Remembering
 from holocine_core.sample.conditioning import Conditioning
+from holocine_core.sample.crew import Crew, Side
 from holocine_core.sample.guidance import classifier_free_guidance
 from holocine_core.sample.known_latents import KnownLatents
+from holocine_core.sample.mechanism import WHOLE, Mechanism, shot_layout
 from holocine_core.sample.noise import initial_noise, latent_shape, noise_of_step
 from holocine_core.sample.pictures import read_picture
 from holocine_core.sample.solvers import (
@@ -51,24 +53,6 @@ from holocine_core.sample.texts import Text, Texts
 from holocine_core.sample.vae import Frames, decode_latents, encode_still, encode_upscaled
 from holocine_core.script.timeline import LatentSpan
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mechanism:
-    """Switches of the two attentions, to see what each is worth; films have both on.
-
-    Attributes:
-        summaries: Whether shots see each other's summary tokens in sparse self-attention.
-        windows: Whether a shot reads only the global caption and its own text.
-        guide_summaries: Whether the branch that guidance leads away from sees them too; None: as
-            the model's card says.
-    """
-
-    summaries: bool = True
-    windows: bool = True
-    guide_summaries: bool | None = None
-
-
-WHOLE = Mechanism()
 BRANCHES = ("cond", "uncond")
 """The passes of a guided step, in their order."""
 _SMALLER = "plan a smaller size or profile"
@@ -86,15 +70,17 @@ class Generator:
         emit: Emit = ignore,
         engine: Engine = "auto",
         mechanism: Mechanism = WHOLE,
+        crew: Crew | None = None,
     ) -> None:
+        self._crew = crew
         self._plan = plan
         self._emit = emit
         self._expected: tuple[Plan, ...] = (plan,)
         self._mechanism = mechanism
         self._spec = plan.model.spec
         self._engine: Engine = engine
-        self._context = ShotContext()
-        self._shot_loras = ShotLoras(self._context)
+        self.context = ShotContext()
+        self._shot_loras = ShotLoras(self.context)
         self._networks = Networks(
             plan.model,
             plan.placement,
@@ -135,9 +121,20 @@ class Generator:
                 )
             kernel = self._plan.placement.kernel
             fused = self._engine == "auto" and kernel.startswith("fused")
-            install(network, self._context, "fused" if fused else self._engine)
+            install(network, self.context, "fused" if fused else self._engine)
             if kernel.endswith("erf"):
                 gelu_by_erf(network)
+            if self._crew is not None:
+                self._crew.part(part, network, self)
+
+    @property
+    def heads(self) -> int:
+        """Of the transformers' attention."""
+        return self._spec.shape.heads
+
+    def network(self, part: str) -> Any:
+        """One of the networks, where it computes."""
+        return self._networks.use(part)
 
     def denoise(
         self,
@@ -314,6 +311,8 @@ class Generator:
             sides.append((negative, plain))
             sigmas = flow.schedule(take.sampling.steps, take.sampling.shift)
             last_guided = sigmas[take.sampling.guided_steps - 1]
+        if self._crew is not None:
+            self._crew.read(sides)
 
         def velocity(x: Tensor, sigma: float) -> Tensor:
             expert = self._expert(sigma)
@@ -324,9 +323,12 @@ class Generator:
                 x = known.noised(x, noise, sigma)
             said: list[Tensor] = []
             of_step = sides if sigma >= last_guided else sides[:1]
-            for branch, (text, seen_by) in zip(BRANCHES, of_step, strict=False):
-                with self._computing(seen_by), caches.branch(expert, network, branch):
-                    said.append(network(**self._inputs(x, time, text))[0].float())
+            if self._crew is not None:
+                said = self._crew.passes(self, expert, x, time, len(of_step))
+            else:
+                for branch, side in zip(BRANCHES, of_step, strict=False):
+                    with caches.branch(expert, network, branch):
+                        said.append(self.one_pass(network, x, time, side))
             guided = said[0]
             if len(said) > 1:
                 guided = classifier_free_guidance(said[0], said[1], take.sampling.guidance)
@@ -341,10 +343,24 @@ class Generator:
             return "transformer"
         return "transformer_2"
 
+    def one_pass(self, network: Any, x: Tensor, time: Tensor, side: Side) -> Tensor:
+        """What a network says of latents, in float32.
+
+        Args:
+            network: Of :meth:`network`.
+            x: [1, C, F, H, W].
+            time: Timesteps: [1], or one for every token.
+            side: What the pass reads, and who sees what.
+        """
+        text, seen_by = side
+        with self._computing(seen_by):
+            said: Tensor = network(**self._inputs(x, time, text))[0]
+            return said.float()
+
     @contextlib.contextmanager
     def _computing(self, layout: ShotLayout) -> Iterator[None]:
         """While this is open, networks follow a layout, in the placement's precision."""
-        self._context.layout = layout
+        self.context.layout = layout
         bf16 = self._plan.placement.bf16
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             yield
@@ -352,11 +368,11 @@ class Generator:
     def _inputs(self, x: Tensor, time: Tensor, text: Conditioning) -> dict[str, Any]:
         """Of a network's forward pass."""
         dtype = self._networks.dtype
-        time = time.to(x.device)
+        time = time.to(self._networks.device)
         return {
-            "hidden_states": x.to(dtype),
+            "hidden_states": x.to(self._networks.device, dtype),
             "timestep": time.to(dtype) if self._spec.low_precision_timestep else time,
-            "encoder_hidden_states": text.text_BLD.to(x.device, dtype),
+            "encoder_hidden_states": text.text_BLD.to(self._networks.device, dtype),
             "return_dict": False,
         }
 
@@ -365,21 +381,3 @@ def _all_takes(plan: Plan) -> Iterator[Take]:
     """The plan's takes and those that they are made from."""
     for take in plan.takes:
         yield from take.chain()
-
-
-def shot_layout(
-    plan: Plan, take: Take, conditioning: Conditioning, mechanism: Mechanism = WHOLE
-) -> ShotLayout:
-    """Where the take's shots lie among its tokens."""
-    patch = plan.model.spec.shape.patch
-    windows = conditioning.windows
-    if windows is not None and not mechanism.windows:
-        windows = opened(windows)
-    _, _, _, rows, columns = latent_shape(plan, take)
-    return ShotLayout(
-        shots=take.timeline.latent_spans,
-        frame_tokens=(rows // patch) * (columns // patch),
-        windows=windows,
-        sparse=take.sampling.attention == "sparse",
-        summaries=mechanism.summaries,
-    )

@@ -25,9 +25,9 @@ from holocine_core.lab.suites.suite import parse_suite
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
 from holocine_core.request import Request
-from holocine_core.sample.generator import Mechanism, shot_layout
 from holocine_core.sample.known_latents import Method
 from holocine_core.sample.latents import read_latents
+from holocine_core.sample.mechanism import Mechanism, shot_layout
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.store.vault import Vault
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from holocine_core.lab.stage.world import Person
 from holocine_core.lab.suites.suite import Case
 from holocine_core.plan.values import Plan, Take
-from holocine_core.sample.generator import WHOLE, Generator, Mechanism
+from holocine_core.sample.generator import Generator
 from holocine_core.sample.known_latents import KnownLatents, Method
 from holocine_core.sample.latents import latents_writer, read_latents
+from holocine_core.sample.mechanism import WHOLE, Mechanism
 from holocine_core.sample.noise import initial_noise, noise_of_step
 from holocine_core.sample.solvers import Progress, StepNoise
 from holocine_core.script.prompt import alone

@@ -1,0 +1,172 @@
+"""Ranks: processes that work on one film, or one training, together. Their one home.
+
+A rank is a process with a device of its own. The groups that exchange tensors are made once, by all
+ranks in the same order. Where a rank dies, the others' exchanges fail, and all end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.rank_numbers import asked_ranks, this_rank
+
+FOREVER = timedelta(days=30)
+"""Ranks wait for orders while another one decodes, or a person thinks."""
+EXCHANGE = timedelta(minutes=10)
+"""Tensors are exchanged between equal steps: who is so late is gone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Ranks that exchange tensors.
+
+    Attributes:
+        ranks: Which.
+        rank: This one's place among them.
+        channel: Torch's group.
+    """
+
+    ranks: tuple[int, ...]
+    rank: int
+    channel: Any
+
+    @property
+    def size(self) -> int:
+        return len(self.ranks)
+
+    def share(self, length: int) -> slice:
+        """This rank's stretch of so many rows."""
+        edges = self.edges(length)
+        return slice(edges[self.rank], edges[self.rank + 1])
+
+    def edges(self, length: int) -> list[int]:
+        """Where the stretches begin, and the last ends: as equal as can be."""
+        return [length * i // self.size for i in range(self.size + 1)]
+
+    def exchange(self, parts: Sequence[Tensor], shapes: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Send ``parts[i]`` to rank i; what rank i sends, of ``shapes[i]``."""
+        first = parts[0]
+        sizes = [torch.Size(shape).numel() for shape in shapes]
+        got = torch.empty(sum(sizes), dtype=first.dtype, device=first.device)
+        sent = torch.cat([part.reshape(-1) for part in parts])
+        dist.all_to_all_single(
+            got, sent, sizes, [part.numel() for part in parts], group=self.channel
+        )
+        return [
+            part.view(*shape) for part, shape in zip(torch.split(got, sizes), shapes, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranks:
+    """All ranks of a film.
+
+    Attributes:
+        rank: This one; 0 leads.
+        size: How many.
+        device: This one's.
+        whole: All of them.
+        half: This one's half, where there are two: the halves make a guided step's two passes.
+        orders: The leader's channel to all.
+    """
+
+    rank: int
+    size: int
+    device: str
+    whole: Group
+    half: Group | None
+    orders: Any
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def second(self) -> int:
+        """The rank that leads the second half."""
+        return self.size // 2
+
+    def tell(self, order: object) -> None:
+        """The leader's order to all others."""
+        dist.broadcast_object_list([order], src=0, group=self.orders)
+
+    def hear(self) -> Any:
+        """The leader's next order."""
+        box: list[Any] = [None]
+        dist.broadcast_object_list(box, src=0, group=self.orders)
+        return box[0]
+
+    def bring(self, made: Tensor) -> Tensor:
+        """The second half's result, brought to the leader; ``made`` has its shape elsewhere."""
+        if self.rank == self.second:
+            dist.send(made, dst=0)
+        elif self.leads:
+            made = torch.empty_like(made)
+            dist.recv(made, src=self.second)
+        return made
+
+    def close(self) -> None:
+        dist.destroy_process_group()
+
+
+def join(device: str) -> Ranks:
+    """Meet the other ranks, as torchrun's variables tell.
+
+    Args:
+        device: ``cpu``, or ``cuda``: each rank has a card of its own then.
+
+    Raises:
+        MachineError: The others do not come.
+    """
+    size, rank = asked_ranks(), this_rank()
+    cuda = device.startswith("cuda")
+    if cuda:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    try:
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=EXCHANGE)
+    except (RuntimeError, ValueError) as alone:
+        raise MachineError(
+            f"the other ranks do not come: {str(alone).splitlines()[0]}", where="--gpus"
+        ) from alone
+    everyone = tuple(range(size))
+    whole = Group(everyone, rank, dist.new_group(list(everyone), timeout=EXCHANGE))
+    half = None
+    if size % 2 == 0:
+        for ranks in (everyone[: size // 2], everyone[size // 2 :]):
+            channel = dist.new_group(list(ranks), timeout=EXCHANGE)
+            if rank in ranks:
+                half = Group(ranks, ranks.index(rank), channel)
+    orders = dist.new_group(list(everyone), timeout=FOREVER, backend="gloo")
+    return Ranks(rank, size, device, whole, half, orders)
+
+
+def require_heads(heads: int, size: int, *, guided: bool) -> None:
+    """Raises InputError where attention's heads can not be parted among so many ranks.
+
+    Args:
+        heads: Of the network.
+        size: Ranks.
+        guided: Whether steps have two passes, which two halves make side by side.
+    """
+
+    def fits(size: int) -> bool:
+        parts = size // 2 if guided and size % 2 == 0 else size
+        return heads % parts == 0
+
+    if not fits(size):
+        good = ", ".join(str(n) for n in range(1, 2 * heads + 1) if fits(n) and n <= 16)
+        raise InputError(
+            f"{heads} heads of attention do not divide among {size} GPUs",
+            where="--gpus",
+            hint=f"this model goes with {good}",
+        )
