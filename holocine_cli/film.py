@@ -10,7 +10,16 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
-from holocine_cli.groups import Asked, Gathered, Machine, Shared, Told, ToldAtLength, grouped
+from holocine_cli.groups import (
+    Asked,
+    Besides,
+    Gathered,
+    Machine,
+    Shared,
+    Told,
+    ToldAtLength,
+    grouped,
+)
 from holocine_cli.many import FleetOption
 from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError
@@ -30,6 +39,7 @@ def plan(
     force: opt.Force = False,
     gathered: Gathered = Gathered(),
     fleet: FleetOption = None,
+    gpus: opt.Gpus = 1,
     machine: Machine = Machine(),
     told: Told = Told(),
 ) -> None:
@@ -44,7 +54,7 @@ def plan(
     session = begin(ctx, told)
     from holocine_core.api import Extras
 
-    request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force)
+    request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
     jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
     if fleet is not None:
         from holocine_cli.fleet_view import show_forecast
@@ -63,9 +73,7 @@ def render(
     profile: opt.ProfileOption = None,
     asked: Asked = Asked(),
     from_draft: opt.FromDraft = None,
-    shots: opt.Shots = None,
-    storyboard: opt.Storyboard = False,
-    otio: opt.Otio = False,
+    besides: Besides = Besides(),
     force: opt.Force = False,
     dry_run: opt.DryRun = False,
     gathered: Gathered = Gathered(),
@@ -81,24 +89,20 @@ def render(
 
     Only what is missing or changed is shot. Ctrl-C ends after the current step
     and keeps everything. The film's path is printed on stdout. Any number of
-    workers in any shells on any machines may share a folder of screenplays.
+    workers on any machines may share a folder of screenplays.
     """
     session = begin(ctx, told)
-    from holocine_core.api import Extras
-
     shared.require_worker()
     request = machine.request(
-        asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force
+        asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
     )
     jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
-    extras = Extras(shots=shots, storyboard=storyboard, otio=otio)
+    extras = besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
         return
-    if shared.until is not None:
-        session.stop.end_at(shared.until)
-    if shared.on is not None:
+    if shared.hands_on(session):
         _have_workers(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
         return
     from holocine_cli.produce import Films
@@ -107,9 +111,7 @@ def render(
     from holocine_core import api
 
     with ranked(session, jobs, gpus) as studio_of:
-        if studio_of is None:
-            return
-        if shared.worker:
+        if studio_of is None or shared.worker:
             work(session, jobs, extras, shared, studio_of, force=force)
             return
         with Films(session, jobs, extras, studio_of, force=force) as films:

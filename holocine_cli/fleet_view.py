@@ -10,6 +10,7 @@ from holocine_cli.batch import Batch, Job
 from holocine_cli.layout import columns
 from holocine_cli.session import Session
 from holocine_core.api import clock, counted, file_size, memory, scaled
+from holocine_core.errors import HolocineError
 
 if TYPE_CHECKING:
     from holocine_core.api.fleet import FleetFilm, Forecast
@@ -25,7 +26,6 @@ def show_forecast(session: Session, jobs: Sequence[Job], asked: str) -> None:
         InputError: ``asked`` is no fleet.
         SomeFailed: Films can not be planned.
     """
-    from holocine_core import api
     from holocine_core.api import fleet
 
     wanted, batch = fleet.read_fleet(asked), Batch(session, jobs)
@@ -33,9 +33,11 @@ def show_forecast(session: Session, jobs: Sequence[Job], asked: str) -> None:
     lines: list[list[str]] = []
 
     def films() -> Iterator[FleetFilm]:
-        for job in jobs:
+        sources = [(job.screenplay, job.request) for job in jobs]
+        for job, one in zip(jobs, fleet.asks_of_all(sources, wanted), strict=True):
             with batch.trying(job):
-                one = fleet.film_asks(api.plan(job.screenplay, job.request), wanted)
+                if isinstance(one, HolocineError):
+                    raise one
                 job.record.update(_record(one))
                 if len(lines) < SHOWN:
                     lines.append(_cells(one))

@@ -17,7 +17,8 @@ from holocine_cli.loras import loras_of
 from holocine_core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
-    from holocine_core.api import Request
+    from holocine_cli.session import Session
+    from holocine_core.api import Extras, Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,21 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Besides:
+    """What is made beside a film."""
+
+    shots: opt.Shots = None
+    storyboard: opt.Storyboard = False
+    otio: opt.Otio = False
+
+    def extras(self) -> Extras:
+        """The same, as the core calls it."""
+        from holocine_core.api import Extras
+
+        return Extras(shots=self.shots, storyboard=self.storyboard, otio=self.otio)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gathered:
     """Which screenplays, beside those that are named."""
 
@@ -112,10 +128,15 @@ class Shared:
     retry: many.Retry = False
     in_order: many.InOrder = False
 
-    @property
-    def among_others(self) -> bool:
-        """Whether this call's films are others' as well."""
-        return self.worker or self.on is not None
+    def hands_on(self, session: Session) -> bool:
+        """Whether others make the films; from now on the call ends at its time.
+
+        Raises:
+            InputError: That is none.
+        """
+        if self.until is not None:
+            session.stop.end_at(self.until)
+        return self.on is not None
 
     def require_worker(self) -> None:
         """Raises InputError where options of workers do not go together."""

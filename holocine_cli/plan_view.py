@@ -66,7 +66,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         ("picture", _picture(plan)),
         ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
         ("profile", f"{plan.profile}: {', '.join(settings)}"),
-        ("device", f"{plan.device}, {plan.placement.strategy}: {plan.placement.reason}"),
+        ("device", f"{_device(plan)}, {plan.placement.strategy}: {plan.placement.reason}"),
         ("work", str(plan.work)),
     ]
     facts += [
@@ -85,6 +85,11 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         (f"{name} card", f"{card.line}, {card.frames} frames") for name, card in api.cards_of(plan)
     ]
     return facts
+
+
+def _device(plan: Plan) -> str:
+    """Of several, memory is told of one."""
+    return plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
 
 
 def _picture(plan: Plan) -> str:
@@ -208,6 +213,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             for lora in plan.loras
         ],
         "device": plan.device,
+        "gpus": plan.gpus,
         "placement": {
             "strategy": plan.placement.strategy,
             "precision": plan.placement.precision,

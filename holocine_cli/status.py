@@ -82,9 +82,10 @@ def _watch(session: Session, folder: Path) -> None:
     from holocine_core import api
 
     on_screen, said = moves(sys.stdout), ""
+    seen: dict[Path, Any] = {}
     try:
         while True:
-            found = api.overview(folder)
+            found = api.overview(folder, seen)
             if on_screen:
                 shown = "\n".join(page(found, session.console.out, shown=SHOWN))
                 write_product(f"{_HOME}{shown}\n")

@@ -26,7 +26,7 @@ def work(
     jobs: Sequence[Job],
     extras: Extras,
     shared: Shared,
-    studio_of: Callable[[Sequence[Plan]], Studio],
+    studio_of: Callable[[Sequence[Plan]], Studio] | None,
     *,
     force: bool,
 ) -> None:
@@ -37,7 +37,7 @@ def work(
         jobs: The films.
         extras: What to make beside each.
         shared: How films are shared.
-        studio_of: Makes the networks' studio.
+        studio_of: Makes the networks' studio; None in a rank that has followed its leader.
         force: Replace what is in the way.
 
     Raises:
@@ -48,6 +48,8 @@ def work(
     from holocine_core import api
     from holocine_core.api import fleet
 
+    if studio_of is None:
+        return
     if os.environ.pop(fleet.ENDS_WITH_STDIN, ""):
         end_with_input(session.stop)
     films = queued_films(session, jobs, extras, force=force)
@@ -84,7 +86,6 @@ def queued_films(
 ) -> dict[Queued, Job]:
     """Every film that can be planned; what is wrong with the others is said before any is made."""
     from holocine_core import api
-    from holocine_core.api import fleet
 
     batch = Batch(session, jobs)
     session.fields = {"films": [job.record for job in jobs]}
@@ -95,7 +96,6 @@ def queued_films(
             plan = api.plan(job.screenplay, job.request)
             api.require_place(plan, extras, sources, force=force)
             films[api.queued(job.screenplay, job.request, plan)] = job
-    fleet.refuse_repeated([(one.film, one.work) for one in films])
     return films
 
 

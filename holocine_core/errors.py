@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class HolocineError(Exception):
@@ -22,6 +23,18 @@ class HolocineError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors come from other processes whole."""
+        return _revive, (type(self), self.args, dict(self.__dict__))
+
+
+def _revive(
+    kind: type[HolocineError], args: tuple[Any, ...], told: dict[str, Any]
+) -> HolocineError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(told)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

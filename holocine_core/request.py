@@ -33,6 +33,8 @@ class Request:
     """Of the scenes that have none of their own, 0 to 2**63 - 1."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    gpus: int = 1
+    """How many of them make the film together."""
     memory: str = "auto"
     """Placement of the networks: ``auto``, or a strategy of ``model.placement``."""
     models_dir: Path | None = None

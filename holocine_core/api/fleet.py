@@ -17,7 +17,7 @@ from holocine_core.fleet.engines.slurm import submit
 from holocine_core.fleet.forecast import (
     FleetFilm,
     Forecast,
-    film_asks,
+    asks_of_all,
     forecast,
     read_fleet,
 )
@@ -53,8 +53,8 @@ __all__ = [
     "FleetFilm",
     "Forecast",
     "asked_ranks",
+    "asks_of_all",
     "drive",
-    "film_asks",
     "film_named",
     "follow",
     "forecast",
@@ -69,7 +69,6 @@ __all__ = [
     "read_fleet",
     "refuse_gpus",
     "refuse_ranks",
-    "refuse_repeated",
     "sources",
     "submit",
     "this_rank",
@@ -115,9 +114,11 @@ def join_fleet(films: Sequence[Queued]) -> Path:
         The folder that all films lie below: :func:`overview` tells how they stand.
 
     Raises:
-        InputError: This process was told to compute otherwise than the others do.
+        InputError: Two films have one work folder, or this process was told to compute otherwise
+            than the others do.
         MachineError: The folder can not be written.
     """
+    refuse_repeated([(one.film, one.work) for one in films])
     folder = common_folder([one.film for one in films])
     announce(
         [

@@ -15,6 +15,7 @@ from holocine_core.errors import InputError, Interrupted, MachineError
 from holocine_core.events import Stop, never
 from holocine_core.fleet.engines.process import logs_of
 from holocine_core.fleet.overview import Overview, overview
+from holocine_core.store.leases import Lease
 from holocine_core.store.vault import disk_errors
 
 EVERY = 1.0
@@ -100,9 +101,10 @@ def drive(
     """
     mine = {film.absolute() for film in films}
     reached, fruitless = 0.0, 0
+    seen: dict[Path, Lease] = {}
     try:
         while True:
-            all_films = overview(folder).films
+            all_films = overview(folder, seen).films
             found = Overview(films=tuple(one for one in all_films if one.film.absolute() in mine))
             show(found)
             if found.over:

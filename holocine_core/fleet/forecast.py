@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import heapq
+import multiprocessing
+import os
 import re
-from collections.abc import Iterable, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from holocine_core.errors import InputError
+from holocine_core.errors import HolocineError, InputError
+from holocine_core.film.planning import plan_film
 from holocine_core.plan.pace import machines, pace_of, seconds_of
 from holocine_core.plan.values import Plan
+from holocine_core.request import Request
 
 CLIP_BYTES, FILM_BYTES = 1.3, 0.07
 """Bytes of a pixel in a take's lossless clip and in a film, as nano films (python -m
 benchmarks.disk). Pictures with more grain take more: a clip up to 3."""
 LATENT_BYTES = 4
+MANY = 200
+"""Films from which on it pays to plan them by several processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,38 @@ def film_asks(plan: Plan, fleet: Fleet) -> FleetFilm:
         take_bytes=round(CLIP_BYTES * pixels) + _latents(plan),
         film_bytes=round(FILM_BYTES * float(delivery.width * delivery.height * frames)),
     )
+
+
+def asks_of_all(
+    films: Sequence[tuple[Path, Request]], fleet: Fleet
+) -> Iterator[FleetFilm | HolocineError]:
+    """What each film asks for, or what is wrong with it; many are planned by all cores at once.
+
+    Args:
+        films: Screenplays, and what is asked for beside each.
+        fleet: Who makes them.
+    """
+    cores = os.cpu_count() or 1
+    if len(films) < MANY or cores == 1 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from (_asks_of(film, fleet) for film in films)
+        return
+    context = multiprocessing.get_context("fork")
+    with context.Pool(cores, initializer=_ignore_interrupts) as pool:
+        yield from pool.imap(partial(_asks_of, fleet=fleet), films, chunksize=50)
+
+
+def _ignore_interrupts() -> None:
+    """The process that waits for them hears Ctrl-C and ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _asks_of(film: tuple[Path, Request], fleet: Fleet) -> FleetFilm | HolocineError:
+    screenplay, request = film
+    try:
+        return film_asks(plan_film(screenplay, request), fleet)
+    except HolocineError as error:
+        return error
 
 
 def forecast(films: Iterable[FleetFilm], fleet: Fleet) -> Forecast:

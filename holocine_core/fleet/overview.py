@@ -83,11 +83,13 @@ class Overview:
         return max(alone, sum(one.seconds * (1 - one.share) for one in left) / workers)
 
 
-def overview(folder: Path) -> Overview:
+def overview(folder: Path, seen: dict[Path, Lease] | None = None) -> Overview:
     """How the films of a folder stand.
 
     Args:
         folder: That the films lie in, with its work folders in ``.holocine``.
+        seen: What earlier looks saw of the films' leases: give the same one again, empty at first,
+            and a worker of another host that is silent for longer than its lease has died.
 
     Raises:
         InputError: Nothing was ever made there.
@@ -102,16 +104,17 @@ def overview(folder: Path) -> Overview:
             where=str(folder),
             hint="name the folder that the films go to",
         )
-    return Overview(films=tuple(status_of(one) for one in known.values()))
+    return Overview(films=tuple(status_of(one, seen) for one in known.values()))
 
 
-def status_of(one: Listed) -> FilmStatus:
-    """How one film stands."""
+def status_of(one: Listed, seen: dict[Path, Lease] | None = None) -> FilmStatus:
+    """How one film stands; ``seen`` as of :func:`overview`."""
     lines = _last_lines(one.work / JOURNAL)
     if not lines:
         return FilmStatus(film=one.film, state="waiting", seconds=one.seconds)
     told = _Told(lines)
-    state, worker, reason = _state(one.work, told)
+    lease = (seen if seen is not None else {}).setdefault(one.work, Lease(one.work))
+    state, worker, reason = _state(lease, told)
     film = Path(told.film) if told.film and one.film == one.work else one.film
     return FilmStatus(
         film=film,
@@ -165,20 +168,20 @@ class _Told:
                 self.end = line
 
 
-def _state(work: Path, told: _Told) -> tuple[FilmState, str, str]:
+def _state(lease: Lease, told: _Told) -> tuple[FilmState, str, str]:
     """A film's state, who has or had it, and why it is no further."""
-    tries = read_tries(work)
+    tries = read_tries(lease.folder)
     if told.end is not None and told.end["event"] == "FilmDone":
         return "made", told.worker, ""
     if tries.given_up:
         return "given up", told.worker, tries.error().message
-    holder = None
+    holder, over = None, False
     with suppress(OSError):
-        holder = Lease(work).holder()
+        holder, over = lease.holder(), lease.is_over()
     if holder is not None and not holder.released:
         worker = told.worker if holder.process is None else str(holder.process)
-        if holder.process is not None and holder.process.is_gone():
-            return "died", worker, "its worker is gone; the next one goes on"
+        if over:
+            return "died", worker, "nothing is heard of its worker; the next one goes on"
         if told.end is None:
             return "at work", worker, ""
     if told.end is None or told.end.get("kind") == "interrupted":

@@ -48,7 +48,7 @@ from holocine_core.plan.loras import (
 )
 from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
 from holocine_core.plan.state import begun_in, begun_otherwise, with_state
-from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take
+from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take, TakeCost
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
 from holocine_core.script.keyframes import Held, held_pictures
@@ -117,6 +117,7 @@ def make_plan(
         ),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
+        gpus=request.gpus,
     )
 
 
@@ -152,6 +153,7 @@ def _film(
         device=pick_device(request.device),
         folder=manuscript.source.path.parent,
         draft=request.draft,
+        gpus=request.gpus,
     )
 
 
@@ -287,6 +289,7 @@ class _Film:
     folder: Path
     """Of the screenplay; sounds are relative to it."""
     draft: int
+    gpus: int
 
 
 def _take(film: _Film, index: int) -> Take:
@@ -342,12 +345,17 @@ def _take(film: _Film, index: int) -> Take:
         clip_key=fingerprint([latents_key, film.identity.get("vae"), str(film.fps)]),
         sound_hash=file_hash(film.folder / scene.sound.file) if scene.sound is not None else "",
         ingredients=ingredients,
-        cost=take_cost(film.spec, sampling, film.device, timing.timeline, lora=film.carries_loras),
+        cost=_cost(film, timing.timeline),
         sound=scene.sound,
         transition=("cut", 0) if last else transition_of(scene, film.fps),
         pictures=pictures,
         loras=loras,
     )
+
+
+def _cost(film: _Film, timeline: Timeline) -> TakeCost:
+    lora, gpus = film.carries_loras, film.gpus
+    return take_cost(film.spec, film.sampling, film.device, timeline, lora=lora, gpus=gpus)
 
 
 def _pictures(film: _Film, scene: Scene, timeline: Timeline) -> tuple[KnownPicture, ...]:

@@ -209,6 +209,8 @@ class Plan:
     lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
+    gpus: int = 1
+    """GPUs that make each take together."""
     edits: tuple[Reshoot | Extend, ...] = ()
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 

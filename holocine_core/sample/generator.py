@@ -326,9 +326,9 @@ class Generator:
             if self._crew is not None:
                 said = self._crew.passes(self, expert, x, time, len(of_step))
             else:
-                for branch, side in zip(BRANCHES, of_step, strict=False):
-                    with caches.branch(expert, network, branch):
-                        said.append(self.one_pass(network, x, time, side))
+                for branch, (text, seen_by) in zip(BRANCHES, of_step, strict=False):
+                    with self._computing(seen_by), caches.branch(expert, network, branch):
+                        said.append(network(**self._inputs(x, time, text))[0].float())
             guided = said[0]
             if len(said) > 1:
                 guided = classifier_free_guidance(said[0], said[1], take.sampling.guidance)

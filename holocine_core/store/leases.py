@@ -194,6 +194,15 @@ class Lease:
         """
         return self._highest()[1]
 
+    def is_over(self) -> bool:
+        """Whether nobody has the folder, as far as this object has seen: ask the same one again.
+
+        Raises:
+            OSError: The folder can not be read.
+        """
+        number, holder = self._highest()
+        return holder is None or self._has_ended(number, holder)
+
     def _has_ended(self, number: int, holder: Holder) -> bool:
         if holder.released or (holder.process is not None and holder.process.is_gone()):
             return True

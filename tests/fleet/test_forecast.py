@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 from pathlib import Path
 
 import pytest
 
 from holocine_core import api
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem, TakenOver
 from holocine_core.fleet import forecast as forecasts
 from holocine_core.fleet.forecast import (
     Fleet,
     FleetFilm,
+    asks_of_all,
     film_asks,
     forecast,
     makespan,
@@ -89,6 +92,35 @@ def test_another_machines_pace(
     expected = estimate([plan])
     assert expected is not None
     assert film_asks(plan, Fleet(8)).seconds == pytest.approx(expected.seconds - 1)
+
+
+def test_errors_come_from_other_processes_whole() -> None:
+    told = [Problem("one", "a.yaml:1:2", "mend it"), Problem("two")]
+    error = pickle.loads(pickle.dumps(InputError.of(told)))
+    assert type(error) is InputError
+    assert error.problems == tuple(told)
+    assert (str(error), error.where, error.hint) == ("one", "a.yaml:1:2", "mend it")
+    gone = pickle.loads(pickle.dumps(TakenOver("gone", where="here")))
+    assert (type(gone), gone.message, gone.where) == (TakenOver, "gone", "here")
+
+
+@pytest.mark.slow
+def test_many_films_are_planned_by_several_processes(
+    queued: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("shots: [One., '{ann} sits.']\n")
+    films = [(one.screenplay, Request(out=one.film)) for one in queued(3)]
+    films.insert(1, (bad, Request()))
+    alone = list(asks_of_all(films, Fleet(2)))
+    monkeypatch.setattr(forecasts, "MANY", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    together = list(asks_of_all(films, Fleet(2)))
+    assert [one for one in together if isinstance(one, FleetFilm)] == [
+        one for one in alone if isinstance(one, FleetFilm)
+    ]
+    assert isinstance(together[1], InputError)
+    assert "bad.yaml:1:15" in together[1].where
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from holocine_core.fleet.overview import FilmStatus, Overview, overview
 from holocine_core.fleet.queue import Queue
 from holocine_core.fleet.shared import common_folder, listed
 from holocine_core.model import kernels
+from holocine_core.store.leases import Lease
 from holocine_core.store.vault import Vault
 from tests.fleet.conftest import Make
 from tests.render.conftest import Listener
@@ -147,6 +149,27 @@ def test_a_worker_that_is_gone(queued: Make, tmp_path: Path) -> None:
         other.send_signal(signal.SIGKILL)
         other.wait()
         assert states(folder)["film0"].state == "died"
+
+
+def test_a_worker_of_another_host_that_is_silent(
+    queued: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (film,) = queued(1)
+    lease, folder, seen = Lease(film.work, seconds=60), tmp_path / "films", {}
+    film.work.mkdir(parents=True)
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    lease.claim()
+    monkeypatch.undo()
+    (film.work / "run.jsonl").write_text('{"event": "FilmStarted", "takes": 1}\n')
+    (first,) = overview(folder, seen).films
+    assert first.state == "at work"
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    (second,) = overview(folder, seen).films
+    assert second.state == "died"
+    assert "elsewhere" in second.worker
+    assert states(folder)["film0"].state == "at work", "one look alone tells nothing"
+    lease.release()
 
 
 def test_what_is_left_is_shared_by_those_at_work() -> None:

@@ -80,8 +80,6 @@ def test_a_film_by_several_and_by_one(models: Path, tmp_path: Path) -> None:
     assert digest(tmp_path / "given.mp4") == digest(tmp_path / "one.mp4")
     wrong = run((*words, "-o", "wrong.mp4", "--gpus", "4"), tmp_path)
     assert "2 ranks were started, and --gpus asks for 4" in wrong.stderr
-    again = run(render(tmp_path, *model, "-o", "two.mp4", "--work", "w", "--gpus", "2"), tmp_path)
-    assert "up to date" in again.stderr
 
 
 def rank(of: psutil.Process, number: int) -> psutil.Process | None:
@@ -168,6 +166,15 @@ def test_there_have_to_be_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
         launch.refuse_gpus(2, "cuda:1")
     with pytest.raises(InputError, match="0 GPUs"):
         launch.refuse_gpus(0, "auto")
+
+
+def test_a_plan_tells_the_memory_of_one(small: Path, tmp_path: Path) -> None:
+    def needs(gpus: int) -> tuple[int, int]:
+        plan = plan_film(small, Request(out=tmp_path / "film.mp4", gpus=gpus))
+        return plan.gpus, plan.takes[0].cost.activation_bytes
+
+    assert needs(2) == (2, needs(1)[1]), "guidance takes two halves, with all tokens each"
+    assert needs(1)[1] / 2 < needs(4)[1] < needs(1)[1]
 
 
 def test_an_exchange_that_fails_is_told() -> None:
