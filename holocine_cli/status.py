@@ -113,8 +113,9 @@ def _cells(one: FilmStatus, paint: Paint) -> list[str]:
     done, takes = one.takes
     at_work = one.state == "at work"
     silent = f", silent for {clock(one.silent)}" if at_work and one.silent > 60 else ""
+    film, here = one.film.absolute(), Path.cwd()
     return [
-        str(one.film),
+        str(film.relative_to(here) if film.is_relative_to(here) else film),
         paint(one.state, COLORS.get(one.state, ""), bold=at_work) + silent,
         f"{done}/{takes}" if takes and one.state != "made" else "",
         f"{one.step}/{one.steps}" if one.steps else "",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import is_finished
+from holocine_core.film.ownership import film_key, is_finished
 from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.fleet.drive import drive, list_for_workers, open_engine
 from holocine_core.fleet.engines.process import ENDS_WITH_STDIN
@@ -100,6 +100,7 @@ def queued(
         flops=sum(take.cost.flops for take in plan.takes),
         finished=is_finished(plan),
         bf16=plan.placement.bf16,
+        key=film_key(plan),
         replan=lambda: plan_to_render(path, request),
     )
 
@@ -114,15 +115,21 @@ def join_fleet(films: Sequence[Queued]) -> Path:
         The folder that all films lie below: :func:`overview` tells how they stand.
 
     Raises:
-        InputError: Two films have one work folder, or this process was told to compute otherwise
-            than the others do.
+        InputError: Two films have one work folder, another worker makes one with other settings, or
+            this process was told to compute otherwise than the others do.
         MachineError: The folder can not be written.
     """
     refuse_repeated([(one.film, one.work) for one in films])
     folder = common_folder([one.film for one in films])
     announce(
         [
-            Listed(film=one.film, screenplay=one.screenplay, work=one.work, seconds=one.seconds)
+            Listed(
+                film=one.film,
+                screenplay=one.screenplay,
+                work=one.work,
+                seconds=one.seconds,
+                key=one.key,
+            )
             for one in films
         ]
     )

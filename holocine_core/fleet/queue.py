@@ -51,6 +51,7 @@ class Queued:
         flops: What it costs.
         finished: Whether it is there already.
         bf16: Whether a processor's way to compute decides its last bits.
+        key: Its fingerprint: what it is made of and how.
         replan: Plans it as it stands now.
     """
 
@@ -61,6 +62,7 @@ class Queued:
     flops: float
     finished: bool
     bf16: bool
+    key: str
     replan: Replan
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from holocine_core.errors import InputError
 from holocine_core.model import kernels
 from holocine_core.model.kernels import KERNELS, CpuKernel
 from holocine_core.request import WORK
 from holocine_core.store.files import read_json, write_json
-from holocine_core.store.leases import leased
+from holocine_core.store.leases import Holder, Lease, leased
 from holocine_core.store.vault import disk_errors
 
 NAME = "fleet.json"
@@ -32,12 +33,14 @@ class Listed:
         screenplay: What it is made of.
         work: Its work folder.
         seconds: How long it takes, as the first worker planned; 0 where that was not known.
+        key: Its fingerprint, as the worker that told of it last planned it.
     """
 
     film: Path
     screenplay: Path
     work: Path
     seconds: float = 0.0
+    key: str = ""
 
 
 def common_folder(films: Sequence[Path]) -> Path:
@@ -49,17 +52,36 @@ def announce(films: Sequence[Listed]) -> None:
     """Tell of films that are to be made, and of nothing twice.
 
     Raises:
+        InputError: Another worker makes one of them at this moment, and as another film.
         MachineError: The folder can not be written.
     """
     folder = common_folder([one.film for one in films])
     with _held(folder) as told:
         known = told.setdefault("films", {})
         for one in films:
+            before = known.get(os.path.relpath(one.film.absolute(), folder), {}).get("key", "")
+            if before not in ("", one.key) and (holder := _at_work(one.work)) is not None:
+                raise InputError(
+                    f"{one.film.name} is being made with other settings by {holder}",
+                    where=str(one.film),
+                    hint="give all workers of a folder the same options, or end that one first",
+                )
+        for one in films:
             known[os.path.relpath(one.film.absolute(), folder)] = {
                 "screenplay": os.path.relpath(one.screenplay.absolute(), folder),
                 "work": os.path.relpath(one.work.absolute(), folder),
                 "seconds": round(one.seconds, 1),
+                "key": one.key,
             }
+
+
+def _at_work(work: Path) -> Holder | None:
+    """Who has a film at this moment."""
+    lease = Lease(work)
+    with suppress(OSError):
+        if not lease.is_over():
+            return lease.holder()
+    return None
 
 
 def agree_on_kernel(folder: Path) -> tuple[CpuKernel, bool]:
@@ -89,6 +111,7 @@ def listed(folder: Path) -> list[Listed]:
             screenplay=folder / str(one.get("screenplay", "")),
             work=folder / str(one.get("work", "")),
             seconds=float(one.get("seconds", 0.0)),
+            key=str(one.get("key", "")),
         )
         for name, one in films.items()
         if isinstance(one, Mapping)
