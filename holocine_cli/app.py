@@ -98,7 +98,7 @@ class _Ended:
         """Note what Typer returned; a command returns nothing."""
         if said == ExitCode.INTERRUPTED:  # Typer's word for Ctrl-C
             self.code = _interrupted(self._session)
-        elif self._session.console.as_json and said is None:
+        elif self._session.console.as_json and said is None and not self._session.documented:
             _tell_document(self._session, ExitCode.DONE)
 
     def __enter__(self) -> _Ended:

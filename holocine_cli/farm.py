@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,27 +51,32 @@ def farm(
 
     assert shared.on is not None
     slurm = shared.on == "slurm"
-    engine = None if slurm else fleet.open_engine(shared.on, shared.engine or ())
+    engine = None if slurm else fleet.open_engine(shared.on, shared.engine or (), options[2])
     films = queued_films(session, jobs, extras, force=force)
     if not films:
         raise SomeFailed([planning_error(job) for job in jobs], len(jobs))
     folder = api.join_fleet(list(films))
     session.fields["folder"] = str(folder)
     screenplays = [one.screenplay for one in films]
+    gpus = options[2]
+    if gpus > 1:
+        for one in films:
+            fleet.refuse_ranks(one.replan(), gpus)
     words = _words(fleet.list_for_workers(folder, screenplays), jobs, extras, shared, force=force)
     words += _where(*options)
     if engine is None:
-        ids = fleet.submit(shared.engine or (), words, folder)
+        ids = fleet.submit(shared.engine or (), words, folder, gpus)
         session.fields["jobs"] = ids
         session.console.product("\n".join(ids))
         told = f"{counted(len(ids), 'worker')} submitted; how they get on"
         session.console.note(f"{told}: {PROGRAM} status {folder} --watch")
         return
     engine.require(words, folder, screenplays)
-    paths = [one.film for one in films]
+    if shared.retry:
+        fleet.forget_given_up(list(films))
     with session.stop.awaited(session.tell_stop), _view(session) as show:
         try:
-            found = fleet.drive(engine, words, folder, paths, session.stop, show)
+            found = fleet.drive(engine, words, folder, list(films), session.stop, show)
         except Interrupted as stopped:
             raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
     _report(session, jobs, films, found, extras, force=force)
@@ -80,10 +86,14 @@ def _words(
     listing: Path, jobs: Sequence[Job], extras: Extras, shared: Shared, *, force: bool
 ) -> list[str]:
     """A worker's command line."""
+    from holocine_core.api import fleet
+
     words = ["render", "--worker", "--files", str(listing)]
     words += options_of(jobs[0].request, extras, force=force)
     if shared.tries is not None:
         words += ["--tries", str(shared.tries)]
+    if shared.until is not None and shared.on == "slurm":  # Nobody here waits for them.
+        words += ["--until", fleet.until(shared.until, datetime.now()).isoformat()]
     flags = {"--retry": shared.retry, "--in-order": shared.in_order}
     return [*words, *(name for name, given in flags.items() if given)]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
     from holocine_core.api import Plan, Studio
+
+PATIENCE = 20.0
+"""Seconds that a rank which does not lead lives on after a signal: for the leader's last step."""
 
 
 @contextlib.contextmanager
@@ -43,18 +47,33 @@ def ranked(
     if started == 1:
         fleet.refuse_gpus(gpus, device)
         for job in jobs:
-            fleet.refuse_ranks(api.plan(job.screenplay, job.request), gpus)
+            try:
+                plan = api.plan(job.screenplay, job.request)
+            except InputError:
+                if len(jobs) == 1:
+                    raise
+                continue  # The leader tells what is wrong with it, and makes the others.
+            fleet.refuse_ranks(plan, gpus)
+        if "-" in session.argv:
+            raise InputError(
+                "each GPU's process would read stdin", where="--files", hint="name a file instead"
+            )
         code = fleet.launch_ranks(gpus, session.argv)
         session.documented = True  # By the leader.
         raise SystemExit(code)
-    # A rank follows its leader, who hears the signals; the launcher kills who does not end in time.
     kind = "cpu" if device == "cpu" else "cuda"
     if fleet.this_rank() > 0:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        fleet.follow(kind)
-        session.documented = True
+        session.documented = True  # By the leader, who hears the signals as well and ends its step.
+        with session.stop.awaited(_end_later):
+            fleet.follow(kind)
         yield None
         return
     with fleet.leading(kind) as studio_of:
         yield studio_of
+
+
+def _end_later(number: int) -> None:
+    """Where the leader is gone, a rank may wait in an exchange that nothing ends."""
+    timer = threading.Timer(PATIENCE, os._exit, (128 + number,))
+    timer.daemon = True
+    timer.start()

@@ -76,7 +76,9 @@ def work(
                     told.failed(turn)
         except Interrupted:
             told.report(queue)
-            raise
+            if queue.left or session.stop.number:
+                raise
+            return  # The time is over, and all is made.
     told.report(queue)
     _end(session, jobs, queue)
 

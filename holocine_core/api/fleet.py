@@ -38,6 +38,7 @@ from holocine_core.fleet.sources import (
     sources,
     until,
 )
+from holocine_core.fleet.tries import forget_tries, read_tries
 from holocine_core.model.kernels import VARIABLE
 from holocine_core.plan.pace import estimate
 from holocine_core.plan.values import Plan
@@ -58,6 +59,7 @@ __all__ = [
     "film_named",
     "follow",
     "forecast",
+    "forget_given_up",
     "is_template",
     "join_fleet",
     "launch_ranks",
@@ -115,8 +117,8 @@ def join_fleet(films: Sequence[Queued]) -> Path:
         The folder that all films lie below: :func:`overview` tells how they stand.
 
     Raises:
-        InputError: Two films have one work folder, another worker makes one with other settings, or
-            this process was told to compute otherwise than the others do.
+        InputError: Two films have one work folder, or this process was told to compute otherwise
+            than the others do.
         MachineError: The folder can not be written.
     """
     refuse_repeated([(one.film, one.work) for one in films])
@@ -173,3 +175,14 @@ def follow(device: str) -> None:
     from holocine_core.sample.crew import follow as obey
 
     obey(device)
+
+
+def forget_given_up(films: Sequence[Queued]) -> None:
+    """Have films tried again that were given up.
+
+    Raises:
+        MachineError: A work folder can not be written.
+    """
+    for film in films:
+        if read_tries(film.work, film.key).given_up:
+            forget_tries(film.work)

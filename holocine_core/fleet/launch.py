@@ -9,8 +9,9 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import InputError, Interrupted, MachineError
 from holocine_core.model.placement import visible_gpus
 from holocine_core.model.rank_numbers import asked_ranks, this_rank
 from holocine_core.store.files import read_json, write_json
@@ -60,6 +61,7 @@ def launch_ranks(size: int, words: Sequence[str]) -> int:
 
     Raises:
         MachineError: A rank died.
+        Interrupted: A signal came, and the leader had no time to end its step.
     """
     os.environ.setdefault("LOGLEVEL", "CRITICAL")  # The leader says what went wrong.
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -80,10 +82,20 @@ def launch_ranks(size: int, words: Sequence[str]) -> int:
             max_restarts=0,
             monitor_interval=0.5,
         )
-        with contextlib.suppress(ChildFailedError, SignalException):
+        asked, died = 0, False
+        try:
             elastic_launch(config, sys.executable)("-m", "holocine_cli", *words)
+        except SignalException as signalled:
+            asked = int(signalled.sigval)
+        except ChildFailedError as failed:
+            died = any(rank > 0 for rank in failed.failures)
         told = read_json(result)
-    if told is None:
+    if told is None and asked:
+        raise Interrupted(
+            "ended before the step at work was made: what was kept before it is there",
+            hint="run the same command again to go on",
+        )
+    if told is None or (died and told["exit_code"] in (128 + SIGINT, 128 + SIGTERM)):
         raise MachineError(
             "a rank died, and the others were ended",
             where="--gpus",

@@ -3,9 +3,8 @@ is claimed, and the films' screenplays and models need not be here."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +16,10 @@ from holocine_core.fleet.shared import Listed, listed
 from holocine_core.fleet.tries import read_tries
 from holocine_core.request import WORK
 from holocine_core.store.journal import NAME as JOURNAL
+from holocine_core.store.journal import last_lines
 from holocine_core.store.leases import Lease
 
 FilmState = Literal["waiting", "at work", "stopped", "died", "failed", "given up", "made"]
-_TAIL = 1 << 20
-"""Bytes of a journal that tell how things stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,27 +92,31 @@ def overview(folder: Path, seen: dict[Path, Lease] | None = None) -> Overview:
     Raises:
         InputError: Nothing was ever made there.
     """
-    known = {one.work.resolve(): one for one in listed(folder)}
+    known = listed(folder)
+    works = {one.work.resolve() for one in known}
     others = [path.parent for path in sorted(folder.glob(f"{WORK}/*/{JOURNAL}"))]
-    for work in others:
-        known.setdefault(work.resolve(), Listed(film=work, screenplay=work, work=work))
+    known += [
+        Listed(film=work, screenplay=work, work=work)
+        for work in others
+        if work.resolve() not in works
+    ]
     if not known:
         raise InputError(
             "no film was begun in that folder",
             where=str(folder),
             hint="name the folder that the films go to",
         )
-    return Overview(films=tuple(status_of(one, seen) for one in known.values()))
+    return Overview(films=tuple(status_of(one, seen) for one in known))
 
 
 def status_of(one: Listed, seen: dict[Path, Lease] | None = None) -> FilmStatus:
     """How one film stands; ``seen`` as of :func:`overview`."""
-    lines = _last_lines(one.work / JOURNAL)
+    lines = last_lines(one.work)
     if not lines:
         return FilmStatus(film=one.film, state="waiting", seconds=one.seconds)
     told = _Told(lines)
     lease = (seen if seen is not None else {}).setdefault(one.work, Lease(one.work))
-    state, worker, reason = _state(lease, told)
+    state, worker, reason = _state(lease, told, one.key)
     film = Path(told.film) if told.film and one.film == one.work else one.film
     return FilmStatus(
         film=film,
@@ -168,9 +170,9 @@ class _Told:
                 self.end = line
 
 
-def _state(lease: Lease, told: _Told) -> tuple[FilmState, str, str]:
+def _state(lease: Lease, told: _Told, key: str) -> tuple[FilmState, str, str]:
     """A film's state, who has or had it, and why it is no further."""
-    tries = read_tries(lease.folder)
+    tries = read_tries(lease.folder, key)
     if told.end is not None and told.end["event"] == "FilmDone":
         return "made", told.worker, ""
     if tries.given_up:
@@ -187,22 +189,3 @@ def _state(lease: Lease, told: _Told) -> tuple[FilmState, str, str]:
     if told.end is None or told.end.get("kind") == "interrupted":
         return "stopped", told.worker, "goes on with the next worker"
     return "failed", told.worker, str(told.end.get("message", ""))
-
-
-def _last_lines(path: Path) -> list[dict[str, Any]]:
-    """A journal's last lines, those of which that are whole."""
-    try:
-        with path.open("rb") as file:
-            length = file.seek(0, 2)
-            file.seek(max(0, length - _TAIL))
-            tail = file.read()
-    except OSError:
-        return []
-    lines: Iterable[bytes] = tail.split(b"\n")[1 if length > _TAIL else 0 :]
-    found = []
-    for line in lines:
-        with suppress(ValueError):
-            told = json.loads(line)
-            if isinstance(told, dict):
-                found.append(told)
-    return found

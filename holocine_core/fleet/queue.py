@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from holocine_core.errors import HolocineError, Interrupted, InUse, MachineError, TakenOver
-from holocine_core.events import Stop, never
-from holocine_core.film.ownership import is_finished
+from holocine_core.events import FilmDone, Stop, ignore, never
+from holocine_core.film.ownership import film_key, is_finished, sidecar_is_ours
 from holocine_core.fleet.tries import (
     Tries,
     forget_tries,
@@ -26,6 +26,7 @@ from holocine_core.fleet.tries import (
     write_tries,
 )
 from holocine_core.plan.values import Plan
+from holocine_core.store.journal import journal, last_line
 from holocine_core.store.leases import Lease, lease_seconds
 from holocine_core.store.processes import this_process
 from holocine_core.store.vault import Vault
@@ -134,7 +135,7 @@ class Queue:
         self._poll = min(POLL, lease_seconds() / 5)
         self._leases: dict[Queued, Lease] = {}
         self._failed_here: dict[Queued, int] = {}
-        self._in_a_row = 0
+        self._in_a_row: set[Queued] = set()
         for film in films:
             if film.finished:
                 self.outcomes[film] = "up to date"
@@ -200,20 +201,25 @@ class Queue:
 
     def _begin(self, film: Queued, vault: Vault) -> Turn | None:
         plan = film.replan()
-        if is_finished(plan):
+        if is_finished(plan) and sidecar_is_ours(plan):
             self.outcomes[film] = "made elsewhere"
             forget_tries(film.work)
+            _tell_that_it_is_made(plan)
             return None
-        tries = read_tries(film.work)
+        for obstacle in plan.obstacles:  # What this machine lacks, another one may have.
+            raise MachineError(obstacle.message, where=obstacle.where, hint=obstacle.hint)
+        tries = read_tries(film.work, key := film_key(plan))
         if film in self._again:
             self._again.discard(film)
             tries = Tries()
         dead = tries.count >= self._limit and tries.reached == reached(plan, vault)
         if tries.given_up or dead:
+            if not tries.given_up:
+                write_tries(film.work, replace(tries, given_up=True))
             self.outcomes[film], self.errors[film] = "failed", tries.error()
             return None
         turn = Turn(self, film, plan, vault)
-        turn._tries = tries.begun(reached(plan, vault), str(this_process()))
+        turn._tries = tries.begun(key, reached(plan, vault), str(this_process()))
         write_tries(film.work, turn._tries)
         return turn
 
@@ -222,7 +228,7 @@ class Queue:
         self._failed_here[film] = self._failed_here.get(film, 0) + 1
         if self._failed_here[film] >= self._limit:
             self.outcomes[film], self.errors[film] = "failed", error
-        self._machine_failed(error)
+        self._machine_failed(film, error)
 
     def _note(self, film: Queued, error: HolocineError) -> None:
         """A film that can not be planned fails anywhere, unless the machine is at fault."""
@@ -236,20 +242,22 @@ class Queue:
         film = turn.film
         if error is None:
             self.outcomes[film] = "made"
-            self._in_a_row = 0
+            self._in_a_row.clear()
             with suppress(HolocineError):
                 forget_tries(film.work)
             return True
         if isinstance(error, TakenOver):
             turn.error = error  # It goes on elsewhere.
             return True
+        if isinstance(error, Interrupted) and is_finished(turn.plan):
+            self.outcomes[film] = "made"  # It was asked to stop when all was done.
         if isinstance(error, Interrupted) or not isinstance(error, HolocineError):
             with suppress(HolocineError):
                 if isinstance(error, Interrupted | KeyboardInterrupt):
                     write_tries(film.work, turn._tries.uncounted())
             return False
         turn.error = error
-        told = turn._tries.failed(error, self._limit)
+        told = turn._tries.failed(error, self._limit, reached(turn.plan, turn.vault))
         with suppress(HolocineError):  # A full disk: the try counts as it was begun.
             turn.vault.require_held()
             write_tries(film.work, told)
@@ -257,12 +265,12 @@ class Queue:
             self.outcomes[film], self.errors[film] = "failed", error
         self._failed_here[film] = self._failed_here.get(film, 0) + 1
         if isinstance(error, MachineError):
-            self._machine_failed(error)
+            self._machine_failed(film, error)
         return True
 
-    def _machine_failed(self, error: HolocineError) -> None:
-        self._in_a_row += 1
-        if self._in_a_row >= IN_A_ROW and len(self._films) > 1:
+    def _machine_failed(self, film: Queued, error: HolocineError) -> None:
+        self._in_a_row.add(film)
+        if len(self._in_a_row) >= IN_A_ROW:
             self.sick = error
 
     def _pause(self, should_stop: Stop, seconds: float) -> None:
@@ -270,3 +278,10 @@ class Queue:
         while waited < seconds and not should_stop():
             self._sleep(step := min(0.2, seconds - waited))
             waited += step
+
+
+def _tell_that_it_is_made(plan: Plan) -> None:
+    """A worker that died between the film's name and the journal's last line told it to nobody."""
+    if (last_line(plan.work) or {}).get("event") != "FilmDone":
+        with journal(plan.work, ignore) as tell:
+            tell(FilmDone(film=str(plan.out), frames=0, seconds=0.0, up_to_date=True))

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from holocine_core.errors import InputError
 from holocine_core.model import kernels
 from holocine_core.model.kernels import KERNELS, CpuKernel
 from holocine_core.request import WORK
 from holocine_core.store.files import read_json, write_json
-from holocine_core.store.leases import Holder, Lease, leased
+from holocine_core.store.leases import leased
 from holocine_core.store.vault import disk_errors
 
 NAME = "fleet.json"
@@ -52,20 +51,11 @@ def announce(films: Sequence[Listed]) -> None:
     """Tell of films that are to be made, and of nothing twice.
 
     Raises:
-        InputError: Another worker makes one of them at this moment, and as another film.
         MachineError: The folder can not be written.
     """
     folder = common_folder([one.film for one in films])
     with _held(folder) as told:
         known = told.setdefault("films", {})
-        for one in films:
-            before = known.get(os.path.relpath(one.film.absolute(), folder), {}).get("key", "")
-            if before not in ("", one.key) and (holder := _at_work(one.work)) is not None:
-                raise InputError(
-                    f"{one.film.name} is being made with other settings by {holder}",
-                    where=str(one.film),
-                    hint="give all workers of a folder the same options, or end that one first",
-                )
         for one in films:
             known[os.path.relpath(one.film.absolute(), folder)] = {
                 "screenplay": os.path.relpath(one.screenplay.absolute(), folder),
@@ -73,15 +63,6 @@ def announce(films: Sequence[Listed]) -> None:
                 "seconds": round(one.seconds, 1),
                 "key": one.key,
             }
-
-
-def _at_work(work: Path) -> Holder | None:
-    """Who has a film at this moment."""
-    lease = Lease(work)
-    with suppress(OSError):
-        if not lease.is_over():
-            return lease.holder()
-    return None
 
 
 def agree_on_kernel(folder: Path) -> tuple[CpuKernel, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -65,7 +66,16 @@ def sources(
         raise InputError(
             "there is nothing to film", hint="name a screenplay, a folder of them, or --files LIST"
         )
-    return found if shard is None else shard_of(shard, found)
+    if shard is None:
+        return found
+    part = shard_of(shard, found)
+    if not part:
+        raise InputError(
+            f"there is nothing to film for shard {shard}: there are {len(found)} films",
+            where="--shard",
+            hint="make fewer shards, or use --worker, which needs none",
+        )
+    return part
 
 
 def is_template(out: Path | None) -> bool:
@@ -122,7 +132,8 @@ def until(asked: str, now: datetime) -> datetime:
     """
     text = asked.strip()
     if found := re.fullmatch(r"\+?(\d+(?:\.\d+)?)([smhd])", text):
-        return now + timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        with suppress(OverflowError):
+            return now + timedelta(seconds=float(found[1]) * _UNITS[found[2]])
     if re.fullmatch(r"\d{1,2}:\d{2}", text):
         hour, minute = (int(part) for part in text.split(":"))
         if hour < 24 and minute < 60:

@@ -24,12 +24,14 @@ class Tries:
     """Tries that brought a film no further.
 
     Attributes:
+        key: Of the film that was tried: another one's tries don't count.
         count: Begun since the film was last brought on.
         reached: How far it was then: clips, denoised takes, steps.
         kind: Of the last error; empty where a worker died.
         given_up: Whether nobody tries any more.
     """
 
+    key: str = ""
     count: int = 0
     reached: tuple[int, ...] = ()
     kind: str = ""
@@ -39,21 +41,26 @@ class Tries:
     worker: str = ""
     given_up: bool = False
 
-    def begun(self, reached: tuple[int, ...], worker: str) -> Tries:
+    def begun(self, key: str, reached: tuple[int, ...], worker: str) -> Tries:
         """With one more try, or the first one where the film was brought on since."""
         on = self.reached != reached
         return replace(
             Tries() if on else self,
+            key=key,
             count=1 if on else self.count + 1,
             reached=reached,
             worker=worker,
         )
 
-    def failed(self, error: HolocineError, limit: int) -> Tries:
-        """After a try that failed: what is not the machine's fault fails anywhere."""
-        over = not isinstance(error, MachineError) or self.count >= limit
+    def failed(self, error: HolocineError, limit: int, reached: tuple[int, ...]) -> Tries:
+        """After a try that failed: what is not the machine's fault fails anywhere, and a try that
+        brought the film on was none in vain."""
+        count = self.count if reached == self.reached else 0
+        over = not isinstance(error, MachineError) or count >= limit
         return replace(
             self,
+            count=count,
+            reached=reached,
             kind=error.kind,
             message=error.message,
             where=error.where,
@@ -87,11 +94,14 @@ def reached(plan: Plan, vault: Vault) -> tuple[int, ...]:
     return clips, shot, sum(_furthest(vault, one.progress_key) for one in chain)
 
 
-def read_tries(work: Path) -> Tries:
-    """What a work folder tells; none where it tells nothing that can be read."""
+def read_tries(work: Path, key: str) -> Tries:
+    """What a work folder tells of a film; none where it tells of another one, or nothing that can
+    be read. Without a ``key`` of whichever film it is."""
     told = read_json(work / NAME) or {}
     with suppress(TypeError, ValueError):
-        return Tries(**{**told, "reached": tuple(told.get("reached", ()))})
+        found = Tries(**{**told, "reached": tuple(told.get("reached", ()))})
+        if not key or found.key in ("", key):
+            return found
     return Tries()
 
 

@@ -19,6 +19,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.model.attention.ulysses import Ulysses
+from holocine_core.model.failures import device_errors
 from holocine_core.model.parallel import Ranks, join, require_heads
 from holocine_core.plan.values import Plan
 from holocine_core.sample.conditioning import Conditioning
@@ -27,6 +28,7 @@ from holocine_core.sample.studio import Studio
 if TYPE_CHECKING:
     from holocine_core.sample.generator import Generator
 
+_SMALLER = "plan a smaller size, or more GPUs"
 Side = tuple[Conditioning, ShotLayout]
 """What a pass reads, and who sees what."""
 
@@ -77,9 +79,13 @@ class Crew:
         Raises:
             InputError: It can not be made by several.
         """
-        refuse(plan, self._ranks.size)
+        self.allow(plan)
         with lost_ranks():
             self._ranks.tell(OpenOrder(plan))
+
+    def allow(self, plan: Plan) -> None:
+        """Raises InputError where a film can not be made by so many ranks."""
+        refuse(plan, self._ranks.size)
 
     def part(self, expert: str, network: Any, generator: Generator) -> None:
         """A network's tokens are to be parted from now on."""
@@ -193,7 +199,7 @@ def serve(ranks: Ranks, open_generator: Callable[[Plan, Crew], Generator]) -> No
                 pass
             case StepOrder():
                 assert generator is not None
-                with lost_ranks():
+                with device_errors("making a rank's part of a step", _SMALLER), lost_ranks():
                     crew.join_in(generator, order, sides)
             case _:
                 ranks.close()

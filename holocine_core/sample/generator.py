@@ -97,6 +97,8 @@ class Generator:
             emit: Told of what is loaded.
             expected: Films that follow: their texts are read with this one's.
         """
+        if self._crew is not None:
+            self._crew.allow(plan)
         self._plan, self._emit, self._spec = plan, emit, plan.model.spec
         self._expected = (plan, *expected)
         self._texts.forget_all_but(one for of in self._expected for one in _all_takes(of))

@@ -99,11 +99,17 @@ def _is_left(room: Path) -> bool:
     assert named is not None
     here = this_process()
     host = here.host if named["host"] == in_file_names(here.host) else named["host"]
-    killed_early = Process(host=host, pid=int(named["pid"]), pids=here.pids)
+    mine = here if host == here.host else None
+    killed_early = Process(
+        host=host,
+        pid=int(named["pid"]),
+        pids=here.pids if mine else "",
+        start=f"{here.boot} " if mine else "",
+    )
     owner = read_process(read_json(room / _OWNER) or {}) or killed_early
     if owner.is_gone():
         return True
-    if (owner.host, owner.pids) == (here.host, here.pids):
+    if (owner.host, owner.pids, owner.boot) == (here.host, here.pids, here.boot):
         return False
     with _room(room.parent) as clock:
         now = clock.stat().st_mtime

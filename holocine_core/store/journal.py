@@ -6,13 +6,16 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from holocine_core.events import Emit, Event
 from holocine_core.store.vault import disk_errors
 
 NAME = "run.jsonl"
+_TAIL = 1 << 20
+"""Bytes of a log that tell how things stand."""
 
 
 @contextlib.contextmanager
@@ -46,3 +49,29 @@ def _torn(path: Path) -> bool:
             return False
         file.seek(-1, 2)
         return file.read(1) != b"\n"
+
+
+def last_line(folder: Path) -> dict[str, Any] | None:
+    """The last whole line of a folder's log."""
+    lines = last_lines(folder)
+    return lines[-1] if lines else None
+
+
+def last_lines(folder: Path) -> list[dict[str, Any]]:
+    """The last lines of a folder's log, those that are whole; none where there is no log."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            length = file.seek(0, 2)
+            file.seek(max(0, length - _TAIL))
+            tail = file.read()
+    except OSError:
+        return []
+    lines: Iterable[bytes] = tail.split(b"\n")[1 if length > _TAIL else 0 :]
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            told = json.loads(line)
+            if isinstance(told, dict):
+                found.append(told)
+    return found

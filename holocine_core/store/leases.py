@@ -37,6 +37,7 @@ VARIABLE = "HOLOCINE_LEASE"
 _RENEWED = 3
 """Times that a lease is renewed while it lasts."""
 _POLL = 0.05
+_LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +165,29 @@ class Lease:
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
+
+    def claim_at_last(self) -> None:
+        """As :meth:`claim`, for one that has seen nothing of the folder yet: whether a holder of
+        another host lives is found out by waiting for its next sign of life.
+
+        Raises:
+            Held: The holder lives.
+            OSError: As :meth:`claim`.
+        """
+        first: Holder | None = None
+        while True:
+            try:
+                return self.claim()
+            except Held as held:
+                process, here = held.holder.process, this_process()
+                near = process is not None and (process.host, process.boot) == (
+                    here.host,
+                    here.boot,
+                )
+                if near or first not in (None, held.holder):
+                    raise
+                first = held.holder
+            time.sleep(min(_LOOK, first.seconds / 10))
 
     def require(self) -> None:
         """Look whether the folder is still this process's; renews a lease that was not for long.

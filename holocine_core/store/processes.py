@@ -32,18 +32,25 @@ class Process:
     pids: str = ""
     start: str = ""
 
+    @property
+    def boot(self) -> str:
+        """Of its host, where that is known."""
+        return self.start.partition(" ")[0]
+
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
     def is_gone(self) -> bool:
-        """Whether it has certainly ended. Of another host's nothing is certain."""
+        """Whether it has certainly ended. Of another host's nothing is certain, nor of one that was
+        started in another boot: that may be another host of the same name."""
         here = this_process()
-        if (self.host, self.pids) != (here.host, here.pids):
+        if (self.host, self.pids, self.boot) != (here.host, here.pids, here.boot):
             return False
         told = _stat(self.pid)
         if told is None:
             return not _answers(self.pid)
-        return told.state in "ZX" or bool(self.start and self.start != told.start)
+        began = self.start.partition(" ")[2]
+        return told.state in "ZX" or bool(began and self.start != told.start)
 
 
 def this_process() -> Process:

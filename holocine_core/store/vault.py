@@ -196,7 +196,8 @@ class Vault:
 
         Args:
             doing: What for, as others are told.
-            lease: The folder's, where one remembers what it saw of others.
+            lease: The folder's, where one remembers what it saw of others; without one, a holder of
+                another host is watched until it gives a sign of life or its lease has run out.
 
         Raises:
             InUse: Another process holds it (says which).
@@ -205,11 +206,14 @@ class Vault:
         if self._lease is not None:
             yield
             return
-        lease = lease or Lease(self.folder, doing)
+        known, lease = lease is not None, lease or Lease(self.folder, doing)
         with disk_errors("claim the work folder", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
-                lease.claim()
+                if known:
+                    lease.claim()
+                else:
+                    lease.claim_at_last()
             except Held as held:
                 raise _in_use(held.holder, self.folder) from None
         self._lease, self.before = lease, lease.before
@@ -266,8 +270,7 @@ def _in_use(holder: Holder, folder: Path) -> InUse:
     return InUse(
         f"another render is using this work folder: {holder}",
         where=str(folder),
-        hint="wait for it, or give this render its own folder with --work; one that died or hangs "
-        f"on another host has to be silent for {holder.seconds:g} s first",
+        hint="wait for it, or give this render its own folder with --work",
     )
 
 

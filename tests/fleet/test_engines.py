@@ -12,13 +12,16 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holocine_core import api
 from holocine_core.errors import InputError, MachineError
 from holocine_core.fleet import drive as drives
 from holocine_core.fleet.drive import drive, open_engine
@@ -26,9 +29,11 @@ from holocine_core.fleet.engines import ray as rays
 from holocine_core.fleet.engines import slurm
 from holocine_core.fleet.engines.options import minutes, read_settings
 from holocine_core.fleet.engines.process import end_worker, start_worker
+from holocine_core.fleet.queue import Queue, Queued
+from holocine_core.request import Request
 from holocine_core.store.leases import Holder, Lease
 from tests.cli.conftest import Holocine, holocine  # noqa: F401 - a fixture
-from tests.fleet.conftest import SHORT
+from tests.fleet.conftest import SHORT, Make
 
 pytestmark = pytest.mark.slow
 
@@ -179,17 +184,81 @@ class Failing:
         self.stopped = True
 
 
-def test_workers_that_end_and_end_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drives, "EVERY", 0.0)
-    films = tmp_path / "films"
-    (films / ".holocine").mkdir(parents=True)
-    record = {"films": {"a.mp4": {"screenplay": "a.yaml", "work": ".holocine/a", "seconds": 1}}}
-    (films / ".holocine/fleet.json").write_text(json.dumps(record))
+
+
+def test_workers_that_end_and_end_are_told(queued: Make, tmp_path: Path, quick: None) -> None:
+    films = queued(2)
+    folder = api.join_fleet(films)
     engine = Failing()
     with pytest.raises(MachineError, match="no film came on") as caught:
-        drive(engine, [], films, [films / "a.mp4"])
+        drive(engine, [], folder, films)
     assert caught.value.where.endswith("workers")
     assert engine.stopped
+
+
+class Here(Failing):
+    """An engine whose worker is this process, and makes all films when it is asked to."""
+
+    def __init__(self, films: Sequence[Queued]) -> None:
+        super().__init__()
+        self.films, self.made = films, 0
+        self._ended: list[int] = []
+
+    def tend(self, *_: object) -> int:
+        for turn in Queue(self.films).turns():
+            with turn:
+                api.render(turn.plan, vault=turn.vault)
+                self.made += 1
+        self._ended.append(0)
+        return 1
+
+    def ended(self) -> list[int]:
+        told, self._ended = self._ended, []
+        return told
+
+
+def test_an_earlier_films_journal_is_not_believed(
+    queued: Make, tmp_path: Path, quick: None
+) -> None:
+    """The screenplay was changed since, or the film was taken away."""
+    (film,) = queued(1)
+    folder = api.join_fleet([film])
+    engine = Here([film])
+    assert drive(engine, [], folder, [film]).over
+    assert engine.made == 1
+    film.film.unlink()
+    text = film.screenplay.read_text().replace("seed: 0", "seed: 7")
+    film.screenplay.write_text(text)
+    changed = api.queued(film.screenplay, Request(out=film.film))
+    again = Here([changed])
+    assert drive(again, [], folder, [changed]).over
+    assert again.made == 1
+    finished = api.queued(film.screenplay, Request(out=film.film))
+    idle = Here([finished])
+    assert drive(idle, [], folder, [finished]).over
+    assert idle.made == 0
+
+
+def test_a_film_whose_journal_lacks_its_end(queued: Make, tmp_path: Path, quick: None) -> None:
+    """Its worker was killed between the film's name and the journal's last line."""
+    (film,) = queued(1)
+    folder = api.join_fleet([film])
+    drive(Here([film]), [], folder, [film])
+    log = film.work / "run.jsonl"
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join(lines[:-1]) + "\n")
+    unfinished = replace(film, finished=False)
+    assert drive(Here([unfinished]), [], folder, [unfinished]).over
+    assert json.loads(log.read_text().splitlines()[-1])["event"] == "FilmDone"
+
+
+def test_ctrl_c_at_a_terminal_is_the_drivers(tmp_path: Path) -> None:
+    worker = start_worker(["--help"], tmp_path, tmp_path / "logs")
+    assert os.getpgid(worker.pid) != os.getpgid(0)
+    worker.wait()
 
 
 def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
@@ -311,11 +380,23 @@ def test_a_job_that_is_requeued_gives_its_film_back(tiny: Path) -> None:
     screenplays(1, steps=60, text=LONG)
     words = ["render", "scenes", "--worker", *OUT, "--model", str(tiny)]
     job = slurm.Job(words, str(Path.cwd()), "logs")
-    job._worker = start_worker(words, Path.cwd(), Path("logs"))
-    wait_for(at_work)
-    again = job.checkpoint(0)
-    assert job._worker.returncode == 143
+    requeued = []
+
+    def told(*_: object) -> None:
+        requeued.append(job.checkpoint(0))
+
+    before = signal.signal(signal.SIGUSR2, told)  # As submitit hears Slurm.
+    calling = threading.Thread(
+        target=lambda: (wait_for(at_work), os.kill(os.getpid(), signal.SIGUSR2))
+    )
+    calling.start()
+    try:
+        assert job(0) == 143
+    finally:
+        calling.join()
+        signal.signal(signal.SIGUSR2, before)
     assert nobody_holds_anything()
+    (again,) = requeued
     assert again.function.words == words
     assert again.args == (0,)
 

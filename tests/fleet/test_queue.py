@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from holocine_core.errors import (
     InputError,
     Interrupted,
     MachineError,
+    Problem,
     RenderError,
     TakenOver,
 )
@@ -105,7 +108,7 @@ def test_what_the_machine_fails_at_is_tried_again_and_given_up(queued: Make) -> 
     for turn in Queue(again(films), retry=True).turns():
         with turn:
             make(turn)
-    assert read_tries(films[0].work) == Tries()
+    assert read_tries(films[0].work, "") == Tries()
 
 
 def test_tries_are_counted_by_progress(queued: Make) -> None:
@@ -113,7 +116,7 @@ def test_tries_are_counted_by_progress(queued: Make) -> None:
     (film,) = queued(1, first=4)
     for killed in range(3):
         turn = next(Queue(again([film]), tries=2).turns())
-        assert read_tries(film.work).count == 1
+        assert read_tries(film.work, "").count == 1
         listener = Listener(stop_after=2)
         with pytest.raises(Interrupted):
             api.render(turn.plan, vault=turn.vault, emit=listener, should_stop=listener.should_stop)
@@ -152,7 +155,7 @@ def test_what_was_stopped_on_request_is_no_try(queued: Make) -> None:
         turn = next(Queue(again([film])).turns())
         with pytest.raises(Interrupted), turn:
             raise Interrupted("SIGTERM")
-        assert read_tries(film.work).count == 0
+        assert read_tries(film.work, "").count == 0
     holder = Lease(film.work).holder()
     assert holder is not None
     assert holder.released
@@ -171,13 +174,82 @@ def test_a_film_that_was_taken_over_is_no_failure(queued: Make) -> None:
     assert turns == 2
 
 
+def test_one_film_that_fails_is_no_sick_machine(queued: Make) -> None:
+    films = queued(2)
+    (made,) = fails(Queue(films[:1]), RenderError("never"), times=0)
+    queue = Queue(again(films))
+    assert fails(queue, MachineError("the disk is full")) == ["film1"] * 3
+    assert made == "film0"
+    assert queue.sick is None
+    assert queue.left == []
+
+
+def test_a_try_that_brings_the_film_on_is_none_in_vain(queued: Make) -> None:
+    (film,) = queued(1, first=4)
+    queue = Queue([film], tries=1)
+    turn = next(queue.turns())
+    with turn:
+        listener = Listener(stop_after=2)
+        with contextlib.suppress(Interrupted):
+            api.render(turn.plan, vault=turn.vault, emit=listener, should_stop=listener.should_stop)
+        raise MachineError("the disk is full")
+    assert queue.left == [film]
+    assert fails(Queue(again([film]), tries=1), MachineError("full")) == ["film4"]
+    assert read_tries(film.work, "").given_up
+
+
+def test_what_was_given_up_was_another_film(queued: Make) -> None:
+    (film,) = queued(1)
+    fails(Queue([film]), InputError("wrong"))
+    film.screenplay.write_text(film.screenplay.read_text().replace("A lamp.", "A mended lamp."))
+    mended = again([film])
+    for turn in Queue(mended).turns():
+        with turn:
+            make(turn)
+    assert film.film.is_file()
+
+
+def test_a_film_that_is_made_when_the_stop_comes_is_made(queued: Make) -> None:
+    (film,) = queued(1)
+    queue = Queue([film])
+    turn = next(queue.turns())
+
+    def stopped() -> None:
+        with turn:
+            make(turn)
+            raise Interrupted("SIGTERM")
+
+    with pytest.raises(Interrupted):
+        stopped()
+    assert queue.outcomes == {film: "made"}
+
+
+def test_what_this_machine_lacks_is_no_try_of_the_film(queued: Make) -> None:
+    """A node without the weights fails at once, and again whenever it is started anew."""
+    films = queued(4)
+    lacking = [
+        replace(
+            one,
+            replan=lambda one=one: replace(  # type: ignore[misc]
+                one.replan(), obstacles=(Problem("nano lacks a file", "here", "pull it"),)
+            ),
+        )
+        for one in films
+    ]
+    queue = Queue(lacking)
+    assert list(queue.turns()) == []
+    assert queue.sick is not None
+    assert queue.sick.message == "nano lacks a file"
+    assert [read_tries(film.work, "").count for film in films] == [0] * 4
+
+
 def test_a_machine_that_fails_film_after_film_leaves_the_rest(queued: Make) -> None:
     films = queued(5)
     queue = Queue(films)
     assert fails(queue, MachineError("the device failed")) == ["film4", "film3", "film2"]
     assert queue.sick is not None
     assert len(queue.left) == 5
-    assert [read_tries(film.work).count for film in films] == [0, 0, 1, 1, 1]
+    assert [read_tries(film.work, "").count for film in films] == [0, 0, 1, 1, 1]
 
 
 def test_a_folder_that_can_not_be_written(queued: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ from holocine_core.fleet.overview import FilmStatus, Overview, overview
 from holocine_core.fleet.queue import Queue
 from holocine_core.fleet.shared import common_folder, listed
 from holocine_core.model import kernels
-from holocine_core.request import Request
 from holocine_core.store.leases import Lease
 from holocine_core.store.vault import Vault
 from tests.fleet.conftest import Make
@@ -37,21 +36,6 @@ def test_films_are_announced_once(queued: Make, tmp_path: Path) -> None:
     found = listed(tmp_path / "films")
     assert [one.film.resolve() for one in found] == [one.film for one in films]
     assert [one.screenplay.resolve() for one in found] == [one.screenplay for one in films]
-
-
-def test_workers_with_other_settings_are_refused_while_one_is_at_work(
-    queued: Make, tmp_path: Path
-) -> None:
-    (film,) = queued(1)
-    api.join_fleet([film])
-    request = Request(out=film.film, seed=99)
-    other = api.queued(film.screenplay, request)
-    with Vault(film.work).locked("render film0.yaml"):
-        api.join_fleet([film])
-        with pytest.raises(InputError, match=r"film0\.mp4 is being made with other settings by"):
-            api.join_fleet([other])
-    api.join_fleet([other])
-    assert listed(tmp_path / "films")[0].key == other.key != film.key
 
 
 def test_films_of_several_folders_have_one_above() -> None:

@@ -72,6 +72,8 @@ def test_shards_are_all_films_once() -> None:
     assert parts[0] == ["a", "d", "g"]
     assert sorted(film for part in parts for film in part) == films
     assert shard_of("9/9", films) == []
+    with pytest.raises(InputError, match="nothing to film for shard 2/2"):
+        sources([Path("a.yaml")], shard="2/2")
     for wrong in ("0/3", "4/3", "3", "a/b", "-1/3", "1/0"):
         with pytest.raises(InputError, match="shard"):
             shard_of(wrong, films)
@@ -99,7 +101,9 @@ def test_a_time_of_another_zone_is_ours() -> None:
     assert until("2026-12-24T07:00+05:00", NOON).timestamp() == there.timestamp()
 
 
-@pytest.mark.parametrize("asked", ["soon", "25:00", "7", "12:61", "2026-13-01", "2020-01-01T00:00"])
+@pytest.mark.parametrize(
+    "asked", ["soon", "99999999999d", "25:00", "7", "12:61", "2026-13-01", "2020-01-01T00:00"]
+)
 def test_no_time(asked: str) -> None:
     with pytest.raises(InputError) as caught:
         until(asked, NOON)

@@ -95,17 +95,50 @@ def test_a_dead_process_of_this_host_is_known_at_once(tmp_path: Path) -> None:
     lease.release()
 
 
-def test_a_number_that_another_process_has_by_now_is_no_holder(tmp_path: Path) -> None:
-    """Process numbers are given again: after a reboot above all."""
-    lease = Lease(tmp_path)
+def claimed(tmp_path: Path, boot: str, ticks: str) -> None:
+    """A claim of this process's number, by a process of another start."""
+    lease = Lease(tmp_path, seconds=1)
     lease.claim()
     (file,) = tmp_path.iterdir()
     told = file.read_text()
     lease.release()
     start = told.split('"start": "')[1].split('"')[0]
-    file.write_text(told.replace(start, "another boot 12"))
+    file.write_text(told.replace(start, f"{boot or start.split()[0]} {ticks}"))
+
+
+def test_a_number_that_another_process_has_by_now_is_no_holder(tmp_path: Path) -> None:
+    """Process numbers are given again."""
+    claimed(tmp_path, "", "12")
     with leased(tmp_path) as again:
         assert again.before is not None
+
+
+def test_another_host_may_have_this_ones_name(tmp_path: Path) -> None:
+    """Two PCs that are both called ubuntu: the other's process is not among ours, and lives."""
+    claimed(tmp_path, "another-boot", "12")
+    lease = Lease(tmp_path)
+    with pytest.raises(Held):
+        lease.claim()
+    assert claim_at_last(lease) >= 0.5
+    lease.release()
+
+
+def test_one_that_comes_once_waits_for_a_sign_of_life(tmp_path: Path) -> None:
+    with other(tmp_path, "elsewhere", seconds=2) as process:
+        began = time.monotonic()
+        with pytest.raises(Held, match="elsewhere"):
+            Lease(tmp_path).claim_at_last()
+        assert time.monotonic() - began < 2, "it lives, and was renewed meanwhile"
+        process.kill()
+        process.wait()
+        lease = Lease(tmp_path)
+        lease.claim_at_last()
+        assert lease.before is not None
+        lease.release()
+    began = time.monotonic()
+    with leased(tmp_path), pytest.raises(Held):
+        Lease(tmp_path).claim_at_last()
+    assert time.monotonic() - began < 0.5, "of this host's nothing has to be waited for"
 
 
 def test_another_hosts_holder_is_waited_for_as_long_as_its_lease_lasts(tmp_path: Path) -> None:

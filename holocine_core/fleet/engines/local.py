@@ -19,14 +19,16 @@ class Local:
 
     Args:
         given: Settings, as ``KEY=VALUE``.
+        gpus: Cards of each worker.
 
     Raises:
         InputError: A setting is none.
     """
 
-    def __init__(self, given: Sequence[str]) -> None:
+    def __init__(self, given: Sequence[str], gpus: int = 1) -> None:
         settings = read_settings("local", given, SETTINGS)
-        self._cards = visible_gpus() or ()
+        cards = visible_gpus() or ()
+        self._cards = [",".join(cards[i : i + gpus]) for i in range(0, len(cards), gpus)]
         self._workers = settings.get("workers", max(1, len(self._cards)))
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._ended: list[int] = []
@@ -35,7 +37,7 @@ class Local:
         """What the workers need is here, since this process has read it."""
         if self._cards and self._workers > len(self._cards) and "--device" not in words:
             raise InputError(
-                f"{self._workers} workers on {len(self._cards)} cards",
+                f"{self._workers} workers on cards for {len(self._cards)}",
                 where="--engine",
                 hint="a card films one film at a time; leave `workers` out, or add --device cpu",
             )

@@ -48,6 +48,8 @@ def start_worker(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            # Ctrl-C at a terminal is for who started it: two signals end a worker at once.
+            start_new_session=True,
             env={**os.environ, ENDS_WITH_STDIN: "1", **(environment or {})},
         )
 

@@ -36,14 +36,15 @@ class RayCluster:
     Args:
         address: ``ray://HOST:PORT`` of its client server; the cluster of this machine where empty.
         given: Settings, as ``KEY=VALUE``.
+        gpus: Cards that each worker films with.
 
     Raises:
         InputError: A setting is none.
         MachineError: Ray is not installed, or nothing answers.
     """
 
-    def __init__(self, address: str, given: Sequence[str]) -> None:
-        self._settings = read_settings("ray", given, SETTINGS)
+    def __init__(self, address: str, given: Sequence[str], gpus: int = 1) -> None:
+        self._settings = {"gpus": gpus, **read_settings("ray", given, SETTINGS)}
         require_package("ray", "ray", "cluster")
         # A worker without a card of Ray's is not to be told that there is none.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -79,7 +80,10 @@ class RayCluster:
             nodes = [node for node in self._ray.nodes() if node["Alive"]]
             looks = [self._look(node, mark, token, screenplays) for node in nodes]
             for node, look in zip(nodes, looks, strict=True):
-                wrong = self._ray.get(look)
+                try:
+                    wrong = self._ray.get(look)
+                except self._ray.exceptions.RayError as lost:
+                    wrong = f"it does not answer, or has no holocine ({type(lost).__name__})"
                 if wrong:
                     raise MachineError(
                         f"the node {node['NodeManagerHostname']} can not film: {wrong}",
@@ -96,7 +100,11 @@ class RayCluster:
         there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
         look = self._ray.remote(num_cpus=0, max_retries=0)(look_around)
         return look.options(scheduling_strategy=there).remote(
-            str(mark), token, [str(path.absolute()) for path in paths], version("holocine")
+            str(mark),
+            token,
+            [str(path.absolute()) for path in paths],
+            version("holocine"),
+            str(Path.cwd()),
         )
 
     def tend(self, wanted: int, words: Sequence[str], folder: Path) -> int:
@@ -165,11 +173,12 @@ def work(words: list[str], at: str, logs: str) -> int:
         raise
 
 
-def look_around(mark: str, token: str, screenplays: list[str], wanted: str) -> str:
+def look_around(mark: str, token: str, screenplays: list[str], wanted: str, at: str = ".") -> str:
     """What keeps a node from filming, in words; empty where nothing does."""
     with contextlib.suppress(OSError):
         if Path(mark).read_text() == token:
             missing = [path for path in screenplays if not Path(path).is_file()]
+            missing += [] if Path(at).is_dir() else [at]
             found = version("holocine")
             if missing:
                 return f"it does not see {missing[0]}"

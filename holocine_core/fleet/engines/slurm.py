@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,10 @@ SETTINGS = {
     "time": Setting(minutes, "as 8:00:00 or in minutes"),
     "cluster": Setting(str, "slurm, or local to try it without"),
 }
+SIGNALLED = 120
+"""Seconds before a job's end at which Slurm tells it."""
+REQUEUED = 1000
+"""Times that a job may run out of its time: a folder takes as long as it takes."""
 _SLURM = {"partition": "partition", "account": "account", "qos": "qos", "constraint": "constraint"}
 
 
@@ -49,22 +54,26 @@ class Job:
 
     def __call__(self, number: int) -> int:
         self._worker = start_worker(self.words, Path(self.at), Path(self.logs))
-        return int(self._worker.wait())
+        # Not a wait: in the midst of one, the handler of Slurm's signal could not wait as well.
+        while self._worker.poll() is None:
+            time.sleep(1)
+        return int(self._worker.returncode)
 
     def checkpoint(self, number: int) -> Any:
         """Called by submitit before a job is requeued."""
         from submitit.helpers import DelayedSubmission
 
         if isinstance(self._worker, subprocess.Popen):
-            end_worker(self._worker)
+            end_worker(self._worker, SIGNALLED - 20)
         return DelayedSubmission(Job(self.words, self.at, self.logs), number)
 
 
-def submit(given: Sequence[str], words: Sequence[str], folder: Path) -> list[str]:
+def submit(given: Sequence[str], words: Sequence[str], folder: Path, gpus: int = 1) -> list[str]:
     """Submit an array of workers.
 
     Args:
         given: Settings, as ``KEY=VALUE``.
+        gpus: Cards that each worker films with, where no setting says so; 1 asks for none.
         words: Of the worker's command line.
         folder: Of the films; scripts and logs go below it.
 
@@ -76,6 +85,8 @@ def submit(given: Sequence[str], words: Sequence[str], folder: Path) -> list[str
         MachineError: submitit is not installed, there is no Slurm, or it refuses.
     """
     settings = read_settings("slurm", given, SETTINGS)
+    if gpus > 1:
+        settings.setdefault("gpus", gpus)
     require_package("submitit", "slurm", "slurm")
     cluster = settings.pop("cluster", "slurm")
     if cluster == "slurm" and shutil.which("sbatch") is None:
@@ -88,7 +99,9 @@ def submit(given: Sequence[str], words: Sequence[str], folder: Path) -> list[str
 
     logs = logs_of(folder)
     logs.mkdir(parents=True, exist_ok=True)
-    executor = submitit.AutoExecutor(folder=logs / "slurm", cluster=cluster)
+    executor = submitit.AutoExecutor(
+        folder=logs / "slurm", cluster=cluster, slurm_max_num_timeout=REQUEUED
+    )
     workers = settings.pop("workers", 1)
     executor.update_parameters(**_parameters(settings, workers))
     job = [Job(list(words), str(Path.cwd()), str(logs)) for _ in range(workers)]
@@ -111,7 +124,7 @@ def _parameters(settings: dict[str, Any], workers: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": "holocine",
         "slurm_array_parallelism": workers,
-        "slurm_signal_delay_s": 120,
+        "slurm_signal_delay_s": SIGNALLED,
     }
     for name, told in _SLURM.items():
         if name in settings:
