@@ -34,7 +34,8 @@ from holocine_core.store.vault import Vault
 Outcome = Literal["made", "up to date", "made elsewhere", "failed", "left"]
 TRIES = 3
 POLL = 2.0
-"""Seconds between two looks at films that others have; fewer where leases are short."""
+"""Seconds at most between two looks at films that others have; fewer where leases are short."""
+FIRST_POLL = 0.05
 IN_A_ROW = 3
 """Films that fail one after the other by the machine's fault: it is then the machine."""
 Replan = Callable[[], Plan]
@@ -154,7 +155,7 @@ class Queue:
             should_stop: Asked between films, and while others' are waited for.
             waits: Told, in words, whom this worker waits for.
         """
-        said = ""
+        said, poll = "", FIRST_POLL
         while (left := self.left) and self.sick is None:
             others: list[str] = []
             turn, known = None, len(self.outcomes)
@@ -166,6 +167,7 @@ class Queue:
                 if turn is not None:
                     break
             if turn is not None:
+                poll = FIRST_POLL
                 yield turn
                 if not turn.over:
                     turn.give_back()
@@ -175,7 +177,8 @@ class Queue:
             elif known == len(self.outcomes):
                 if others and others[0] != said:
                     waits(said := others[0])
-                self._pause(should_stop, self._poll)
+                self._pause(should_stop, poll)
+                poll = min(2 * poll, self._poll)  # The last film of another is often made soon.
 
     def _turn(self, film: Queued, others: list[str]) -> Turn | None:
         """The film, if nobody has it and it is not made; who has it goes into ``others``."""
