@@ -28,7 +28,7 @@ def small() -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    default = [Path("screenplays/lighthouse.yaml"), Path("screenplays/long-walk.yaml")]
+    default = [Path("screenplays/lighthouse.yaml"), Path("screenplays/library.yaml")]
     parser.add_argument("screenplays", nargs="*", type=Path, default=default)
     parser.add_argument("--model", default="nano")
     args = parsed(parser, screenplays=small, model=tiny)
