@@ -314,7 +314,7 @@ def main() -> None:
             sys.stdout.flush()
         else:
             shutil.rmtree(room / str(number))
-    print(f"{args.runs} runs of {args.films} films, {total.workers} workers in all")
+    print(f"{args.runs} runs of {args.films} films, {total.workers} workers in all\n")
     print("| fault | times |\n|---|---|")
     for name in FAULTS:
         print(f"| {name} | {total.faults[name]} |")
