@@ -108,10 +108,10 @@ def _view(session: Session) -> Iterator[Callable[[Overview], None]]:
     """Shows how all films stand: a page that is drawn over, or a line now and then."""
     console = session.console
     if moves(sys.stderr) and not console.quiet:
-        from holocine_cli.live import Page  # rich is slow to import and only this needs it
+        from holocine_cli import live  # rich is slow to import and only this needs it
 
-        with Page() as drawn:
-            yield lambda found: drawn.show("\n".join(page(found, console.err, shown=SHOWN)))
+        with live.page() as draw:
+            yield lambda found: draw("\n".join(page(found, console.err, shown=SHOWN)))
         return
     said, at = "", 0.0
 

@@ -96,20 +96,20 @@ def render(
     request = machine.request(
         asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
     )
-    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
-    extras = besides.extras()
+    jobs, extras = jobs_for(gathered.sources(screenplays), request, out_dir), besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
         return
-    if shared.hands_on(session):
-        _have_workers(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
-        return
+    from holocine_cli.farm import farm
     from holocine_cli.produce import Films
     from holocine_cli.ranks import ranked
     from holocine_cli.worker import work
     from holocine_core import api
 
+    if shared.hands_on(session):
+        farm(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
+        return
     with ranked(session, jobs, gpus) as studio_of:
         if studio_of is None or shared.worker:
             work(session, jobs, extras, shared, studio_of, force=force)
@@ -191,21 +191,6 @@ def _preview(
     plans = films.finish()
     if seeds > 1:
         _lay_out(session, plans, board)
-
-
-def _have_workers(
-    session: Session,
-    jobs: Sequence[Job],
-    extras: Extras,
-    shared: Shared,
-    options: tuple[Path | None, Path | None, int],
-    *,
-    force: bool,
-) -> None:
-    """Have others make the films; ``options`` are --out, --out-dir and --gpus."""
-    from holocine_cli.farm import farm
-
-    farm(session, jobs, extras, shared, options, force=force)
 
 
 def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -155,26 +157,9 @@ class Live(_Display):
         )
 
 
-class Page:
-    """Text that is drawn over while it is open and leaves nothing behind."""
-
-    def __init__(self) -> None:
-        self._live = RichLive(
-            console=_Terminal(stderr=True, highlight=False), transient=True, redirect_stdout=False
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def show(self, text: str) -> None:
-        """Draw over what was there."""
-        self._live.update(Text.from_ansi(text), refresh=True)
+@contextlib.contextmanager
+def page() -> Iterator[Callable[[str], None]]:
+    """While this is open, each text is drawn over the one before; none stays."""
+    terminal = _Terminal(stderr=True, highlight=False)
+    with RichLive(console=terminal, transient=True, redirect_stdout=False) as live:
+        yield lambda text: live.update(Text.from_ansi(text), refresh=True)

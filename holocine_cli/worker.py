@@ -97,7 +97,7 @@ def queued_films(
         with batch.trying(job):
             plan = api.plan(job.screenplay, job.request)
             api.require_place(plan, extras, sources, force=force)
-            films[api.queued(job.screenplay, job.request, plan)] = job
+            films[api.queued(job.screenplay, job.request, plan, extras)] = job
     return films
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
+from holocine_core.film.extras import Extras, lacks_extras
 from holocine_core.film.ownership import film_key, is_finished
 from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.fleet.drive import drive, list_for_workers, open_engine
@@ -79,7 +80,10 @@ __all__ = [
 
 
 def queued(
-    screenplay: str | Path, request: Request = Request(), plan: Plan | None = None
+    screenplay: str | Path,
+    request: Request = Request(),
+    plan: Plan | None = None,
+    extras: Extras | None = None,
 ) -> Queued:
     """A film for a :class:`Queue`.
 
@@ -87,23 +91,25 @@ def queued(
         screenplay: A YAML file.
         request: What is asked for beside it.
         plan: Of both; made where None.
+        extras: What is to lie beside the film: one that lacks it is not finished.
 
     Raises:
         InputError, MachineError: As :func:`holocine_core.api.plan`.
     """
     path = Path(screenplay)
     plan = plan or plan_film(path, request)
-    expected = estimate([plan])
+    expected, beside = estimate([plan]), extras or Extras()
     return Queued(
         screenplay=path,
         film=plan.out,
         work=plan.work,
         seconds=0.0 if expected is None else expected.seconds,
         flops=sum(take.cost.flops for take in plan.takes),
-        finished=is_finished(plan),
+        finished=is_finished(plan) and not lacks_extras(plan, beside),
         bf16=plan.placement.bf16,
         key=film_key(plan),
         replan=lambda: plan_to_render(path, request),
+        lacks=lambda planned: lacks_extras(planned, beside),
     )
 
 

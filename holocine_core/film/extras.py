@@ -166,6 +166,17 @@ def _no_folder(wanted: Sequence[Path]) -> list[Problem]:
     return blocked
 
 
+def lacks_extras(plan: Plan, extras: Extras) -> bool:
+    """Whether a finished film has not all that is to lie beside it, as it was written."""
+    named = {board_path(plan.out): extras.storyboard, otio_path(plan.out): extras.otio}
+    if any(wanted and not is_ours(plan, path) for path, wanted in named.items()):
+        return True
+    if extras.shots is None:
+        return False
+    cut = [path for path in shots_folder(extras.shots, plan.out).glob("*") if is_ours(plan, path)]
+    return len(cut) < sum(take.timeline.shots for take in plan.takes)
+
+
 def make_extras(
     plan: Plan,
     extras: Extras,

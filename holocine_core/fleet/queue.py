@@ -51,10 +51,11 @@ class Queued:
         work: Its work folder.
         seconds: How long it takes; 0 where nobody knows.
         flops: What it costs.
-        finished: Whether it is there already.
+        finished: Whether it is there already, with all that is to lie beside it.
         bf16: Whether a processor's way to compute decides its last bits.
         key: Its fingerprint: what it is made of and how.
         replan: Plans it as it stands now.
+        lacks: Whether a film that is there lacks what is to lie beside it.
     """
 
     screenplay: Path
@@ -66,6 +67,7 @@ class Queued:
     bf16: bool
     key: str
     replan: Replan
+    lacks: Callable[[Plan], bool] = lambda plan: False
 
 
 class Turn:
@@ -204,7 +206,7 @@ class Queue:
 
     def _begin(self, film: Queued, vault: Vault) -> Turn | None:
         plan = film.replan()
-        if is_finished(plan) and sidecar_is_ours(plan):
+        if is_finished(plan) and sidecar_is_ours(plan) and not film.lacks(plan):
             self.outcomes[film] = "made elsewhere"
             forget_tries(film.work)
             _tell_that_it_is_made(plan)

@@ -44,6 +44,23 @@ def test_a_worker_makes_what_is_left(holocine: Holocine) -> None:  # noqa: F811
     assert "3 films: 3 made" in found.stdout
 
 
+def test_what_is_to_lie_beside_a_film_is_a_part_of_it(holocine: Holocine) -> None:  # noqa: F811
+    """Its worker may have died between the two."""
+    holocine(*WORDS)
+    before = Path("films/film1.mp4").stat().st_mtime_ns
+    beside = ("--storyboard", "--otio", "--shots", "films/shots")
+    answer = holocine(*WORDS, *beside)
+    assert answer.exit_code == 0, answer.stderr
+    for name in ("film1.storyboard.png", "film1.otio", "shots/film1"):
+        assert (Path("films") / name).exists(), name
+    assert Path("films/film1.mp4").stat().st_mtime_ns == before
+    assert "3 films: 3 up to date" in holocine(*WORDS, *beside).stderr
+    Path("films/film2.storyboard.png").unlink()
+    again = holocine(*WORDS, *beside)
+    assert "3 films: 2 up to date, 1 made" in again.stderr or "1 made, 2 up" in again.stderr
+    assert Path("films/film2.storyboard.png").is_file()
+
+
 def test_one_bad_film_stops_no_other_and_is_told_at_the_end(holocine: Holocine) -> None:  # noqa: F811
     Path("film1.yaml").write_text("shots: [One., '{ann} sits.']\n")
     answer = holocine(*WORDS)
