@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import re
 import signal
-import socket
-import stat
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,20 +18,25 @@ from holocine_core import api
 from holocine_core.errors import InputError, MachineError
 from holocine_core.fleet import drive as drives
 from holocine_core.fleet.drive import drive, open_engine
-from holocine_core.fleet.engines import ray as rays
 from holocine_core.fleet.engines import slurm
 from holocine_core.fleet.engines.options import minutes, read_settings
 from holocine_core.fleet.engines.process import end_worker, start_worker
 from holocine_core.fleet.queue import Queue, Queued
 from holocine_core.request import Request
-from holocine_core.store.leases import Holder, Lease
 from tests.cli.conftest import Holocine, holocine  # noqa: F401 - a fixture
-from tests.fleet.conftest import SHORT, Make
+from tests.fleet.conftest import Make
+from tests.fleet.farm import (
+    LONG,
+    OUT,
+    at_work,
+    is_alive,
+    nobody_holds_anything,
+    screenplays,
+    start,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
-
-LONG = SHORT.replace("frames: 5", "frames: 161").replace("32x32", "64x64")
-OUT = ("-o", "films/{stem}.mp4")
 DEAF = (
     "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
 )
@@ -49,75 +47,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLOCINE_LEASE", "3")
     Path("scenes").mkdir()
-
-
-def screenplays(count: int, steps: int = 3, text: str = SHORT) -> None:
-    for number in range(count):
-        Path(f"scenes/film{number}.yaml").write_text(text.format(seed=number, steps=steps))
-
-
-def digests() -> dict[str, str]:
-    films = sorted(Path("films").glob("*.mp4"))
-    return {one.stem: hashlib.sha256(one.read_bytes()).hexdigest() for one in films}
-
-
-def start(*words: object, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "holocine_cli", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **environment},
-    )
-
-
-def wait_for(found: Callable[[], Any], seconds: float = 120) -> Any:
-    until = time.monotonic() + seconds
-    while not (what := found()):
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.05)
-    return what
-
-
-def at_work(besides: Sequence[int] = ()) -> list[int]:
-    """Processes that hold a film and have made a step of it."""
-    found = []
-    for work in Path("films/.holocine").glob("film*"):
-        with contextlib.suppress(OSError):
-            holder = Lease(work).holder()
-            log = (work / "run.jsonl").read_text()
-            if holder and holder.process and not holder.released and "StepDone" in log:
-                found.append(holder.process.pid)
-    return [pid for pid in found if pid not in besides]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def holders() -> list[Holder | None]:
-    return [Lease(work).holder() for work in Path("films/.holocine").glob("film*")]
-
-
-def nobody_holds_anything() -> bool:
-    return all(one is not None and one.released for one in holders())
-
-
-def nobody_is_at_work() -> bool:
-    """Who was killed together with its node gave nothing back."""
-    return not any(
-        one and not one.released and one.process and not one.process.is_gone() for one in holders()
-    )
-
-
-def ends(work: Path) -> list[str]:
-    """Scenes whose denoising came to its end, as the journal tells."""
-    lines = [json.loads(line) for line in (work / "run.jsonl").read_text().splitlines()]
-    steps = [one for one in lines if one["event"] == "StepDone"]
-    return [one["scene"] for one in steps if one["step"] == one["steps"]]
 
 
 # --- this machine --------------------------------------------------------------------------------
@@ -324,152 +253,3 @@ def test_settings_are_read() -> None:
     assert found == {"partition": "gpu", "time": 120, "workers": 3}
     with pytest.raises(InputError, match="given twice"):
         read_settings("slurm", ["gpus=1", "gpus=2"], slurm.SETTINGS)
-
-
-# --- Slurm ---------------------------------------------------------------------------------------
-
-SBATCH = """#!/bin/sh
-cp "$1" "{room}/script.sh"
-echo "Submitted batch job 42"
-"""
-
-
-def test_an_array_is_submitted(
-    holocine: Holocine,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    screenplays(2)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in ("sbatch", "srun"):
-        (tools / name).write_text(SBATCH.format(room=tmp_path))
-        (tools / name).chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    asked = ("workers=8", "partition=gpu", "gpus=1", "cpus=4", "memory=64", "time=8:00:00")
-    settings = [word for one in asked for word in ("--engine", one)]
-    answer = holocine(
-        "render", "scenes", *OUT, "--on", "slurm", *settings, "--engine", "account=films"
-    )
-    assert answer.exit_code == 0, answer.stderr
-    assert answer.stdout.split() == [f"42_{number}" for number in range(8)]
-    assert "holocine status" in answer.stderr
-    script = (tmp_path / "script.sh").read_text()
-    subprocess.run(["sh", "-n", str(tmp_path / "script.sh")], check=True)
-    for option in (
-        *("--array=0-7%8", "--partition=gpu", "--gpus-per-node=1", "--cpus-per-task=4"),
-        *("--mem=64GB", "--time=480", "--account=films", "--job-name=holocine", "--signal="),
-    ):
-        assert f"#SBATCH {option}" in script, option
-    assert script.index("#SBATCH") < script.index("srun"), "Slurm reads them before any command"
-
-
-def test_an_array_that_works_without_slurm(
-    holocine: Holocine,  # noqa: F811
-    tiny: Path,
-) -> None:
-    screenplays(2)
-    settings = ("--engine", "cluster=local", "--engine", "workers=2")
-    answer = holocine("render", "scenes", *OUT, "--model", tiny, "--on", "slurm", *settings)
-    assert answer.exit_code == 0, answer.stderr
-    wait_for(lambda: len(digests()) == 2)
-    wait_for(nobody_holds_anything)
-
-
-def test_a_job_that_is_requeued_gives_its_film_back(tiny: Path) -> None:
-    screenplays(1, steps=60, text=LONG)
-    words = ["render", "scenes", "--worker", *OUT, "--model", str(tiny)]
-    job = slurm.Job(words, str(Path.cwd()), "logs")
-    requeued = []
-
-    def told(*_: object) -> None:
-        requeued.append(job.checkpoint(0))
-
-    before = signal.signal(signal.SIGUSR2, told)  # As submitit hears Slurm.
-    calling = threading.Thread(
-        target=lambda: (wait_for(at_work), os.kill(os.getpid(), signal.SIGUSR2))
-    )
-    calling.start()
-    try:
-        assert job(0) == 143
-    finally:
-        calling.join()
-        signal.signal(signal.SIGUSR2, before)
-    assert nobody_holds_anything()
-    (again,) = requeued
-    assert again.function.words == words
-    assert again.args == (0,)
-
-
-# --- Ray -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A cluster of two nodes with a processor each."""
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    found = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "num_gpus": 0},
-    )
-    found.second = found.add_node(num_cpus=1, num_gpus=0)
-    monkeypatch.setenv("RAY_ADDRESS", found.address)
-    yield found
-    found.shutdown()
-
-
-def test_a_cluster_whose_workers_nodes_and_driver_die(cluster: Any, tiny: Path) -> None:
-    screenplays(4, steps=25, text=LONG)
-    words = ("render", "scenes", "--on", "ray", "--engine", "cpus=1", *OUT, "--model", tiny)
-    with start(*words) as driver:
-        first = wait_for(lambda: len(found := at_work()) == 2 and found)
-        os.kill(first[0], signal.SIGKILL)
-        wait_for(lambda: at_work(besides=first))
-        cluster.remove_node(cluster.second)
-        cluster.second = cluster.add_node(num_cpus=1, num_gpus=0)
-        wait_for(lambda: len(at_work()) >= 1)
-        driver.kill()
-    wait_for(nobody_is_at_work)
-    with start(*words) as driver:
-        assert driver.stdout is not None
-        told = driver.stdout.read()
-    assert driver.returncode == 0, told
-    assert "4 films: 4 made" in told
-    assert nobody_holds_anything()
-    shared = digests()
-    for work in Path("films/.holocine").glob("film*"):
-        assert len(ends(work)) == 1, "no take is denoised twice to its end"
-    with start("render", "scenes", "-o", "alone/{stem}.mp4", "--model", tiny, "-qq") as alone:
-        assert alone.wait() == 0
-    Path("films").rename("shared")
-    Path("alone").rename("films")
-    assert digests() == shared
-
-
-def test_a_node_that_does_not_see_the_folder(tmp_path: Path) -> None:
-    mark = tmp_path / "films/.holocine/workers/.seen"
-    mark.parent.mkdir(parents=True)
-    mark.write_text("token")
-    film = tmp_path / "a.yaml"
-    film.touch()
-    version = rays.version("holocine")
-    assert rays.look_around(str(mark), "token", [str(film)], version) == ""
-    assert "does not see" in rays.look_around(str(mark), "other", [], version)
-    assert "does not see" in rays.look_around(str(tmp_path / "a/b/c/d"), "token", [], version)
-    assert "missing.yaml" in rays.look_around(
-        str(mark), "token", [str(tmp_path / "missing.yaml")], version
-    )
-    assert "holocine" in rays.look_around(str(mark), "token", [], "9.9")
-
-
-def test_an_address_that_answers_is_tried() -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        rays._answers(f"ray://127.0.0.1:{listening.getsockname()[1]}")
-    for wrong in ("ray://127.0.0.1:99999", "ray://nowhere", "ray://"):
-        with pytest.raises(MachineError):
-            rays._answers(wrong)
