@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := 2.13.0
-EXTRAS ?= dev,lowmem,film,train,eval,cluster,slurm
+EXTRAS ?= dev,lowmem,film,train,ingest,eval,cluster,slurm
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help

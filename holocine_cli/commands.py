@@ -12,6 +12,7 @@ from holocine_cli import (
     export,
     film,
     import_,
+    ingest,
     lab,
     look,
     machine,
@@ -47,6 +48,7 @@ for panel, command in (
     (LOOK, export.export),
     (LOOK, evaluate.evaluate),
     (TEACH, stage.stage),
+    (TEACH, ingest.ingest),
     (TEACH, train.train),
     (MACHINE, machine.doctor),
 ):

@@ -11,6 +11,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.session import Session, begin
+from holocine_cli.sizes import pixels
 from holocine_core.api import counted
 from holocine_core.errors import InputError, Interrupted
 
@@ -90,7 +91,7 @@ def stage(
     samples = api.stage(
         folder,
         seeds,
-        size=_pixels(size),
+        size=pixels(size),
         person=person,
         model=model,
         models_dir=models_dir,
@@ -121,10 +122,3 @@ def _told(session: Session, samples: Iterator[Sample], seeds: range) -> list[Sam
                     hint=f"go on with --seed {seeds.start + len(written)} --count {left}",
                 )
     return written
-
-
-def _pixels(size: str) -> tuple[int, int]:
-    width, _, height = size.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"--size {size} is no size", hint="write width x height: 224x128")
-    return int(width), int(height)

@@ -114,6 +114,28 @@ class FilmDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FootageScanned(Event):
+    """How much of a film was looked at."""
+
+    film: str
+    frames: int
+    of: int
+    """Frames of the film, as far as is known."""
+    for_cuts: bool
+    """Whether the second look, for cuts, is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleWritten(Event):
+    """A training sample is there, made now or before."""
+
+    sample: str
+    number: int
+    of: int
+    """Samples of its film."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStarted(Event):
     out: str
     step: int

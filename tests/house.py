@@ -79,7 +79,7 @@ ROOMS: Mapping[str, Room] = {
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
         ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
-         "keeping", "render", "fleet", "train", "evaluate", "lab", "doctor", "units"],
+         "keeping", "render", "fleet", "train", "ingest", "evaluate", "lab", "doctor", "units"],
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
@@ -93,6 +93,11 @@ ROOMS: Mapping[str, Room] = {
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",
         ["script", "request", "model", "sample", "store", "edit.ffmpeg", "film", "render"],
+    ),
+    "ingest": Room(
+        "footage -> samples: screenplays beside clips, with what was set aside and what is asked",
+        ["script", "store", "edit", "model.spec", "model.locate", "train.recipe_file",
+         "evaluate.cuts", "units"],
     ),
     "evaluate": Room(
         "films -> numbers, a film's page",

@@ -42,6 +42,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("full_size", ""),
     ("golden", ""),
     ("held_out", ""),
+    ("ingest", ""),
     ("kernels", ""),
     ("kill", ""),
     ("lengths", ""),

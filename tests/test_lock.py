@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("dev", "lowmem", "film", "train", "eval", "cluster", "slurm")
+EXTRAS = ("dev", "lowmem", "film", "train", "ingest", "eval", "cluster", "slurm")
 LOCK = Path(__file__).parents[1] / "requirements.lock"
 
 

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from holocine_core.api.teaching import (
         JudgeSettings,
         draw_sheet,
+        ingest,
         outline,
         read_recipe,
         refit,
@@ -96,6 +97,8 @@ if TYPE_CHECKING:
     from holocine_core.film.values import Beside, Film
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
     from holocine_core.fleet.queue import Outcome, Queue, Queued, Turn
+    from holocine_core.ingest.collect import Collected
+    from holocine_core.ingest.request import IngestRequest
     from holocine_core.lab.samples import Sample
     from holocine_core.lab.words.vectors import write_text_start
     from holocine_core.model.hardware import keep_freed_memory
@@ -168,6 +171,7 @@ _HOMES = {
     "verify": "api.machine",
     "JudgeSettings": "api.teaching",
     "draw_sheet": "api.teaching",
+    "ingest": "api.teaching",
     "outline": "api.teaching",
     "read_recipe": "api.teaching",
     "refit": "api.teaching",
@@ -201,6 +205,8 @@ _HOMES = {
     "Queue": "fleet.queue",
     "Queued": "fleet.queue",
     "Turn": "fleet.queue",
+    "Collected": "ingest.collect",
+    "IngestRequest": "ingest.request",
     "Sample": "lab.samples",
     "write_text_start": "lab.words.vectors",
     "keep_freed_memory": "model.hardware",
@@ -242,6 +248,7 @@ __all__ = [
     "Cache",
     "Check",
     "Checked",
+    "Collected",
     "Drafts",
     "Edit",
     "Edited",
@@ -256,6 +263,7 @@ __all__ = [
     "FilmVersion",
     "FrameSpan",
     "Imported",
+    "IngestRequest",
     "Inspection",
     "JudgeSettings",
     "LoraFile",
@@ -305,6 +313,7 @@ __all__ = [
     "extract",
     "file_size",
     "import_script",
+    "ingest",
     "inspect",
     "join_fleet",
     "keep_freed_memory",

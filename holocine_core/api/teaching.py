@@ -12,6 +12,8 @@ from holocine_core.errors import InputError
 from holocine_core.events import Emit, Stop, ignore, never
 
 if TYPE_CHECKING:
+    from holocine_core.ingest.collect import Collected
+    from holocine_core.ingest.request import IngestRequest
     from holocine_core.lab.samples import Sample
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
@@ -82,6 +84,24 @@ def train(
         seconds=seconds,
         export_only=export_only,
     )
+
+
+def ingest(request: IngestRequest, *, emit: Emit = ignore, should_stop: Stop = never) -> Collected:
+    """Cut films into scenes to train on; calling it again goes on, and makes the same folder.
+
+    Args:
+        request: Films, folder, form and captions.
+        emit: Told of everything that happens.
+        should_stop: Asked between pieces of work; True raises Interrupted, what is done is kept.
+
+    Raises:
+        InputError: The request or its answers are wrong, or no film could be read.
+        MachineError: A package is missing, the disk failed, or another process works there.
+        Interrupted: ``should_stop`` said so.
+    """
+    from holocine_core.ingest.collect import collect
+
+    return collect(request, emit=emit, should_stop=should_stop)
 
 
 def stage(

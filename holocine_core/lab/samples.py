@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from holocine_core.edit.contact_sheet import middles
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
 from holocine_core.errors import InputError
 from holocine_core.lab.stage.world import EVERYTHING, Repertoire
 from holocine_core.script.screenplay import Screenplay
-from holocine_core.script.yaml_source import yaml_of
+from holocine_core.script.written import screenplay_yaml
 from holocine_core.store.files import replacing
 
 
@@ -59,15 +58,6 @@ def write_sample(folder: Path, name: str, screenplay: Screenplay, frames: Frames
     with replacing(path) as partial:
         partial.write_text(screenplay_yaml(screenplay), encoding="utf-8")
     return path
-
-
-def screenplay_yaml(screenplay: Screenplay) -> str:
-    """A screenplay as a person would write it: defaults left out, a lone scene written flat."""
-    data: dict[str, Any] = screenplay.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    # `characters` at the top is the film's, so a scene that lists its own keeps `scenes:`.
-    if len(data["scenes"]) == 1 and "characters" not in data["scenes"][0]:
-        data |= data.pop("scenes")[0]
-    return yaml_of(data, width=100)
 
 
 def stage_samples(

@@ -27,6 +27,7 @@ from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
 from holocine_core.script.screenplay import SIDES, Scene, Screenplay, TransitionTo, Video
 from holocine_core.script.timing import Timing, TimingProblem, resolve
+from holocine_core.script.unwritten import MARK, unwritten
 from holocine_core.script.yaml_source import Key
 
 
@@ -344,6 +345,8 @@ def warnings(
             hint=f"holocine models pull {spec.name}",
         )
     yield from _without_effect(manuscript, screenplay)
+    for key in unwritten(screenplay):
+        yield manuscript.problem(key, f"this text is still to be written: it says {MARK}")
     for take in takes:
         if take.timeline.frames > spec.max_frames and take.index not in in_passes:
             yield manuscript.problem(

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from holocine_core.errors import InputError, InUse, MachineError, TakenOver
+from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
+from holocine_core.store.claims import claimed
 from holocine_core.store.files import atomic, read_json, write_json
-from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.recipe import Recipe
@@ -237,40 +237,11 @@ def _short(value: Any) -> str:
     return "a list" if isinstance(value, list) else "other" if isinstance(value, dict) else value
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[Callable[[], None]]:
-    """Hold a run's folder; yields what to call before anything is kept in it.
-
-    Raises:
-        InUse: Another process trains there.
-        TakenOver: When called: another process trains there by now.
-        MachineError: The folder can't be read or written.
-    """
-    lease = Lease(folder, "train")
-
-    def require() -> None:
-        with disk_errors("renew the claim of the run's folder", folder):
-            try:
-                lease.require()
-            except Lost as lost:
-                raise TakenOver(
-                    f"the run was taken over by {lost.holder or 'nobody: its folder is gone'}; "
-                    f"nothing was heard of this process for more than {lost.seconds:g} s",
-                    where=str(folder),
-                    hint="its last checkpoint is whole, and the run goes on there",
-                ) from None
-
-    with disk_errors("open the run's folder", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lease.claim()
-        except Held as held:
-            raise InUse(
-                f"this run is being trained already, by {held}",
-                where=str(folder),
-                hint="wait for it, or give this recipe its own `out:`",
-            ) from None
-    try:
-        yield require
-    finally:
-        lease.release()
+def locked(folder: Path) -> contextlib.AbstractContextManager[Callable[[], None]]:
+    """Hold a run's folder; as :func:`holocine_core.store.claims.claimed`."""
+    return claimed(
+        folder,
+        "train",
+        what="this run is being trained",
+        instead="give this recipe its own `out:`",
+    )

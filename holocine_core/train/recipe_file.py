@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,15 +18,23 @@ from holocine_core.script.yaml_source import Key, Source, parse_source
 RecipeModel = TypeVar("RecipeModel", bound=BaseModel)
 
 
-def read_recipe(path: Path, model: type[RecipeModel]) -> RecipeModel:
-    """Read a recipe file as ``model``.
+def read_recipe(path: Path, model: type[RecipeModel], *, what: str = "recipe") -> RecipeModel:
+    """Read a file as ``model``.
+
+    Args:
+        path: YAML, or JSON, which is YAML too.
+        model: A frozen tree.
+        what: What people call such a file.
 
     Raises:
         InputError: With every problem of the file, in file order.
     """
-    source = _source(path)
+    source = _source(path, what)
     if not isinstance(source.data, dict):
-        raise InputError("a recipe is a mapping of keys like model: and phases:", where=str(path))
+        known = list(model.model_fields)
+        raise InputError(
+            f"a {what} is a mapping of keys like {known[0]}: and {known[-1]}:", where=str(path)
+        )
     problems = list(source.problems)
     try:
         recipe = model.model_validate_json(json.dumps(source.data))
@@ -42,18 +50,18 @@ def read_recipe(path: Path, model: type[RecipeModel]) -> RecipeModel:
     return recipe
 
 
-def _source(path: Path) -> Source:
+def _source(path: Path, what: str) -> Source:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"no recipe at {path}", where=str(path), hint="check the path") from None
+        raise InputError(f"no {what} at {path}", where=str(path), hint="check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} can't be read: {error}", where=str(path)) from error
     if not text.strip():
         raise InputError(
-            "the recipe is empty",
+            f"the {what} is empty",
             where=f"{path}:1:1",
-            hint="copy one of recipes/ and change what you need",
+            hint="copy one of recipes/ and change what you need" if what == "recipe" else "",
         )
     return parse_source(text, path)
 
@@ -85,10 +93,15 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Pr
 def _keys_at(model: type[BaseModel], key: Key) -> list[str]:
     """The keys that a recipe knows at a place."""
     at: type[BaseModel] | None = model
+    named = False
     for part in key:
         if isinstance(part, int) or at is None:
             continue
-        field = at.model_fields.get(part)
+        if named:  # A name that the file gives, not one of ours.
+            named = False
+            continue
+        field = next((f for n, f in at.model_fields.items() if part in (n, f.alias)), None)
+        named = field is not None and get_origin(field.annotation) is dict
         at = _model_of(field.annotation) if field is not None else None
     return list(at.model_fields) if at is not None else []
 

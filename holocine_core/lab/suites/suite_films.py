@@ -12,13 +12,13 @@ from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import Screened
 from holocine_core.film.planning import plan_film
-from holocine_core.lab.samples import screenplay_yaml
 from holocine_core.lab.suites.suite import Case, Filmed
 from holocine_core.model.networks import Networks
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.script.prompt import compose
+from holocine_core.script.written import screenplay_yaml
 from holocine_core.store.files import replacing
 from holocine_core.store.vault import Vault
 

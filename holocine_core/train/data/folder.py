@@ -23,6 +23,7 @@ from holocine_core.script.reader import read
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import LatentSpan, on_grid
 from holocine_core.script.timing import resolve
+from holocine_core.script.unwritten import MARK, unwritten
 from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
@@ -78,6 +79,17 @@ def _sample(path: Path, *, width: int, height: int, fps: int) -> Sample:
             f"a training sample has one scene, this one {len(screenplay.scenes)}",
             where=str(path),
             hint="cut the film into its scenes, each with a screenplay of its own",
+        )
+    if marked := list(unwritten(screenplay)):
+        raise InputError.of(
+            [
+                manuscript.problem(
+                    key,
+                    f"this text is still to be written: it says {MARK}",
+                    "write it, or let `holocine ingest --caption-model` do it",
+                )
+                for key in marked
+            ]
         )
     clip = path.with_suffix(".mp4")
     if not clip.is_file():
