@@ -92,30 +92,13 @@ def collect(request: IngestRequest, *, emit: Emit = ignore, should_stop: Stop = 
             return should_stop()
 
         said = answers_of(request.out, request.answers)
-        films: list[Film] = []
-        skipped: list[Problem] = []
-        for path, name in _named(request.files):
-            try:
-                films.append(_study(path, name, request.out, form, said, emit, stop))
-            except InputError as error:
-                skipped += error.problems
-                for problem in error.problems:
-                    emit(Warned(message=problem.message, where=problem.where, hint=problem.hint))
-        if not films:
-            raise InputError.of(skipped)
+        films, skipped = _studied(request, form, said, emit, stop)
         captioner = captioner_of(request)
         folder = SampleFolder(request.out, form, said, captioner)
         for film in films:
             folder.write(film, emit, stop)
         samples = folder.finish(films, skipped)
-        for name in sorted(said.samples.keys() - {path.stem for path in samples}):
-            emit(
-                Warned(
-                    message=f"what was said of {name} is for nothing: there is no such sample",
-                    where=str(request.out / ANSWERS),
-                    hint="its film was cut anew; say it of the samples that are there now",
-                )
-            )
+        _tell_in_vain(said, samples, request.out, emit)
         page = write_page(request.out, films, samples, form) if request.review else None
         left = sum(bool(list(unwritten(read(path).accepted()))) for path in samples)
         return Collected(
@@ -125,6 +108,36 @@ def collect(request: IngestRequest, *, emit: Emit = ignore, should_stop: Stop = 
             samples=tuple(samples),
             unwritten=left,
             page=page,
+        )
+
+
+def _studied(
+    request: IngestRequest, form: Form, said: Answers, emit: Emit, stop: Stop
+) -> tuple[list[Film], list[Problem]]:
+    """The films that could be read, and why others could not; raises where none could."""
+    films: list[Film] = []
+    skipped: list[Problem] = []
+    for path, name in _named(request.files):
+        try:
+            films.append(_study(path, name, request.out, form, said, emit, stop))
+        except InputError as error:
+            skipped += error.problems
+            for problem in error.problems:
+                emit(Warned(message=problem.message, where=problem.where, hint=problem.hint))
+    if not films:
+        raise InputError.of(skipped)
+    return films, skipped
+
+
+def _tell_in_vain(said: Answers, samples: Sequence[Path], out: Path, emit: Emit) -> None:
+    """What was said of samples that are no more."""
+    for name in sorted(said.samples.keys() - {path.stem for path in samples}):
+        emit(
+            Warned(
+                message=f"what was said of {name} is for nothing: there is no such sample",
+                where=str(out / ANSWERS),
+                hint="its film was cut anew; say it of the samples that are there now",
+            )
         )
 
 
