@@ -19,7 +19,7 @@ from benchmarks.quick import parsed, tiny
 from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
 from holocine_core.train.data.loader import open_datasets
-from holocine_core.train.networks import assemble
+from holocine_core.train.networks import open_networks
 from holocine_core.train.recipe import GROUP, HeldOut, Recipe, Start
 from holocine_core.train.recipe_file import read_recipe
 from holocine_core.train.validation import validation_loss
@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         recipe = only_held_out(read, args.phase, cache, quick=args.quick)
         recipe = recipe.model_copy(update={"model": Start(folder=str(located.folder))})
-        model = assemble(recipe, located.folder, torch.device("cpu"))
+        model = open_networks(recipe, located.folder, torch.device("cpu"))
         (phase,) = recipe.phases
         _, clips = open_datasets(recipe, phase, model, {}, ignore, lambda: False)
         assert clips is not None

@@ -27,7 +27,7 @@ from holocine_core.ingest.request import IngestRequest
 from holocine_core.ingest.samples import filling, frames_shown, sample_name
 from holocine_core.ingest.scenes import SceneCut
 from holocine_core.script.reader import read
-from holocine_core.train.data.folder import read_samples
+from holocine_core.train.data.samples import read_samples
 
 NEAR = 1
 """Frames by which a cut may be off."""
@@ -175,11 +175,7 @@ def _trainable(out: Path) -> int:
         text = path.read_text(encoding="utf-8").replace("CAPTION:", "here is")
         path.write_text(text, encoding="utf-8")
         read(path).accepted()
-    return (
-        len(read_samples(out, width=SIZE[0], height=SIZE[1], fps=FPS))
-        if any(out.glob("*.yaml"))
-        else 0
-    )
+    return len(read_samples(out, size=SIZE, fps=FPS)) if any(out.glob("*.yaml")) else 0
 
 
 def _text(path: Path, real: Sequence[Frames], quick: bool) -> str:

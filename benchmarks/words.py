@@ -39,7 +39,7 @@ from holocine_core.sample.vae import encode_frames
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.networks import TrainingModel, assemble
+from holocine_core.train.networks import TrainingModel, open_networks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, loss_of
 
@@ -89,7 +89,7 @@ class Foretelling:
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self._recipe = _recipe(folder, size)
-        self._model: TrainingModel = assemble(self._recipe, folder, torch.device("cpu"))
+        self._model: TrainingModel = open_networks(self._recipe, folder, torch.device("cpu"))
         self._vae = load_codec(folder / "vae")
         self._size = size
         self._out: Tensor | None = None

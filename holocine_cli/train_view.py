@@ -165,7 +165,7 @@ def outline_text(found: Outline, paint: Paint) -> str:
         passes = f" x {one.phase.accumulate}" if one.phase.accumulate > 1 else ""
         rows.append(
             [
-                one.phase.size,
+                one.phase.size or "all sizes",
                 str(one.phase.steps),
                 f"{one.samples} by {one.phase.batch}{passes}",
                 f"{one.epochs:.1f}",

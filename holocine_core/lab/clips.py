@@ -43,7 +43,7 @@ class StageDataset:
         facts = [[labels_of(in_view(scene, shot)) for shot in scene.shots] for scene in scenes]
         return Batch(
             latents_BCFHW=latents,
-            shots=latent_spans(layout),
+            shots=(latent_spans(layout),),
             prompts=tuple(self._told(scene, epoch) for scene in scenes),
             facts_BSF=torch.tensor(facts),
         )

@@ -10,8 +10,9 @@ from holocine_core.events import Emit, Stop, ignore
 from holocine_core.lab.clips import StageDataset
 from holocine_core.lab.latent_cache import Drawing, LatentCache
 from holocine_core.lab.stage.sample import HELD_OUT_SEEDS
+from holocine_core.train.check import cache_folder
 from holocine_core.train.data.batches import Samples
-from holocine_core.train.data.loader import MAKERS, cache_folder
+from holocine_core.train.data.loader import MAKERS
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.recipe import GROUP, Phase, Recipe
 

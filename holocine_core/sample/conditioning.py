@@ -134,7 +134,7 @@ def encode(text: str, tokenizer: Any, encoder: Any, reads: ContextRows) -> Tenso
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTokens:
-    """Tokens of several scenes with as many shots each, before they are encoded.
+    """Tokens of several scenes, before they are encoded.
 
     Attributes:
         ids: Per item, its tokens.
@@ -145,10 +145,13 @@ class BatchTokens:
     windows: tuple[Windows, ...]
 
     def without(self, dropped: Sequence[bool], untold: BatchTokens) -> BatchTokens:
-        """The same with the only item of ``untold`` in place of those that are dropped."""
+        """The same with the items of ``untold``, or its only one, in place of those dropped."""
 
         def either(mine: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
-            return tuple(other[0] if lost else one for one, lost in zip(mine, dropped, strict=True))
+            others = [*other] * len(mine) if len(other) == 1 else other
+            return tuple(
+                its if lost else one for one, its, lost in zip(mine, others, dropped, strict=True)
+            )
 
         return BatchTokens(
             ids=either(self.ids, untold.ids), windows=either(self.windows, untold.windows)
@@ -157,7 +160,7 @@ class BatchTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchConditioning:
-    """Encoded text of several scenes with as many shots each, padding rows left out but one.
+    """Encoded text of several scenes, padding rows left out but one.
 
     Attributes:
         text_BLD: Context rows up to the longest text's, and one padding row if any is read.
@@ -184,23 +187,27 @@ def batch_conditioning(
 
 
 def batch_tokens(
-    prompts: Sequence[ScenePrompt | None], shots: int, tokenizer: Any, reads: ContextRows
+    prompts: Sequence[ScenePrompt | None],
+    shots: int | Sequence[int],
+    tokenizer: Any,
+    reads: ContextRows,
 ) -> BatchTokens:
     """Several scenes' prompts in tokens, and what each of their shots reads.
 
     Args:
         prompts: One per item; None for an item without text, which is encoded as an empty
             negative prompt and whose shots all read all of it.
-        shots: Shots of every item.
+        shots: Shots of every item, or of each.
         tokenizer: A ``tokenizers.Tokenizer``.
         reads: Rows of one item.
     """
+    counts = [shots] * len(prompts) if isinstance(shots, int) else shots
     texts = [clean("") if prompt is None else prompt.text for prompt in prompts]
     encodings = [tokenizer.encode(text) for text in texts]
     windows = []
-    for prompt, text, encoding in zip(prompts, texts, encodings, strict=True):
+    for prompt, text, encoding, count in zip(prompts, texts, encodings, counts, strict=True):
         length = reads.of(len(encoding.ids))
-        rows = ((*range(length),),) * shots
+        rows = ((*range(length),),) * count
         if prompt is not None:
             rows = token_ranges(text, encoding.offsets).windows(length)
         windows.append(_fold_padding(rows, len(encoding.ids), length))
@@ -214,10 +221,14 @@ def encode_tokens(tokens: BatchTokens, encoder: Any) -> BatchConditioning:
 
     Gradients flow back into the encoder where they are switched on.
     """
-    text_BLD = _encode_batch(tokens.ids, encoder)
-    rows_needed = 1 + max(row for item in tokens.windows for window in item for row in window)
+    return padded_conditioning(_encode_batch(tokens.ids, encoder), tokens.windows)
+
+
+def padded_conditioning(text_BLD: Tensor, windows: tuple[Windows, ...]) -> BatchConditioning:
+    """Encoded texts with as many zero rows behind them as their windows name."""
+    rows_needed = 1 + max(row for item in windows for window in item for row in window)
     text_BLD = F.pad(text_BLD, (0, 0, 0, max(0, rows_needed - text_BLD.shape[1])))
-    return BatchConditioning(text_BLD=text_BLD, windows=tokens.windows)
+    return BatchConditioning(text_BLD=text_BLD, windows=windows)
 
 
 def _fold_padding(windows: Windows, tokens: int, length: int) -> Windows:

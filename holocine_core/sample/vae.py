@@ -5,15 +5,16 @@ Letters: B batch, C channel, F latent frame, T pixel frame, H W rows and columns
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import patchify, unpatchify
 from numpy.typing import NDArray
 from torch import Tensor
 
-from holocine_core.model.nano_net.codec import AutoencoderFold
+from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 
 Frames = NDArray[np.uint8]
 """RGB frames [T, H, W, 3], 0 to 255."""
@@ -67,6 +68,8 @@ def _decode_frame(vae: Any, z: Tensor, *, first: bool) -> Tensor:
         feat_idx=vae._conv_idx,
         first_chunk=first,
     )
+    if vae.config.patch_size is not None:  # Wan2.2's small codec folds pixels into channels.
+        pixels = unpatchify(pixels, patch_size=vae.config.patch_size)
     return pixels
 
 
@@ -79,6 +82,58 @@ def encode_frames(vae: Any, frames: Frames) -> Tensor:
     latents: Tensor = vae.encode(pixels).latent_dist.mode().float()
     mean, std = _statistics(vae, latents)
     return (latents - mean) / std
+
+
+@torch.no_grad()
+def encode_stream(vae: Any, chunks: Iterable[Frames]) -> Tensor:
+    """As :func:`encode_frames`, of frames that come in chunks; four are held at a time.
+
+    Raises:
+        ValueError: There are not 4t+1 frames.
+    """
+    latents: list[Tensor] = []
+    vae.clear_cache()
+    try:
+        for part in _parts(chunks):
+            latents.append(_encode_part(vae, part))
+    finally:
+        vae.clear_cache()
+    if not latents:
+        raise ValueError("a clip without frames")
+    found = torch.cat(latents, dim=2).float()
+    mean, std = _statistics(vae, found)
+    return (found - mean) / std
+
+
+def _parts(chunks: Iterable[Frames]) -> Iterator[Frames]:
+    """The frames of every latent frame: one, then four at a time."""
+    held: list[Frames] = []
+    wanted = 1
+    for chunk in chunks:
+        for frame in chunk:
+            held.append(frame)
+            if len(held) == wanted:
+                yield np.stack(held)
+                held, wanted = [], 4
+    if held:
+        raise ValueError(f"{len(held)} frames are left over: a clip has 4t+1 of them")
+
+
+def _encode_part(vae: Any, frames: Frames) -> Tensor:
+    """The latent frame of the next one or four frames; looks back as far as the cache does."""
+    parameter = next(vae.parameters())
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
+    pixels = pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
+    if isinstance(vae, AutoencoderFold):
+        alone: Tensor = vae.encoder(fold(pixels))
+        return alone[:, :, None]
+    if vae.config.patch_size is not None:
+        pixels = patchify(pixels, patch_size=vae.config.patch_size)
+    vae._enc_conv_idx = [0]
+    encoded = vae.encoder(pixels, feat_cache=vae._enc_feat_map, feat_idx=vae._enc_conv_idx)
+    moments = vae.quant_conv(encoded)
+    mode: Tensor = moments.chunk(2, dim=1)[0]
+    return mode
 
 
 def encode_still(vae: Any, picture: NDArray[np.uint8], *, first: bool) -> Tensor:

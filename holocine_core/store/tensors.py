@@ -1,15 +1,27 @@
-"""Tensors into a safetensors file, with the operating system's refusals as OSError."""
+"""Tensors into a safetensors file, with the operating system's refusals as OSError; and files that
+know their own checksum."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holocine_core.errors import MachineError
+from holocine_core.store.files import atomic
+from holocine_core.store.vault import disk_errors
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+CHECKSUM = "holocine_sha256"
+"""Key of a checked file's metadata: of the bytes of all its tensors, by their names."""
+DAMAGED = ".damaged"
+"""Added to the name of a file that is not what was written."""
 
 
 def write_tensors(
@@ -34,3 +46,61 @@ def write_tensors(
         found = re.search(r"os error (\d+)", str(failed))
         number = int(found[1]) if found else None
         raise OSError(number, str(failed)) from failed
+
+
+def write_checked(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file that knows its checksum; it appears whole.
+
+    Raises:
+        MachineError: The disk is full, or the folder can't be written.
+    """
+    with disk_errors("keep tensors", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as part:
+            write_tensors(part, tensors, {**(metadata or {}), CHECKSUM: _checksum(tensors)})
+
+
+def read_checked(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file; those of earlier versions have no checksum.
+
+    Raises:
+        MachineError: It is damaged, and is now called so, or it can't be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as opened:
+            metadata = dict(opened.metadata() or {})
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        sound = metadata.get(CHECKSUM) in (None, _checksum(tensors))
+    except SafetensorError:
+        sound = False
+    except OSError as error:
+        raise MachineError(
+            f"could not read what was kept: {error.strerror or error}",
+            where=str(path),
+            hint="run the same command again: what is missing is made anew",
+        ) from error
+    if not sound:
+        damaged = path.with_name(path.name + DAMAGED)
+        with disk_errors("set aside", path):
+            path.replace(damaged)
+        raise MachineError(
+            "what was kept is damaged",
+            where=str(damaged),
+            hint="run the same command again: it is made anew; if it happens again, check the disk",
+        )
+    return tensors, metadata
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        flat = tensors[name].detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(name.encode())
+        digest.update(flat.numpy().data)
+    return digest.hexdigest()

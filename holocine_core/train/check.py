@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError, Problem
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.spec import ModelSpec
-from holocine_core.train.data.folder import Sample, read_samples, samples_identity
+from holocine_core.train.data.samples import Sample, read_samples, samples_identity
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.networks import TrainingModel
 from holocine_core.train.recipe import Phase, Recipe
 
-Read = Mapping[tuple[str, str], tuple[Sample, ...]]
+Read = Mapping[tuple[str, str | None], tuple[Sample, ...]]
 """Folder and size of clips -> its samples."""
 
 
-def check_fits(recipe: Recipe, model: TrainingModel) -> Read:
+def check_fits(recipe: Recipe, located: LocatedModel, part: str, tokenizer: Any) -> Read:
     """Look at every phase and every sample.
+
+    Args:
+        recipe: The run.
+        located: Its model.
+        part: The transformer that is trained.
+        tokenizer: The model's.
 
     Returns:
         The samples of all folders.
@@ -25,31 +32,41 @@ def check_fits(recipe: Recipe, model: TrainingModel) -> Read:
     Raises:
         InputError: With all that does not fit.
     """
-    problems = list(_export_problems(recipe, model))
-    read: dict[tuple[str, str], tuple[Sample, ...]] = {}
+    problems = list(_export_problems(recipe, located, part))
+    read: dict[tuple[str, str | None], tuple[Sample, ...]] = {}
     for phase in recipe.phases:
-        problems += phase_problems(phase, model.located.spec)
+        problems += phase_problems(phase, located.spec)
         for folder in folders_of(recipe, phase):
             if (folder, phase.size) in read:
                 continue
-            fps = model.located.spec.fps
             try:
-                found = read_samples(Path(folder), width=phase.width, height=phase.height, fps=fps)
+                found = read_samples(
+                    Path(folder),
+                    size=phase.pixels,
+                    fps=located.spec.fps,
+                    index=cache_folder(recipe) / "index",
+                )
             except InputError as error:
                 problems += error.problems
                 continue
             read[folder, phase.size] = found
-            problems += _text_problems(found, model)
+            problems += _size_problems(found, located.spec)
+            problems += _text_problems(found, located.spec, tokenizer)
     if problems:
         raise InputError.of(problems)
     return read
 
 
-def began_from(recipe: Recipe, model: TrainingModel, read: Read) -> dict[str, str]:
+def began_from(recipe: Recipe, located: LocatedModel, read: Read) -> dict[str, str]:
     """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
     folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}
-    samples = {f"samples of {name}": samples_identity(read[name, size]) for name, size in folders}
-    return {**model.located.identity(), **samples}
+    samples = {f"clips of {name}": samples_identity(read[name, size]) for name, size in folders}
+    return {**located.identity(), **samples}
+
+
+def cache_folder(recipe: Recipe) -> Path:
+    """Where encoded clips and texts are kept."""
+    return Path(recipe.cache) if recipe.cache else Path(recipe.out) / "latents"
 
 
 def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
@@ -59,23 +76,22 @@ def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
     return [phase.data, *([recipe.held_out.data] if recipe.held_out.data else [])]
 
 
-def _export_problems(recipe: Recipe, model: TrainingModel) -> Iterator[Problem]:
+def _export_problems(recipe: Recipe, located: LocatedModel, part: str) -> Iterator[Problem]:
     """A trained model is written as diffusers writes it, beside the parts that stayed."""
-    located = model.located
-    for name in (model.part, *recipe.parts[1:]):
-        part = located.component(name)
-        inside = part.paths[0].parent == located.folder / name
-        if recipe.train == "full" and not (part.form == "diffusers" and inside):
+    for name in (part, *recipe.parts[1:]):
+        files = located.component(name)
+        inside = files.paths[0].parent == located.folder / name
+        if recipe.train == "full" and not (files.form == "diffusers" and inside):
             yield Problem(
                 f"the weights of {name} are not in diffusers' layout, which training writes",
-                where=part.where,
+                where=files.where,
                 hint="start from a folder in diffusers' layout, or use `train: lora`",
             )
 
 
 def phase_problems(phase: Phase, spec: ModelSpec) -> Iterator[Problem]:
     """What of a phase does not fit a model."""
-    if phase.width % spec.size_multiple or phase.height % spec.size_multiple:
+    if phase.pixels is not None and any(side % spec.size_multiple for side in phase.pixels):
         yield Problem(
             f"{phase.size} is no size for this model",
             hint=f"both sides are multiples of {spec.size_multiple} pixels",
@@ -87,13 +103,27 @@ def phase_problems(phase: Phase, spec: ModelSpec) -> Iterator[Problem]:
         )
 
 
-def _text_problems(samples: tuple[Sample, ...], model: TrainingModel) -> Iterator[Problem]:
-    most = model.located.spec.text_tokens
+def _size_problems(samples: tuple[Sample, ...], spec: ModelSpec) -> Iterator[Problem]:
     for sample in samples:
-        tokens = len(model.tokenizer.encode(sample.prompt.text).ids)
+        if any(side % spec.size_multiple for side in sample.size):
+            yield Problem(
+                f"a clip of {sample.size[0]}x{sample.size[1]} does not fit this model",
+                where=str(sample.clip),
+                hint=f"both sides are multiples of {spec.size_multiple} pixels",
+            )
+
+
+def _text_problems(
+    samples: tuple[Sample, ...], spec: ModelSpec, tokenizer: Any
+) -> Iterator[Problem]:
+    most = spec.text_tokens
+    for sample in samples:
+        if sample.letters < most:  # A token is a letter at least, and the end of text is one.
+            continue
+        tokens = len(tokenizer.encode(sample.prompt().text).ids)
         if tokens > most:
             yield Problem(
                 f"the prompt has {tokens} tokens, the model reads {most}",
-                where=str(sample.clip.with_suffix(".yaml")),
+                where=str(sample.path),
                 hint="shorten it",
             )

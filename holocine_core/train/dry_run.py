@@ -14,8 +14,8 @@ from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.store.files import load_json
-from holocine_core.train.check import phase_problems
-from holocine_core.train.data.folder import read_samples
+from holocine_core.train.check import cache_folder, phase_problems
+from holocine_core.train.data.samples import buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.networks import EMBEDDINGS, expert_part
 from holocine_core.train.recipe import New, Phase, Recipe
@@ -24,6 +24,25 @@ FLOAT32, HALF = 4, 2
 """Bytes."""
 LOOKED_AT = 64
 """Layouts that a phase's numbers are the mean of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Samples that can stand in one pass.
+
+    Attributes:
+        frames: Of a clip.
+        size: Width x height.
+        samples: How many there are.
+        tokens: Video tokens of one.
+        batch: How many stand in a pass at most.
+    """
+
+    frames: int
+    size: str
+    samples: int
+    tokens: int
+    batch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +55,7 @@ class PhaseOutline:
         tokens: Video tokens of a sample, mean.
         longest: Video tokens of the longest sample.
         shots: Shots of a sample, mean.
+        buckets: Sizes and lengths of its clips; empty for drawn scenes.
         flops: Of one optimizer step, forward and backward.
         latent_bytes: Of all encoded samples on disk.
         peak_bytes: Of memory at the longest sample, weights and optimizer included; about.
@@ -47,6 +67,7 @@ class PhaseOutline:
     tokens: float
     longest: int
     shots: float
+    buckets: tuple[Bucket, ...]
     flops: float
     latent_bytes: int
     peak_bytes: int
@@ -175,20 +196,16 @@ def _held_bytes(recipe: Recipe, weights: Weights) -> int:
 
 
 def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOutline:
-    if phase.data is None:
-        samples, layouts = drawn_world().outline(phase, LOOKED_AT)
-    else:
-        found = read_samples(Path(phase.data), width=phase.width, height=phase.height, fps=spec.fps)
-        samples, layouts = len(found), [sample.shots for sample in found]
     if problems := list(phase_problems(phase, spec)):
         raise InputError.of(problems)
-    rows, columns = phase.height // spec.spatial_stride, phase.width // spec.spatial_stride
-    scenes = [Geometry(rows=rows, columns=columns, shots=shots) for shots in layouts]
-    per_frame = (rows // spec.shape.patch) * (columns // spec.shape.patch)
-    tokens = [scene.frames * per_frame for scene in scenes]
+    samples, scenes, buckets = _scenes(recipe, spec, phase)
+    patch = spec.shape.patch**2
+    per_frame = [scene.rows * scene.columns // patch for scene in scenes]
+    tokens = [scene.frames * each for scene, each in zip(scenes, per_frame, strict=True)]
     passes = phase.batch * phase.accumulate
     forward = mean(forward_flops(spec, scene, attention=recipe.attention).total for scene in scenes)
-    latent = spec.shape.latent_channels * rows * columns * HALF
+    latent = mean(scene.frames * scene.rows * scene.columns for scene in scenes)
+    most = max(bucket.batch * bucket.tokens for bucket in buckets) if buckets else 0
     return PhaseOutline(
         phase=phase,
         samples=samples,
@@ -196,11 +213,45 @@ def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOut
         tokens=mean(tokens),
         longest=max(tokens),
         shots=mean(len(scene.shots) for scene in scenes),
+        buckets=buckets,
         # Backward costs twice as much as forward.
         flops=3 * passes * forward,
-        latent_bytes=round(samples * latent * mean(scene.frames for scene in scenes)),
-        peak_bytes=held + phase.batch * max(tokens) * _token_bytes(recipe, spec.shape),
+        latent_bytes=round(samples * spec.shape.latent_channels * latent * HALF),
+        peak_bytes=held + (most or phase.batch * max(tokens)) * _token_bytes(recipe, spec.shape),
     )
+
+
+def _scenes(
+    recipe: Recipe, spec: ModelSpec, phase: Phase
+) -> tuple[int, list[Geometry], tuple[Bucket, ...]]:
+    """How many samples a phase has, some of them as the network sees them, and its buckets."""
+    stride, patch = spec.spatial_stride, spec.shape.patch
+    if phase.data is None:
+        samples, layouts = drawn_world().outline(phase, LOOKED_AT)
+        rows, columns = phase.height // stride, phase.width // stride
+        return samples, [Geometry(rows=rows, columns=columns, shots=s) for s in layouts], ()
+    found = read_samples(
+        Path(phase.data), size=phase.pixels, fps=spec.fps, index=cache_folder(recipe) / "index"
+    )
+    buckets = []
+    for (frames, high, wide), members in buckets_of(found).items():
+        tokens = frames * (high // (stride * patch)) * (wide // (stride * patch))
+        most = phase.batch if phase.tokens is None else min(phase.batch, phase.tokens // tokens)
+        buckets.append(
+            Bucket(
+                frames=4 * frames - 3,
+                size=f"{wide}x{high}",
+                samples=len(members),
+                tokens=tokens,
+                batch=max(1, min(most, len(members))),
+            )
+        )
+    step = max(1, len(found) // (LOOKED_AT * 16))
+    scenes = [
+        Geometry(rows=one.size[1] // stride, columns=one.size[0] // stride, shots=one.shots)
+        for one in found[::step]
+    ]
+    return len(found), scenes, tuple(buckets)
 
 
 def _token_bytes(recipe: Recipe, shape: NetworkShape) -> int:

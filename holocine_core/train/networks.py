@@ -16,6 +16,8 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.weights import load_component
+from holocine_core.train.check import cache_folder
+from holocine_core.train.data.texts import Texts
 from holocine_core.train.data.worlds import FactReader, drawn_world
 from holocine_core.train.recipe import Recipe
 
@@ -24,30 +26,79 @@ EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingModel:
-    """What a training step needs of a model.
+class Source:
+    """A model as it was found, before its networks are opened.
 
     Attributes:
-        located: The model's files.
+        located: Its files.
         part: The transformer that is trained, ``transformer`` or ``transformer_2``.
-        transformer: With shot-aware attention that follows ``context``.
-        text_encoder: A T5-like encoder.
         tokenizer: A ``tokenizers.Tokenizer``.
-        context: Set to a batch's layout before the transformer runs.
-        trained: Name -> parameter, for all that moves.
-        device: Where the networks are.
-        reader: Of the second task (see train/data/worlds.py); None where the recipe has none.
+        texts: The prompts that are encoded once; None where the encoder learns.
+        device: Where networks go.
+        lora_bf16: Whether what stands still is stored in bfloat16.
     """
 
     located: LocatedModel
     part: str
+    tokenizer: Any
+    texts: Texts | None
+    device: torch.device
+    lora_bf16: bool
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights as they are opened."""
+        return torch.bfloat16 if self.lora_bf16 else torch.float32
+
+    def open_encoder(self) -> Any:
+        """The text encoder, on the device."""
+        return _opened(self.located, "text_encoder", self.device, self.dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingModel:
+    """What a training step needs of a model.
+
+    Attributes:
+        source: Where they come from.
+        transformer: With shot-aware attention that follows ``context``.
+        text_encoder: A T5-like encoder; None where all prompts were encoded before.
+        context: Set to a batch's layout before the transformer runs.
+        trained: Name -> parameter, for all that moves.
+        reader: Of the second task (see train/data/worlds.py); None where the recipe has none.
+    """
+
+    source: Source
     transformer: Any
     text_encoder: Any
-    tokenizer: Any
     context: ShotContext
     trained: dict[str, nn.Parameter]
-    device: torch.device
     reader: FactReader | None = None
+
+    @property
+    def located(self) -> LocatedModel:
+        """The model's files."""
+        return self.source.located
+
+    @property
+    def part(self) -> str:
+        """The transformer that is trained, ``transformer`` or ``transformer_2``."""
+        return self.source.part
+
+    @property
+    def tokenizer(self) -> Any:
+        """A ``tokenizers.Tokenizer``."""
+        return self.source.tokenizer
+
+    @property
+    def texts(self) -> Texts | None:
+        """The prompts as they were encoded once; None where they are encoded in every pass."""
+        return self.source.texts
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.source.device
 
     @property
     def sigmas(self) -> tuple[float, float]:
@@ -58,21 +109,54 @@ class TrainingModel:
         return (spec.boundary, 1.0) if self.part == "transformer" else (0.0, spec.boundary)
 
 
-def assemble(recipe: Recipe, folder: Path, device: torch.device) -> TrainingModel:
-    """Open a recipe's networks from a pipeline folder.
+def find_source(recipe: Recipe, folder: Path, device: torch.device) -> Source:
+    """Find a recipe's model in a pipeline folder; no network is opened.
 
     Raises:
         InputError: The folder holds no such model, or the recipe does not fit it.
-        MachineError: Files are missing or damaged.
+        MachineError: Files are missing.
     """
     located = locate_folder(folder)
     located.require()
-    part = expert_part(recipe, located, folder)
-    # What only stands still may be stored as it computes.
-    bf16 = recipe.train == "lora" and computes_bf16(recipe.precision, device)
-    dtype = torch.bfloat16 if bf16 else torch.float32
-    transformer = _opened(located, part, device, dtype)
-    text_encoder = _opened(located, "text_encoder", device, dtype)
+    tokenizer = load_tokenizer(located)
+    texts = None
+    if "text_encoder" not in recipe.parts:
+        bf16 = computes_bf16(recipe.precision, device)
+        texts = Texts(cache_folder(recipe), located, tokenizer, bf16=bf16)
+    return Source(
+        located=located,
+        part=expert_part(recipe, located, folder),
+        tokenizer=tokenizer,
+        texts=texts,
+        device=device,
+        # What only stands still may be stored as it computes.
+        lora_bf16=recipe.train == "lora" and computes_bf16(recipe.precision, device),
+    )
+
+
+def open_networks(recipe: Recipe, folder: Path, device: torch.device) -> TrainingModel:
+    """A recipe's networks out of a pipeline folder, the text encoder among them; errors as of
+    :func:`find_source` and :func:`assemble`."""
+    return assemble(recipe, find_source(recipe, folder, device), encoder=True)
+
+
+def assemble(recipe: Recipe, source: Source, *, encoder: bool = False) -> TrainingModel:
+    """Open a recipe's networks.
+
+    Args:
+        recipe: The run.
+        source: Where they are.
+        encoder: Whether to open the text encoder even where all prompts were encoded before.
+
+    Raises:
+        InputError: The recipe does not fit them.
+        MachineError: Files are missing or damaged.
+    """
+    device = source.device
+    transformer = _opened(source.located, source.part, device, source.dtype)
+    draws = any(phase.data is None for phase in recipe.phases)
+    needed = encoder or draws or source.texts is None
+    text_encoder = source.open_encoder() if needed else None
     if recipe.checkpoint_activations:
         transformer.enable_gradient_checkpointing()
     context = ShotContext()
@@ -86,14 +170,11 @@ def assemble(recipe: Recipe, folder: Path, device: torch.device) -> TrainingMode
     if reader is not None:
         trained |= {f"facts.{name}": each for name, each in reader.named_parameters()}
     return TrainingModel(
-        located=located,
-        part=part,
+        source=source,
         transformer=transformer,
         text_encoder=text_encoder,
-        tokenizer=load_tokenizer(located),
         context=context,
         trained=trained,
-        device=device,
         reader=reader,
     )
 

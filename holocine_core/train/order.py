@@ -24,22 +24,25 @@ class Pick:
     """How often each sample was seen before."""
 
 
-def pick(sizes: Sequence[int], batch: int, seed: int, index: int) -> Pick:
+def pick(sizes: Sequence[int], batch: int | Sequence[int], seed: int, index: int) -> Pick:
     """The samples of pass ``index``: every epoch each sample once, in a new order.
 
     Args:
         sizes: Samples of every group; those of a group can stand in one batch.
-        batch: Most samples of a pass.
+        batch: Most samples of a pass, for all groups or for each.
         seed: Of the order.
         index: Passes before this one.
     """
-    passes = sum(-(-size // batch) for size in sizes)
+    batches = (batch,) * len(sizes) if isinstance(batch, int) else tuple(batch)
+    passes = sum(-(-size // most) for size, most in zip(sizes, batches, strict=True))
     epoch, position = divmod(index, passes)
-    group, members = _epoch(tuple(sizes), batch, seed, epoch)[position]
+    group, members = _epoch(tuple(sizes), batches, seed, epoch)[position]
     return Pick(group=group, members=members, epoch=epoch)
 
 
-def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator[tuple[Pick, ...]]:
+def steps(
+    sizes: Sequence[int], batch: int | Sequence[int], samples: int, seed: int
+) -> Iterator[tuple[Pick, ...]]:
     """Every step's passes: as many as bring it ``samples`` samples, however small groups are.
 
     Args:
@@ -59,13 +62,13 @@ def steps(sizes: Sequence[int], batch: int, samples: int, seed: int) -> Iterator
 
 @lru_cache(maxsize=4)
 def _epoch(
-    sizes: tuple[int, ...], batch: int, seed: int, epoch: int
+    sizes: tuple[int, ...], batches: tuple[int, ...], seed: int, epoch: int
 ) -> list[tuple[int, tuple[int, ...]]]:
     rng = random.Random(f"order {seed} {epoch}")
     passes = []
-    for group, size in enumerate(sizes):
+    for group, (size, most) in enumerate(zip(sizes, batches, strict=True)):
         members = rng.sample(range(size), size)
-        passes += [(group, tuple(members[i : i + batch])) for i in range(0, size, batch)]
+        passes += [(group, tuple(members[i : i + most])) for i in range(0, size, most)]
     rng.shuffle(passes)
     return passes
 

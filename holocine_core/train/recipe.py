@@ -165,12 +165,14 @@ def _grid(frames: tuple[int, int]) -> tuple[int, int]:
 class Phase(Frozen):
     """A stretch of training on one size of picture."""
 
-    size: FrameSize
-    """Width x height of the clips."""
+    size: FrameSize | None = None
+    """Width x height of the clips; with `data` clips of every size, in buckets, where absent."""
     steps: Count
     """Optimizer steps."""
     batch: Count = GROUP
-    """Samples in one pass; all have the same layout of shots."""
+    """Most samples in one pass; they have one size and length."""
+    tokens: Count | None = None
+    """Most video tokens in one pass: long clips then come in fewer samples, one at least."""
     accumulate: Count = 1
     """Passes, each with a layout of its own, that one step sums up."""
     scenes: Annotated[int, Field(ge=GROUP)] | None = None
@@ -204,20 +206,36 @@ class Phase(Frozen):
         if (self.scenes is None) == (self.data is None):
             raise ValueError("a phase takes `scenes` or `data`; give one of them")
         if self.scenes is not None:
+            if self.size is None:
+                raise ValueError("the stage draws one size of picture; add `size:`")
             if self.world is None:
                 object.__setattr__(self, "world", drawn_world().within({}))
             drawn_world().check(self)
+            if self.tokens is not None:
+                raise ValueError("`tokens` is for `data`; scenes of the stage take `batch`")
         elif self.world is not None:
             raise ValueError("`world` is what `scenes` are made of; drop it")
         return self
 
     @property
+    def pixels(self) -> tuple[int, int] | None:
+        """Width and height; None where clips of every size come."""
+        if self.size is None:
+            return None
+        width, height = map(int, self.size.split("x"))
+        return width, height
+
+    @property
     def width(self) -> int:
-        return int(self.size.split("x")[0])
+        """Of a phase that has one size."""
+        assert self.pixels is not None
+        return self.pixels[0]
 
     @property
     def height(self) -> int:
-        return int(self.size.split("x")[1])
+        """Of a phase that has one size."""
+        assert self.pixels is not None
+        return self.pixels[1]
 
     @property
     def group(self) -> int:

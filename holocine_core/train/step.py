@@ -92,7 +92,7 @@ def draw(
     shares = torch.rand(2, generator=rng)
     clean = None
     if bool(shares[0] < recipe.clean_shots):
-        clean = torch.stack([_clean_frames(batch.shots, frames, rng) for _ in range(count)])
+        clean = torch.stack([_clean_frames(shots, frames, rng) for shots in batch.each])
         clean = clean if bool(clean.any()) else None
     noise = noise_like(batch.latents_BCFHW, device, rng)
     return Draw(
@@ -138,24 +138,30 @@ def _clean_frames(shots: Sequence[LatentSpan], frames: int, rng: torch.Generator
     return given & ~given.all()
 
 
-def layout_of(
+def layouts_of(
     recipe: Recipe, model: TrainingModel, batch: Batch, text: BatchConditioning, *, full: bool
-) -> ShotLayout:
-    """Where a batch's shots lie among its tokens, and which text each sees."""
+) -> tuple[ShotLayout, ...]:
+    """Where a batch's shots lie among its tokens, and which text each sees: for all samples, or for
+    each where their shots differ."""
     patch = model.located.spec.shape.patch
     rows, columns = batch.latents_BCFHW.shape[3:]
     attention = recipe.attention or model.located.spec.attention
-    return ShotLayout(
-        shots=batch.shots,
-        frame_tokens=(rows // patch) * (columns // patch),
-        item_windows=text.windows if recipe.mechanism.windows else tuple(map(opened, text.windows)),
-        sparse=attention == "sparse" and not full,
-        summaries=recipe.mechanism.summaries,
+    windows = text.windows if recipe.mechanism.windows else tuple(map(opened, text.windows))
+    read = [windows] if len(batch.shots) == 1 else [(one,) for one in windows]
+    return tuple(
+        ShotLayout(
+            shots=shots,
+            frame_tokens=(rows // patch) * (columns // patch),
+            item_windows=items,
+            sparse=attention == "sparse" and not full,
+            summaries=recipe.mechanism.summaries,
+        )
+        for shots, items in zip(batch.shots, read, strict=True)
     )
 
 
 def tokens_of(
-    model: TrainingModel, prompts: Sequence[ScenePrompt | None], shots: int
+    model: TrainingModel, prompts: Sequence[ScenePrompt | None], shots: int | Sequence[int]
 ) -> BatchTokens:
     """Tokens of a batch's prompts; None stands for a sample that lost its text."""
     spec = model.located.spec
@@ -208,15 +214,9 @@ def inner_tokens(transformer: Any) -> Iterator[list[Tensor]]:
 
 def loss_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> Tensor:
     """The pass's own loss: the mean squared error of the velocity where there is noise."""
-    learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
-    shots = len(batch.shots)
-    tokens = batch.tokens or tokens_of(model, batch.prompts, shots)
-    if any(drawn.dropped):
-        tokens = tokens.without(drawn.dropped, tokens_of(model, [None], shots))
     with precision(recipe, model.device):
-        with torch.set_grad_enabled(learning):
-            text = encode_tokens(tokens, model.text_encoder)
-        model.context.layout = layout_of(recipe, model, batch, text, full=drawn.full)
+        text = _text_of(recipe, model, batch, drawn)
+        model.context.items = layouts_of(recipe, model, batch, text, full=drawn.full)
         clean = batch.latents_BCFHW.to(model.device).float()
         noise = drawn.noise_BCFHW.to(model.device)
         sigma_BF = drawn.sigma_B[:, None].expand(-1, clean.shape[2])
@@ -233,6 +233,20 @@ def loss_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> 
     weight = drawn.weight_B.to(model.device)[:, None] * (sigma_BF > 0)
     loss: Tensor = (error * weight).sum() / (sigma_BF > 0).sum().clamp_min(1)
     return loss
+
+
+def _text_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> BatchConditioning:
+    """A batch's text, less what is dropped: kept, or encoded now."""
+    shots = [len(one) for one in batch.each]
+    if batch.texts:
+        assert model.texts is not None
+        return model.texts.conditioning(batch.texts, drawn.dropped, shots, model.device)
+    learning = "text_encoder" in recipe.parts and torch.is_grad_enabled()
+    tokens = batch.tokens or tokens_of(model, batch.prompts, shots)
+    if any(drawn.dropped):
+        tokens = tokens.without(drawn.dropped, tokens_of(model, [None] * len(shots), shots))
+    with torch.set_grad_enabled(learning):
+        return encode_tokens(tokens, model.text_encoder)
 
 
 def _timestep(recipe: Recipe, model: TrainingModel, sigma_BF: Tensor, drawn: Draw) -> Tensor:

@@ -34,12 +34,18 @@ from holocine_core.store.journal import journal
 from holocine_core.train.check import Read, began_from, check_fits
 from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, locked
 from holocine_core.train.data.batches import Batch, Samples
-from holocine_core.train.data.loader import Batches, Prefetch, begin, open_datasets
+from holocine_core.train.data.loader import (
+    Batches,
+    Prefetch,
+    batches_of,
+    begin,
+    open_datasets,
+)
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import check_films, show_films
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.metrics import Metrics
-from holocine_core.train.networks import TrainingModel, assemble, count, open_device
+from holocine_core.train.networks import TrainingModel, assemble, count, find_source, open_device
 from holocine_core.train.optim import EMA, Optimization, learning_rate
 from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
@@ -105,9 +111,11 @@ def train(
         place = open_device(device)
         if recipe.precision == "bf16" and not multiplies_bfloat16(place):
             emit(_IMITATED)
-        model = assemble(recipe, start, place)
-        read = check_fits(recipe, model)
-        run = Trainer(recipe, model, read, emit, stop, time.monotonic() + seconds)
+        source = find_source(recipe, start, place)
+        read = check_fits(recipe, source.located, source.part, source.tokenizer)
+        run = Trainer(
+            recipe, assemble(recipe, source), read, emit, stop, time.monotonic() + seconds
+        )
         return run.export() if export_only else run.go()
 
 
@@ -141,7 +149,7 @@ class Trainer:
         self._out = Path(recipe.out)
         self._optimization = Optimization(model.trained, recipe.optimizer)
         self._average = EMA(model.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, model, read))
+        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, model.located, read))
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
@@ -231,20 +239,25 @@ class Trainer:
             following = self._recipe.phases[number + 1]
             self._coming = begin(self._recipe, following, self._model)
         samples = sum(clips.sizes)
-        self._emit(PhaseStarted(phase=number + 1, of=of, size=phase.size, samples=samples))
+        size = phase.size or "all sizes"
+        self._emit(PhaseStarted(phase=number + 1, of=of, size=size, samples=samples))
         ends = begins + phase.steps
         wanted = phase.batch * phase.accumulate
 
+        most = batches_of(phase, clips, self._model.located.spec)
+
         def coming() -> Iterator[tuple[Pick, ...]]:
-            chosen = steps(clips.sizes, phase.batch, wanted, self._recipe.seed + number)
+            chosen = steps(clips.sizes, most, wanted, self._recipe.seed + number)
             return itertools.islice(chosen, self._step - begins, phase.steps)
 
         passes = itertools.chain.from_iterable(coming())
 
         def make(one: Pick) -> Batch:
             batch = clips.batch(one.group, one.members, one.epoch)
-            tokens = tokens_of(self._model, batch.prompts, len(batch.shots))
-            return replace(batch, tokens=tokens)
+            if batch.texts:
+                return batch
+            shots = [len(one) for one in batch.each]
+            return replace(batch, tokens=tokens_of(self._model, batch.prompts, shots))
 
         if self._lacks_measurement(phase, begins, metrics):
             self._measure(phase, metrics)
@@ -338,7 +351,8 @@ class Trainer:
     def _measure(self, phase: Phase, metrics: Metrics) -> None:
         assert self._held_out is not None
         with self._average.in_place():
-            measured = validation_loss(self._recipe, self._model, self._held_out, phase.batch)
+            batches = batches_of(phase, self._held_out, self._model.located.spec)
+            measured = validation_loss(self._recipe, self._model, self._held_out, batches)
         bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
         if measured.swapped is not None:
             bins["held_out/swapped_text"] = measured.swapped

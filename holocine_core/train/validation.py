@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,7 +35,7 @@ class ValidationLoss:
 
 @torch.no_grad()
 def validation_loss(
-    recipe: Recipe, model: TrainingModel, clips: Samples, batch: int
+    recipe: Recipe, model: TrainingModel, clips: Samples, batches: Sequence[int]
 ) -> ValidationLoss:
     """Measure the weights that the networks hold now.
 
@@ -43,7 +43,7 @@ def validation_loss(
         recipe: For the mechanism, the precision, the shift and the bins.
         model: The networks.
         clips: Held-out samples.
-        batch: Most samples of a pass.
+        batches: Most samples of a pass, for each of their groups.
     """
     bins = recipe.held_out.bins
     # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
@@ -51,8 +51,8 @@ def validation_loss(
     sigmas = between(middles, recipe.shift, model.sigmas)
     sums, samples = [0.0] * bins, 0
     rise, told = 0.0, 0
-    for number, one in enumerate(_batches(clips, batch)):
-        count = len(one.prompts)
+    for number, one in enumerate(_batches(clips, batches)):
+        count = len(one.latents_BCFHW)
         noise = torch.randn(
             one.latents_BCFHW.shape, generator=generator("held out", recipe.seed, number)
         )
@@ -67,17 +67,31 @@ def validation_loss(
             )
             loss = float(loss_of(recipe, model, one, drawn))
             sums[i] += loss * count
-            if count > 1:
-                other = replace(one, prompts=(*one.prompts[1:], one.prompts[0]))
+            other, changed = _swapped(one)
+            if changed:
                 rise += (float(loss_of(recipe, model, other, drawn)) - loss) * count
-                told += count
+                told += changed
         samples += count
     by_timestep = tuple(total / samples for total in sums)
     swapped = sum(by_timestep) / bins + rise / told if told else None
     return ValidationLoss(by_timestep=by_timestep, swapped=swapped)
 
 
-def _batches(clips: Samples, batch: int) -> Iterator[Batch]:
-    for group, size in enumerate(clips.sizes):
-        for at in range(0, size, batch):
-            yield clips.batch(group, range(at, min(at + batch, size)), epoch=0)
+def _swapped(batch: Batch) -> tuple[Batch, int]:
+    """A batch in which samples with as many shots have changed their texts, and how many have."""
+    counts = [len(shots) for shots in batch.each]
+    order = list(range(len(counts)))
+    for shots in set(counts):
+        alike = [i for i, count in enumerate(counts) if count == shots]
+        for mine, its in zip(alike, [*alike[1:], alike[0]], strict=True):
+            order[mine] = its
+    changed = sum(i != its for i, its in enumerate(order))
+    if batch.texts:
+        return replace(batch, texts=tuple(batch.texts[i] for i in order)), changed
+    return replace(batch, prompts=tuple(batch.prompts[i] for i in order), tokens=None), changed
+
+
+def _batches(clips: Samples, batches: Sequence[int]) -> Iterator[Batch]:
+    for group, (size, most) in enumerate(zip(clips.sizes, batches, strict=True)):
+        for at in range(0, size, most):
+            yield clips.batch(group, range(at, min(at + most, size)), epoch=0)

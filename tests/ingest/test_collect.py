@@ -19,7 +19,7 @@ from holocine_core.ingest.folder import ASIDE, RECORD
 from holocine_core.ingest.request import IngestRequest
 from holocine_core.ingest.samples import frames_shown
 from holocine_core.script.reader import read
-from holocine_core.train.data.folder import read_samples
+from holocine_core.train.data.samples import read_samples
 from tests.ingest.conftest import MakeFilm
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -53,10 +53,10 @@ def test_samples_are_what_training_reads(film: MakeFilm, tmp_path: Path) -> None
     assert len(made.samples) >= 3
     assert made.unwritten == len(made.samples)
     with pytest.raises(InputError, match="still to be written") as refused:
-        read_samples(out, width=SIZE[0], height=SIZE[1], fps=FPS)
+        read_samples(out, size=SIZE, fps=FPS)
     assert refused.value.problems[0].where.startswith(f"{made.samples[0]}:")
     _captioned(out)
-    samples = read_samples(out, width=SIZE[0], height=SIZE[1], fps=FPS)
+    samples = read_samples(out, size=SIZE, fps=FPS)
     assert len(samples) == len(made.samples)
 
 

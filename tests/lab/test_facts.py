@@ -16,7 +16,7 @@ from holocine_core.lab.stage.view import in_view
 from holocine_core.script.timeline import TokenSpan
 from holocine_core.train.data.batches import Batch
 from holocine_core.train.data.loader import open_datasets
-from holocine_core.train.networks import TrainingModel, assemble
+from holocine_core.train.networks import TrainingModel, open_networks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Losses, draw, levels, losses_of
 from tests.train.conftest import MakeRecipe
@@ -84,7 +84,7 @@ def model(recipe: MakeRecipe) -> tuple[Recipe, TrainingModel]:
         phases=[{"data": None, "scenes": 8, "frames": [21, 29], "batch": 2}],
         held_out={"scenes": 8, "data": None},
     )
-    return made, assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
+    return made, open_networks(made, Path(made.model.folder or ""), torch.device("cpu"))
 
 
 def first_batch(made: Recipe, model: TrainingModel) -> Batch:

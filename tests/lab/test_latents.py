@@ -149,7 +149,7 @@ def test_captions_are_told_afresh_in_every_epoch(filled: LatentCache) -> None:
     texts = [tuple(prompt.text for prompt in batch.prompts) for batch in batches]
     assert texts[0] == texts[1]
     assert all(a != b for a, b in zip(texts[0], texts[2], strict=True))
-    shots = {len(batch.shots) for batch in batches}
+    shots = {len(batch.shots[0]) for batch in batches}
     assert shots == {len(layout_of(3, SHORT, SHOT_LENGTHS))}
     assert {len(prompt.captions) for batch in batches for prompt in batch.prompts} == shots
     assert torch.equal(batches[0].latents_BCFHW[1], filled.read(3)[5])

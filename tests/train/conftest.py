@@ -58,11 +58,17 @@ def write_samples(folder: Path, first: int) -> Path:
 
 
 def write_one(
-    folder: Path, name: str, lengths: tuple[int, ...], seed: int = 0, fps: int = 15
+    folder: Path,
+    name: str,
+    lengths: tuple[int, ...],
+    seed: int = 0,
+    *,
+    fps: int = 15,
+    width: int = SIDE,
 ) -> Path:
     rng = np.random.default_rng(seed)
     shots = [
-        np.broadcast_to(rng.integers(0, 255, (1, 1, 1, 3), np.uint8), (n, SIDE, SIDE, 3))
+        np.broadcast_to(rng.integers(0, 255, (1, 1, 1, 3), np.uint8), (n, SIDE, width, 3))
         for n in lengths
     ]
     texts = [{"prompt": f"Shot {i} of number {seed}.", "frames": n} for i, n in enumerate(lengths)]

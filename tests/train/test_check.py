@@ -11,9 +11,9 @@ import torch
 from holocine_core.errors import InputError
 from holocine_core.store.files import read_json
 from holocine_core.train import validation
-from holocine_core.train.check import check_fits
+from holocine_core.train.check import Read, check_fits
 from holocine_core.train.data.loader import open_datasets
-from holocine_core.train.networks import TrainingModel, assemble
+from holocine_core.train.networks import TrainingModel, open_networks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw
 from holocine_core.train.trainer import train
@@ -24,14 +24,19 @@ pytestmark = pytest.mark.slow
 
 def model(recipe: Recipe, **spec: object) -> TrainingModel:
     """A recipe's networks, with another word in the model's card."""
-    opened = assemble(recipe, Path(recipe.model.folder or ""), torch.device("cpu"))
+    opened = open_networks(recipe, Path(recipe.model.folder or ""), torch.device("cpu"))
     changed = dataclasses.replace(opened.located.spec, **spec)  # type: ignore[arg-type]
-    return dataclasses.replace(opened, located=dataclasses.replace(opened.located, spec=changed))
+    located = dataclasses.replace(opened.located, spec=changed)
+    return dataclasses.replace(opened, source=dataclasses.replace(opened.source, located=located))
+
+
+def fits(recipe: Recipe, opened: TrainingModel) -> Read:
+    return check_fits(recipe, opened.located, opened.part, opened.tokenizer)
 
 
 def refused(recipe: Recipe, **spec: object) -> list[tuple[str, str]]:
     with pytest.raises(InputError) as told:
-        check_fits(recipe, model(recipe, **spec))
+        fits(recipe, model(recipe, **spec))
     return [(problem.message, problem.where) for problem in told.value.problems]
 
 
@@ -56,7 +61,7 @@ def test_every_phase_is_looked_at_and_all_is_told_at_once(
 
 def test_drawn_scenes_need_a_model_of_their_frame_rate(recipe: MakeRecipe) -> None:
     drawn = recipe(phases=[{"data": None, "scenes": 8}])
-    assert check_fits(drawn, model(drawn)) == {}
+    assert fits(drawn, model(drawn)) == {}
     ((message, _),) = refused(drawn, fps=16)
     assert "draws 15 frames per second, the model films 16" in message
 
@@ -77,7 +82,8 @@ def test_the_held_out_loss_asks_only_what_the_expert_answers(
     recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, part: str, low: float, high: float
 ) -> None:
     made = recipe(held_out={"every": 3, "bins": 4, "data": recipe().held_out.data})
-    networks = dataclasses.replace(model(made, experts=2, boundary=0.9), part=part)
+    networks = model(made, experts=2, boundary=0.9)
+    networks = dataclasses.replace(networks, source=dataclasses.replace(networks.source, part=part))
     seen: set[float] = set()
 
     def note(recipe: Recipe, model: TrainingModel, batch: object, drawn: Draw) -> float:
@@ -85,12 +91,12 @@ def test_the_held_out_loss_asks_only_what_the_expert_answers(
         return 0.0
 
     monkeypatch.setattr(validation, "loss_of", note)
-    read = check_fits(made, model(made))
+    read = fits(made, model(made))
     _, clips = open_datasets(
         made, made.phases[0], networks, read, lambda event: None, lambda: False
     )
     assert clips is not None
-    validation.validation_loss(made, networks, clips, 2)
+    validation.validation_loss(made, networks, clips, [2] * len(clips.sizes))
     # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
     first, last = (edge / (made.shift - (made.shift - 1) * edge) for edge in (low, high))
     parts = [first + (last - first) * (i + 0.5) / 4 for i in range(4)]

@@ -30,7 +30,7 @@ from holocine_core.script.timeline import LatentSpan
 from holocine_core.train import trainer
 from holocine_core.train.checkpoints import Checkpoints
 from holocine_core.train.export import export
-from holocine_core.train.networks import assemble
+from holocine_core.train.networks import open_networks
 from holocine_core.train.recipe import Recipe, Start
 from holocine_core.train.trainer import train
 from tests.conftest import Write
@@ -119,7 +119,7 @@ def test_a_model_tells_the_world_it_learned(
     stage = {"world": small, "data": None, "scenes": 8}
     phases = tuple(phase.model_copy(update=stage) for phase in made.phases)
     made = made.model_copy(update={"phases": phases, "model": Start(folder=str(start))})
-    model = assemble(made, start, torch.device("cpu"))
+    model = open_networks(made, start, torch.device("cpu"))
     export(made, model, 3, tmp_path / "out")
     located = locate_folder(tmp_path / "out")
     assert world_of(located) == small
@@ -182,7 +182,7 @@ def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> N
     made = recipe(**LORA | {"precision": "float32"}, optimizer={"lr": 0.05})
     done = train(made, device="cpu")
     assert done.model is not None
-    networks = assemble(made, model, torch.device("cpu"))
+    networks = open_networks(made, model, torch.device("cpu"))
     trained = average(made)
     with torch.no_grad():
         for name, parameter in networks.transformer.named_parameters():
@@ -197,7 +197,7 @@ def test_the_lora_file_is_what_was_trained(recipe: MakeRecipe, model: Path) -> N
 def test_a_recipes_alpha_is_the_strength_that_is_trained(recipe: MakeRecipe, model: Path) -> None:
     for alpha, scale in ((6, 2.0), (None, 1.0)):
         made = recipe(train="lora", lora={"rank": 3, "alpha": alpha})
-        networks = assemble(made, model, torch.device("cpu"))
+        networks = open_networks(made, model, torch.device("cpu"))
         layer = networks.transformer.blocks[0].attn1.to_q
         assert list(layer.scaling.values()) == [scale]
 
@@ -278,11 +278,11 @@ def test_a_model_fine_tuned_on_clips_still_tells_the_world_it_learned(
     stage = {"world": small, "data": None, "scenes": 8}
     phases = tuple(phase.model_copy(update=stage) for phase in clips.phases)
     drawn = clips.model_copy(update={"phases": phases})
-    export(drawn, assemble(drawn, model, torch.device("cpu")), 3, tmp_path / "drawn")
+    export(drawn, open_networks(drawn, model, torch.device("cpu")), 3, tmp_path / "drawn")
     tuned = clips.model_copy(update={"model": Start(folder=str(tmp_path / "drawn"))})
-    tuning = assemble(tuned, tmp_path / "drawn", torch.device("cpu"))
+    tuning = open_networks(tuned, tmp_path / "drawn", torch.device("cpu"))
     export(tuned, tuning, 3, tmp_path / "tuned")
     assert world_of(locate_folder(tmp_path / "tuned")) == small
     both = drawn.model_copy(update={"phases": (*drawn.phases, *clips.phases)})
-    export(both, assemble(both, model, torch.device("cpu")), 3, tmp_path / "both")
+    export(both, open_networks(both, model, torch.device("cpu")), 3, tmp_path / "both")
     assert world_of(locate_folder(tmp_path / "both")) == small

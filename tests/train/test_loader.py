@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
+from holocine_core.model.folders import locate_folder
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.data.loader import Batches
+from holocine_core.train.data.folder import FolderDataset
+from holocine_core.train.data.loader import Batches, batches_of
+from holocine_core.train.data.samples import read_samples
 from holocine_core.train.order import Pick
+from tests.train.conftest import MakeRecipe, write_one
 
 PICKS = [Pick(group=group, members=(0, 1), epoch=0) for group in range(3)]
 
@@ -28,7 +33,9 @@ class Maker:
         self.threads.add(threading.get_ident())
         facts = torch.tensor([[[pick.group, os.getpid()]]])
         latents = torch.zeros(1, 4, 1, 2, 2)
-        return Batch(latents_BCFHW=latents, shots=(LatentSpan(0, 1),), prompts=(), facts_BSF=facts)
+        return Batch(
+            latents_BCFHW=latents, shots=((LatentSpan(0, 1),),), prompts=(), facts_BSF=facts
+        )
 
 
 def told(batch: Batch) -> tuple[int, int]:
@@ -69,3 +76,16 @@ def test_what_making_raises_reaches_who_asks(device: str) -> None:
         batches.next()
         with pytest.raises(ValueError, match="broken sample"):
             batches.next()
+
+
+def test_long_clips_come_in_fewer_samples(recipe: MakeRecipe, samples: Path, model: Path) -> None:
+    phase = recipe(phases=[{"size": None, "batch": 4, "tokens": 3 * 8}]).phases[0]
+    write_one(samples.parent / "lengths", "short", (5, 4))
+    write_one(samples.parent / "lengths", "long", (21, 24))
+    found = read_samples(samples.parent / "lengths", size=None, fps=15)
+    spec = locate_folder(model).spec
+    clips = FolderDataset(found, samples.parent, "codec")
+    tokens = [frames * (32 // spec.size_multiple) ** 2 for frames, _, _ in clips.latents]
+    assert tokens == [12, 48]
+    assert batches_of(phase, clips, spec) == [2, 1], "one at least, however long it is"
+    assert batches_of(recipe().phases[0], clips, spec) == [2, 2]

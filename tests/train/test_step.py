@@ -16,7 +16,7 @@ from holocine_core.sample import flow
 from holocine_core.sample.conditioning import ContextRows, scene_conditioning
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.data.batches import Batch
-from holocine_core.train.networks import TrainingModel, assemble
+from holocine_core.train.networks import TrainingModel, open_networks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import Draw, draw, levels, loss_of
 from tests.train.conftest import MakeRecipe
@@ -31,13 +31,13 @@ def batch(count: int, seed: int = 0) -> Batch:
     rng = torch.Generator().manual_seed(seed)
     return Batch(
         latents_BCFHW=torch.randn(count, 16, 5, 4, 4, generator=rng),
-        shots=SHOTS,
+        shots=(SHOTS,),
         prompts=tuple(prompt(i, len(SHOTS)) for i in range(count)),
     )
 
 
 def opened(recipe: Recipe, model: Path) -> TrainingModel:
-    return assemble(recipe, model, torch.device("cpu"))
+    return open_networks(recipe, model, torch.device("cpu"))
 
 
 def plain(one: Batch, *, dropped: Sequence[bool] = (), clean: torch.Tensor | None = None) -> Draw:
@@ -78,7 +78,7 @@ def test_a_batch_is_its_samples_one_by_one(recipe: MakeRecipe, model: Path, clea
             networks,
             Batch(
                 latents_BCFHW=whole.latents_BCFHW[i : i + 1],
-                shots=SHOTS,
+                shots=(SHOTS,),
                 prompts=whole.prompts[i : i + 1],
             ),
             item(drawn, i),
@@ -133,7 +133,8 @@ def test_training_sees_what_the_renderer_sees(
 ) -> None:
     networks, one = opened(recipe(), model), batch(3)
     spec = replace(networks.located.spec, text_padding=padding)
-    networks = replace(networks, located=replace(networks.located, spec=spec))
+    located = replace(networks.located, spec=spec)
+    networks = replace(networks, source=replace(networks.source, located=located))
     reads = ContextRows(512, padding=padding)
     outputs: list[torch.Tensor] = []
     hook = networks.transformer.register_forward_hook(lambda m, a, out: outputs.append(out[0]))
@@ -153,6 +154,44 @@ def test_training_sees_what_the_renderer_sees(
             return_dict=False,
         )[0]
         assert torch.allclose(outputs[0][i], rendered[0], atol=1e-4)
+
+
+OTHERS = ((LatentSpan(0, 5),), (LatentSpan(0, 1), LatentSpan(1, 5)), SHOTS)
+"""Layouts as long as SHOTS, with other cuts."""
+
+
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("attention", ["sparse", "full"])
+def test_samples_of_a_batch_may_be_cut_otherwise(
+    recipe: MakeRecipe, model: Path, attention: str, *, clean: bool
+) -> None:
+    made = recipe(attention=attention)
+    networks, one = opened(made, model), batch(3)
+    prompts = tuple(prompt(i, len(shots)) for i, shots in enumerate(OTHERS))
+    mixed = replace(one, shots=OTHERS, prompts=prompts)
+    given = torch.tensor([[True, False, False, False, False]] * 3) if clean else None
+    drawn = plain(mixed, dropped=(False, True, False), clean=given)
+    together = loss_of(made, networks, mixed, drawn)
+    alone = [
+        loss_of(
+            made,
+            networks,
+            Batch(
+                latents_BCFHW=mixed.latents_BCFHW[i : i + 1],
+                shots=(OTHERS[i],),
+                prompts=prompts[i : i + 1],
+            ),
+            item(drawn, i),
+        )
+        for i in range(3)
+    ]
+    mean = float(torch.stack(alone).mean().detach())
+    assert float(together.detach()) == pytest.approx(mean, rel=1e-5)
+
+
+def test_layouts_are_one_for_all_or_one_for_each() -> None:
+    with pytest.raises(ValueError, match="2 layouts for 3 samples"):
+        replace(batch(3), shots=(SHOTS, SHOTS))
 
 
 @pytest.mark.parametrize("switch", ["summaries", "windows"])

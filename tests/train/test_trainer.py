@@ -178,7 +178,7 @@ def test_other_samples_under_a_run_are_refused(
     begin(made)
     path = folder / "sample-3.yaml"
     path.write_text(path.read_text().replace("A red room", "A blue room"))
-    with pytest.raises(InputError, match=f"began from has changed: samples of {folder}"):
+    with pytest.raises(InputError, match=f"began from has changed: clips of {folder}"):
         train(made, device="cpu")
 
 
@@ -334,7 +334,7 @@ def test_passes_of_a_step_count_by_their_samples(
 
     def noted(made: Recipe, model: Any, batch: Any, drawn: Any) -> Any:
         found = losses_of(made, model, batch, drawn)
-        counts.append(len(batch.prompts))
+        counts.append(len(batch.latents_BCFHW))
         losses.append(float(found.total(made).detach()))
         return found
 

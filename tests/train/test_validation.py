@@ -10,7 +10,7 @@ import torch
 from holocine_core.train import validation
 from holocine_core.train.check import check_fits
 from holocine_core.train.data.loader import open_datasets
-from holocine_core.train.networks import assemble
+from holocine_core.train.networks import open_networks
 from holocine_core.train.step import Draw
 from holocine_core.train.validation import ValidationLoss, validation_loss
 from tests.train.conftest import MakeRecipe
@@ -18,15 +18,15 @@ from tests.train.conftest import MakeRecipe
 
 def test_it_is_told_when_text_is_not_read(recipe: MakeRecipe) -> None:
     made = recipe()
-    networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
-    read = check_fits(made, networks)
+    networks = open_networks(made, Path(made.model.folder or ""), torch.device("cpu"))
+    read = check_fits(made, networks.located, networks.part, networks.tokenizer)
     _, clips = open_datasets(
         made, made.phases[0], networks, read, lambda event: None, lambda: False
     )
     assert clips is not None
 
     def measured(batch: int) -> ValidationLoss:
-        return validation_loss(made, networks, clips, batch)
+        return validation_loss(made, networks, clips, [batch] * len(clips.sizes))
 
     reading = measured(2)
     assert reading.swapped is not None
@@ -42,8 +42,8 @@ def test_noise_levels_are_spread_as_those_of_training(
     recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = recipe(shift=4.0)
-    networks = assemble(made, Path(made.model.folder or ""), torch.device("cpu"))
-    read = check_fits(made, networks)
+    networks = open_networks(made, Path(made.model.folder or ""), torch.device("cpu"))
+    read = check_fits(made, networks.located, networks.part, networks.tokenizer)
     _, clips = open_datasets(
         made, made.phases[0], networks, read, lambda event: None, lambda: False
     )
@@ -55,7 +55,7 @@ def test_noise_levels_are_spread_as_those_of_training(
         return drawn.sigma_B.mean()
 
     monkeypatch.setattr(validation, "loss_of", loss)
-    found = validation_loss(made, networks, clips, 1)
+    found = validation_loss(made, networks, clips, [1] * len(clips.sizes))
     # Even parts u of the schedule lie at sigma = s u / (1 + (s - 1) u).
     wanted = [4 * u / (1 + 3 * u) for u in (0.25, 0.75)]
     assert sorted(set(asked)) == pytest.approx(wanted)

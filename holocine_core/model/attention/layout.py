@@ -33,7 +33,7 @@ KEPT_LAYOUTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotLayout:
-    """Where the shots of a scene lie among its tokens; the same for every item of a batch.
+    """Where the shots of a scene lie among its tokens.
 
     Args:
         shots: Latent frames of every shot, end to end from 0.
@@ -79,14 +79,14 @@ class ShotLayout:
 
 
 class ShotContext:
-    """The layout all processors of a network share.
+    """The layout all processors of a network share: one for all items of a batch, or one each.
 
     Set it before a forward pass and leave it until the backward pass is over: gradient
     checkpointing runs the forward twice.
     """
 
     def __init__(self) -> None:
-        self._layout: ShotLayout | None = None
+        self._layouts: tuple[ShotLayout, ...] = ()
         self._found: dict[ShotLayout, dict[tuple[str, torch.device], Segments | None]] = {}
         self._turns: tuple[Tensor, Tensor] | None = None
         self.part: slice | None = None
@@ -94,16 +94,27 @@ class ShotContext:
 
     @property
     def layout(self) -> ShotLayout:
-        if self._layout is None:
+        """All items'; the first one's where each has its own."""
+        if not self._layouts:
             raise RuntimeError("no shot layout was set before the network ran")
-        return self._layout
+        return self._layouts[0]
 
     @layout.setter
     def layout(self, layout: ShotLayout) -> None:
-        self._layout = layout
-        # The newest last. Guided passes have two in turn, and finding segments takes a while.
-        self._found[layout] = self._found.pop(layout, {})
-        while len(self._found) > KEPT_LAYOUTS:
+        self.items = (layout,)
+
+    @property
+    def items(self) -> tuple[ShotLayout, ...]:
+        """One layout for all items of a batch, or one for each in their order."""
+        return self._layouts
+
+    @items.setter
+    def items(self, layouts: tuple[ShotLayout, ...]) -> None:
+        self._layouts = layouts
+        for layout in layouts:
+            # The newest last. Guided passes have two in turn, and finding segments takes a while.
+            self._found[layout] = self._found.pop(layout, {})
+        while len(self._found) > max(KEPT_LAYOUTS, len(layouts)):
             del self._found[next(iter(self._found))]
 
     def turns(self, cos: Tensor, sin: Tensor) -> Tensor:
@@ -114,31 +125,33 @@ class ShotContext:
             self._turns = cos, torch.complex(real, imaginary)
         return self._turns[1]
 
-    def self_segments(self, device: torch.device) -> Segments | None:
+    def self_segments(self, device: torch.device, item: int = 0) -> Segments | None:
         """Segments of self-attention; None where all tokens see all."""
-        return self._cached("self", device, _self_segments)
+        return self._cached(item, "self", device, _self_segments)
 
-    def text_segments(self, device: torch.device) -> Segments | None:
+    def text_segments(self, device: torch.device, item: int = 0) -> Segments | None:
         """Segments of cross-attention; None where all tokens see all rows."""
         if self.part is None:
-            return self._cached("text", device, _text_segments)
+            return self._cached(item, "text", device, _text_segments)
         part = self.part
 
         def clipped(layout: ShotLayout, device: torch.device) -> Segments | None:
             whole = _text_segments(layout, device)
             return None if whole is None else whole.of_part(part.start, part.stop)
 
-        return self._cached(f"text {part.start}-{part.stop}", device, clipped)
+        return self._cached(item, f"text {part.start}-{part.stop}", device, clipped)
 
     def _cached(
         self,
+        item: int,
         name: str,
         device: torch.device,
         make: Callable[[ShotLayout, torch.device], Segments | None],
     ) -> Segments | None:
-        found, key = self._found[self.layout], (name, device)
+        layout, key = self._layouts[item], (name, device)
+        found = self._found[layout]
         if key not in found:
-            found[key] = make(self.layout, device)
+            found[key] = make(layout, device)
         return found[key]
 
 
@@ -246,8 +259,23 @@ class ShotAttnProcessor:
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, *, crossing: bool) -> Tensor:
         """Attention of heads [B, N, H, K], to the text's rows if ``crossing``."""
+        count = len(self.context.items)
+        if count <= 1:
+            return self._attend_alike(q, k, v, 0, crossing=crossing)
+        parts = zip(*(torch.split(x, 1) for x in (q, k, v)), strict=True)
+        return torch.cat(
+            [
+                self._attend_alike(one, keys, values, number, crossing=crossing)
+                for number, (one, keys, values) in enumerate(parts)
+            ]
+        )
+
+    def _attend_alike(
+        self, q: Tensor, k: Tensor, v: Tensor, item: int, *, crossing: bool
+    ) -> Tensor:
+        """Attention of items that share the layout of ``item``."""
         find = self.context.text_segments if crossing else self.context.self_segments
-        segments = find(q.device)
+        segments = find(q.device, item)
         if segments is not None:
             return segment_attention(q, k, v, segments, self.engine)
         if by_hand(q, fused=self.engine == "fused"):

@@ -11,29 +11,58 @@ from typing import Protocol
 
 from torch import Tensor
 
+from holocine_core.model.attention.segments import Windows
 from holocine_core.sample.conditioning import BatchTokens
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import LatentSpan
 
+Layout = tuple[LatentSpan, ...]
+"""Latent frames of every shot of a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptText:
+    """A prompt that was encoded once.
+
+    Attributes:
+        rows_LD: Its context rows, padding left out.
+        windows: Per shot, its open rows; those from ``len(rows_LD)`` on are padding.
+    """
+
+    rows_LD: Tensor
+    windows: Windows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Samples that share one layout of shots.
+    """Samples of one size and length.
 
     Attributes:
         latents_BCFHW: Normalised clips, in half precision as they are kept or float32.
-        shots: Latent frames of every shot, the same in all samples.
-        prompts: One per sample.
+        shots: Latent frames of every shot: one layout for all samples, or one for each.
+        prompts: One per sample; empty where ``texts`` are there.
         facts_BSF: What is true of every shot, as the drawn world numbers it; None where nobody
             knows.
         tokens: The prompts', where they were made beforehand.
+        texts: The prompts as they were encoded before, one per sample.
     """
 
     latents_BCFHW: Tensor
-    shots: tuple[LatentSpan, ...]
-    prompts: tuple[ScenePrompt, ...]
+    shots: tuple[Layout, ...]
+    prompts: tuple[ScenePrompt, ...] = ()
     facts_BSF: Tensor | None = None
     tokens: BatchTokens | None = None
+    texts: tuple[KeptText, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.shots) not in (1, len(self.latents_BCFHW)):
+            raise ValueError(f"{len(self.shots)} layouts for {len(self.latents_BCFHW)} samples")
+
+    @property
+    def each(self) -> tuple[Layout, ...]:
+        """Every sample's layout."""
+        count = len(self.latents_BCFHW)
+        return self.shots * count if len(self.shots) == 1 else self.shots
 
 
 class Samples(Protocol):
@@ -49,7 +78,7 @@ class Samples(Protocol):
         ...
 
 
-def latent_spans(layout: Sequence[int]) -> tuple[LatentSpan, ...]:
+def latent_spans(layout: Sequence[int]) -> Layout:
     """Shot lengths in latent frames -> each shot's latent frames."""
     edges = [0]
     for length in layout:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -13,14 +12,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, LatentsDrawn, Stop
+from holocine_core.model.spec import ModelSpec
 from holocine_core.model.weights import load_component
-from holocine_core.train.check import Read, folders_of
+from holocine_core.train.check import Read, cache_folder, folders_of
 from holocine_core.train.data.batches import Batch, Samples
-from holocine_core.train.data.folder import FolderDataset, Sample
+from holocine_core.train.data.folder import FolderDataset
+from holocine_core.train.data.samples import Sample
+from holocine_core.train.data.texts import UNTOLD, Texts
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.networks import TrainingModel
+from holocine_core.train.networks import Source, TrainingModel
 from holocine_core.train.order import Pick
 from holocine_core.train.recipe import Phase, Recipe
+from holocine_core.train.step import precision
 
 MAKERS = 3
 """Processes that make batches beside a GPU."""
@@ -47,41 +50,82 @@ def open_datasets(
     """
     if phase.data is None:
         return drawn_world().open(recipe, phase, model, emit, should_stop)
-    home = cache_folder(recipe)
+    home, vae = cache_folder(recipe), model.located.identity()["vae"]
+    prepare(recipe, phase, model.source, read, emit, should_stop)
     opened = [
-        _folder(read[one, phase.size], phase, model, home, emit, should_stop)
+        FolderDataset(read[one, phase.size], home, vae, model.texts)
         for one in folders_of(recipe, phase)
     ]
     return opened[0], opened[1] if len(opened) > 1 else None
 
 
-def cache_folder(recipe: Recipe) -> Path:
-    """Where encoded clips are kept."""
-    return Path(recipe.cache) if recipe.cache else Path(recipe.out) / "latents"
+def batches_of(phase: Phase, clips: Samples, spec: ModelSpec) -> list[int]:
+    """Most samples of a pass, for each of a phase's groups: as many as ``tokens`` has room for."""
+    if phase.tokens is None:
+        return [phase.batch] * len(clips.sizes)
+    assert isinstance(clips, FolderDataset)
+    side = spec.size_multiple
+    counts = [frames * (high // side) * (wide // side) for frames, high, wide in clips.latents]
+    return [max(1, min(phase.batch, phase.tokens // count)) for count in counts]
 
 
-def _folder(
-    samples: Sequence[Sample],
-    phase: Phase,
-    model: TrainingModel,
-    home: Path,
-    emit: Emit,
-    should_stop: Stop,
-) -> FolderDataset:
-    located = model.located
-    clips = FolderDataset(samples, home, located.identity()["vae"])
+def prepare(
+    recipe: Recipe, phase: Phase, source: Source, read: Read, emit: Emit, should_stop: Stop
+) -> None:
+    """Encode a phase's clips and prompts that are not kept yet.
+
+    The networks that encode are opened for it and let go.
+
+    Raises:
+        MachineError: Disk, memory or ffmpeg failed.
+        Interrupted: ``should_stop`` said so; what is encoded is kept.
+    """
+    if phase.data is None:
+        return
+    home, located = cache_folder(recipe), source.located
+    for folder in folders_of(recipe, phase):
+        samples = read[folder, phase.size]
+        clips = FolderDataset(samples, home, located.identity()["vae"])
+        size = phase.size or "all sizes"
+        _encode_clips(clips, size, source, emit, should_stop)
+        if source.texts is not None:
+            with precision(recipe, source.device):
+                _encode_texts(source.texts, samples, source, emit, should_stop)
+
+
+def _encode_clips(
+    clips: FolderDataset, size: str, source: Source, emit: Emit, should_stop: Stop
+) -> None:
     missing = clips.missing()
     if not missing:
-        return clips
-    vae = load_component(located.component("vae"), torch.float32).to(model.device)
+        return
+    vae = load_component(source.located.component("vae"), torch.float32).to(source.device)
     started = time.monotonic()
     for i, sample in enumerate(missing, 1):
         clips.encode(sample, vae)
         seconds = time.monotonic() - started
-        emit(LatentsDrawn(size=phase.size, scenes=i, of=len(missing), seconds=seconds))
+        emit(LatentsDrawn(size=size, scenes=i, of=len(missing), seconds=seconds))
         if should_stop() and i < len(missing):
             raise Interrupted("stopped while encoding; the clips encoded so far are kept")
-    return clips
+
+
+def _encode_texts(
+    texts: Texts, samples: Sequence[Sample], source: Source, emit: Emit, should_stop: Stop
+) -> None:
+    named = {texts.key(sample.text): sample for sample in samples}
+    missing = [(key, sample) for key, sample in named.items() if not texts.has(key)]
+    if not missing and texts.has(UNTOLD):
+        return
+    encoder = source.open_encoder()
+    started = time.monotonic()
+    if not texts.has(UNTOLD):
+        texts.keep(None, encoder)
+    for i, (_, sample) in enumerate(missing, 1):
+        texts.keep(sample.prompt(), encoder)
+        seconds = time.monotonic() - started
+        emit(LatentsDrawn(size="texts", scenes=i, of=len(missing), seconds=seconds))
+        if should_stop() and i < len(missing):
+            raise Interrupted("stopped while encoding; the texts encoded so far are kept")
 
 
 class Batches:
