@@ -51,7 +51,7 @@ def read(runs: Sequence[Path]) -> tuple[list[Point], list[Point], list[Point], l
 
 def trained() -> list[Path]:
     """Two steps of a small model's training."""
-    from holocine_core.train.trainer import train
+    from holocine_core.train.run import train
 
     made = places.recipe(scratch(), places.QUICK, places=False)
     train(made, device="cpu")

@@ -20,8 +20,9 @@ from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import open_networks
-from holocine_core.train.recipe import GROUP, HeldOut, Recipe, Start
+from holocine_core.train.recipe import GROUP, HeldOut, Recipe
 from holocine_core.train.recipe_file import read_recipe
+from holocine_core.train.recipe_start import Start
 from holocine_core.train.validation import validation_loss
 
 

@@ -20,7 +20,7 @@ from benchmarks.machine import machine
 from benchmarks.quick import parsed
 from holocine_core.model import spec
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.trainer import train
+from holocine_core.train.run import train
 
 NANO = Path(spec.__file__).parent / "nano"
 

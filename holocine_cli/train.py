@@ -96,7 +96,7 @@ def _train(
     from holocine_core import api
 
     gc.enable()
-    fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps}
+    fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps_of_all}
     session.fields = fields
     reporter = TrainReporter(session.console, fields)
     with session.stop.awaited(session.tell_stop):
@@ -118,4 +118,5 @@ def _train(
         session.console.product(recipe.out)
     else:
         fields["model"] = str(done.model)
-        session.console.product(str(done.model))
+        fields["files"] = [str(path) for path in done.files]
+        session.console.product("\n".join(fields["files"]))

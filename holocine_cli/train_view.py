@@ -83,6 +83,8 @@ class TrainReporter:
     def _started(self, event: TrainingStarted) -> None:
         self._fields["step"] = event.step
         numbers = scaled(event.parameters, "").strip()
+        if event.expert:
+            self._console.note(f"the expert for {event.expert} noise")
         if event.step:
             self._console.note(f"{event.out}: goes on at step {event.step} of {event.steps}")
         else:

@@ -143,6 +143,8 @@ class TrainingStarted(Event):
     steps: int
     parameters: int
     """Numbers that are trained."""
+    expert: str = ""
+    """Which of two experts; empty where there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

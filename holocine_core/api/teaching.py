@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from holocine_core.lab.samples import Sample
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
-    from holocine_core.train.trainer import Trained
+    from holocine_core.train.run import Trained
 
 Note = Callable[[str], None]
 
@@ -74,7 +74,7 @@ def train(
         RenderError: The loss is no longer finite.
         Interrupted: ``should_stop`` said so.
     """
-    from holocine_core.train.trainer import train as run
+    from holocine_core.train.run import train as run
 
     return run(
         _read(recipe),

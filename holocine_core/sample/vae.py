@@ -76,12 +76,16 @@ def _decode_frame(vae: Any, z: Tensor, *, first: bool) -> Tensor:
 @torch.no_grad()
 def encode_frames(vae: Any, frames: Frames) -> Tensor:
     """Encode a clip of 4t+1 frames to its normalised latents [1, C, F, H, W], float32."""
-    parameter = next(vae.parameters())
-    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
-    pixels = pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
-    latents: Tensor = vae.encode(pixels).latent_dist.mode().float()
+    latents: Tensor = vae.encode(_pixels(vae, frames)).latent_dist.mode().float()
     mean, std = _statistics(vae, latents)
     return (latents - mean) / std
+
+
+def _pixels(vae: Any, frames: Frames) -> Tensor:
+    """Frames as a codec takes them: [1, 3, T, H, W], -1 to 1."""
+    parameter = next(vae.parameters())
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
+    return pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
 
 
 @torch.no_grad()
@@ -121,9 +125,7 @@ def _parts(chunks: Iterable[Frames]) -> Iterator[Frames]:
 
 def _encode_part(vae: Any, frames: Frames) -> Tensor:
     """The latent frame of the next one or four frames; looks back as far as the cache does."""
-    parameter = next(vae.parameters())
-    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
-    pixels = pixels.to(parameter.device, parameter.dtype) / 127.5 - 1
+    pixels = _pixels(vae, frames)
     if isinstance(vae, AutoencoderFold):
         alone: Tensor = vae.encoder(fold(pixels))
         return alone[:, :, None]

@@ -4,6 +4,7 @@ know their own checksum."""
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ def write_tensors(
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
         save_file(whole, path, dict(metadata) if metadata is not None else None)
+        _in_order(path)
         # safetensors keeps files to their owner; those of a cluster's other users may be wanted.
         mask = os.umask(0)
         os.umask(mask)
@@ -46,6 +48,21 @@ def write_tensors(
         found = re.search(r"os error (\d+)", str(failed))
         number = int(found[1]) if found else None
         raise OSError(number, str(failed)) from failed
+
+
+def _in_order(path: Path) -> None:
+    """Sort what a file's header says about itself: safetensors orders it otherwise in every
+    process, and the same tensors would make another file."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        if "__metadata__" not in header:
+            return
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def write_checked(

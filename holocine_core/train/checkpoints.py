@@ -155,6 +155,16 @@ class Checkpoints:
             )
         return None
 
+    def refuse_others(self) -> int:
+        """The step of the newest checkpoint by its name, 0 where there is none; errors as of
+        :meth:`latest`, of what its header says alone."""
+        kept = self._kept()
+        if not kept:
+            return 0
+        with contextlib.suppress(SafetensorError, ValueError), safe_open(kept[-1], "pt") as opened:
+            self._compare(opened.metadata() or {}, kept[-1])
+        return int(kept[-1].stem.removeprefix("step-"))
+
     def _kept(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"))
 

@@ -18,7 +18,8 @@ from holocine_core.train.check import cache_folder, phase_problems
 from holocine_core.train.data.samples import buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.networks import EMBEDDINGS, expert_part
-from holocine_core.train.recipe import New, Phase, Recipe
+from holocine_core.train.recipe import Phase, Recipe
+from holocine_core.train.recipe_start import New
 
 FLOAT32, HALF = 4, 2
 """Bytes."""
@@ -231,7 +232,11 @@ def _scenes(
         rows, columns = phase.height // stride, phase.width // stride
         return samples, [Geometry(rows=rows, columns=columns, shots=s) for s in layouts], ()
     found = read_samples(
-        Path(phase.data), size=phase.pixels, fps=spec.fps, index=cache_folder(recipe) / "index"
+        Path(phase.data),
+        size=phase.pixels,
+        fps=spec.fps,
+        index=cache_folder(recipe) / "index",
+        keep=False,
     )
     buckets = []
     for (frames, high, wide), members in buckets_of(found).items():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from holocine_core.errors import InputError
 from holocine_core.film.boards import draw_storyboard
@@ -15,6 +17,27 @@ from holocine_core.request import Request
 from holocine_core.train.recipe import Films, Recipe
 
 STORYBOARD = ".storyboard.png"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What films of one expert are made with beside it.
+
+    Attributes:
+        loras: Those that earlier experts of the recipe became.
+    """
+
+    loras: tuple[Path, ...] = ()
+
+    def files(self) -> Iterator[LoraFile]:
+        """As a render takes them."""
+        # High noise is trained first.
+        return (lora_file(path, "high") for path in self.loras)
+
+
+def lora_file(path: Path, expert: Literal["high", "low", "both"] | None) -> LoraFile:
+    """A LoRA of a run as a render takes it."""
+    return LoraFile(path=path, expert=expert or "both")
 
 
 def check_films(recipe: Recipe, model: Path) -> None:
@@ -44,7 +67,7 @@ def show_films(
     *,
     device: str,
     should_stop: Callable[[], bool],
-    lora: LoraFile | None = None,
+    loras: Sequence[LoraFile] = (),
 ) -> Iterator[Path]:
     """Render every screenplay with its storyboard; yields each film.
 
@@ -54,7 +77,7 @@ def show_films(
         folder: Where the films go.
         device: Where to render.
         should_stop: Asked after every denoising step.
-        lora: Laid over the model.
+        loras: Laid over the model.
 
     Raises:
         RenderError, MachineError: A film failed.
@@ -64,7 +87,7 @@ def show_films(
     folder.mkdir(parents=True, exist_ok=True)
     for name in films.screenplays:
         out = folder / f"{Path(name).stem}.mp4"
-        request = _request(films, model, out, device=device, work=work / out.stem, lora=lora)
+        request = _request(films, model, out, device=device, work=work / out.stem, loras=loras)
         plan = plan_film(name, request)
         render(plan, force=True, should_stop=should_stop)
         draw_storyboard(plan, out.with_suffix(STORYBOARD))
@@ -79,7 +102,7 @@ def _request(
     *,
     device: str = "cpu",
     work: Path | None = None,
-    lora: LoraFile | None = None,
+    loras: Sequence[LoraFile] = (),
 ) -> Request:
     return Request(
         out=out,
@@ -87,6 +110,6 @@ def _request(
         model=str(model),
         device=device,
         work=work,
-        loras=(lora,) if lora is not None else (),
+        loras=tuple(loras),
         anew=True,
     )

@@ -30,7 +30,8 @@ from holocine_core.model.spec import (
 )
 from holocine_core.store.files import load_json, read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
-from holocine_core.train.recipe import Card, New, Recipe
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.recipe_start import Card, New
 
 _HINT = "give the folder that was written when it was trained"
 

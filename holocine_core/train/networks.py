@@ -193,15 +193,15 @@ def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:
         raise InputError(
             "the model has two experts and the recipe does not say which one to train",
             where=str(folder),
-            hint="add `expert: high` or `expert: low`; one recipe trains one of them",
+            hint="add `expert: both`, `expert: high` or `expert: low`",
         )
     if located.spec.experts == 1 and recipe.expert is not None:
         raise InputError(
-            f"the model has one transformer, not an expert for {recipe.expert} noise",
+            "the model has one transformer, not two experts",
             where=str(folder),
             hint="drop `expert`",
         )
-    return EXPERTS[recipe.expert] if recipe.expert else "transformer"
+    return EXPERTS.get(recipe.expert or "", "transformer")
 
 
 def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch.dtype) -> Any:

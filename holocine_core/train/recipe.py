@@ -7,98 +7,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
-    field_serializer,
     field_validator,
     model_validator,
 )
 
-from holocine_core.sampling import Attention, Frozen, Profile, ProfileName
+from holocine_core.sampling import Attention, Frozen, ProfileName
 from holocine_core.script.screenplay import FrameSize, Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
 from holocine_core.train.data.worlds import drawn_world
+from holocine_core.train.recipe_start import Count, Start
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 Part = Literal["transformer", "text_encoder"]
 Precision = Literal["auto", "bf16", "float32"]
 
 GROUP = 8
 """Scenes of the stage that share one layout of shots, so that they can stand in one batch."""
-
-
-class Card(Frozen):
-    """What a new model says about itself (holocine.json)."""
-
-    name: Text
-    """Short, as `holocine models list` shows it."""
-    summary: Text
-    """One sentence."""
-    licence: Text
-    """Of the weights."""
-    note: str = ""
-    """What users must know before trusting a film of this model."""
-    fps: Annotated[int, Field(ge=1, le=60)] = 15
-    """Frames per second of its films."""
-    max_frames: Count = 181
-    """Longest scene it was trained on, in frames."""
-    text_tokens: Annotated[int, Field(ge=16, le=512)] = 512
-    """Longest prompt in tokens."""
-    text_padding: bool = False
-    """Whether shots also attend to the zero rows that fill a prompt up to `text_tokens`, as Wan's
-    do. A small model trained with them learns to look there and not at the text."""
-    guide_summaries: bool = True
-    """Whether the branch that guidance leads away from sees other shots' summary tokens too."""
-    profiles: dict[ProfileName, Profile]
-    """draft, standard and final."""
-
-    @field_validator("profiles")
-    @classmethod
-    def _fractions(cls, profiles: dict[ProfileName, Profile]) -> dict[ProfileName, Profile]:
-        return {name: profile.in_floats() for name, profile in profiles.items()}
-
-    @field_serializer("profiles")
-    def _without_neutral_eta(self, profiles: dict[ProfileName, Profile]) -> dict[str, Any]:
-        """Runs are told apart by their recipe: one without `eta` is what it was before."""
-        return {name: profile.record() for name, profile in profiles.items()}
-
-
-class New(Frozen):
-    """A transformer drawn at random, beside a finished codec and text encoder."""
-
-    codec: Text
-    """Folder of the codec: config.json and its weights."""
-    text: Text
-    """Folder that holds tokenizer/ and text_encoder/."""
-    heads: Count
-    """Attention heads; the transformer is as wide as all of them."""
-    head_width: Count = 64
-    """Width of one head."""
-    layers: Count
-    """Blocks."""
-    ffn: Count
-    """Inner width of the feed-forward layers."""
-    frequencies: Count = 128
-    """Width of the sinusoidal time embedding."""
-    patch: Count = 2
-    """Rows and columns of latents in one token."""
-    places: bool = False
-    """Whether tokens are told where in the picture they stand (see model/nano_net/positions.py)."""
-    card: Card
-
-
-class Start(Frozen):
-    """Where the weights come from: `folder` or `new`."""
-
-    folder: Text | None = None
-    """A model in diffusers' pipeline layout."""
-    new: New | None = None
-    """A transformer from nothing."""
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Start:
-        if (self.folder is None) == (self.new is None):
-            raise ValueError("a model starts from `folder` or from `new`; give one of them")
-        return self
 
 
 class Lora(Frozen):
@@ -290,6 +214,22 @@ class Checkpoints(Frozen):
     """Whether each also writes the complete model, not only the end."""
 
 
+class Expert(Frozen):
+    """What is other for one of two experts."""
+
+    lr: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Highest learning rate; `optimizer.lr` where absent. High noise usually wants a lower one."""
+
+
+class Experts(Frozen):
+    """What is other for each of two experts."""
+
+    high: Expert = Expert()
+    """The one for high noise: layout and movement."""
+    low: Expert = Expert()
+    """The one for low noise: detail."""
+
+
 class Recipe(Frozen):
     """A whole training run. Paths are relative to the folder that the command is called in."""
 
@@ -306,8 +246,10 @@ class Recipe(Frozen):
     """What is trained."""
     words: bool = False
     """Whether the text encoder's word vectors move too."""
-    expert: Literal["high", "low"] | None = None
-    """Which expert is trained, for models that have two."""
+    expert: Literal["high", "low", "both"] | None = None
+    """Which expert is trained, for models that have two: both, one after the other, or one."""
+    experts: Experts = Experts()
+    """What is other for each of both."""
     attention: Attention | None = None
     """Self-attention between shots; the model's own where absent."""
     full_share: Share = 0.0
@@ -367,5 +309,29 @@ class Recipe(Frozen):
 
     @property
     def steps(self) -> int:
-        """Of all phases."""
+        """Of all phases, for one expert."""
         return sum(phase.steps for phase in self.phases)
+
+    @property
+    def steps_of_all(self) -> int:
+        """Of all phases and experts."""
+        return self.steps * (2 if self.expert == "both" else 1)
+
+    def by_expert(self) -> tuple[Recipe, ...]:
+        """The runs that this one is made of: one, or one for each expert, high noise first. Each
+        has a folder of its own below `out`; what is encoded they share."""
+        if self.expert != "both":
+            return (self,)
+        return tuple(self._for(name) for name in ("high", "low"))
+
+    def _for(self, expert: Literal["high", "low"]) -> Recipe:
+        lr = (self.experts.high if expert == "high" else self.experts.low).lr
+        return self.model_copy(
+            update={
+                "expert": expert,
+                "experts": Experts(),
+                "out": str(Path(self.out) / expert),
+                "cache": self.cache or str(Path(self.out) / "latents"),
+                "optimizer": self.optimizer.model_copy(update={"lr": lr or self.optimizer.lr}),
+            }
+        )

@@ -1,4 +1,4 @@
-"""Recipe -> model: the loop, what it keeps, and how it goes on."""
+"""One network's training: the loop, what it keeps, and how it goes on."""
 
 from __future__ import annotations
 
@@ -25,14 +25,9 @@ from holocine_core.events import (
     TrainingStarted,
     TrainStepDone,
     Warned,
-    ignore,
-    never,
 )
-from holocine_core.model.attention.cpu import multiplies_bfloat16
-from holocine_core.model.lora.file import LoraFile
-from holocine_core.store.journal import journal
-from holocine_core.train.check import Read, began_from, check_fits
-from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, locked
+from holocine_core.train.check import Read
+from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch
 from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.data.loader import (
     Batches,
@@ -42,81 +37,34 @@ from holocine_core.train.data.loader import (
     open_datasets,
 )
 from holocine_core.train.export import export, export_lora
-from holocine_core.train.films import check_films, show_films
-from holocine_core.train.fresh import start_folder
+from holocine_core.train.films import Beside, lora_file, show_films
 from holocine_core.train.metrics import Metrics
-from holocine_core.train.networks import TrainingModel, assemble, count, find_source, open_device
+from holocine_core.train.networks import TrainingModel, count
 from holocine_core.train.optim import EMA, Optimization, learning_rate
 from holocine_core.train.order import Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.step import draw, levels, losses_of, tokens_of
 from holocine_core.train.validation import validation_loss
 
-_IMITATED = Warned(
-    message="this processor imitates bfloat16, many times slower than it computes float32",
-    hint="use `precision: auto` or float32",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """How a call of :func:`train` ended.
+class Call:
+    """What all networks of a call have in common.
 
     Attributes:
-        step: Steps done.
-        steps: Steps of the recipe.
-        model: The finished model's folder, or the LoRA's file; None before the end.
+        emit: Told of everything.
+        should_stop: Asked after every step.
+        until: ``time.monotonic()`` at which to stop.
     """
 
-    step: int
-    steps: int
-    model: Path | None
+    emit: Emit
+    should_stop: Stop
+    until: float
 
-
-def train(
-    recipe: Recipe,
-    *,
-    device: str = "auto",
-    emit: Emit = ignore,
-    should_stop: Stop = never,
-    seconds: float = math.inf,
-    export_only: bool = False,
-) -> Trained:
-    """Train what a recipe says; calling it again goes on where it stopped.
-
-    Args:
-        recipe: The run.
-        device: ``auto``, ``cpu``, ``cuda`` ...
-        emit: Told of everything that happens.
-        should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
-        seconds: After this long a checkpoint is kept and the call returns.
-        export_only: Write the model of the latest checkpoint and train nothing.
-
-    Raises:
-        InputError: The recipe does not fit its model or its data, the run's folder holds another
-            recipe's run, or there is no checkpoint to export.
-        MachineError: Weights, memory or disk failed; the last checkpoint is whole.
-        RenderError: The loss is no longer finite.
-        Interrupted: ``should_stop`` said so.
-    """
-    out = Path(recipe.out)
-    with locked(out) as require_held, journal(out, emit) as emit:
-
-        def stop() -> bool:
-            require_held()
-            return should_stop()
-
-        start = start_folder(recipe)
-        check_films(recipe, start)
-        place = open_device(device)
-        if recipe.precision == "bf16" and not multiplies_bfloat16(place):
-            emit(_IMITATED)
-        source = find_source(recipe, start, place)
-        read = check_fits(recipe, source.located, source.part, source.tokenizer)
-        run = Trainer(
-            recipe, assemble(recipe, source), read, emit, stop, time.monotonic() + seconds
-        )
-        return run.export() if export_only else run.go()
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is."""
+        return time.monotonic() >= self.until
 
 
 class Trainer:
@@ -126,9 +74,10 @@ class Trainer:
         recipe: What to do.
         model: The networks, as they were at the start.
         read: The samples of its folders.
-        emit: Told of everything.
-        should_stop: Asked after every step.
-        until: ``time.monotonic()`` at which to stop.
+        checkpoints: Where it goes on, and what it keeps.
+        call: Who asked for it.
+        product: The folder or file that the model becomes.
+        beside: What else films are made with.
     """
 
     def __init__(
@@ -136,20 +85,23 @@ class Trainer:
         recipe: Recipe,
         model: TrainingModel,
         read: Read,
-        emit: Emit,
-        should_stop: Stop,
-        until: float,
+        checkpoints: Checkpoints,
+        call: Call,
+        product: Path,
+        beside: Beside,
     ) -> None:
         self._recipe = recipe
+        self._product = product
+        self._beside = beside
         self._model = model
         self._read = read
-        self._emit = emit
-        self._should_stop = should_stop
-        self._until = until
+        self._call = call
+        self._emit = call.emit
+        self._should_stop = call.should_stop
         self._out = Path(recipe.out)
         self._optimization = Optimization(model.trained, recipe.optimizer)
         self._average = EMA(model.trained, recipe.ema)
-        self._checkpoints = Checkpoints(self._out, recipe, began_from(recipe, model.located, read))
+        self._checkpoints = checkpoints
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
@@ -173,8 +125,8 @@ class Trainer:
         )
         return checkpoint.step
 
-    def go(self) -> Trained:
-        """Train to the end or until told to stop."""
+    def go(self) -> tuple[int, Path | None]:
+        """Train to the end or until told to stop; steps done, and the model at the end."""
         recipe = self._recipe
         self._emit(
             TrainingStarted(
@@ -182,6 +134,7 @@ class Trainer:
                 step=self._step,
                 steps=recipe.steps,
                 parameters=count(self._model.trained),
+                expert=recipe.expert or "",
             )
         )
         with (
@@ -194,12 +147,12 @@ class Trainer:
                 if self._step < ends or self._lacks_measurement(phase, begins, metrics):
                     self._phase(number, phase, begins, metrics)
                 if self._step < ends:
-                    return Trained(step=self._step, steps=recipe.steps, model=None)
+                    return self._step, None
                 begins = ends
-        return Trained(step=self._step, steps=recipe.steps, model=self._finish())
+        return self._step, self._finish()
 
-    def export(self) -> Trained:
-        """Write the model as it was at the latest checkpoint."""
+    def export(self) -> tuple[int, Path]:
+        """Write the model as it was at the latest checkpoint; its step, and where it is."""
         if self._step == 0:
             raise InputError(
                 "there is no checkpoint to export",
@@ -209,7 +162,7 @@ class Trainer:
         last = self._step == self._recipe.steps
         path = self._export("" if last else f"-{self._step:07d}")
         self._emit(ModelExported(step=self._step, path=str(path)))
-        return Trained(step=self._step, steps=self._recipe.steps, model=path)
+        return self._step, path
 
     def close(self) -> None:
         """End what goes on beside training."""
@@ -277,7 +230,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         """Whether to stop: someone said so, or the call's time is over."""
-        return self._should_stop() or time.monotonic() >= self._until
+        return self._should_stop() or self._call.is_over
 
     def _train_step(
         self, number: int, passes: Sequence[Pick], batches: Batches, metrics: Metrics
@@ -332,7 +285,7 @@ class Trainer:
         recipe, step = self._recipe, self._step
         last = step == recipe.steps
         stop = self._should_stop()
-        over = time.monotonic() >= self._until
+        over = self._call.is_over
         due = stop or over or last or step % recipe.checkpoints.every == 0
         if due:
             self._keep()
@@ -386,7 +339,9 @@ class Trainer:
     def _export(self, suffix: str) -> Path:
         """Write the averaged weights as others load them; the folder or file."""
         lora = self._recipe.train == "lora"
-        path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
+        path = self._product
+        if suffix:
+            path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
         write = export_lora if lora else export
         with self._average.in_place():
             write(self._recipe, self._model, self._step, path, self._earlier)
@@ -397,17 +352,17 @@ class Trainer:
         films = self._recipe.films
         assert films is not None
         self._keep_new()
-        model, lora = self._model.located.folder, None
+        model, loras = self._model.located.folder, list(self._beside.files())
         folder = self._out / "films" / f"step-{self._step:07d}"
         device = self._model.device.type
         try:
             path = self._export("-shown")
             if self._recipe.train == "lora":
-                lora = LoraFile(path=path, expert=self._recipe.expert or "both")
+                loras.append(lora_file(path, self._recipe.expert))
             else:
                 model = path
             for film in show_films(
-                films, model, folder, device=device, should_stop=self._should_stop, lora=lora
+                films, model, folder, device=device, should_stop=self._should_stop, loras=loras
             ):
                 self._emit(FilmShown(step=self._step, film=str(film)))
         except (InputError, RenderError, MachineError) as failed:

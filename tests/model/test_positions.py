@@ -20,7 +20,7 @@ from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_component
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.train.fresh import write_start
-from holocine_core.train.recipe import Card, New
+from holocine_core.train.recipe_start import Card, New
 from tests.model.checkpoints import short_film
 
 SHAPE: dict[str, Any] = {

@@ -9,7 +9,7 @@ from holocine_core.model.spec import MODELS
 from holocine_core.plan.settings import sampling_of
 from holocine_core.sampling import SIDES, Profile, Sampling, recorded
 from holocine_core.script.screenplay import Adjusted, Profiles, Screenplay
-from holocine_core.train.recipe import Card
+from holocine_core.train.recipe_start import Card
 
 GIVEN = {"width": 32, "height": 16, "steps": 4, "guidance": 2, "shift": 5}
 

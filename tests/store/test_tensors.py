@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from holocine_core.store.tensors import write_tensors
+from holocine_core.errors import MachineError
+from holocine_core.store.tensors import read_checked, write_checked, write_tensors
 
 
 def test_files_are_for_whom_the_mask_allows(tmp_path: Path) -> None:
@@ -27,3 +28,37 @@ def test_refusals_keep_the_systems_number(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="os error") as refused:
         write_tensors(tmp_path / "nowhere" / "a.safetensors", {"a": torch.zeros(1)})
     assert refused.value.errno == errno.ENOENT
+
+
+def test_the_same_tensors_are_the_same_file(tmp_path: Path) -> None:
+    told = {f"key-{n}": f"wört \n{n}" for n in range(30)}
+    tensors = {"b": torch.zeros(3), "a": torch.ones(2, 2).bfloat16()}
+    paths = []
+    for order in (sorted(told), sorted(told, reverse=True)):
+        paths.append(tmp_path / f"{len(paths)}.safetensors")
+        write_tensors(paths[-1], tensors, {name: told[name] for name in order})
+    data = [path.read_bytes() for path in paths]
+    assert data[0] == data[1]
+    header = data[0][8 : 8 + int.from_bytes(data[0][:8], "little")].decode()
+    places = [header.index(f'"{name}"') for name in sorted(told)]
+    assert places == sorted(places)
+    assert torch.equal(load_file(paths[0])["a"], tensors["a"])
+
+
+def test_a_checked_file_tells_when_it_is_not_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "one.safetensors"
+    write_checked(path, {"a": torch.arange(5.0), "b": torch.zeros(0)}, {"made": "here"})
+    tensors, told = read_checked(path)
+    assert torch.equal(tensors["a"], torch.arange(5.0))
+    assert told["made"] == "here"
+    data = bytearray(path.read_bytes())
+    for spoilt in (data[:-3], b"", data[:-1] + bytes([data[-1] ^ 1])):
+        path.write_bytes(bytes(spoilt))
+        with pytest.raises(MachineError, match="damaged"):
+            read_checked(path)
+        assert not path.exists()
+    with pytest.raises(MachineError, match="could not read"):
+        read_checked(path)
+    # Files of earlier versions know no checksum.
+    write_tensors(path, {"a": torch.ones(1)})
+    assert read_checked(path)[1].keys() <= {"format"}

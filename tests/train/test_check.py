@@ -15,8 +15,8 @@ from holocine_core.train.check import Read, check_fits
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import TrainingModel, open_networks
 from holocine_core.train.recipe import Recipe
+from holocine_core.train.run import train
 from holocine_core.train.step import Draw
-from holocine_core.train.trainer import train
 from tests.train.conftest import LAYOUTS, MakeRecipe, new_model, write_one
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 import torch
 from diffusers import WanPipeline
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
-from holocine_core.errors import InputError, MachineError
-from holocine_core.events import Event, FilmShown, ModelExported, Warned
+from holocine_core.errors import InputError, Interrupted, MachineError
+from holocine_core.events import Event, FilmShown, ModelExported, TrainStepDone, Warned
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.world import Repertoire
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
@@ -28,11 +30,12 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.script.timeline import LatentSpan
 from holocine_core.train import trainer
-from holocine_core.train.checkpoints import Checkpoints
-from holocine_core.train.export import export
+from holocine_core.train.checkpoints import RECIPE, Checkpoints
+from holocine_core.train.export import export, told_by
 from holocine_core.train.networks import open_networks
-from holocine_core.train.recipe import Recipe, Start
-from holocine_core.train.trainer import train
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.recipe_start import Start
+from holocine_core.train.run import train
 from tests.conftest import Write
 from tests.train.conftest import MakeRecipe, new_model
 
@@ -45,6 +48,10 @@ cuts: [5]
 global: A red room.
 shots: [A door opens., It closes.]
 """
+
+
+def steps_of(events: list[Event]) -> int:
+    return sum(isinstance(event, TrainStepDone) for event in events)
 
 
 def average(recipe: Recipe) -> dict[str, Tensor]:
@@ -211,6 +218,67 @@ def test_one_expert_of_two_is_trained(recipe: MakeRecipe, two_experts: Path) -> 
     assert done.model is not None
     before, after = (locate_folder(folder).identity() for folder in (two_experts, done.model))
     assert {name for name in before if before[name] != after[name]} == {"transformer_2"}
+
+
+def test_one_recipe_trains_both_experts(recipe: MakeRecipe, two_experts: Path) -> None:
+    start = {"folder": str(two_experts)}
+    rates = {"high": {"lr": 0.002}}
+    made = recipe(model=start, expert="both", experts=rates, checkpoints={"every": 2})
+    events: list[Event] = []
+    with pytest.raises(Interrupted):  # In the middle of the second expert.
+        train(made, device="cpu", emit=events.append, should_stop=lambda: steps_of(events) == 8)
+    done = train(made, device="cpu", emit=events.append)
+    assert (done.step, done.steps) == (12, 12)
+    assert done.files == (Path(made.out) / "model",)
+    assert done.model is not None
+    before, after = (locate_folder(folder).identity() for folder in (two_experts, done.model))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"transformer", "transformer_2"}
+    told = [told_by(done.model / part) for part in ("transformer", "transformer_2")]
+    recipes = [json.loads(one[RECIPE]) for one in told]
+    assert [one["expert"] for one in recipes] == ["high", "low"]
+    assert [one["optimizer"]["lr"] for one in recipes] == [0.002, 0.01]
+    # As two recipes of their own would.
+    alone = recipe(model=start, expert="high", out=f"{made.out}-high", optimizer={"lr": 0.002})
+    high = train(alone, device="cpu").model
+    assert high is not None
+    weights = "transformer/diffusion_pytorch_model.safetensors"
+    mine, its = load_file(done.model / weights), load_file(high / weights)
+    assert all(torch.equal(mine[name], its[name]) for name in its)
+    # Called again it makes nothing else of it.
+    again = train(made, device="cpu").model
+    assert again is not None
+    assert locate_folder(again).identity() == after
+
+
+def test_loras_of_both_experts_are_files_of_their_own(
+    recipe: MakeRecipe, two_experts: Path, write: Write
+) -> None:
+    film = write(FILM.replace("nano", str(two_experts)), "room.yaml")
+    made = recipe(
+        model={"folder": str(two_experts)},
+        train="lora",
+        lora={"rank": 2},
+        expert="both",
+        films={"every": 6, "screenplays": [str(film)]},
+    )
+    events: list[Event] = []
+    done = train(made, device="cpu", emit=events.append)
+    names = ["lora-high.safetensors", "lora-low.safetensors"]
+    assert [path.name for path in done.files] == names
+    assert not [event for event in events if isinstance(event, Warned)]
+    shown = [event.film for event in events if isinstance(event, FilmShown)]
+    assert len(shown) == 2
+    used = json.loads(Path(shown[1]).with_name("room.mp4.json").read_text(encoding="utf-8"))
+    assert [(one["file"], one["expert"]) for one in used["lora"]] == [
+        ("lora-high.safetensors", "high"),
+        ("lora-shown.safetensors", "low"),
+    ]
+
+
+def test_a_model_of_one_transformer_has_no_experts(recipe: MakeRecipe) -> None:
+    with pytest.raises(InputError, match="one transformer, not two experts"):
+        train(recipe(expert="both"), device="cpu")
 
 
 def test_films_are_shown_while_training_goes_on(recipe: MakeRecipe, write: Write) -> None:

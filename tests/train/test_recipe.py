@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from holocine_core.errors import InputError
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
 from holocine_core.lab.stage.world import TIMES
 from holocine_core.train import recipe as recipes
+from holocine_core.train import recipe_start
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe
 from tests.conftest import Write
@@ -131,19 +131,20 @@ def test_recipes_are_complete(path: Path) -> None:
 
 
 def test_every_key_has_its_sentence() -> None:
-    tree = ast.parse(inspect.getsource(recipes))
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    classes: dict[str, ast.ClassDef] = {}
+    for home in (recipes, recipe_start):
+        tree = ast.parse(inspect.getsource(home))
+        classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     lacking = []
-    for name, model in inspect.getmembers(recipes, inspect.isclass):
-        if not issubclass(model, BaseModel) or model.__module__ != recipes.__name__:
-            continue
-        body: list[Any] = classes[name].body
+    for name, node in classes.items():
+        body: list[Any] = node.body
         for line, following in zip(body, [*body[1:], None], strict=True):
             if isinstance(line, ast.AnnAssign) and not _is_text(following):
                 inner = ast.unparse(line.annotation).split(" | ")[0]
                 # A group of keys is explained by its own class.
                 if inner not in classes:
                     lacking.append(f"{name}.{ast.unparse(line.target)}")
+    assert len(classes) > 10
     assert lacking == []
 
 

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
-from holocine_core.train import trainer
+from holocine_core.train import run, trainer
 from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.recipe import Recipe
-from holocine_core.train.trainer import train
+from holocine_core.train.run import train
 from tests.train.conftest import MakeRecipe
 
 pytestmark = pytest.mark.slow
@@ -209,7 +209,7 @@ def test_a_key_that_came_later_had_its_default(recipe: MakeRecipe) -> None:
 def test_bfloat16_that_is_imitated_is_told(
     recipe: MakeRecipe, imitates: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "multiplies_bfloat16", lambda device: not imitates)
+    monkeypatch.setattr(run, "multiplies_bfloat16", lambda device: not imitates)
     told: list[Event] = []
     train(recipe(precision="bf16"), device="cpu", emit=told.append, seconds=0)
     warnings = [event.message for event in told if isinstance(event, Warned)]
@@ -320,7 +320,7 @@ def test_weights_name_the_runs_before(recipe: MakeRecipe, tmp_path: Path) -> Non
 def test_passes_of_a_step_count_by_their_samples(
     recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three samples in passes of two and of one move the weights as their mean does."""
+    """Samples in passes of four and of two move the weights as their mean does."""
     weights: list[tuple[int, float]] = []
     real = torch.autograd.backward
 
@@ -340,14 +340,14 @@ def test_passes_of_a_step_count_by_their_samples(
 
     monkeypatch.setattr(trainer, "losses_of", noted)
     monkeypatch.setattr(torch.autograd, "backward", note)
-    made = recipe(phases=[{"steps": 6, "batch": 2, "accumulate": 2}])
+    made = recipe(phases=[{"steps": 6, "batch": 4, "accumulate": 2}])
     train(made, device="cpu")
-    # Six clips in groups of three, two and one: passes of two samples and of one.
-    assert {count for count, _ in weights} == {1, 2}
+    # Six clips in one bucket: passes of four samples and of two.
+    assert {count for count, _ in weights} == {2, 4}
     steps: list[list[tuple[int, float]]] = [[]]
     for count, share in weights:
         steps[-1].append((count, share))
-        if sum(n for n, _ in steps[-1]) >= 4:
+        if sum(n for n, _ in steps[-1]) >= 8:
             steps.append([])
     for step in filter(None, steps):
         whole = sum(count for count, _ in step)

@@ -90,7 +90,12 @@ def text_name(prompt: ScenePrompt) -> str:
 
 
 def read_samples(
-    folder: Path, *, size: tuple[int, int] | None, fps: int, index: Path | None = None
+    folder: Path,
+    *,
+    size: tuple[int, int] | None,
+    fps: int,
+    index: Path | None = None,
+    keep: bool = True,
 ) -> tuple[Sample, ...]:
     """Every sample of a folder, by name.
 
@@ -99,6 +104,7 @@ def read_samples(
         size: Width and height of every clip in pixels; None takes all sizes.
         fps: Of the model, and of every clip.
         index: Folder of what is written down of them; nothing is where None.
+        keep: Whether to write down what is new.
 
     Raises:
         InputError: With what is wrong with any of them, all at once.
@@ -116,7 +122,8 @@ def read_samples(
             problems += error.problems
         else:
             samples.append(sample)
-    known.save()
+    if keep:
+        known.save()
     if problems:
         raise InputError.of(problems)
     return tuple(samples)

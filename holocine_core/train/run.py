@@ -1,0 +1,159 @@
+"""Recipe -> model: the whole of it, expert by expert."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from holocine_core.errors import Interrupted
+from holocine_core.events import Emit, Stop, Warned, ignore, never
+from holocine_core.model.attention.cpu import multiplies_bfloat16
+from holocine_core.store.journal import journal
+from holocine_core.store.vault import disk_errors
+from holocine_core.train.check import began_from, check_fits
+from holocine_core.train.checkpoints import Checkpoints, locked
+from holocine_core.train.data.loader import prepare
+from holocine_core.train.films import Beside, check_films
+from holocine_core.train.fresh import start_folder
+from holocine_core.train.networks import assemble, find_source, open_device
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.trainer import Call, Trainer
+
+_IMITATED = Warned(
+    message="this processor imitates bfloat16, many times slower than it computes float32",
+    hint="use `precision: auto` or float32",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """How a call of :func:`train` ended.
+
+    Attributes:
+        step: Steps done, of all experts.
+        steps: Steps of the recipe, of all experts.
+        model: The finished model's folder, or the LoRA's file; None before the end.
+        files: All that was made: with two experts and a LoRA one for each.
+    """
+
+    step: int
+    steps: int
+    model: Path | None
+    files: tuple[Path, ...] = ()
+
+
+def train(
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    emit: Emit = ignore,
+    should_stop: Stop = never,
+    seconds: float = math.inf,
+    export_only: bool = False,
+) -> Trained:
+    """Train what a recipe says; calling it again goes on where it stopped.
+
+    Args:
+        recipe: The run.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+        emit: Told of everything that happens.
+        should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
+        seconds: After this long a checkpoint is kept and the call returns.
+        export_only: Write the model of the latest checkpoint and train nothing.
+
+    Raises:
+        InputError: The recipe does not fit its model or its data, the run's folder holds another
+            recipe's run, or there is no checkpoint to export.
+        MachineError: Weights, memory or disk failed; the last checkpoint is whole.
+        RenderError: The loss is no longer finite.
+        Interrupted: ``should_stop`` said so.
+    """
+    out = Path(recipe.out)
+    until = time.monotonic() + seconds
+    with locked(out) as require_held, journal(out, emit) as emit:
+
+        def stop() -> bool:
+            require_held()
+            return should_stop()
+
+        place = open_device(device)
+        if recipe.precision == "bf16" and not multiplies_bfloat16(place):
+            emit(_IMITATED)
+        call = Call(emit=emit, should_stop=stop, until=until)
+        done, files = 0, list[Path]()
+        for one in recipe.by_expert():
+            ended = _train(one, recipe, files, place, call, export_only=export_only)
+            done += ended.step
+            if ended.model is None:
+                return Trained(step=done, steps=recipe.steps_of_all, model=None)
+            files.append(ended.model)
+        last = files[-1]
+        made = tuple(files) if recipe.train == "lora" else (last,)
+        return Trained(step=done, steps=recipe.steps_of_all, model=last, files=made)
+
+
+def _train(
+    recipe: Recipe,
+    whole: Recipe,
+    before: list[Path],
+    place: torch.device,
+    call: Call,
+    *,
+    export_only: bool,
+) -> Trained:
+    """One expert's run.
+
+    Args:
+        recipe: The expert's.
+        whole: What it is a part of.
+        before: What the experts before it became.
+        place: Where to train.
+        call: Who asked for it.
+        export_only: Whether to train nothing.
+    """
+    out = Path(recipe.out)
+    with disk_errors("make the folder", out):
+        out.mkdir(parents=True, exist_ok=True)
+    start = start_folder(recipe)
+    if before and recipe.train == "full":
+        # The low-noise expert's run begins with the model that the other one is a part of.
+        start = before[-1]
+    check_films(recipe, start)
+    source = find_source(recipe, start, place)
+    read = check_fits(recipe, source.located, source.part, source.tokenizer)
+    checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read))
+    step = checkpoints.refuse_others()
+    if not export_only:
+        try:
+            # Before the transformer: what encodes is as large.
+            prepare(
+                recipe,
+                recipe.phases[0],
+                source,
+                read,
+                call.emit,
+                lambda: call.should_stop() or call.is_over,
+            )
+        except Interrupted:
+            if call.should_stop():
+                raise
+            return Trained(step=step, steps=recipe.steps, model=None)
+    beside = Beside(loras=tuple(before) if recipe.train == "lora" else ())
+    model = assemble(recipe, source)
+    run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), beside)
+    step, made = run.export() if export_only else run.go()
+    return Trained(step=step, steps=recipe.steps, model=made)
+
+
+def _product(recipe: Recipe, whole: Recipe) -> Path:
+    """What an expert's run becomes."""
+    if recipe.train == "lora":
+        name = f"lora-{recipe.expert}" if whole.expert == "both" else "lora"
+        return Path(whole.out) / f"{name}.safetensors"
+    # The high-noise expert's model is what the low-noise one's run begins with.
+    first = whole.expert == "both" and recipe.expert == "high"
+    return Path(recipe.out if first else whole.out) / "model"
