@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from holocine_cli.batch import Job
 from holocine_cli.session import Session
-from holocine_core.errors import InputError
+from holocine_core.errors import HolocineError, InputError
 
 if TYPE_CHECKING:
     from holocine_core.api import Plan, Studio
@@ -70,6 +70,42 @@ def ranked(
         return
     with fleet.leading(kind) as studio_of:
         yield studio_of
+
+
+@contextlib.contextmanager
+def ranked_training(session: Session, gpus: int, device: str) -> Iterator[bool]:
+    """Yields whether this process tells what it does: one that leads, or is alone.
+
+    Ranks that torchrun started are met, on however many machines; ``--gpus`` starts them here.
+
+    Raises:
+        InputError: Another number was started.
+        MachineError: There are not so many devices, or a rank died.
+        SystemExit: Of the process that started the ranks, with the leader's exit code; and of those
+            that do not lead, in the end.
+    """
+    from holocine_core.api import fleet
+
+    started = fleet.asked_ranks()
+    if started > 1 and gpus not in (1, started):
+        raise InputError(
+            f"{started} ranks were started, and --gpus asks for {gpus}",
+            where="--gpus",
+            hint=f"--gpus {started}, or leave it out",
+        )
+    if started == 1 and gpus > 1:
+        fleet.refuse_gpus(gpus, device)
+        code = fleet.launch_ranks(gpus, session.argv)
+        session.documented = True  # By the leader.
+        raise SystemExit(code)
+    if fleet.this_rank() == 0:
+        yield True
+        return
+    session.documented = True
+    # What goes wrong is the leader's to tell.
+    with session.stop.awaited(_end_later), contextlib.suppress(HolocineError):
+        yield False
+    raise SystemExit(0)
 
 
 def _end_later(number: int) -> None:

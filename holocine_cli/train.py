@@ -11,6 +11,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import ToldAtLength, grouped
+from holocine_cli.ranks import ranked_training
 from holocine_cli.session import Session, begin
 from holocine_core.errors import Interrupted
 
@@ -58,12 +59,13 @@ def train(
         ),
     ] = False,
     device: opt.Device = "auto",
+    gpus: opt.Gpus = 1,
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
     """Train a model; running it again goes on where it stopped.
 
     holocine train nano.yaml --dry-run
-    holocine train lora.yaml --device cuda --stop-after 120
+    holocine train lora.yaml --gpus 2 --stop-after 120
 
     Ctrl-C ends after the current step and keeps a checkpoint, of which
     --export makes a model. The finished model is a folder for --model, or a
@@ -77,7 +79,24 @@ def train(
         _outline(session, read)
     else:
         minutes = math.inf if stop_after is None else stop_after
-        _train(session, read, device=device, seconds=60 * minutes, export_only=export)
+        with ranked_training(session, gpus, device) as tells:
+            run = _train if tells else _follow
+            run(session, read, device=device, seconds=60 * minutes, export_only=export)
+
+
+def _follow(
+    session: Session, recipe: Recipe, *, device: str, seconds: float, export_only: bool
+) -> None:
+    """Train beside the leader, and say nothing."""
+    from holocine_core import api
+
+    api.train(
+        recipe,
+        device=device,
+        should_stop=session.stop,
+        seconds=seconds,
+        export_only=export_only,
+    )
 
 
 def _outline(session: Session, recipe: Recipe) -> None:

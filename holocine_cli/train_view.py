@@ -92,7 +92,7 @@ class TrainReporter:
 
     def _drawn(self, event: LatentsDrawn) -> None:
         left = (event.of - event.scenes) * event.seconds / event.scenes
-        text = f"drawing {event.size}: {event.scenes} of {event.of} scenes, {clock(left)} left"
+        text = f"encoding {event.size}: {event.scenes} of {event.of}, {clock(left)} left"
         if event.scenes == event.of or self._is_due():
             self._console.note(text)
         else:

@@ -13,7 +13,7 @@ from holocine_core.lab.stage.facts import labels_of
 from holocine_core.lab.stage.view import in_view
 from holocine_core.lab.stage.world import Scene
 from holocine_core.script.prompt import ScenePrompt, compose
-from holocine_core.train.data.batches import Batch, latent_spans
+from holocine_core.train.data.batches import Batch, Layout, latent_spans
 
 
 class StageDataset:
@@ -47,6 +47,13 @@ class StageDataset:
             prompts=tuple(self._told(scene, epoch) for scene in scenes),
             facts_BSF=torch.tensor(facts),
         )
+
+    def layouts(self, group: int, members: Sequence[int]) -> tuple[Layout, ...]:
+        return (latent_spans(self._cache.layout(self._groups[group])),) * len(members)
+
+    def names(self, group: int, members: Sequence[int]) -> list[str]:
+        number = self._groups[group]
+        return [f"scene {self._cache.group_size * number + member}" for member in members]
 
     def _told(self, scene: Scene, epoch: int) -> ScenePrompt:
         key = " ".join(map(str, (*self._key, scene.seed, epoch)))

@@ -6,8 +6,9 @@ ranks in the same order. Where a rank dies, the others' exchanges fail, and all 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.rank_numbers import asked_ranks, this_rank
@@ -54,16 +56,30 @@ class Group:
 
     def exchange(self, parts: Sequence[Tensor], shapes: Sequence[Sequence[int]]) -> list[Tensor]:
         """Send ``parts[i]`` to rank i; what rank i sends, of ``shapes[i]``."""
-        first = parts[0]
         sizes = [torch.Size(shape).numel() for shape in shapes]
-        got = torch.empty(sum(sizes), dtype=first.dtype, device=first.device)
         sent = torch.cat([part.reshape(-1) for part in parts])
-        dist.all_to_all_single(
-            got, sent, sizes, [part.numel() for part in parts], group=self.channel
-        )
+        got: Tensor = _Exchange.apply(sent, [p.numel() for p in parts], sizes, self.channel)  # type: ignore[no-untyped-call]
         return [
             part.view(*shape) for part, shape in zip(torch.split(got, sizes), shapes, strict=True)
         ]
+
+
+class _Exchange(torch.autograd.Function):
+    """Rows to all ranks; gradients come back the way the rows went."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, sent: Tensor, sending: list[int], getting: list[int], channel: Any
+    ) -> Tensor:
+        ctx.back = getting, sending, channel
+        got = sent.new_empty(sum(getting))
+        dist.all_to_all_single(got, sent, getting, sending, group=channel)
+        return got
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        back: Tensor = _Exchange.apply(gradient.contiguous(), *ctx.back)  # type: ignore[no-untyped-call]
+        return back, None, None, None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,16 +144,7 @@ def join(device: str) -> Ranks:
         MachineError: The others do not come.
     """
     size, rank = asked_ranks(), this_rank()
-    cuda = device.startswith("cuda")
-    if cuda:
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        torch.cuda.set_device(device)
-    try:
-        dist.init_process_group("nccl" if cuda else "gloo", timeout=EXCHANGE)
-    except (RuntimeError, ValueError) as alone:
-        raise MachineError(
-            f"the other ranks do not come: {str(alone).splitlines()[0]}", where="--gpus"
-        ) from alone
+    device = _meet(device)
     everyone = tuple(range(size))
     whole = Group(everyone, rank, dist.new_group(list(everyone), timeout=EXCHANGE))
     half = None
@@ -148,6 +155,132 @@ def join(device: str) -> Ranks:
                 half = Group(ranks, ranks.index(rank), channel)
     orders = dist.new_group(list(everyone), timeout=FOREVER, backend="gloo")
     return Ranks(rank, size, device, whole, half, orders)
+
+
+def _meet(device: str) -> str:
+    """Meet the other ranks; this one's device. Errors as of :func:`join`."""
+    cuda = device.startswith("cuda")
+    if cuda:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    try:
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=EXCHANGE)
+    except (RuntimeError, ValueError) as alone:
+        raise MachineError(
+            f"the other ranks do not come: {str(alone).splitlines()[0]}", where="--gpus"
+        ) from alone
+    return device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Team:
+    """All ranks of a training: parts of a step's samples, each on ranks that share its tokens.
+
+    Attributes:
+        rank: This one; 0 leads.
+        size: How many.
+        device: This one's.
+        mesh: All of them, as weights are parted.
+        tokens: Those that share this one's clips (Ulysses); None where each has clips of its own.
+        parts: How many parts a step's samples have.
+        part: This rank's.
+        orders: A patient channel to all, on the processors.
+        keeping: The same, for what is written beside training.
+    """
+
+    rank: int
+    size: int
+    device: str
+    mesh: Any
+    tokens: Group | None
+    parts: int
+    part: int
+    orders: Any
+    keeping: Any
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def sharing(self) -> int:
+        """Ranks that share a clip."""
+        return self.size // self.parts
+
+    def agree(self, value: Any) -> Any:
+        """The leader's value, on every rank; waits for it as long as it takes."""
+        box = [value]
+        dist.broadcast_object_list(box, src=0, group=self.orders)
+        return box[0]
+
+    def any(self, said: bool) -> bool:
+        """Whether any rank says so; waits for all."""
+        told = torch.tensor([float(said)])
+        dist.all_reduce(told, dist.ReduceOp.MAX, group=self.orders)
+        return bool(told)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Over all parts of a step; every rank that shares a clip says the same of it."""
+        total = values.detach().clone()
+        dist.all_reduce(total)
+        return total / self.sharing
+
+    @contextlib.contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """The leader's body is over before the others' begins."""
+        if not self.leads:
+            self.agree(None)
+        try:
+            yield
+        finally:
+            # Others must not wait for what failed; the leader says what.
+            if self.leads:
+                self.agree(None)
+
+    def close(self) -> None:
+        dist.destroy_process_group()
+
+
+def join_team(device: str, sharing: int) -> Team:
+    """Meet the other ranks of a training, as torchrun's variables tell.
+
+    Args:
+        device: ``cpu``, or ``cuda``: each rank has a card of its own then.
+        sharing: Ranks that share a clip's tokens; neighbours.
+
+    Raises:
+        InputError: So many ranks can not be parted so.
+        MachineError: The others do not come.
+    """
+    size, rank = asked_ranks(), this_rank()
+    if size % sharing:
+        raise InputError(
+            f"{size} ranks can not share clips by {sharing}",
+            where="ulysses",
+            hint=f"write one of {', '.join(str(n) for n in range(1, size + 1) if size % n == 0)}",
+        )
+    device = _meet(device)
+    kind = "cuda" if device.startswith("cuda") else "cpu"
+    mesh = init_device_mesh(kind, (size,), mesh_dim_names=("ranks",))
+    tokens = None
+    for first in range(0, size, sharing):
+        ranks = tuple(range(first, first + sharing))
+        channel = dist.new_group(list(ranks), timeout=EXCHANGE)
+        if sharing > 1 and rank in ranks:
+            tokens = Group(ranks, ranks.index(rank), channel)
+    everyone = list(range(size))
+    orders, keeping = (dist.new_group(everyone, timeout=FOREVER, backend="gloo") for _ in range(2))
+    return Team(
+        rank=rank,
+        size=size,
+        device=device,
+        mesh=mesh,
+        tokens=tokens,
+        parts=size // sharing,
+        part=rank // sharing,
+        orders=orders,
+        keeping=keeping,
+    )
 
 
 def require_heads(heads: int, size: int, *, guided: bool) -> None:

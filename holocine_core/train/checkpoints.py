@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +21,21 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
+from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
 from holocine_core.store.files import atomic, read_json, write_json
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash
+from holocine_core.train.parted import ABOUT, Saving, about, is_sound, load, load_shares
 from holocine_core.train.recipe import Recipe
 
 FORMAT = 1
 LATEST = "latest.json"
+_NAME = re.compile(r"step-(\d+)(?:\.safetensors)?")
+Template = Callable[[], Mapping[str, Tensor]]
 DAMAGED = ".damaged"
 """Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
-FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache"})
+FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache", "ulysses"})
 """Keys of a recipe that may change between two calls: they do not move the weights."""
 FILMED = "model.new.card.profiles"
 """How a new model's films are sampled does not move its weights either."""
@@ -68,17 +74,26 @@ class Checkpoints:
         recipe: Its recipe.
         start: What the run starts from, parts of the model and folders of samples -> its hash;
             nothing is compared where either side does not know it.
+        team: The ranks that each write their share.
     """
 
     def __init__(
-        self, folder: Path, recipe: Recipe, start: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        recipe: Recipe,
+        start: Mapping[str, str] | None = None,
+        team: Team | None = None,
     ) -> None:
         self.folder = folder / "checkpoints"
         self._recipe = recipe
         self._start = dict(start or {})
+        self._team = team
+        self._saving: Saving | None = None
 
     def path(self, step: int) -> Path:
-        return self.folder / f"step-{step:07d}.safetensors"
+        """One file, or a folder where ranks write their shares."""
+        name = f"step-{step:07d}"
+        return self.folder / (name if self._team is not None else f"{name}.safetensors")
 
     def keep(self, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint, point to it, and remove those that are too old.
@@ -96,22 +111,48 @@ class Checkpoints:
             "start": json.dumps(self._start),
             "earlier": json.dumps(checkpoint.earlier),
         }
+        if self._team is not None:
+            self.settle()
+            told = {**metadata, "ranks": str(self._team.size)}
+            self._saving = Saving(checkpoint.tensors, path, told, self._team)
+            return path
+        with disk_errors("keep a checkpoint", path), atomic(path) as part:
+            write_tensors(part, checkpoint.tensors, metadata)
+        self._point_to(path)
+        return path
+
+    def settle(self) -> None:
+        """Wait for what ranks still write.
+
+        Raises:
+            MachineError: The disk is full; the checkpoint before it is whole.
+        """
+        if self._saving is None or self._team is None:
+            return
+        saving, self._saving = self._saving, None
+        path = saving.settle()
+        if self._team.leads:
+            self._point_to(path)
+        self._team.any(False)
+
+    def _point_to(self, path: Path) -> None:
+        """Name the newest checkpoint, and remove those that are too old."""
         with disk_errors("keep a checkpoint", path):
-            with atomic(path) as part:
-                write_tensors(part, checkpoint.tensors, metadata)
             others = [each for each in self._kept() if each != path]
             old = others[: max(0, len(others) + 1 - self._recipe.checkpoints.keep)]
             hashes = self._hashes()
             pointer = {
-                "step": checkpoint.step,
+                "step": _step_of(path),
                 "file": path.name,
-                "sha256": file_hash(path),
+                "sha256": _hash(path),
                 "others": {p.name: hashes[p.name] for p in others if p.name in hashes},
             }
             write_json(self.folder / LATEST, pointer)
             for each in old:
-                each.unlink()
-        return path
+                if each.is_dir():
+                    shutil.rmtree(each)
+                else:
+                    each.unlink()
 
     def _hashes(self) -> dict[str, str]:
         """Hashes of the files that the pointer knows."""
@@ -119,10 +160,14 @@ class Checkpoints:
         named = {pointer["file"]: pointer["sha256"]} if "sha256" in pointer else {}
         return {**pointer.get("others", {}), **named}
 
-    def latest(self, emit: Emit) -> Checkpoint | None:
+    def latest(self, emit: Emit, template: Template) -> Checkpoint | None:
         """The newest whole checkpoint of this recipe; None where the run is new.
 
         A damaged one is set aside under another name.
+
+        Args:
+            emit: Told of damage, and of what was tuned.
+            template: Makes tensors as this process holds them, to be filled.
 
         Raises:
             InputError: The run was made by another recipe, or from another model or other samples;
@@ -132,14 +177,11 @@ class Checkpoints:
         hashes, damaged = self._hashes(), None
         for path in reversed(self._kept()):
             with disk_errors("read", path):
-                # One that the pointer does not know was written just before the run was killed.
-                sound = path.name not in hashes or file_hash(path) == hashes[path.name]
-            found = self._read(path, emit) if sound else None
+                sound = self._is_sound(path, hashes)
+            found = self._read(path, emit, template) if sound else None
             if found is not None:
                 return found
-            damaged = path.with_name(path.name + DAMAGED)
-            with disk_errors("set aside", path):
-                path.rename(damaged)
+            damaged = self._set_aside(path)
             emit(
                 Warned(
                     message=f"{path.name} is damaged: going on from the checkpoint before it",
@@ -155,26 +197,45 @@ class Checkpoints:
             )
         return None
 
+    def _is_sound(self, path: Path, hashes: Mapping[str, str]) -> bool:
+        # One that the pointer does not know was written just before the run was killed.
+        if path.is_dir():
+            known = path.name not in hashes or _hash(path) == hashes[path.name]
+            return is_sound(path, self._team) and known
+        return path.name not in hashes or file_hash(path) == hashes[path.name]
+
+    def _set_aside(self, path: Path) -> Path:
+        damaged = path.with_name(path.name + DAMAGED)
+        if self._team is not None:
+            self._team.any(False)  # All have seen it.
+        if self._team is None or self._team.leads:
+            with disk_errors("set aside", path):
+                path.rename(damaged)
+        return damaged
+
     def refuse_others(self) -> int:
         """The step of the newest checkpoint by its name, 0 where there is none; errors as of
         :meth:`latest`, of what its header says alone."""
         kept = self._kept()
         if not kept:
             return 0
-        with contextlib.suppress(SafetensorError, ValueError), safe_open(kept[-1], "pt") as opened:
-            self._compare(opened.metadata() or {}, kept[-1])
-        return int(kept[-1].stem.removeprefix("step-"))
+        if (metadata := _metadata(kept[-1])) is not None:
+            self._compare(metadata, kept[-1])
+        return _step_of(kept[-1])
 
     def _kept(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*.safetensors"))
+        """Checkpoints by step, oldest first: files of one process and folders of several."""
+        found = [path for path in self.folder.glob("step-*") if _NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: (_step_of(path), path.name))
 
-    def _read(self, path: Path, emit: Emit) -> Checkpoint | None:
+    def _read(self, path: Path, emit: Emit, template: Template) -> Checkpoint | None:
+        metadata = _metadata(path)
+        if metadata is None:
+            return None
+        tuned = self._compare(metadata, path)
         try:
-            with safe_open(path, framework="pt") as opened:
-                metadata = opened.metadata() or {}
-                tuned = self._compare(metadata, path)
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        except (SafetensorError, ValueError):
+            tensors = self._tensors(path, template)
+        except (SafetensorError, ValueError, KeyError):
             return None
         step, earlier = int(metadata["step"]), json.loads(metadata.get("earlier", "[]"))
         if tuned:
@@ -186,7 +247,33 @@ class Checkpoints:
                     hint="the model will tell both settings",
                 )
             )
+        self._tell_ranks(metadata, path, emit)
         return Checkpoint(step=step, tensors=tensors, earlier=tuple(earlier))
+
+    def _tensors(self, path: Path, template: Template) -> Mapping[str, Tensor]:
+        if path.is_dir():
+            tensors = template()
+            load(tensors, path)
+            return tensors
+        if self._team is not None:
+            tensors = template()
+            load_shares(tensors, path)
+            return tensors
+        with safe_open(path, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+
+    def _tell_ranks(self, metadata: Mapping[str, str], path: Path, emit: Emit) -> None:
+        ranks = int(metadata.get("ranks", "1"))
+        mine = 1 if self._team is None else self._team.size
+        if ranks != mine:
+            emit(
+                Warned(
+                    message=f"kept on {ranks} ranks, going on with {mine}: sums are rounded "
+                    "otherwise from here on",
+                    where=str(path),
+                    hint="the same number of ranks goes on to the same bits",
+                )
+            )
 
     def _compare(self, metadata: Mapping[str, str], path: Path) -> list[str]:
         """Refuse a checkpoint made by another recipe or from something else; what was tuned."""
@@ -215,6 +302,27 @@ class Checkpoints:
                 hint="put it back to go on, or give the run its own `out:` to begin from it",
             )
         return [told for _, told in differing]
+
+
+def _metadata(path: Path) -> Mapping[str, str] | None:
+    """What a checkpoint says of itself; None where it can't be read."""
+    if path.is_dir():
+        return about(path)
+    try:
+        with safe_open(path, framework="pt") as opened:
+            return dict(opened.metadata() or {})
+    except (SafetensorError, ValueError):
+        return None
+
+
+def _step_of(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0
+
+
+def _hash(path: Path) -> str:
+    """Of a checkpoint: of its file, or of what its folder says of every file."""
+    return file_hash(path / ABOUT if path.is_dir() else path)
 
 
 def _filled(text: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of
+from holocine_core.model.parallel import Team
 from holocine_core.model.spec import ModelSpec
 from holocine_core.store.files import load_json, replace_folder
 from holocine_core.store.tensors import write_tensors
@@ -21,6 +22,7 @@ from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import TrainingModel, state_of
 from holocine_core.train.recipe import Recipe
+from holocine_core.train.sharding import whole_on_leader
 
 BEFORE = "holocine_before"
 """Key of a weight file's metadata: the steps before, as a list."""
@@ -51,18 +53,23 @@ def export(
     """
     part = folder.with_name(f".{folder.name}.part")
     before = model.located.folder
+    # Every rank gives its share of the weights, and the leader writes.
+    state, keep = _transformer(model) if "transformer" in recipe.parts else ({}, frozenset())
+    weights = _stored(state, keep, model.team)
+    if not model.leads:
+        return
     with disk_errors("export the model", folder):
         shutil.rmtree(part, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model.located.folder, part)
         if "transformer" in recipe.parts:
-            state, keep = _transformer(model)
             metadata = _metadata(recipe, step, earlier, before / model.part)
-            _write(part / model.part, "diffusion_pytorch_model", state, metadata, keep)
+            _write(part / model.part, "diffusion_pytorch_model", weights, metadata)
         if "text_encoder" in recipe.parts:
             state = {n: v for n, v in state_of(model.text_encoder).items() if n != TIED}
             metadata = _metadata(recipe, step, earlier, before / "text_encoder")
-            _write(part / "text_encoder", "model", state, metadata, frozenset())
+            stored = _stored(state, frozenset(), None)
+            _write(part / "text_encoder", "model", stored, metadata)
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
@@ -75,7 +82,7 @@ def export_lora(
     recipe: Recipe, model: TrainingModel, step: int, path: Path, earlier: Sequence[Stretch] = ()
 ) -> None:
     """Write the matrices that the transformer holds now as a LoRA file; else as :func:`export`."""
-    write_lora(model.transformer, path, _metadata(recipe, step, earlier))
+    write_lora(model.transformer, path, _metadata(recipe, step, earlier), model.team)
 
 
 def _transformer(model: TrainingModel) -> tuple[dict[str, Tensor], frozenset[str]]:
@@ -131,17 +138,18 @@ def _card_with(path: Path, spec: ModelSpec, learned: Mapping[str, object]) -> No
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def _write(
-    home: Path,
-    stem: str,
-    state: Mapping[str, Tensor],
-    metadata: dict[str, str],
-    keep: frozenset[str],
-) -> None:
+def _stored(
+    state: Mapping[str, Tensor], keep: frozenset[str], team: Team | None
+) -> dict[str, Tensor]:
+    """Weights as files hold them: bfloat16 but for what stays float32."""
+    return whole_on_leader(
+        state,
+        team,
+        lambda name: torch.float32 if keep & set(name.split(".")) else torch.bfloat16,
+    )
+
+
+def _write(home: Path, stem: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     for old in home.glob(f"{stem}*.safetensors*"):
         old.unlink()
-    tensors = {
-        name: value.to("cpu", torch.float32 if keep & set(name.split(".")) else torch.bfloat16)
-        for name, value in state.items()
-    }
     write_tensors(home / f"{stem}.safetensors", tensors, metadata)

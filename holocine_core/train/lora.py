@@ -14,10 +14,12 @@ from peft.utils import get_peft_model_state_dict
 from torch import nn
 
 from holocine_core.errors import InputError
+from holocine_core.model.parallel import Team
 from holocine_core.store.files import atomic
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.recipe import Lora
+from holocine_core.train.sharding import whole_on_leader
 
 ADAPTER = "default"
 PREFIX = "transformer"
@@ -52,13 +54,16 @@ def add_matrices(transformer: Any, settings: Lora, seed: int) -> None:
             parameter.data = parameter.data.float()
 
 
-def write_lora(transformer: Any, path: Path, metadata: Mapping[str, str]) -> None:
+def write_lora(
+    transformer: Any, path: Path, metadata: Mapping[str, str], team: Team | None = None
+) -> None:
     """Write the matrices as one file that diffusers and `holocine render --lora` load.
 
     Args:
         transformer: With the matrices of :func:`add_matrices`.
         path: A ``.safetensors`` file; it appears whole.
         metadata: What else its header says.
+        team: The ranks that part the weights among them; the leader writes.
     """
     config = transformer.peft_config[ADAPTER].to_dict()
     settings = {
@@ -70,10 +75,10 @@ def write_lora(transformer: Any, path: Path, metadata: Mapping[str, str]) -> Non
         LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True, default=str),
     }
     state = get_peft_model_state_dict(transformer, adapter_name=ADAPTER)
-    tensors = {
-        f"{PREFIX}.{name}": value.detach().to("cpu", torch.bfloat16)
-        for name, value in state.items()
-    }
+    named = {f"{PREFIX}.{name}": value for name, value in state.items()}
+    tensors = whole_on_leader(named, team, lambda name: torch.bfloat16)
+    if team is not None and not team.leads:
+        return
 
     with disk_errors("write the LoRA", path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,14 +22,18 @@ class Metrics:
         folder: The run's.
         step: Steps already done; lines of later steps, which a killed run left, are dropped.
         tensorboard: Whether to write for TensorBoard too.
+        writes: Whether this process does; of several ranks one.
 
     Raises:
         MachineError: TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, folder: Path, step: int, *, tensorboard: bool) -> None:
+    def __init__(self, folder: Path, step: int, *, tensorboard: bool, writes: bool = True) -> None:
         self._path = folder / NAME
-        self._board = _board(folder, step) if tensorboard else None
+        self._writes = writes
+        self._board = _board(folder, step) if tensorboard and writes else None
+        if not writes:
+            return
         with disk_errors("write metrics", self._path):
             _drop_after(self._path, step)
             self._file = self._path.open("a", encoding="utf-8", buffering=1)
@@ -43,17 +47,22 @@ class Metrics:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self._writes:
+            self._file.close()
         if self._board is not None:
             self._board.close()
 
     def has(self, step: int, name: str) -> bool:
         """Whether a value of a step was written."""
+        if not self._writes:
+            return False
         lines = self._path.read_text(encoding="utf-8").splitlines()
         return any(_step(line) == step and name in json.loads(line) for line in lines)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add a line."""
+        if not self._writes:
+            return
         line = json.dumps({"step": step, **{name: _rounded(v) for name, v in values.items()}})
         with disk_errors("write metrics", self._path):
             self._file.write(line + "\n")

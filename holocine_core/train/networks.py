@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,18 @@ from torch import Tensor, nn
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
+from holocine_core.model.attention.ulysses import Ulysses
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.parallel import Team
 from holocine_core.model.weights import load_component
 from holocine_core.train.check import cache_folder
 from holocine_core.train.data.texts import Texts
 from holocine_core.train.data.worlds import FactReader, drawn_world
+from holocine_core.train.lora import add_matrices
 from holocine_core.train.recipe import Recipe
+from holocine_core.train.sharding import refuse_undivided, shard
 
 EXPERTS = {"high": "transformer", "low": "transformer_2"}
 EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight")
@@ -66,6 +72,8 @@ class TrainingModel:
         context: Set to a batch's layout before the transformer runs.
         trained: Name -> parameter, for all that moves.
         reader: Of the second task (see train/data/worlds.py); None where the recipe has none.
+        team: The ranks that train it together; None where one process does.
+        ulysses: What parts a clip's tokens among them.
     """
 
     source: Source
@@ -74,6 +82,22 @@ class TrainingModel:
     context: ShotContext
     trained: dict[str, nn.Parameter]
     reader: FactReader | None = None
+    team: Team | None = None
+    ulysses: Ulysses | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes what is made."""
+        return self.team is None or self.team.leads
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Passes, forward and back, that ranks make which share a clip."""
+        if self.team is None or self.ulysses is None:
+            yield
+            return
+        with self.ulysses.over(self.team.tokens):
+            yield
 
     @property
     def located(self) -> LocatedModel:
@@ -140,12 +164,15 @@ def open_networks(recipe: Recipe, folder: Path, device: torch.device) -> Trainin
     return assemble(recipe, find_source(recipe, folder, device), encoder=True)
 
 
-def assemble(recipe: Recipe, source: Source, *, encoder: bool = False) -> TrainingModel:
+def assemble(
+    recipe: Recipe, source: Source, team: Team | None = None, *, encoder: bool = False
+) -> TrainingModel:
     """Open a recipe's networks.
 
     Args:
         recipe: The run.
         source: Where they are.
+        team: The ranks that part the transformer's weights among them.
         encoder: Whether to open the text encoder even where all prompts were encoded before.
 
     Raises:
@@ -153,7 +180,11 @@ def assemble(recipe: Recipe, source: Source, *, encoder: bool = False) -> Traini
         MachineError: Files are missing or damaged.
     """
     device = source.device
-    transformer = _opened(source.located, source.part, device, source.dtype)
+    if team is None:
+        transformer = _opened(source.located, source.part, device, source.dtype)
+    else:
+        refuse_undivided(recipe)
+        transformer = load_component(source.located.component(source.part), source.dtype)
     draws = any(phase.data is None for phase in recipe.phases)
     needed = encoder or draws or source.texts is None
     text_encoder = source.open_encoder() if needed else None
@@ -161,6 +192,12 @@ def assemble(recipe: Recipe, source: Source, *, encoder: bool = False) -> Traini
         transformer.enable_gradient_checkpointing()
     context = ShotContext()
     install(transformer, context)
+    if recipe.train == "lora":
+        add_matrices(transformer, recipe.lora, recipe.seed)
+    ulysses = None
+    if team is not None:
+        ulysses = Ulysses(transformer, context)
+        shard(transformer, team)
     trained = _trained(recipe, transformer, text_encoder)
     if recipe.compile:
         leave_uncompiled(transformer)
@@ -176,6 +213,8 @@ def assemble(recipe: Recipe, source: Source, *, encoder: bool = False) -> Traini
         context=context,
         trained=trained,
         reader=reader,
+        team=team,
+        ulysses=ulysses,
     )
 
 
@@ -214,9 +253,6 @@ def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch
 
 def _trained(recipe: Recipe, transformer: Any, text_encoder: Any) -> dict[str, nn.Parameter]:
     if recipe.train == "lora":
-        from holocine_core.train.lora import add_matrices
-
-        add_matrices(transformer, recipe.lora, recipe.seed)
         return {
             f"transformer.{name}": parameter
             for name, parameter in transformer.named_parameters()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.train.recipe import Optimizer, Schedule
@@ -27,9 +28,13 @@ class Optimization:
     Args:
         parameters: Name -> what is trained.
         settings: Of the recipe.
+        exact: Whether Muon computes in float32 on every device; it always does where ranks part the
+            weights.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Optimizer) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Tensor], settings: Optimizer, *, exact: bool = False
+    ) -> None:
         self.parameters = dict(parameters)
         self._settings = settings
         hidden = [n for n, p in parameters.items() if _is_hidden(n, p)]
@@ -46,6 +51,8 @@ class Optimization:
             lr=settings.lr,
             betas=settings.betas,
         )
+        # In bfloat16 a rounding of ranks' sums would grow to a thousandth within twenty steps.
+        self._exact = exact or any(isinstance(one, DTensor) for one in parameters.values())
         self._momentum = {name: torch.zeros_like(parameters[name]) for name in self._muon}
 
     def step(self, lr: float) -> Tensor:
@@ -71,7 +78,7 @@ class Optimization:
             gradients = [_gradient(self.parameters[name]) for name in names]
             torch._foreach_lerp_(moved, gradients, 1 - self._settings.momentum)
             ahead = torch._foreach_lerp(gradients, moved, self._settings.momentum)
-            updates = orthogonal(torch.stack(list(ahead)))
+            updates = orthogonal(torch.stack(list(ahead)), exact=self._exact)
             rows, columns = updates.shape[1:]
             # The size of AdamW's usual update, so that one learning rate serves both.
             scale = 0.2 * math.sqrt(max(rows, columns))
@@ -92,6 +99,16 @@ class Optimization:
         for name in self._adamw_names:
             for field, value in self._adamw.state.get(self.parameters[name], {}).items():
                 state[f"adamw.{field}.{name}"] = value
+        return state
+
+    def template(self) -> dict[str, Tensor]:
+        """Zeros for all that :meth:`state` has after a step."""
+        state = {f"muon.{name}": torch.zeros_like(m) for name, m in self._momentum.items()}
+        for name in self._adamw_names:
+            like = self.parameters[name].detach()
+            state[f"adamw.step.{name}"] = torch.zeros(())
+            for field in ("exp_avg", "exp_avg_sq"):
+                state[f"adamw.{field}.{name}"] = torch.zeros_like(like)
         return state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -121,12 +138,13 @@ def _is_hidden(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and name.startswith(BLOCKS) and "lora_" not in name and not table
 
 
-def orthogonal(stack_MRC: Tensor) -> Tensor:
-    """Every matrix of a stack with its singular values moved to about 1."""
+def orthogonal(stack_MRC: Tensor, *, exact: bool = False) -> Tensor:
+    """Every matrix of a stack with its singular values moved to about 1; ``exact``: in float32 on
+    every device."""
     a, b, c = _NEWTON_SCHULZ
     tall = stack_MRC.shape[1] > stack_MRC.shape[2]
     x = stack_MRC.mT if tall else stack_MRC
-    if multiplies_bfloat16(x.device):
+    if not exact and multiplies_bfloat16(x.device):
         x = x.bfloat16()  # Its rounding is far smaller than what the rounds leave.
     x = x / x.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-7).to(x.dtype)
     for _ in range(_ROUNDS):

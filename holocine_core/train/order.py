@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 
@@ -58,6 +59,48 @@ def steps(
             chosen.append(pick(sizes, batch, seed, index))
             index += 1
         yield tuple(chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A rank's share of a pass.
+
+    Attributes:
+        number: Of the pass within its step.
+        of: The whole pass.
+        first: Where the share begins among its members.
+        stop: Where it ends.
+        counts: Whether it does; else the rank only keeps step with others that have one more.
+    """
+
+    number: int
+    of: Pick
+    first: int
+    stop: int
+    counts: bool = True
+
+    @property
+    def pick(self) -> Pick:
+        """The share alone."""
+        members = self.of.members[self.first : self.stop]
+        return Pick(group=self.of.group, members=members, epoch=self.of.epoch)
+
+
+def chunks(passes: Sequence[Pick], parts: int = 1, part: int = 0) -> tuple[Chunk, ...]:
+    """What one of ``parts`` equal ranks does of a step: every sample is one rank's, and all ranks
+    make as many passes."""
+    shares: list[Chunk] = []
+    for number, one in enumerate(passes):
+        count = len(one.members)
+        pieces = min(parts, count)
+        edges = [count * i // pieces for i in range(pieces + 1)]
+        shares += [
+            Chunk(number=number, of=one, first=first, stop=stop) for first, stop in pairwise(edges)
+        ]
+    mine = shares[part::parts]
+    wanted = -(-len(shares) // parts)
+    idle = replace((mine or shares)[0], counts=False)
+    return (*mine, *[idle] * (wanted - len(mine)))
 
 
 @lru_cache(maxsize=4)

@@ -207,11 +207,13 @@ class Checkpoints(Frozen):
     """What is kept to go on from."""
 
     every: Count = 500
-    """Steps from one to the next."""
+    """Steps from one to the next, at most."""
+    minutes: Annotated[float, Field(gt=0)] | None = 5
+    """Minutes from one to the next, at most: so much is lost where a machine fails."""
     keep: Annotated[int, Field(ge=1)] = 2
     """How many of the latest stay."""
     export: bool = False
-    """Whether each also writes the complete model, not only the end."""
+    """Whether those that `every` asks for also write the complete model, not only the end."""
 
 
 class Expert(Frozen):
@@ -273,6 +275,9 @@ class Recipe(Frozen):
     precision: Precision = "auto"
     """Of the passes; weights and optimizer are float32. auto: bf16 where the device multiplies it,
     else float32."""
+    ulysses: Count = 1
+    """Ranks that share the tokens of a clip, for clips too long for one device; the others have
+    clips of their own."""
     compile: bool = False
     """Whether blocks are compiled: a minute at first, then faster steps on a GPU."""
     checkpoint_activations: bool = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import torch
 from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, Stop, Warned, ignore, never
 from holocine_core.model.attention.cpu import multiplies_bfloat16
+from holocine_core.model.failures import device_errors
+from holocine_core.model.parallel import Team, join_team
+from holocine_core.model.rank_numbers import asked_ranks
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.check import began_from, check_fits
@@ -21,11 +26,17 @@ from holocine_core.train.films import Beside, check_films
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.networks import assemble, find_source, open_device
 from holocine_core.train.recipe import Recipe
+from holocine_core.train.sharding import refuse_undivided
 from holocine_core.train.trainer import Call, Trainer
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
     hint="use `precision: auto` or float32",
+)
+
+
+_LESS = (
+    "lower `batch` or `tokens`, or write `checkpoint_activations: true`; more GPUs share weights"
 )
 
 
@@ -72,28 +83,83 @@ def train(
         RenderError: The loss is no longer finite.
         Interrupted: ``should_stop`` said so.
     """
-    out = Path(recipe.out)
     until = time.monotonic() + seconds
-    with locked(out) as require_held, journal(out, emit) as emit:
+    if asked_ranks() > 1:
+        with device_errors("training", _LESS):
+            return _on_ranks(recipe, device, emit, should_stop, until, export_only=export_only)
+    place = open_device(device)
+    with _held(recipe, emit) as (require_held, emit):
 
         def stop() -> bool:
             require_held()
             return should_stop()
 
-        place = open_device(device)
         if recipe.precision == "bf16" and not multiplies_bfloat16(place):
             emit(_IMITATED)
         call = Call(emit=emit, should_stop=stop, until=until)
-        done, files = 0, list[Path]()
-        for one in recipe.by_expert():
-            ended = _train(one, recipe, files, place, call, export_only=export_only)
-            done += ended.step
-            if ended.model is None:
-                return Trained(step=done, steps=recipe.steps_of_all, model=None)
-            files.append(ended.model)
-        last = files[-1]
-        made = tuple(files) if recipe.train == "lora" else (last,)
-        return Trained(step=done, steps=recipe.steps_of_all, model=last, files=made)
+        with device_errors("training", _LESS):
+            return _all(recipe, place, call, export_only)
+
+
+@contextlib.contextmanager
+def _held(recipe: Recipe, emit: Emit) -> Iterator[tuple[Callable[[], None], Emit]]:
+    """Hold a run's folder; yields what to call now and then, and who is told."""
+    out = Path(recipe.out)
+    with locked(out) as require_held, journal(out, emit) as emit:
+        yield require_held, emit
+
+
+def _on_ranks(
+    recipe: Recipe,
+    device: str,
+    emit: Emit,
+    should_stop: Stop,
+    until: float,
+    *,
+    export_only: bool,
+) -> Trained:
+    """The same by every rank of a team; the leader holds the folder and tells."""
+    team = join_team("cpu" if device == "cpu" else "cuda", recipe.ulysses)
+    refuse_undivided(recipe)
+    place = torch.device(team.device)
+    hold = _held(recipe, emit) if team.leads else contextlib.nullcontext((_nothing, ignore))
+    with hold as (require_held, told):
+        team.agree(None)  # Nobody begins before the folder is the leader's.
+
+        def stop() -> bool:
+            require_held()
+            return should_stop()
+
+        done = _all(
+            recipe, place, Call(emit=told, should_stop=stop, until=until), export_only, team
+        )
+        team.any(False)
+    team.close()
+    return done
+
+
+def _nothing() -> None:
+    """What a rank that holds nothing asks."""
+
+
+def _all(
+    recipe: Recipe,
+    place: torch.device,
+    call: Call,
+    export_only: bool,
+    team: Team | None = None,
+) -> Trained:
+    """All experts of a recipe, one after the other."""
+    done, files = 0, list[Path]()
+    for one in recipe.by_expert():
+        ended = _train(one, recipe, files, place, call, team, export_only=export_only)
+        done += ended.step
+        if ended.model is None:
+            return Trained(step=done, steps=recipe.steps_of_all, model=None)
+        files.append(ended.model)
+    last = files[-1]
+    made = tuple(files) if recipe.train == "lora" else (last,)
+    return Trained(step=done, steps=recipe.steps_of_all, model=last, files=made)
 
 
 def _train(
@@ -102,6 +168,7 @@ def _train(
     before: list[Path],
     place: torch.device,
     call: Call,
+    team: Team | None,
     *,
     export_only: bool,
 ) -> Trained:
@@ -113,19 +180,22 @@ def _train(
         before: What the experts before it became.
         place: Where to train.
         call: Who asked for it.
+        team: The ranks that train it together.
         export_only: Whether to train nothing.
     """
     out = Path(recipe.out)
     with disk_errors("make the folder", out):
         out.mkdir(parents=True, exist_ok=True)
-    start = start_folder(recipe)
+    with contextlib.nullcontext() if team is None else team.leader_first():
+        start = start_folder(recipe)
     if before and recipe.train == "full":
         # The low-noise expert's run begins with the model that the other one is a part of.
         start = before[-1]
     check_films(recipe, start)
     source = find_source(recipe, start, place)
-    read = check_fits(recipe, source.located, source.part, source.tokenizer)
-    checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read))
+    with contextlib.nullcontext() if team is None else team.leader_first():
+        read = check_fits(recipe, source.located, source.part, source.tokenizer)
+    checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read), team)
     step = checkpoints.refuse_others()
     if not export_only:
         try:
@@ -137,13 +207,15 @@ def _train(
                 read,
                 call.emit,
                 lambda: call.should_stop() or call.is_over,
+                team,
             )
         except Interrupted:
-            if call.should_stop():
+            stopped = call.should_stop()
+            if stopped if team is None else team.any(stopped):
                 raise
             return Trained(step=step, steps=recipe.steps, model=None)
     beside = Beside(loras=tuple(before) if recipe.train == "lora" else ())
-    model = assemble(recipe, source)
+    model = assemble(recipe, source, team)
     run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), beside)
     step, made = run.export() if export_only else run.go()
     return Trained(step=step, steps=recipe.steps, model=made)

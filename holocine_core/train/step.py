@@ -27,7 +27,7 @@ from holocine_core.sample.conditioning import (
 from holocine_core.sampling import shifted, unshifted
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.timeline import LatentSpan
-from holocine_core.train.data.batches import Batch
+from holocine_core.train.data.batches import Batch, Layout
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
 from holocine_core.train.recipe import Recipe
@@ -53,6 +53,23 @@ class Draw:
     clean_BF: Tensor | None
     full: bool
 
+    def part(self, first: int, stop: int) -> Draw:
+        """Some samples' share of it."""
+        return Draw(
+            sigma_B=self.sigma_B[first:stop],
+            weight_B=self.weight_B[first:stop],
+            noise_BCFHW=self.noise_BCFHW[first:stop],
+            dropped=self.dropped[first:stop],
+            clean_BF=None if self.clean_BF is None else self.clean_BF[first:stop],
+            full=self.full,
+        )
+
+    @property
+    def noised(self) -> int:
+        """Latent frames of all samples that hold noise: what a pass's loss is the mean of."""
+        count, _, frames = self.noise_BCFHW.shape[:3]
+        return count * frames if self.clean_BF is None else int((~self.clean_BF).sum())
+
 
 def levels(recipe: Recipe, count: int, *key: object) -> Tensor:
     """Places 0..1 in the schedule for a step's samples, one in each of ``count`` equal parts: the
@@ -68,20 +85,24 @@ def draw(
     level_B: Tensor,
     *key: object,
     device: torch.device | str = "cpu",
+    layouts: Sequence[Layout] | None = None,
 ) -> Draw:
     """The random part of a pass, decided by the recipe's seed and ``key``.
 
     Args:
         recipe: The shares and the shift.
         span: Sigmas that the trained expert answers for; low is in, high is in.
-        batch: Its clips and shots.
+        batch: Its clips and shots; of a share of the pass, as many layouts as the whole has samples
+            are in ``layouts``.
         level_B: Of :func:`levels`.
         key: What tells this pass from others.
         device: That draws the noise, each kind its own: a processor takes as long for it as a GPU
             for the whole pass.
     """
     rng = generator("pass", recipe.seed, *key)
-    count, _, frames = batch.latents_BCFHW.shape[:3]
+    each = batch.each if layouts is None else layouts
+    shape = (len(each), *batch.latents_BCFHW.shape[1:])
+    count, _, frames = shape[:3]
     sigma = between(level_B, recipe.shift, span)
     weight = torch.ones_like(sigma)
     if recipe.loss_weight == "bell":
@@ -92,9 +113,9 @@ def draw(
     shares = torch.rand(2, generator=rng)
     clean = None
     if bool(shares[0] < recipe.clean_shots):
-        clean = torch.stack([_clean_frames(shots, frames, rng) for shots in batch.each])
+        clean = torch.stack([_clean_frames(shots, frames, rng) for shots in each])
         clean = clean if bool(clean.any()) else None
-    noise = noise_like(batch.latents_BCFHW, device, rng)
+    noise = noise_of(shape, device, rng)
     return Draw(
         sigma_B=sigma,
         weight_B=weight,
@@ -105,14 +126,14 @@ def draw(
     )
 
 
-def noise_like(like: Tensor, device: torch.device | str, rng: torch.Generator) -> Tensor:
-    """Noise of a tensor's shape, float32, that a generator on the CPU decides."""
+def noise_of(shape: Sequence[int], device: torch.device | str, rng: torch.Generator) -> Tensor:
+    """Noise of a shape, float32, that a generator on the CPU decides."""
     place = torch.device(device)
     if place.type == "cpu":
-        return torch.randn(like.shape, generator=rng)
+        return torch.randn(*shape, generator=rng)
     seed = int(torch.randint(2**62, (), generator=rng))
     there = torch.Generator(place).manual_seed(seed)
-    return torch.randn(like.shape, generator=there, device=place)
+    return torch.randn(*shape, generator=there, device=place)
 
 
 def between(part: Tensor, shift: float, span: tuple[float, float]) -> Tensor:
@@ -214,7 +235,7 @@ def inner_tokens(transformer: Any) -> Iterator[list[Tensor]]:
 
 def loss_of(recipe: Recipe, model: TrainingModel, batch: Batch, drawn: Draw) -> Tensor:
     """The pass's own loss: the mean squared error of the velocity where there is noise."""
-    with precision(recipe, model.device):
+    with precision(recipe, model.device, parted=model.team is not None):
         text = _text_of(recipe, model, batch, drawn)
         model.context.items = layouts_of(recipe, model, batch, text, full=drawn.full)
         clean = batch.latents_BCFHW.to(model.device).float()
@@ -260,8 +281,17 @@ def _timestep(recipe: Recipe, model: TrainingModel, sigma_BF: Tensor, drawn: Dra
 
 
 @contextlib.contextmanager
-def precision(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """The precision of passes."""
+def precision(recipe: Recipe, device: torch.device, *, parted: bool = False) -> Iterator[None]:
+    """The precision of passes.
+
+    Args:
+        recipe: The run.
+        device: Where.
+        parted: Whether ranks part the weights: copies of them in bfloat16 are not kept then, or
+            each rank would hold all.
+    """
     enabled = computes_bf16(recipe.precision, device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
+    with torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=not parted
+    ):
         yield

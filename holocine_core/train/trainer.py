@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,12 +39,13 @@ from holocine_core.train.data.loader import (
 )
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import Beside, lora_file, show_films
+from holocine_core.train.gradient import Gone, chunks_of, go_back
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import TrainingModel, count
 from holocine_core.train.optim import EMA, Optimization, learning_rate
-from holocine_core.train.order import Pick, steps
+from holocine_core.train.order import Chunk, Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
-from holocine_core.train.step import draw, levels, losses_of, tokens_of
+from holocine_core.train.step import tokens_of
 from holocine_core.train.validation import validation_loss
 
 
@@ -99,18 +101,20 @@ class Trainer:
         self._emit = call.emit
         self._should_stop = call.should_stop
         self._out = Path(recipe.out)
-        self._optimization = Optimization(model.trained, recipe.optimizer)
+        self._optimization = Optimization(
+            model.trained, recipe.optimizer, exact=recipe.precision == "float32"
+        )
         self._average = EMA(model.trained, recipe.ema)
         self._checkpoints = checkpoints
         self._earlier: tuple[Stretch, ...] = ()
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
         self._step = self._restore()
-        self._kept = self._step
+        self._kept, self._kept_at = self._step, time.monotonic()
 
     def _restore(self) -> int:
         """Take up the latest checkpoint; its step."""
-        checkpoint = self._checkpoints.latest(self._emit)
+        checkpoint = self._checkpoints.latest(self._emit, self._template)
         if checkpoint is None:
             return 0
         tensors = checkpoint.tensors
@@ -137,9 +141,10 @@ class Trainer:
                 expert=recipe.expert or "",
             )
         )
+        leads = self._model.leads
         with (
             contextlib.closing(self),
-            Metrics(self._out, self._step, tensorboard=recipe.tensorboard) as metrics,
+            Metrics(self._out, self._step, tensorboard=recipe.tensorboard, writes=leads) as metrics,
         ):
             begins = 0
             for number, phase in enumerate(recipe.phases):
@@ -168,6 +173,7 @@ class Trainer:
         """End what goes on beside training."""
         if self._coming is not None:
             self._coming.stop()
+        self._checkpoints.settle()
 
     def _finish(self) -> Path:
         model = self._export("")
@@ -203,20 +209,21 @@ class Trainer:
             chosen = steps(clips.sizes, most, wanted, self._recipe.seed + number)
             return itertools.islice(chosen, self._step - begins, phase.steps)
 
-        passes = itertools.chain.from_iterable(coming())
+        mine = itertools.chain.from_iterable(chunks_of(self._model, passes) for passes in coming())
 
-        def make(one: Pick) -> Batch:
+        def make(chunk: Chunk) -> Batch:
+            one = chunk.pick
             batch = clips.batch(one.group, one.members, one.epoch)
             if batch.texts:
                 return batch
-            shots = [len(one) for one in batch.each]
+            shots = [len(each) for each in batch.each]
             return replace(batch, tokens=tokens_of(self._model, batch.prompts, shots))
 
         if self._lacks_measurement(phase, begins, metrics):
             self._measure(phase, metrics)
-        with Batches(make, passes, self._model.device) as batches:
-            for chosen in coming():
-                self._train_step(number, chosen, batches, metrics)
+        with Batches(make, mine, self._model.device) as batches:
+            for passes in coming():
+                self._train_step(number, clips, passes, batches, metrics)
                 if self._after_step(phase, metrics) or self._step == ends:
                     return
 
@@ -226,72 +233,79 @@ class Trainer:
         due = step == self._recipe.steps or step % held_out.every == 0
         inside = begins < step <= begins + phase.steps
         measures = phase.data is None or held_out.data is not None
-        return measures and due and inside and not metrics.has(step, "held_out")
+        lacks = measures and due and inside and not metrics.has(step, "held_out")
+        return bool(self._agreed(lacks))
+
+    def _agreed(self, value: Any) -> Any:
+        """The leader's word, where ranks might see otherwise."""
+        return value if self._model.team is None else self._model.team.agree(value)
 
     def _is_over(self) -> bool:
         """Whether to stop: someone said so, or the call's time is over."""
         return self._should_stop() or self._call.is_over
 
     def _train_step(
-        self, number: int, passes: Sequence[Pick], batches: Batches, metrics: Metrics
+        self,
+        number: int,
+        clips: Samples,
+        passes: Sequence[Pick],
+        batches: Batches,
+        metrics: Metrics,
     ) -> None:
         started = time.perf_counter()
-        recipe, device = self._recipe, self._model.device
-        total, facts = torch.zeros(2, device=device)
-        samples = sum(len(one.members) for one in passes)
-        level = levels(recipe, samples, number, self._step)
-        for i, level_B in enumerate(torch.split(level, [len(one.members) for one in passes])):
-            batch = batches.next()
-            key = (number, self._step, i)
-            drawn = draw(recipe, self._model.sigmas, batch, level_B, *key, device=device)
-            losses = losses_of(recipe, self._model, batch, drawn)
-            # Every sample weighs alike, in whatever pass it comes.
-            share = len(level_B) / samples
-            torch.autograd.backward(losses.total(recipe) * share)
-            total = total + losses.velocity.detach() * share
-            if losses.facts is not None:
-                facts = facts + losses.facts.detach() * share
+        recipe = self._recipe
+        gone = go_back(recipe, self._model, clips, passes, batches, number, self._step)
         lr = learning_rate(self._step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
         norm = float(self._optimization.step(lr))
-        loss = float(total)
         self._step += 1
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise RenderError(
-                f"the loss is no longer finite at step {self._step}",
-                where=str(self._out),
-                hint=f"lower `optimizer.lr` and go on from step {self._kept}, which is kept",
-            )
+        if not (math.isfinite(gone.loss) and math.isfinite(norm)):
+            raise self._exploded(gone, clips)
         self._average.follow(self._step)
         seconds = time.perf_counter() - started
         metrics.write(
             self._step,
             {
-                "loss": loss,
+                "loss": gone.loss,
                 "lr": lr,
                 "grad_norm": norm,
-                "samples_per_s": samples / seconds,
+                "samples_per_s": gone.samples / seconds,
+                "tokens_per_s": gone.tokens / seconds,
                 "seconds": seconds,
-                **({"facts": float(facts)} if self._model.reader is not None else {}),
+                **({"facts": gone.facts} if self._model.reader is not None else {}),
             },
         )
         self._emit(
             TrainStepDone(
-                step=self._step, steps=recipe.steps, loss=loss, samples=samples, seconds=seconds
+                step=self._step,
+                steps=recipe.steps,
+                loss=gone.loss,
+                samples=gone.samples,
+                seconds=seconds,
             )
+        )
+
+    def _exploded(self, gone: Gone, clips: Samples) -> RenderError:
+        """The loss, or the gradient, is no number any more: which samples did it."""
+        names = [name for one in gone.bad for name in clips.names(one.of.group, one.pick.members)]
+        hint = f"lower `optimizer.lr` and go on from step {self._kept}, which is kept"
+        if names:
+            hint = f"look at {', '.join(names[:4])}; or {hint}"
+        return RenderError(
+            f"the loss is no longer finite at step {self._step}", where=str(self._out), hint=hint
         )
 
     def _after_step(self, phase: Phase, metrics: Metrics) -> bool:
         """Do what is due after a step; whether the call's time is over."""
         recipe, step = self._recipe, self._step
         last = step == recipe.steps
-        stop = self._should_stop()
-        over = self._call.is_over
-        due = stop or over or last or step % recipe.checkpoints.every == 0
+        stop, over, late = self._agreed((self._should_stop(), self._call.is_over, self._is_late()))
+        asked = step % recipe.checkpoints.every == 0
+        due = stop or over or late or last or asked
         if due:
             self._keep()
         if self._held_out is not None and (last or step % recipe.held_out.every == 0):
             self._measure(phase, metrics)
-        if due and recipe.checkpoints.export and not last:
+        if asked and recipe.checkpoints.export and not last:
             path = self._export(f"-{step:07d}")
             self._emit(ModelExported(step=step, path=str(path)))
         films = recipe.films
@@ -300,6 +314,11 @@ class Trainer:
         if stop and not last:
             raise Interrupted(f"stopped after step {step} of {recipe.steps}; it is kept")
         return over and not last
+
+    def _is_late(self) -> bool:
+        """Whether nothing was kept for too long."""
+        minutes = self._recipe.checkpoints.minutes
+        return minutes is not None and time.monotonic() - self._kept_at >= 60 * minutes
 
     def _measure(self, phase: Phase, metrics: Metrics) -> None:
         assert self._held_out is not None
@@ -324,16 +343,24 @@ class Trainer:
         if self._step > self._kept:
             self._keep()
 
+    def _template(self) -> dict[str, Tensor]:
+        """Tensors as a checkpoint holds them, to be filled."""
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._model.trained.items():
+            tensors[f"weights.{name}"] = torch.zeros_like(parameter.detach())
+            tensors[f"average.{name}"] = torch.zeros_like(self._average.weights[name])
+        return tensors | {f"optimizer.{n}": t for n, t in self._optimization.template().items()}
+
     def _keep(self) -> None:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._model.trained.items():
-            tensors[f"weights.{name}"] = parameter
+            tensors[f"weights.{name}"] = parameter.detach()
             tensors[f"average.{name}"] = self._average.weights[name]
         tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
         path = self._checkpoints.keep(
             Checkpoint(step=self._step, tensors=tensors, earlier=self._earlier)
         )
-        self._kept = self._step
+        self._kept, self._kept_at = self._step, time.monotonic()
         self._emit(CheckpointKept(step=self._step, path=str(path)))
 
     def _export(self, suffix: str) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from holocine_core.model.parallel import Team
 from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import generator
@@ -49,13 +50,15 @@ def validation_loss(
     # What text decides falls where there is hardly anything but noise; even sigmas would miss it.
     middles = (torch.arange(bins) + 0.5) / bins
     sigmas = between(middles, recipe.shift, model.sigmas)
-    sums, samples = [0.0] * bins, 0
-    rise, told = 0.0, 0
-    for number, one in enumerate(_batches(clips, batches)):
+    # By noise level, then what another's text adds, samples, and how many were told otherwise.
+    sums = torch.zeros(bins + 3, dtype=torch.float64)
+    for number, one, counts in _mine(clips, batches, model.team):
         count = len(one.latents_BCFHW)
         noise = torch.randn(
             one.latents_BCFHW.shape, generator=generator("held out", recipe.seed, number)
         )
+        mine = torch.zeros_like(sums)
+        mine[-2] = count
         for i in range(bins):
             drawn = Draw(
                 sigma_B=sigmas[i].expand(count),
@@ -65,16 +68,38 @@ def validation_loss(
                 clean_BF=None,
                 full=False,
             )
-            loss = float(loss_of(recipe, model, one, drawn))
-            sums[i] += loss * count
+            with model.together():
+                loss = float(loss_of(recipe, model, one, drawn))
+            mine[i] = loss * count
             other, changed = _swapped(one)
             if changed:
-                rise += (float(loss_of(recipe, model, other, drawn)) - loss) * count
-                told += changed
-        samples += count
-    by_timestep = tuple(total / samples for total in sums)
+                with model.together():
+                    mine[-3] += (float(loss_of(recipe, model, other, drawn)) - loss) * count
+                mine[-1] += changed
+        sums += mine * counts
+    if model.team is not None:
+        sums = model.team.sum(sums.to(model.device)).cpu()
+    *levels, rise, samples, told = sums.tolist()
+    by_timestep = tuple(total / samples for total in levels)
     swapped = sum(by_timestep) / bins + rise / told if told else None
     return ValidationLoss(by_timestep=by_timestep, swapped=swapped)
+
+
+def _mine(
+    clips: Samples, batches: Sequence[int], team: Team | None
+) -> Iterator[tuple[int, Batch, bool]]:
+    """This rank's share of the passes, with their numbers, and whether they count: all ranks make
+    as many."""
+    passes = [
+        (group, range(at, min(at + most, size)))
+        for group, (size, most) in enumerate(zip(clips.sizes, batches, strict=True))
+        for at in range(0, size, most)
+    ]
+    parts, part = (1, 0) if team is None else (team.parts, team.part)
+    for at in range(0, len(passes), parts):
+        number = min(at + part, len(passes) - 1)
+        group, members = passes[number]
+        yield number, clips.batch(group, members, epoch=0), number == at + part
 
 
 def _swapped(batch: Batch) -> tuple[Batch, int]:
@@ -89,9 +114,3 @@ def _swapped(batch: Batch) -> tuple[Batch, int]:
     if batch.texts:
         return replace(batch, texts=tuple(batch.texts[i] for i in order)), changed
     return replace(batch, prompts=tuple(batch.prompts[i] for i in order), tokens=None), changed
-
-
-def _batches(clips: Samples, batches: Sequence[int]) -> Iterator[Batch]:
-    for group, (size, most) in enumerate(zip(clips.sizes, batches, strict=True)):
-        for at in range(0, size, most):
-            yield clips.batch(group, range(at, min(at + most, size)), epoch=0)

@@ -55,7 +55,7 @@ def steps_of(events: list[Event]) -> int:
 
 
 def average(recipe: Recipe) -> dict[str, Tensor]:
-    found = Checkpoints(Path(recipe.out), recipe).latest(lambda event: None)
+    found = Checkpoints(Path(recipe.out), recipe).latest(lambda event: None, dict)
     assert found is not None
     prefix = "average.transformer."
     return {n.removeprefix(prefix): t for n, t in found.tensors.items() if n.startswith(prefix)}

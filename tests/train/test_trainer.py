@@ -17,7 +17,7 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
-from holocine_core.train import run, trainer
+from holocine_core.train import gradient, run
 from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.run import train
@@ -200,9 +200,9 @@ def test_a_key_that_came_later_had_its_default(recipe: MakeRecipe) -> None:
     save_file(load_file(path), path, metadata={"step": "1", "recipe": json.dumps(earlier)})
     (path.parent / "latest.json").unlink()
     found = Checkpoints(Path(made.out), recipe(precision="auto")).latest
-    assert found(lambda event: None) is not None
+    assert found(lambda event: None, dict) is not None
     with pytest.raises(InputError, match="precision"):
-        Checkpoints(Path(made.out), made).latest(lambda event: None)
+        Checkpoints(Path(made.out), made).latest(lambda event: None, dict)
 
 
 @pytest.mark.parametrize("imitates", [True, False])
@@ -226,7 +226,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(recipe: MakeRecipe) ->
     raw[-100] ^= 0xFF
     newest.write_bytes(raw)
     warned: list[Warned] = []
-    found = Checkpoints(Path(made.out), made).latest(lambda e: warned.append(e))  # type: ignore[arg-type]
+    found = Checkpoints(Path(made.out), made).latest(lambda e: warned.append(e), dict)  # type: ignore[arg-type]
     assert found is not None
     assert found.step == 4
     assert "step-0000006" in warned[0].message
@@ -330,7 +330,7 @@ def test_passes_of_a_step_count_by_their_samples(
 
     counts: list[int] = []
     losses: list[float] = []
-    losses_of = trainer.losses_of
+    losses_of = gradient.losses_of
 
     def noted(made: Recipe, model: Any, batch: Any, drawn: Any) -> Any:
         found = losses_of(made, model, batch, drawn)
@@ -338,7 +338,7 @@ def test_passes_of_a_step_count_by_their_samples(
         losses.append(float(found.total(made).detach()))
         return found
 
-    monkeypatch.setattr(trainer, "losses_of", noted)
+    monkeypatch.setattr(gradient, "losses_of", noted)
     monkeypatch.setattr(torch.autograd, "backward", note)
     made = recipe(phases=[{"steps": 6, "batch": 4, "accumulate": 2}])
     train(made, device="cpu")
@@ -352,3 +352,13 @@ def test_passes_of_a_step_count_by_their_samples(
     for step in filter(None, steps):
         whole = sum(count for count, _ in step)
         assert [share for _, share in step] == pytest.approx([n / whole for n, _ in step])
+
+
+def test_checkpoints_are_kept_by_minutes_too(recipe: MakeRecipe) -> None:
+    events: list[Event] = []
+    train(recipe(checkpoints={"every": 100, "minutes": 1e-6}), device="cpu", emit=events.append)
+    assert [e.step for e in events if isinstance(e, CheckpointKept)] == [1, 2, 3, 4, 5, 6]
+    events.clear()
+    made = recipe(checkpoints={"every": 100, "minutes": None}, out="other")
+    train(made.model_copy(update={"out": f"{recipe().out}-2"}), device="cpu", emit=events.append)
+    assert [e.step for e in events if isinstance(e, CheckpointKept)] == [6]

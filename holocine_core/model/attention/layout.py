@@ -148,7 +148,7 @@ class ShotContext:
         device: torch.device,
         make: Callable[[ShotLayout, torch.device], Segments | None],
     ) -> Segments | None:
-        layout, key = self._layouts[item], (name, device)
+        layout, key = self.layout if item == 0 else self._layouts[item], (name, device)
         found = self._found[layout]
         if key not in found:
             found[key] = make(layout, device)

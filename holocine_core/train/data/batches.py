@@ -77,6 +77,14 @@ class Samples(Protocol):
         """Some samples of a group, told as they are in ``epoch``."""
         ...
 
+    def layouts(self, group: int, members: Sequence[int]) -> tuple[Layout, ...]:
+        """The shots of each of some samples."""
+        ...
+
+    def names(self, group: int, members: Sequence[int]) -> list[str]:
+        """What people call some samples."""
+        ...
+
 
 def latent_spans(layout: Sequence[int]) -> Layout:
     """Shot lengths in latent frames -> each shot's latent frames."""

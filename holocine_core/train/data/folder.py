@@ -13,7 +13,7 @@ from torch import Tensor
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.sample.vae import encode_stream
 from holocine_core.store.tensors import read_checked, write_checked
-from holocine_core.train.data.batches import Batch
+from holocine_core.train.data.batches import Batch, Layout
 from holocine_core.train.data.samples import Sample, buckets_of
 from holocine_core.train.data.texts import Texts
 
@@ -71,8 +71,10 @@ class FolderDataset:
             else (),
         )
 
+    def layouts(self, group: int, members: Sequence[int]) -> tuple[Layout, ...]:
+        return tuple(self._groups[group][member].shots for member in members)
+
     def names(self, group: int, members: Sequence[int]) -> list[str]:
-        """The screenplays of some samples."""
         return [str(self._groups[group][member].path) for member in members]
 
     def _path(self, sample: Sample) -> Path:

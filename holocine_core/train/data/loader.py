@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, LatentsDrawn, Stop
+from holocine_core.model.parallel import Team
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.weights import load_component
 from holocine_core.train.check import Read, cache_folder, folders_of
@@ -21,7 +22,7 @@ from holocine_core.train.data.samples import Sample
 from holocine_core.train.data.texts import UNTOLD, Texts
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.networks import Source, TrainingModel
-from holocine_core.train.order import Pick
+from holocine_core.train.order import Chunk
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.step import precision
 
@@ -49,9 +50,12 @@ def open_datasets(
         Interrupted: ``should_stop`` said so; what is encoded is kept.
     """
     if phase.data is None:
-        return drawn_world().open(recipe, phase, model, emit, should_stop)
+        if model.team is None:
+            return drawn_world().open(recipe, phase, model, emit, should_stop)
+        with model.team.leader_first():
+            return drawn_world().open(recipe, phase, model, emit, should_stop)
     home, vae = cache_folder(recipe), model.located.identity()["vae"]
-    prepare(recipe, phase, model.source, read, emit, should_stop)
+    prepare(recipe, phase, model.source, read, emit, should_stop, model.team)
     opened = [
         FolderDataset(read[one, phase.size], home, vae, model.texts)
         for one in folders_of(recipe, phase)
@@ -70,9 +74,15 @@ def batches_of(phase: Phase, clips: Samples, spec: ModelSpec) -> list[int]:
 
 
 def prepare(
-    recipe: Recipe, phase: Phase, source: Source, read: Read, emit: Emit, should_stop: Stop
+    recipe: Recipe,
+    phase: Phase,
+    source: Source,
+    read: Read,
+    emit: Emit,
+    should_stop: Stop,
+    team: Team | None = None,
 ) -> None:
-    """Encode a phase's clips and prompts that are not kept yet.
+    """Encode a phase's clips and prompts that are not kept yet; every rank some of them.
 
     The networks that encode are opened for it and let go.
 
@@ -82,50 +92,68 @@ def prepare(
     """
     if phase.data is None:
         return
-    home, located = cache_folder(recipe), source.located
-    for folder in folders_of(recipe, phase):
-        samples = read[folder, phase.size]
-        clips = FolderDataset(samples, home, located.identity()["vae"])
-        size = phase.size or "all sizes"
-        _encode_clips(clips, size, source, emit, should_stop)
-        if source.texts is not None:
-            with precision(recipe, source.device):
-                _encode_texts(source.texts, samples, source, emit, should_stop)
+    home, codec = cache_folder(recipe), source.located.identity()["vae"]
+    folders = [read[one, phase.size] for one in folders_of(recipe, phase)]
+    opened = [FolderDataset(samples, home, codec) for samples in folders]
+    clips = [(one, sample) for one in opened for sample in one.missing()]
+    texts = _lacking(source.texts, folders)
+    untold = source.texts is not None and not source.texts.has(UNTOLD)
+    if team is not None:
+        team.any(False)  # All have looked before any has made something.
+        clips, texts = clips[team.rank :: team.size], texts[team.rank :: team.size]
+    size = phase.size or "all sizes"
+    stopped = _encode_clips(clips, size, source, emit, should_stop)
+    if source.texts is not None and (texts or untold) and not stopped:
+        with precision(recipe, source.device):
+            stopped = _encode_texts(source.texts, texts, source, emit, should_stop)
+    if stopped if team is None else team.any(stopped):
+        raise Interrupted("stopped while encoding; what was encoded so far is kept")
+
+
+def _lacking(texts: Texts | None, folders: Sequence[Sequence[Sample]]) -> list[Sample]:
+    """Samples whose prompts are not kept, one for each prompt."""
+    if texts is None:
+        return []
+    named = {texts.key(sample.text): sample for samples in folders for sample in samples}
+    return [sample for key, sample in named.items() if not texts.has(key)]
 
 
 def _encode_clips(
-    clips: FolderDataset, size: str, source: Source, emit: Emit, should_stop: Stop
-) -> None:
-    missing = clips.missing()
-    if not missing:
-        return
+    clips: Sequence[tuple[FolderDataset, Sample]],
+    size: str,
+    source: Source,
+    emit: Emit,
+    should_stop: Stop,
+) -> bool:
+    """Encode clips; whether it was stopped before the last."""
+    if not clips:
+        return False
     vae = load_component(source.located.component("vae"), torch.float32).to(source.device)
     started = time.monotonic()
-    for i, sample in enumerate(missing, 1):
-        clips.encode(sample, vae)
+    for i, (home, sample) in enumerate(clips, 1):
+        home.encode(sample, vae)
         seconds = time.monotonic() - started
-        emit(LatentsDrawn(size=size, scenes=i, of=len(missing), seconds=seconds))
-        if should_stop() and i < len(missing):
-            raise Interrupted("stopped while encoding; the clips encoded so far are kept")
+        emit(LatentsDrawn(size=size, scenes=i, of=len(clips), seconds=seconds))
+        if should_stop() and i < len(clips):
+            return True
+    return False
 
 
 def _encode_texts(
-    texts: Texts, samples: Sequence[Sample], source: Source, emit: Emit, should_stop: Stop
-) -> None:
-    named = {texts.key(sample.text): sample for sample in samples}
-    missing = [(key, sample) for key, sample in named.items() if not texts.has(key)]
-    if not missing and texts.has(UNTOLD):
-        return
+    texts: Texts, missing: Sequence[Sample], source: Source, emit: Emit, should_stop: Stop
+) -> bool:
+    """Encode prompts; whether it was stopped before the last."""
     encoder = source.open_encoder()
     started = time.monotonic()
     if not texts.has(UNTOLD):
-        texts.keep(None, encoder)
-    for i, (_, sample) in enumerate(missing, 1):
+        texts.keep(None, encoder)  # Every rank the same: it is short.
+    for i, sample in enumerate(missing, 1):
         texts.keep(sample.prompt(), encoder)
         seconds = time.monotonic() - started
         emit(LatentsDrawn(size="texts", scenes=i, of=len(missing), seconds=seconds))
         if should_stop() and i < len(missing):
-            raise Interrupted("stopped while encoding; the texts encoded so far are kept")
+            return True
+    return False
 
 
 class Batches:
@@ -142,7 +170,7 @@ class Batches:
     """
 
     def __init__(
-        self, make: Callable[[Pick], Batch], passes: Iterable[Pick], device: torch.device
+        self, make: Callable[[Chunk], Batch], passes: Iterable[Chunk], device: torch.device
     ) -> None:
         self._made: Iterator[Batch] = map(make, passes)
         if device.type != "cpu":
@@ -174,10 +202,10 @@ class Batches:
 
 
 class _Maker(Dataset[Batch]):
-    def __init__(self, make: Callable[[Pick], Batch]) -> None:
+    def __init__(self, make: Callable[[Chunk], Batch]) -> None:
         self._make = make
 
-    def __getitem__(self, one: Pick) -> Batch:
+    def __getitem__(self, one: Chunk) -> Batch:
         return self._make(one)
 
 

@@ -1,0 +1,108 @@
+"""The gradient of one step: every pass of it forward and back, on one process or on many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holocine_core.train.data.batches import Samples
+from holocine_core.train.data.loader import Batches
+from holocine_core.train.networks import TrainingModel
+from holocine_core.train.order import Chunk, Pick, chunks
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.step import draw, levels, losses_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """What a step's passes came to.
+
+    Attributes:
+        loss: Mean over its samples, on every rank the same.
+        facts: Of the second task.
+        samples: How many there were, on all ranks.
+        tokens: Video tokens of them.
+        passes: This rank's, each with its own loss.
+    """
+
+    loss: float
+    facts: float
+    samples: int
+    tokens: int
+    passes: tuple[tuple[Chunk, Tensor], ...]
+
+    @property
+    def bad(self) -> tuple[Chunk, ...]:
+        """This rank's passes whose loss is no number."""
+        return tuple(one for one, loss in self.passes if not math.isfinite(float(loss)))
+
+
+def chunks_of(model: TrainingModel, passes: Sequence[Pick]) -> tuple[Chunk, ...]:
+    """What this rank does of a step."""
+    team = model.team
+    return chunks(passes) if team is None else chunks(passes, team.parts, team.part)
+
+
+def go_back(
+    recipe: Recipe,
+    model: TrainingModel,
+    clips: Samples,
+    passes: Sequence[Pick],
+    batches: Batches,
+    *key: object,
+) -> Gone:
+    """Add a step's gradient to the parameters.
+
+    Every sample weighs alike, in whatever pass it comes, and on whatever rank.
+
+    Args:
+        recipe: The run.
+        model: Its networks.
+        clips: The samples.
+        passes: Of the step, on all ranks.
+        batches: Gives this rank's share of them, in order.
+        key: What tells this step from others: the phase and the step.
+    """
+    device, team = model.device, model.team
+    total, facts = torch.zeros(2, device=device)
+    counts = [len(one.members) for one in passes]
+    samples = sum(counts)
+    spread = torch.split(levels(recipe, samples, *key), counts)
+    gone: list[tuple[Chunk, Tensor]] = []
+    tokens = 0
+    for one in chunks_of(model, passes):
+        batch = batches.next()
+        whole = draw(
+            recipe,
+            model.sigmas,
+            batch,
+            spread[one.number],
+            *(*key, one.number),
+            device=device,
+            layouts=clips.layouts(one.of.group, one.of.members),
+        )
+        mine = whole.part(one.first, one.stop)
+        # A pass's loss is the mean of its frames that hold noise.
+        share = mine.noised / whole.noised * len(one.of.members) / samples if one.counts else 0.0
+        with model.together():
+            losses = losses_of(recipe, model, batch, mine)
+            parts = 1 if team is None else team.parts
+            torch.autograd.backward(losses.total(recipe) * (share * parts))
+        total = total + losses.velocity.detach() * share
+        if losses.facts is not None:
+            facts = facts + losses.facts.detach() * share
+        if one.counts:
+            gone.append((one, losses.velocity.detach()))
+            frames, rows, columns = batch.latents_BCFHW.shape[2:]
+            patch = model.located.spec.shape.patch
+            tokens += (one.stop - one.first) * frames * (rows // patch) * (columns // patch)
+    if team is not None:
+        total, counted = team.sum(torch.stack([total, torch.tensor(float(tokens), device=device)]))
+        tokens = int(counted)
+    return Gone(
+        loss=float(total), facts=float(facts), samples=samples, tokens=tokens, passes=tuple(gone)
+    )

@@ -1,0 +1,236 @@
+"""Several ranks train as one process does: parted samples, parted tokens, parted weights."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from holocine_core.errors import InputError
+from holocine_core.events import Event, Warned
+from holocine_core.model.tiny import TINY_SHAPE, write_tiny
+from holocine_core.train.check import began_from, check_fits
+from holocine_core.train.checkpoints import Checkpoints
+from holocine_core.train.networks import find_source
+from holocine_core.train.optim import EMA, Optimization
+from holocine_core.train.order import Pick, chunks
+from holocine_core.train.recipe import Recipe
+from holocine_core.train.run import train
+from holocine_core.train.sharding import refuse_undivided
+from tests.train.conftest import MakeRecipe, write_one
+
+pytestmark = pytest.mark.slow
+STEPS = 20
+NEAR = 1e-5
+LAYOUTS = ((5, 4), (9,), (1, 4, 4), (5, 4), (1, 8))
+"""Nine frames each, cut otherwise; three latent frames of four tokens do not divide evenly."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two experts with four heads, and its samples."""
+    folder = tmp_path_factory.mktemp("ranks")
+    write_tiny(folder / "model", experts=2, shape=replace(TINY_SHAPE, width=48, heads=4))
+    for number, lengths in enumerate(LAYOUTS):
+        write_one(folder / "samples", f"sample-{number}", lengths, number)
+    return folder
+
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(home: Path, tmp_path: Path) -> Make:
+    """Writes a recipe of STEPS steps."""
+
+    def write(name: str, **changes: Any) -> Path:
+        settings = {
+            "out": str(tmp_path / name),
+            "seed": 3,
+            "model": {"folder": str(home / "model")},
+            "expert": "low",
+            "precision": "float32",
+            "optimizer": {"kind": "adamw", "lr": 0.001, "clip": 0.5},
+            "schedule": {"warm_up": 2},
+            "drop_caption": 0.2,
+            "clean_shots": 0.4,
+            "phases": [{"steps": STEPS, "batch": 3, "data": str(home / "samples")}],
+            "held_out": {"every": 100},
+            "checkpoints": {"every": 100},
+            "cache": str(home / "latents"),
+        }
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
+        return path
+
+    return write
+
+
+def _read(path: Path) -> Recipe:
+    from holocine_core.train.recipe_file import read_recipe
+
+    return read_recipe(path, Recipe)
+
+
+def _ranks(size: int, *words: str | Path, wait: bool = True) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(size), "-m", "tests.train.ranks", *map(str, words)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
+    if wait:
+        _, told = process.communicate(timeout=150)
+        assert process.returncode == 0, told.decode()[-3000:]
+    return process
+
+
+def _kept(recipe: Recipe) -> Mapping[str, Tensor]:
+    """All that the newest checkpoint holds, read by this process alone."""
+    one = recipe
+    folder = Path(one.model.folder or "")
+    source = find_source(one, folder, torch.device("cpu"))
+    read = check_fits(one, source.located, source.part, source.tokenizer)
+
+    def template() -> dict[str, Tensor]:
+        from holocine_core.train.networks import assemble
+
+        trained = assemble(one, source).trained
+        average = EMA(trained, one.ema).weights
+        state = Optimization(trained, one.optimizer).template()
+        return {
+            **{f"weights.{n}": torch.zeros_like(p.detach()) for n, p in trained.items()},
+            **{f"average.{n}": torch.zeros_like(v) for n, v in average.items()},
+            **{f"optimizer.{n}": v for n, v in state.items()},
+        }
+
+    checkpoints = Checkpoints(Path(one.out), one, began_from(one, source.located, read))
+    found = checkpoints.latest(lambda event: None, template)
+    assert found is not None
+    assert found.step == STEPS
+    return found.tensors
+
+
+def _apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """Greatest difference of a weight or its average; where all is alike, of anything."""
+    assert one.keys() == other.keys()
+    apart = {name: float((one[name] - other[name]).abs().max()) for name in one}
+    told = {name: value for name, value in apart.items() if not name.startswith("optimizer.")}
+    return max(told.values()) or max(apart.values())
+
+
+def _moved(kept: Mapping[str, Tensor]) -> float:
+    weights = {n: t for n, t in kept.items() if n.startswith("weights.")}
+    return max(float(value.abs().max()) for value in weights.values())
+
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "full": {},
+    "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
+    "both": {"train": "lora", "lora": {"rank": 3}, "expert": "both"},
+    "muon": {"optimizer": {"kind": "muon", "lr": 0.001, "clip": 0.5}},
+}
+
+
+@pytest.mark.parametrize(
+    ("size", "ulysses", "kind"),
+    [
+        (2, 1, "full"),
+        (2, 1, "muon"),
+        (2, 2, "lora"),
+        (4, 2, "full"),
+        (4, 2, "both"),
+    ],
+)
+def test_ranks_train_as_one_process_does(make: Make, size: int, ulysses: int, kind: str) -> None:
+    alone = make("alone", **KINDS[kind])
+    train(_read(alone), device="cpu")
+    parted = make("parted", **KINDS[kind], ulysses=ulysses)
+    _ranks(size, parted)
+    recipes = zip(_read(parted).by_expert(), _read(alone).by_expert(), strict=True)
+    for mine, its in recipes:
+        expected = _kept(its)
+        assert _moved(expected) > 0.01
+        assert _apart(_kept(mine), expected) < NEAR
+
+
+def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:
+    whole, stopped = make("whole"), make("stopped", ulysses=2)
+    train(_read(whole), device="cpu")
+    _ranks(4, f"{stopped}:7")
+    told: list[Event] = []
+    train(_read(stopped), device="cpu", emit=told.append)
+    assert any(isinstance(e, Warned) and "kept on 4 ranks" in e.message for e in told)
+    assert _apart(_kept(_read(stopped)), _kept(_read(whole))) < NEAR
+
+
+def test_killed_ranks_go_on_to_the_same_bits(make: Make) -> None:
+    checkpoints = {"every": 3}
+    whole = make("whole", checkpoints=checkpoints)
+    killed = make("killed", checkpoints=checkpoints)
+    _ranks(2, whole)
+    process = _ranks(2, killed, wait=False)
+    folder = Path(_read(killed).out) / "checkpoints"
+    ends = time.monotonic() + 120
+    while not list(folder.glob("step-*")) and time.monotonic() < ends:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    subprocess.run(["pkill", "-9", "-f", str(killed)], check=False)
+    process.communicate(timeout=60)
+    assert list(folder.glob("step-*"))
+    _ranks(2, killed)
+    assert _apart(_kept(_read(killed)), _kept(_read(whole))) == 0
+    # A flipped bit is seen, and the checkpoint before it used.
+    newest = sorted(folder.glob("step-???????"))[-1]
+    part = sorted(newest.glob("*.distcp"))[0]
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 4
+    part.write_bytes(bytes(data))
+    _ranks(2, killed)
+    assert _apart(_kept(_read(killed)), _kept(_read(whole))) == 0
+    assert list(folder.glob("*.damaged"))
+
+
+def test_every_sample_is_one_ranks_and_all_make_as_many_passes() -> None:
+    passes = [
+        Pick(group=0, members=(4, 2, 7), epoch=0),
+        Pick(group=1, members=(1,), epoch=0),
+        Pick(group=0, members=(0, 3, 5, 6, 8), epoch=0),
+    ]
+    for parts in (1, 2, 3, 4, 7):
+        all_of = [chunks(passes, parts, part) for part in range(parts)]
+        assert len({len(mine) for mine in all_of}) == 1
+        told = [
+            (one.pick.group, member)
+            for mine in all_of
+            for one in mine
+            if one.counts
+            for member in one.pick.members
+        ]
+        assert sorted(told) == sorted((p.group, m) for p in passes for m in p.members)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"parts": ["text_encoder"]}, "parts"),
+        ({"facts": 0.5}, "facts"),
+        ({"compile": True}, "compile"),
+    ],
+)
+def test_what_can_not_be_parted_is_refused_by_name(
+    recipe: MakeRecipe, changes: dict[str, Any], word: str
+) -> None:
+    with pytest.raises(InputError, match=f"`{word}` can not be trained on several ranks"):
+        refuse_undivided(recipe(**changes))
