@@ -57,7 +57,7 @@ def main() -> None:
         (phase,) = recipe.phases
         _, clips = open_datasets(recipe, phase, model, {}, ignore, lambda: False)
         assert clips is not None
-        found = validation_loss(recipe, model, clips, phase.batch)
+        found = validation_loss(recipe, model, clips, [phase.batch] * len(clips.sizes))
     print(f"*{machine()}; {args.model}, {sum(clips.sizes)} scenes of {phase.frames} frames*\n")
     print("| told | loss |")
     print("|---|---|")

@@ -111,7 +111,7 @@ class Foretelling:
         """The clean latents as foretold from ``clean`` with noise."""
         count = len(prompts)
         shots = (LatentSpan(0, clean.shape[2]),)
-        batch = Batch(latents_BCFHW=clean, prompts=tuple(prompts), shots=shots)
+        batch = Batch(latents_BCFHW=clean, prompts=tuple(prompts), shots=(shots,))
         drawn = Draw(
             sigma_B=torch.full((count,), sigma),
             weight_B=torch.ones(count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from holocine_cli import options as opt
 from holocine_cli.console import Console, Paint
 from holocine_cli.groups import Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
+from holocine_cli.loras import loras_of
 from holocine_cli.session import begin
 from holocine_core.api import file_size
 from holocine_core.errors import MachineError
@@ -130,6 +132,48 @@ def pull(
         state = api.pull(name, models_dir, accept_licence=accept_licence, emit=emit)
     session.fields["models"] = [model_record(state)]
     session.console.product(f"{name}: {presence(state, session.console.out)}")
+
+
+@models.command()
+@grouped
+def merge(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model of `holocine models list`, or a folder.",
+            autocompletion=opt.model_names,
+            show_default=False,
+        ),
+    ],
+    lora: Annotated[
+        list[str],
+        typer.Option(
+            "--lora",
+            metavar="FILE[:WEIGHT[:EXPERT]]",
+            help="A LoRA to fold in; give it again for more.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", help="The new folder.", show_default=False),
+    ],
+    models_dir: opt.ModelsDir = None,
+    told: Told = Told(),
+) -> None:
+    """Fold LoRAs into a model's weights: a folder that films as any other.
+
+    holocine models merge nano --lora lora.safetensors -o my-nano
+    holocine models merge DIR --lora h.safetensors:1:high --lora l.safetensors:1:low -o both
+    """
+    session = begin(ctx, told)
+    from holocine_core import api
+
+    made = api.merge(name, loras_of(lora), out, models_dir)
+    session.fields["model"] = str(made)
+    session.console.product(str(made))
 
 
 @models.command()

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from holocine_core.api.machine import (
         ModelPage,
         doctor,
+        merge,
         model,
         model_page,
         model_summaries,
@@ -163,6 +164,7 @@ _HOMES = {
     "shown_measures": "api.looks",
     "ModelPage": "api.machine",
     "doctor": "api.machine",
+    "merge": "api.machine",
     "model": "api.machine",
     "model_page": "api.machine",
     "model_summaries": "api.machine",
@@ -320,6 +322,7 @@ __all__ = [
     "make_edit",
     "may_replace",
     "memory",
+    "merge",
     "model",
     "model_page",
     "model_summaries",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from holocine_core.events import Emit, FileCheck, ignore
 
 if TYPE_CHECKING:
     from holocine_core.doctor import Check
+    from holocine_core.model.lora.file import LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.model.vocabulary import Vocabulary
 
@@ -46,6 +47,28 @@ def model(name: str, models_dir: Path | None = None) -> ModelState:
     from holocine_core.model.presence import model_state
 
     return model_state(name, models_dir)
+
+
+def merge(
+    model: str, loras: Sequence[LoraFile], out: str | Path, models_dir: Path | None = None
+) -> Path:
+    """Fold LoRAs into a model's weights: a new folder that films, and trains, as any other.
+
+    Args:
+        model: A name or a folder in diffusers' layout.
+        loras: With their weights and experts.
+        out: The new folder.
+        models_dir: Where downloaded models lie; the user's cache where None.
+
+    Raises:
+        InputError: There is no such model, a LoRA does not fit, or ``out`` is there already.
+        MachineError: Files are missing, or the disk is full.
+    """
+    from holocine_core.model.locate import find_model
+    from holocine_core.model.lora.merge import merge_loras
+
+    merge_loras(find_model(model, models_dir), loras, Path(out))
+    return Path(out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,13 @@ from statistics import fmean as mean
 
 from holocine_core.errors import InputError
 from holocine_core.model.cost import Geometry, forward_flops
-from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.store.files import load_json
 from holocine_core.train.check import cache_folder, phase_problems
 from holocine_core.train.data.samples import buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.networks import EMBEDDINGS, expert_part
+from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.recipe_start import New
 
@@ -111,7 +110,7 @@ def _spec(recipe: Recipe) -> ModelSpec:
     new = recipe.model.new
     if new is None:
         assert recipe.model.folder is not None
-        located = locate_folder(Path(recipe.model.folder).expanduser())
+        located = find_base(Path(recipe.model.folder).expanduser())
         located.require()
         return located.spec
     vae = load_json(Path(new.codec) / "config.json")
@@ -143,7 +142,7 @@ def _weights(recipe: Recipe, spec: ModelSpec) -> Weights:
     new = recipe.model.new
     if new is None:
         folder = Path(recipe.model.folder or "").expanduser()
-        located = locate_folder(folder)
+        located = find_base(folder)
         part = expert_part(recipe, located, folder)
         shapes = _shapes(located.component(part).paths)
         text = located.component("text_encoder").paths

@@ -24,9 +24,11 @@ class Beside:
     """What films of one expert are made with beside it.
 
     Attributes:
+        model: What the run starts from: a folder, or a model's name.
         loras: Those that earlier experts of the recipe became.
     """
 
+    model: Path
     loras: tuple[Path, ...] = ()
 
     def files(self) -> Iterator[LoraFile]:

@@ -16,8 +16,7 @@ from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.attention.ulysses import Ulysses
 from holocine_core.model.components import LocatedModel
-from holocine_core.model.folders import locate_folder
-from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.parallel import Team
 from holocine_core.model.weights import load_component
 from holocine_core.train.check import cache_folder
@@ -133,6 +132,12 @@ class TrainingModel:
         return (spec.boundary, 1.0) if self.part == "transformer" else (0.0, spec.boundary)
 
 
+def find_base(folder: Path) -> LocatedModel:
+    """The model that a recipe's `model.folder` means: a pipeline folder, or a name of `holocine
+    models list`."""
+    return find_model(str(folder))
+
+
 def find_source(recipe: Recipe, folder: Path, device: torch.device) -> Source:
     """Find a recipe's model in a pipeline folder; no network is opened.
 
@@ -140,7 +145,7 @@ def find_source(recipe: Recipe, folder: Path, device: torch.device) -> Source:
         InputError: The folder holds no such model, or the recipe does not fit it.
         MachineError: Files are missing.
     """
-    located = locate_folder(folder)
+    located = find_base(folder)
     located.require()
     tokenizer = load_tokenizer(located)
     texts = None

@@ -76,7 +76,7 @@ class Start(Frozen):
     """Where the weights come from: `folder` or `new`."""
 
     folder: Text | None = None
-    """A model in diffusers' pipeline layout."""
+    """A model in diffusers' pipeline layout, or a name of `holocine models list`."""
     new: New | None = None
     """A transformer from nothing."""
 

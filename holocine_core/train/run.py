@@ -214,7 +214,7 @@ def _train(
             if stopped if team is None else team.any(stopped):
                 raise
             return Trained(step=step, steps=recipe.steps, model=None)
-    beside = Beside(loras=tuple(before) if recipe.train == "lora" else ())
+    beside = Beside(model=start, loras=tuple(before) if recipe.train == "lora" else ())
     model = assemble(recipe, source, team)
     run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), beside)
     step, made = run.export() if export_only else run.go()

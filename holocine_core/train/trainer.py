@@ -379,7 +379,7 @@ class Trainer:
         films = self._recipe.films
         assert films is not None
         self._keep_new()
-        model, loras = self._model.located.folder, list(self._beside.files())
+        model, loras = self._beside.model, list(self._beside.files())
         folder = self._out / "films" / f"step-{self._step:07d}"
         device = self._model.device.type
         try:

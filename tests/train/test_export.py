@@ -19,6 +19,7 @@ from holocine_core.events import Event, FilmShown, ModelExported, TrainStepDone,
 from holocine_core.lab.learned import world_of
 from holocine_core.lab.stage.world import Repertoire
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
 from holocine_core.model.lora.apply import apply_loras
@@ -29,7 +30,7 @@ from holocine_core.model.weights import load_component
 from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.script.timeline import LatentSpan
-from holocine_core.train import trainer
+from holocine_core.train import networks, trainer
 from holocine_core.train.checkpoints import RECIPE, Checkpoints
 from holocine_core.train.export import export, told_by
 from holocine_core.train.networks import open_networks
@@ -279,6 +280,22 @@ def test_loras_of_both_experts_are_files_of_their_own(
 def test_a_model_of_one_transformer_has_no_experts(recipe: MakeRecipe) -> None:
     with pytest.raises(InputError, match="one transformer, not two experts"):
         train(recipe(expert="both"), device="cpu")
+
+
+def test_a_lora_is_trained_on_a_model_by_its_name(
+    recipe: MakeRecipe, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release as it is published lies in no pipeline folder; the table knows its files."""
+    asked: list[str] = []
+
+    def find(name: str, models_dir: Path | None = None) -> LocatedModel:
+        asked.append(name)
+        return locate_folder(model)
+
+    monkeypatch.setattr(networks, "find_model", find)
+    named = recipe(model={"folder": "holocine-14b-sparse"}, train="lora", lora={"rank": 2})
+    assert train(named, device="cpu").model is not None
+    assert set(asked) == {"holocine-14b-sparse"}
 
 
 def test_films_are_shown_while_training_goes_on(recipe: MakeRecipe, write: Write) -> None:

@@ -1,0 +1,118 @@
+"""LoRAs folded into a model: a pipeline folder that films as the model with them does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from holocine_core.errors import InputError
+from holocine_core.model.components import LocatedModel
+from holocine_core.model.lora.apply import apply_loras
+from holocine_core.model.lora.file import PARTS, LoraFile, Part, check_lora_files, lora_hash
+from holocine_core.model.weights import load_component
+from holocine_core.store.files import replace_folder
+from holocine_core.store.tensors import write_tensors
+from holocine_core.store.vault import disk_errors
+
+MERGED = "holocine_merged"
+"""Key of a weight file's metadata: the LoRAs in it, as a list."""
+STEM = "diffusion_pytorch_model"
+
+
+def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> None:
+    """Write a model with LoRAs folded into its weights.
+
+    Sums are made in float32 and stored as the model's own weights are. The folder appears whole.
+
+    Args:
+        located: A model in diffusers' pipeline layout.
+        loras: Files for either expert, with their weights.
+        out: The new folder.
+
+    Raises:
+        InputError: The model lies in another layout, ``out`` is there already, or a LoRA does not
+            fit.
+        MachineError: Files are missing, or the disk is full.
+    """
+    located.require()
+    check_lora_files(loras, experts=located.spec.experts)
+    _refuse(located, out)
+    part_folder = out.with_name(f".{out.name}.part")
+    with disk_errors("write the model", out):
+        shutil.rmtree(part_folder, ignore_errors=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(located.folder, part_folder)
+        for part, expert in PARTS.items():
+            mine = [lora for lora in loras if lora.expert in (expert, "both")]
+            if part in located.components and mine:
+                _merge(located, part, mine, part_folder / part)
+        replace_folder(part_folder, out)
+
+
+def _refuse(located: LocatedModel, out: Path) -> None:
+    if out.exists():
+        raise InputError(
+            f"{out} is there already", where=str(out), hint="give the name of a new folder"
+        )
+    for part in PARTS:
+        files = located.components.get(part)
+        inside = files is not None and files.paths[0].parent == located.folder / part
+        if files is not None and not (files.form == "diffusers" and inside):
+            raise InputError(
+                f"the weights of {part} are not in diffusers' layout, which merging writes",
+                where=files.where,
+                hint="film it with --lora instead",
+            )
+
+
+def _merge(located: LocatedModel, part: Part, loras: Sequence[LoraFile], home: Path) -> None:
+    files = located.component(part)
+    network = load_component(files, torch.float32)
+    for parameter in network.parameters():
+        parameter.data = parameter.data.clone()  # What was loaded still lies in its file.
+    apply_loras(network, part, loras)
+    if getattr(network, "peft_config", None):
+        network.fuse_lora(adapter_names=list(network.peft_config))
+    kinds, metadata = _stored(files.paths)
+    merged = [*json.loads(metadata.get(MERGED, "[]")), *map(_told, loras)]
+    weights = {name: value.to(kinds[name]) for name, value in _whole(network).items()}
+    for old in home.glob(f"{STEM}*.safetensors*"):
+        old.unlink()
+    write_tensors(home / f"{STEM}.safetensors", weights, {**metadata, MERGED: json.dumps(merged)})
+
+
+def _whole(network: Any) -> dict[str, Tensor]:
+    """A network's own weights, by their names before adapters came."""
+    return {
+        name.replace(".base_layer.", "."): value.detach()
+        for name, value in network.state_dict().items()
+        if ".lora_" not in name
+    }
+
+
+def _stored(paths: Sequence[Path]) -> tuple[Mapping[str, torch.dtype], dict[str, str]]:
+    """How a model's weights are stored, and what its files say of themselves."""
+    kinds: dict[str, torch.dtype] = {}
+    metadata: dict[str, str] = {}
+    for path in paths:
+        with safe_open(path, "pt") as opened:
+            metadata |= opened.metadata() or {}
+            for name in opened.keys():  # noqa: SIM118
+                kinds[name] = opened.get_slice(name)[:0].dtype
+    return kinds, metadata
+
+
+def _told(lora: LoraFile) -> dict[str, Any]:
+    return {
+        "file": lora.path.name,
+        "weight": lora.weight,
+        "expert": lora.expert,
+        "sha256": lora_hash(lora),
+    }
