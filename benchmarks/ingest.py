@@ -70,8 +70,9 @@ def main() -> None:
         f"\nShots set aside: {total['short']} too short, {total['other']} for another reason. "
         f"Letterboxed shots: {total['boxed']}, bars found in {total['unboxed']}."
     )
-    print("\n" + _text(home / "text.mp4", real, args.quick))
-    print("\n" + _truncated(home, made))
+    if not args.quick:
+        print("\n" + _text(home / "text.mp4", real))
+        print("\n" + _truncated(home, made))
 
 
 def _rates() -> list[str]:
@@ -178,11 +179,10 @@ def _trainable(out: Path) -> int:
     return len(read_samples(out, size=SIZE, fps=FPS)) if any(out.glob("*.yaml")) else 0
 
 
-def _text(path: Path, real: Sequence[Frames], quick: bool) -> str:
+def _text(path: Path, real: Sequence[Frames]) -> str:
     """How many shots with a subtitle are set aside for it, and how many without."""
     words = ("Where have you been all night?", "- I waited.", "The lamp went out at nine.")
-    count = 4 if quick else 30
-    shots = list(real[:count])
+    shots = list(real[:30])
     lettered = [titled(shot, words[n % len(words)]) for n, shot in enumerate(shots)]
     write_film(path, [*shots, *lettered], RATES[1])
     film = collect(IngestRequest(files=(path,), out=path.with_suffix(""))).films[0]

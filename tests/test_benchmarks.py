@@ -48,6 +48,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("lengths", ""),
     ("likeness", ""),
     ("losses", ""),
+    ("many_samples", ""),
     ("masters", ""),
     ("mechanism", "--images {out}"),
     ("memory", ""),
