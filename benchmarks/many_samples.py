@@ -46,7 +46,8 @@ def main() -> None:
     print(
         f"| {found['samples']} | {found['read']:.2f} s | {found['identity']:.2f} s "
         f"| {found['buckets']:.2f} s ({found['groups']}) | {found['missing']:.2f} s "
-        f"| {found['order']:.2f} s | {found['bytes'] / 1e6:.0f} MB over {found['before'] / 1e6:.0f} |"
+        f"| {found['order']:.2f} s | {found['bytes'] / 1e6:.0f} MB "
+        f"over {found['before'] / 1e6:.0f} |"
     )
 
 
