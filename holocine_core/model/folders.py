@@ -62,6 +62,26 @@ def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
     )
 
 
+def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
+    """A model of the table whose parts lie below the folders of their sources."""
+    hint = f"holocine models pull {spec.name}"
+    names = [name for name in COMPONENTS if name != "transformer_2" or spec.experts == 2]
+    found = []
+    for name in names:
+        source = next(s for s in spec.sources if f"{name}/*" in s.files)
+        found.append(part_in_folder(root / source.folder / name, name, hint=hint))
+    own = root / spec.sources[0].folder / "transformer" / "config.json"
+    if own.is_file():
+        shape = shape_of(load_json(own), own)
+        spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+    return LocatedModel(
+        spec=spec,
+        folder=root / spec.sources[0].folder,
+        components={part.name: part for part in found if isinstance(part, ComponentFiles)},
+        missing=tuple(part for part in found if isinstance(part, MissingFile)),
+    )
+
+
 def spec_from_folder(folder: Path) -> ModelSpec:
     """What the configs in a folder, and its card, say about the model.
 

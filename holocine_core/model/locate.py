@@ -20,7 +20,7 @@ from typing import Any
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.components import LocatedModel
-from holocine_core.model.folders import locate_folder
+from holocine_core.model.folders import locate_folder, locate_parted
 from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
 from holocine_core.store.files import stamp
@@ -42,6 +42,8 @@ def find_model(name_or_path: str, models_dir: Path | None = None) -> LocatedMode
     spec = MODELS.get(name_or_path)
     if spec is not None and spec.embedded:
         return locate_folder(Path(__file__).parent / spec.embedded, spec)
+    if spec is not None and spec.parted:
+        return locate_parted(spec, models_folder(models_dir))
     if spec is not None:
         return locate_release(spec, models_folder(models_dir))
     folder = Path(name_or_path).expanduser()

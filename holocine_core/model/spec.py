@@ -122,6 +122,9 @@ class ModelSpec:
     Without, guidance leads towards what shots know only of each other, as it does to their
     text, at the same cost."""
     sources: tuple[Source, ...] = ()
+    parted: bool = False
+    """Whether its parts lie in diffusers' layout, each below the folder of the source that names
+    it."""
     embedded: str = ""
     """Folder of the weights inside this package, for models that ship with it."""
     note: str = ""
@@ -191,6 +194,49 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
     )
 
 
+def _wan_profile(width: int, height: int, steps: int) -> Profile:
+    """As Wan's own page recommends for its small model: guidance 6, shift 8 to 12."""
+    return Profile(width=width, height=height, steps=steps, guidance=6.0, shift=8.0)
+
+
+WAN_1_3B = ModelSpec(
+    name="wan2.1-t2v-1.3b",
+    summary="Wan2.1's small text-to-video model: a base to train a small HoloCine from.",
+    attention="full",
+    experts=1,
+    boundary=0.0,
+    shape=NetworkShape(layers=30, width=1536, heads=12, ffn=8960, text_width=4096, text_layers=24),
+    text_tokens=512,
+    fps=16,
+    max_frames=81,
+    profiles={
+        "draft": _wan_profile(480, 272, 20),
+        "standard": _wan_profile(832, 480, 50),
+        "final": _wan_profile(832, 480, 50),
+    },
+    licence="Apache-2.0",
+    weight_bytes={
+        "text_encoder": 11_360_000_000,
+        "transformer": 2_837_993_600,
+        "vae": 507_600_000,
+    },
+    parted=True,
+    sources=(
+        Source(
+            repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+            revision="0fad780a534b6463e45facd96134c9f345acfa5b",
+            files=("transformer/*",),
+            folder="Wan2.1-T2V-1.3B-Diffusers",
+            licence="Apache-2.0",
+            bytes=5_676_000_000,
+        ),
+        WAN_COMPONENTS,
+    ),
+    note="it was never taught shots: one scene, one shot, until it is trained on scenes",
+)
+"""Stored in float32 by its makers; here as bfloat16."""
+
+
 def _nano_profiles(
     sampler: Sampler, shift: float, steps: tuple[int, int, int], draft_stop: float
 ) -> dict[str, Profile]:
@@ -251,5 +297,6 @@ MODELS: Mapping[str, ModelSpec] = {
             "sparse",
             "HoloCine-14B with sparse inter-shot attention: under half the work at 241 frames.",
         ),
+        WAN_1_3B,
     )
 }

@@ -80,7 +80,7 @@ def _export_problems(recipe: Recipe, located: LocatedModel, part: str) -> Iterat
     """A trained model is written as diffusers writes it, beside the parts that stayed."""
     for name in (part, *recipe.parts[1:]):
         files = located.component(name)
-        inside = files.paths[0].parent == located.folder / name
+        inside = located.spec.parted or files.paths[0].parent == located.folder / name
         if recipe.train == "full" and not (files.form == "diffusers" and inside):
             yield Problem(
                 f"the weights of {name} are not in diffusers' layout, which training writes",

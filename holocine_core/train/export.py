@@ -11,7 +11,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from holocine_core.model.card import CARD_NAME, card_of
+from holocine_core.model.card import CARD_NAME, card_of, write_card
+from holocine_core.model.components import LocatedModel
+from holocine_core.model.folders import INDEX_NAME
 from holocine_core.model.parallel import Team
 from holocine_core.model.spec import ModelSpec
 from holocine_core.store.files import load_json, replace_folder
@@ -19,6 +21,7 @@ from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.data.worlds import drawn_world
+from holocine_core.train.fresh import write_index
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import TrainingModel, state_of
 from holocine_core.train.recipe import Recipe
@@ -61,7 +64,7 @@ def export(
     with disk_errors("export the model", folder):
         shutil.rmtree(part, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(model.located.folder, part)
+        copy_pipeline(model.located, part)
         if "transformer" in recipe.parts:
             metadata = _metadata(recipe, step, earlier, before / model.part)
             _write(part / model.part, "diffusion_pytorch_model", weights, metadata)
@@ -76,6 +79,21 @@ def export(
         if learned := _learned(recipe):
             _card_with(part / CARD_NAME, model.located.spec, learned)
         replace_folder(part, folder)
+
+
+def copy_pipeline(located: LocatedModel, folder: Path) -> None:
+    """A model as a pipeline folder of its own, whichever folders its parts lie in."""
+    if (located.folder / INDEX_NAME).is_file():
+        shutil.copytree(located.folder, folder)
+        return
+    folder.mkdir(parents=True)
+    for name, files in located.components.items():
+        home = files.paths[0].parent
+        # Shards that are replaced leave no index behind.
+        shutil.copytree(home, folder / name)
+    profiles = list(located.spec.profiles.values())
+    write_index(folder, load_json(folder / "vae" / "config.json"), shift=profiles[0].shift)
+    write_card(folder, located.spec)
 
 
 def export_lora(

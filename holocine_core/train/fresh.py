@@ -103,9 +103,8 @@ def write_start(new: New, folder: Path, seed: int) -> None:
         torch.manual_seed(seed)
         transformer = new_transformer(new, channels=vae["z_dim"], text_width=encoder["d_model"])
         transformer.save_pretrained(folder / "transformer")
-    _write_scheduler(folder / "scheduler", new.card)
-    index = json.dumps(_index(vae, placed=new.places), indent=2) + "\n"
-    (folder / "model_index.json").write_text(index, encoding="utf-8")
+    shifts = [profile.shift for profile in new.card.profiles.values()]
+    write_index(folder, vae, shift=shifts[0] if shifts else 5.0, placed=new.places)
     write_card(folder, _spec(new.card))
 
 
@@ -175,12 +174,13 @@ def begin(network: Any) -> None:
     nn.init.zeros_(network.proj_out.weight)
 
 
-def _write_scheduler(folder: Path, card: Card) -> None:
+def write_index(folder: Path, vae: dict[str, Any], *, shift: float, placed: bool = False) -> None:
+    """Write what diffusers wants of a pipeline with one transformer beside its networks."""
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    shifts = [profile.shift for profile in card.profiles.values()]
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=shifts[0] if shifts else 5.0)
-    scheduler.save_pretrained(folder)
+    FlowMatchEulerDiscreteScheduler(shift=shift).save_pretrained(folder / "scheduler")
+    index = json.dumps(_index(vae, placed=placed), indent=2) + "\n"
+    (folder / "model_index.json").write_text(index, encoding="utf-8")
 
 
 def _index(vae: dict[str, Any], *, placed: bool) -> dict[str, object]:
