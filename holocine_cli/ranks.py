@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from holocine_cli.batch import Job
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, InputError
+from holocine_core.errors import HolocineError, InputError, MachineError
 
 if TYPE_CHECKING:
     from holocine_core.api import Plan, Studio
 
+LOST = "another rank ended"
+"""How an error begins that only says that another rank had one."""
 PATIENCE = 20.0
 """Seconds that a rank which does not lead lives on after a signal: for the leader's last step."""
 
@@ -102,9 +104,14 @@ def ranked_training(session: Session, gpus: int, device: str) -> Iterator[bool]:
         yield True
         return
     session.documented = True
-    # What goes wrong is the leader's to tell.
-    with session.stop.awaited(_end_later), contextlib.suppress(HolocineError):
-        yield False
+    with session.stop.awaited(_end_later):
+        try:
+            yield False
+        except HolocineError as error:
+            # What all ranks meet is the leader's to tell; what only this one does is not.
+            if isinstance(error, MachineError) and not error.message.startswith(LOST):
+                session.console.fail(error)
+                raise SystemExit(3) from None
     raise SystemExit(0)
 
 

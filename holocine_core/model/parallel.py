@@ -283,6 +283,26 @@ def join_team(device: str, sharing: int) -> Team:
     )
 
 
+_LOST = ("gloo", "Gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe")
+"""How torch's channels say that nobody answers."""
+
+
+@contextlib.contextmanager
+def lost_ranks() -> Iterator[None]:
+    """Turn a failed exchange into a MachineError: another rank is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        lost = isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST)
+        if not lost:
+            raise
+        raise MachineError(
+            f"another rank ended in the midst of the work: {str(error).splitlines()[0]}",
+            where="--gpus",
+            hint="run the same command again, on as many GPUs as are left: what is kept goes on",
+        ) from error
+
+
 def require_heads(heads: int, size: int, *, guided: bool) -> None:
     """Raises InputError where attention's heads can not be parted among so many ranks.
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from holocine_core.errors import InputError, MachineError
@@ -20,7 +19,7 @@ from holocine_core.events import Emit
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.model.attention.ulysses import Ulysses
 from holocine_core.model.failures import device_errors
-from holocine_core.model.parallel import Ranks, join, require_heads
+from holocine_core.model.parallel import Ranks, join, lost_ranks, require_heads
 from holocine_core.plan.values import Plan
 from holocine_core.sample.conditioning import Conditioning
 from holocine_core.sample.studio import Studio
@@ -220,25 +219,3 @@ def refuse(plan: Plan, size: int) -> None:
     for take in plan.takes:
         guided = take.sampling.guided_steps > 0
         require_heads(plan.model.spec.shape.heads, size, guided=guided)
-
-
-_LOST = ("gloo", "Gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe")
-"""How torch's channels say that nobody answers."""
-
-
-@contextmanager
-def lost_ranks() -> Iterator[None]:
-    """Turn a failed exchange into a MachineError: another rank is gone."""
-    try:
-        yield
-    except RuntimeError as error:
-        lost = isinstance(error, torch.distributed.DistError) or any(
-            word in str(error) for word in _LOST
-        )
-        if not lost:
-            raise
-        raise MachineError(
-            f"another rank ended in the midst of the film: {str(error).splitlines()[0]}",
-            where="--gpus",
-            hint="run the same command again, on as many GPUs as are left: what is kept goes on",
-        ) from error

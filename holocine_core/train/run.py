@@ -15,10 +15,11 @@ from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, Stop, Warned, ignore, never
 from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.model.failures import device_errors
-from holocine_core.model.parallel import Team, join_team
+from holocine_core.model.parallel import Team, join_team, lost_ranks
 from holocine_core.model.rank_numbers import asked_ranks
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors
+from holocine_core.train.call import Call
 from holocine_core.train.check import began_from, check_fits
 from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.data.loader import prepare
@@ -27,7 +28,7 @@ from holocine_core.train.fresh import start_folder
 from holocine_core.train.networks import assemble, find_source, open_device
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.sharding import refuse_undivided
-from holocine_core.train.trainer import Call, Trainer
+from holocine_core.train.trainer import Trainer
 
 _IMITATED = Warned(
     message="this processor imitates bfloat16, many times slower than it computes float32",
@@ -85,7 +86,7 @@ def train(
     """
     until = time.monotonic() + seconds
     if asked_ranks() > 1:
-        with device_errors("training", _LESS):
+        with lost_ranks(), device_errors("training", _LESS):
             return _on_ranks(recipe, device, emit, should_stop, until, export_only=export_only)
     place = open_device(device)
     with _held(recipe, emit) as (require_held, emit):

@@ -7,7 +7,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,15 @@ from torch import Tensor
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import (
     CheckpointKept,
-    Emit,
     FilmShown,
     HeldOutMeasured,
     ModelExported,
     PhaseStarted,
-    Stop,
     TrainingStarted,
     TrainStepDone,
     Warned,
 )
+from holocine_core.train.call import Call
 from holocine_core.train.check import Read
 from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch
 from holocine_core.train.data.batches import Batch, Samples
@@ -47,26 +46,6 @@ from holocine_core.train.order import Chunk, Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.step import tokens_of
 from holocine_core.train.validation import validation_loss
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What all networks of a call have in common.
-
-    Attributes:
-        emit: Told of everything.
-        should_stop: Asked after every step.
-        until: ``time.monotonic()`` at which to stop.
-    """
-
-    emit: Emit
-    should_stop: Stop
-    until: float
-
-    @property
-    def is_over(self) -> bool:
-        """Whether its time is."""
-        return time.monotonic() >= self.until
 
 
 class Trainer:
@@ -144,6 +123,7 @@ class Trainer:
         leads = self._model.leads
         with (
             contextlib.closing(self),
+            self._settling(),
             Metrics(self._out, self._step, tensorboard=recipe.tensorboard, writes=leads) as metrics,
         ):
             begins = 0
@@ -173,6 +153,16 @@ class Trainer:
         """End what goes on beside training."""
         if self._coming is not None:
             self._coming.stop()
+
+    @contextlib.contextmanager
+    def _settling(self) -> Iterator[None]:
+        """What ranks still write is written in the end; not where one failed: the others would wait
+        for it."""
+        try:
+            yield
+        except Interrupted:
+            self._checkpoints.settle()
+            raise
         self._checkpoints.settle()
 
     def _finish(self) -> Path:
@@ -388,9 +378,11 @@ class Trainer:
                 loras.append(lora_file(path, self._recipe.expert))
             else:
                 model = path
-            for film in show_films(
-                films, model, folder, device=device, should_stop=self._should_stop, loras=loras
-            ):
-                self._emit(FilmShown(step=self._step, film=str(film)))
+            if self._model.leads:
+                for film in show_films(
+                    films, model, folder, device=device, should_stop=self._should_stop, loras=loras
+                ):
+                    self._emit(FilmShown(step=self._step, film=str(film)))
         except (InputError, RenderError, MachineError) as failed:
             self._emit(Warned(message=failed.message, where=failed.where, hint=failed.hint))
+        self._agreed(None)  # The others wait for the leader's films.

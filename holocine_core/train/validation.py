@@ -72,7 +72,8 @@ def validation_loss(
                 loss = float(loss_of(recipe, model, one, drawn))
             mine[i] = loss * count
             other, changed = _swapped(one)
-            if changed:
+            # Ranks that part the weights make as many passes, whatever they hold.
+            if changed or model.team is not None:
                 with model.together():
                     mine[-3] += (float(loss_of(recipe, model, other, drawn)) - loss) * count
                 mine[-1] += changed

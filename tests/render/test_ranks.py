@@ -21,9 +21,9 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.film.planning import plan_film
 from holocine_core.fleet import launch
 from holocine_core.model.attention.layout import ShotContext, ShotLayout
-from holocine_core.model.parallel import Group, require_heads
+from holocine_core.model.parallel import Group, lost_ranks, require_heads
 from holocine_core.request import Request
-from holocine_core.sample.crew import lost_ranks, refuse
+from holocine_core.sample.crew import refuse
 from holocine_core.sampling import Cache
 from holocine_core.script.timeline import LatentSpan, TokenSpan
 from tests.render.ranks import SCENE, write_models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny(folder / "model", experts=2, shape=replace(TINY_SHAPE, width=48, heads=4))
     for number, lengths in enumerate(LAYOUTS):
         write_one(folder / "samples", f"sample-{number}", lengths, number)
+    # Three passes of two ranks, in one of which nobody can be told another's text.
+    for number, lengths in enumerate(((5, 4), (1, 8), (9,), (1, 4, 4), (5, 4))):
+        write_one(folder / "kept", f"kept-{number}", lengths, 50 + number)
     return folder
 
 
@@ -66,7 +70,7 @@ def make(home: Path, tmp_path: Path) -> Make:
             "drop_caption": 0.2,
             "clean_shots": 0.4,
             "phases": [{"steps": STEPS, "batch": 3, "data": str(home / "samples")}],
-            "held_out": {"every": 100},
+            "held_out": {"every": 10, "data": str(home / "kept"), "bins": 2},
             "checkpoints": {"every": 100},
             "cache": str(home / "latents"),
         }
@@ -135,6 +139,13 @@ def _moved(kept: Mapping[str, Tensor]) -> float:
     return max(float(value.abs().max()) for value in weights.values())
 
 
+def _held_out(recipe: Recipe) -> list[float]:
+    lines = (Path(recipe.out) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line) for line in lines if "held_out" in line]
+    assert len(told) == 2
+    return [value for one in told for name, value in one.items() if name.startswith("held_out")]
+
+
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "full": {},
     "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
@@ -163,6 +174,7 @@ def test_ranks_train_as_one_process_does(make: Make, size: int, ulysses: int, ki
         expected = _kept(its)
         assert _moved(expected) > 0.01
         assert _apart(_kept(mine), expected) < NEAR
+        assert _held_out(mine) == pytest.approx(_held_out(its), rel=1e-5)
 
 
 def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:
