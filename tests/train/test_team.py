@@ -146,6 +146,13 @@ def _held_out(recipe: Recipe) -> list[float]:
     return [value for one in told for name, value in one.items() if name.startswith("held_out")]
 
 
+def _norms(recipe: Recipe) -> list[float]:
+    lines = (Path(recipe.out) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line)["grad_norm"] for line in lines if "grad_norm" in line]
+    assert len(told) == STEPS
+    return told
+
+
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "full": {},
     "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
@@ -175,6 +182,8 @@ def test_ranks_train_as_one_process_does(make: Make, size: int, ulysses: int, ki
         assert _moved(expected) > 0.01
         assert _apart(_kept(mine), expected) < NEAR
         assert _held_out(mine) == pytest.approx(_held_out(its), rel=1e-5)
+        # The optimizer would not notice a gradient that is a multiple of what it should be.
+        assert _norms(mine) == pytest.approx(_norms(its), rel=1e-3)
 
 
 def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:
