@@ -31,6 +31,15 @@ Name = Annotated[
         show_default=False,
     ),
 ]
+AnyModel = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A model of `holocine models list`, or a folder.",
+        autocompletion=opt.model_names,
+        show_default=False,
+    ),
+]
 
 
 @models.callback(invoke_without_command=True)
@@ -69,15 +78,7 @@ def list_models(
 @grouped
 def info(
     ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A model of `holocine models list`, or a folder.",
-            autocompletion=opt.model_names,
-            show_default=False,
-        ),
-    ],
+    name: AnyModel,
     models_dir: opt.ModelsDir = None,
     told: Told = Told(),
 ) -> None:
@@ -138,15 +139,7 @@ def pull(
 @grouped
 def merge(
     ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A model of `holocine models list`, or a folder.",
-            autocompletion=opt.model_names,
-            show_default=False,
-        ),
-    ],
+    name: AnyModel,
     lora: Annotated[
         list[str],
         typer.Option(

@@ -228,7 +228,7 @@ Gpus = Annotated[
     typer.Option(
         "--gpus",
         metavar="N",
-        help="So many GPUs for one film; with --device cpu, processes of the processor.",
+        help="So many GPUs for one film or one run; with --device cpu, processes of the processor.",
         show_default=False,
         rich_help_panel=WHERE,
     ),

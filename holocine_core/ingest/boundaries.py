@@ -54,7 +54,6 @@ _LENGTHS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 26, 34, 44)
 _DARK, _DIM, _DIP = 6.0, 45.0, 0.4
 """Mean brightness of black, of the darkest frame of a fade at most, and the share of what is around
 it that it has at most."""
-_MOST_FADES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,7 +318,6 @@ def _mixtures(flat_nP: NDArray[np.uint8], length: int) -> Iterator[tuple[int, fl
 def _fades(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
     """Into black and out of it: brightness falls steadily, and rises as steadily."""
     light = scan.light_n
-    taken = 0
     for at in map(int, np.argsort(light, kind="stable")):
         if light[at] >= _DIM:
             break
@@ -333,7 +331,6 @@ def _fades(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
             continue
         if max(before, behind) < 2 * _DARK:
             continue
-        taken += 1
         yield Boundary(
             kind="fade",
             first=max(0, begin - MARGIN - 1),
@@ -341,8 +338,6 @@ def _fades(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
             voices=("blend",),
             sure=True,
         )
-        if taken >= _MOST_FADES:
-            return
 
 
 def _slope(light_n: NDArray[np.float32], at: int, step: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class SampleFolder:
 
     def _text(
         self, name: str, film: Film, scene: SceneCut, yaml: Path, known: Mapping[str, Any]
-    ) -> str | None:
+    ) -> str:
         """Write a sample's screenplay, unless a person edited it; the hash of what was written."""
         there = yaml.is_file()
         edited = there and known.get("yaml") != file_hash(yaml)
@@ -107,7 +108,7 @@ class SampleFolder:
             if known.get("yaml") != file_hash(yaml):
                 with disk_errors("set a sample aside", yaml):
                     (self._out / ASIDE).mkdir(exist_ok=True)
-                    yaml.replace(self._out / ASIDE / yaml.name)
+                    yaml.replace(_free(self._out / ASIDE / yaml.name))
             else:
                 yaml.unlink()
 
@@ -147,6 +148,12 @@ class SampleFolder:
         }
         with disk_errors("write down what was made", path):
             write_json(path, value)
+
+
+def _free(path: Path) -> Path:
+    """Return a name that nothing bears: what was set aside earlier is somebody's work too."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not one.exists())
 
 
 def _key(film: Film, scene: SceneCut, form: Form) -> str:

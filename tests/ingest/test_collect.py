@@ -149,6 +149,24 @@ def test_answers_cut_anew_and_set_edited_samples_aside(film: MakeFilm, tmp_path:
     assert changed
 
 
+def test_what_was_set_aside_earlier_stays(film: MakeFilm, tmp_path: Path) -> None:
+    path, out = film(*LENGTHS), tmp_path / "data"
+    made = _ingest(path, out=out)
+    _captioned(out)
+    (out / ASIDE).mkdir()
+    for sample in made.samples:
+        (out / ASIDE / sample.name).write_text("earlier", encoding="utf-8")
+    edited = {sample.stem: sample.read_bytes() for sample in made.samples}
+    answer = {"films": {"film": {"cuts": {str(LENGTHS[0]): False}}}}
+    (tmp_path / "said.json").write_text(json.dumps(answer), encoding="utf-8")
+    _ingest(path, out=out, answers=tmp_path / "said.json")
+    assert all((out / ASIDE / one.name).read_text() == "earlier" for one in made.samples)
+    second = {name: out / ASIDE / f"{name}-2.yaml" for name in edited}
+    kept = [name for name, one in second.items() if one.is_file()]
+    assert kept
+    assert all(second[name].read_bytes() == edited[name] for name in kept)
+
+
 def test_two_films_of_one_name(film: MakeFilm, tmp_path: Path) -> None:
     one = film(*LENGTHS)
     (tmp_path / "other").mkdir()
