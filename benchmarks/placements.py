@@ -12,7 +12,8 @@ import argparse
 from fractions import Fraction
 
 from benchmarks.quick import parsed
-from holocine_core.model.cost import activation_bytes, geometry, take_flops, vae_decode_bytes
+from holocine_core.model.cost import activation_bytes, geometry, take_flops
+from holocine_core.model.decode_cost import vae_decode_bytes
 from holocine_core.model.placement import STRATEGIES, estimate_peaks
 from holocine_core.model.spec import MODELS
 from holocine_core.script.timeline import Timeline, even_cuts

@@ -107,12 +107,13 @@ def _component_identity(part: ComponentFiles) -> str:
     return digest.hexdigest()
 
 
-_STEMS: Mapping[str, str] = {
+STEMS: Mapping[str, str] = {
     "text_encoder": "model",
     "transformer": "diffusion_pytorch_model",
     "transformer_2": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
 }
+"""Names of weight files in diffusers' layout, without their ends."""
 
 
 def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | MissingFile:
@@ -122,8 +123,8 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | Miss
         if path.is_file():
             return ComponentFiles(name=name, form="diffusers", paths=(path,))
         return MissingFile(part=name, path=path, hint=hint)
-    single = home / f"{_STEMS[name]}.safetensors"
-    shards = home / f"{_STEMS[name]}.safetensors.index.json"
+    single = home / f"{STEMS[name]}.safetensors"
+    shards = home / f"{STEMS[name]}.safetensors.index.json"
     paths: tuple[Path, ...] = (single,)
     if not single.is_file() and shards.is_file():
         named = sorted(set(load_json(shards).get("weight_map", {}).values()))

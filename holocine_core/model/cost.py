@@ -1,22 +1,21 @@
-"""What a take costs before it is shot: floating-point operations and memory. No torch here.
+"""What denoising a take costs: floating-point operations and memory. No torch here.
 
 FLOPs count every matrix product as two operations per multiply-add; elementwise work is left out.
 Bytes count tensors that are alive at the worst moment, weights left out; they follow from reading
-the forward passes of diffusers' WanTransformer3DModel and AutoencoderKLWan and of the shot-aware
-attention processor, and the tests hold them to the real networks. Workspaces of GPU kernels and
-the allocator's slack come on top.
+the forward pass of diffusers' WanTransformer3DModel and of the shot-aware attention processor, and
+the tests hold them to the real networks. Workspaces of GPU kernels and the allocator's slack come
+on top.
 
 Letters: N video token, D width, S shot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from holocine_core.model.nano_net.cost import fold_decode_bytes, fold_decode_flops
-from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, VaeShape
+from holocine_core.model.spec import ModelSpec
 from holocine_core.sampling import Attention
 from holocine_core.script.timeline import LatentSpan, Timeline
 
@@ -232,143 +231,3 @@ def _phases(
         # as before and the output of the feed-forward; float32: copies, gated output or sum
         "last residual": 5 * value + max(2 * copy + FLOAT32, copy + 2 * FLOAT32),
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stage:
-    """One level of the decoder while it works on one latent frame after the first."""
-
-    blocks: tuple[tuple[int, int], ...]
-    """Input and output channels of every residual block."""
-    frames: int
-    rows: int
-    columns: int
-    upsamples: bool
-    doubles_frames: bool
-
-    @property
-    def channels(self) -> int:
-        return self.blocks[-1][1]
-
-    @property
-    def pixels(self) -> int:
-        return self.rows * self.columns
-
-    def padded(self, channels: int) -> int:
-        """Values of a 3x3x3 convolution's input with two cached frames and a border."""
-        return channels * (self.frames + 2) * (self.rows + 2) * (self.columns + 2)
-
-
-def _stages(vae: VaeShape, rows: int, columns: int) -> Iterator[_Stage]:
-    """The decoder's levels from ``rows`` x ``columns`` latents up; the middle block leads."""
-    top = vae.base * vae.multipliers[-1]
-    yield _Stage(
-        blocks=((top, top), (top, top)),
-        frames=1,
-        rows=rows,
-        columns=columns,
-        upsamples=False,
-        doubles_frames=False,
-    )
-    frames, inputs = 1, top
-    for level, multiplier in enumerate(reversed(vae.multipliers)):
-        channels = vae.base * multiplier
-        upsamples = level < len(vae.multipliers) - 1
-        doubles = upsamples and vae.doubles_frames[level]
-        yield _Stage(
-            blocks=((inputs, channels), *((channels, channels),) * vae.res_blocks),
-            frames=frames,
-            rows=rows,
-            columns=columns,
-            upsamples=upsamples,
-            doubles_frames=doubles,
-        )
-        frames, inputs = frames * (2 if doubles else 1), channels // 2
-        rows, columns = (2 * rows, 2 * columns) if upsamples else (rows, columns)
-
-
-def vae_decode_bytes(
-    width: int, height: int, vae: VaeShape | FoldShape = WAN_VAE, *, cpu: bool = False
-) -> int:
-    """Bytes alive at the peak of a streamed float32 decode, one latent frame at a time.
-
-    Every causal convolution keeps the last two frames of its input, for the next latent frame;
-    on top come the tensors of the tightest moment, a convolution that joins, then pads its input
-    or a spatial upsampling, and one decoded chunk of frames. Length does not matter.
-
-    Args:
-        width: Frame width in pixels, a multiple of the VAE's spatial stride.
-        height: Frame height, likewise.
-        vae: The decoder.
-        cpu: Whether it runs on the CPU, where torch's 3-D convolution spreads its input out 27
-            times (3x3x3) while it works.
-    """
-    if isinstance(vae, FoldShape):
-        return fold_decode_bytes(width, height, vae)
-    stride = 1 << (len(vae.multipliers) - 1)
-    rows, columns = height // stride, width // stride
-    kept = vae.latent_channels * rows * columns * 2
-    tightest = 0
-    for stage in _stages(vae, rows, columns):
-        convolved = [c for inputs, outputs in stage.blocks for c in (inputs, outputs)]
-        kept += 2 * stage.pixels * sum(convolved)
-        kept += 2 * stage.pixels * stage.channels * stage.doubles_frames
-        tightest = max(tightest, _residual_peak(stage, 27 * cpu), _upsample_peak(stage))
-    kept += 2 * stage.pixels * vae.base
-    chunk = 3 * stage.frames * stage.pixels
-    return FLOAT32 * (kept + tightest + chunk)
-
-
-def _residual_peak(stage: _Stage, spread: int) -> int:
-    """Values alive in the tightest residual block of a level; ``spread``: copies of the input."""
-    frame = stage.frames * stage.pixels
-    peak = 0
-    for index, (inputs, outputs) in enumerate(stage.blocks):
-        held = (stage.blocks[0][0] * (index > 0) + inputs + outputs * (inputs != outputs)) * frame
-        for channels in (inputs, outputs):
-            cache = 2 * channels * stage.pixels
-            joined = channels * frame + cache
-            working = max(joined, (outputs + spread * channels) * frame)
-            peak = max(peak, held + channels * frame + cache + stage.padded(channels) + working)
-    return peak
-
-
-def _upsample_peak(stage: _Stage) -> int:
-    """Values alive while a level's output is enlarged: held, enlarged, convolved to half depth."""
-    if not stage.upsamples:
-        return 0
-    before = stage.channels * stage.frames * stage.pixels
-    doubled = before * (2 if stage.doubles_frames else 1)
-    return stage.blocks[0][0] * stage.frames * stage.pixels + before + doubled * (1 + 4 + 2)
-
-
-def decode_flops(
-    width: int, height: int, latent_frames: int, vae: VaeShape | FoldShape = WAN_VAE
-) -> int:
-    """FLOPs of decoding a clip of ``latent_frames`` latent frames."""
-    if isinstance(vae, FoldShape):
-        return fold_decode_flops(width, height, latent_frames, vae)
-    stride = 1 << (len(vae.multipliers) - 1)
-    rows, columns = height // stride, width // stride
-    first = _chunk_flops(vae, rows, columns, first=True)
-    return first + (latent_frames - 1) * _chunk_flops(vae, rows, columns, first=False)
-
-
-def _chunk_flops(vae: VaeShape, rows: int, columns: int, *, first: bool) -> int:
-    """FLOPs of one latent frame; the first one stays one frame at every level."""
-    area = rows * columns
-    top = vae.base * vae.multipliers[-1]
-    flops = 2 * area * (vae.latent_channels**2 + 27 * vae.latent_channels * top)
-    flops += 2 * area * 4 * top**2 + 4 * area**2 * top
-    for stage in _stages(vae, rows, columns):
-        frames = 1 if first else stage.frames
-        volume = frames * stage.pixels
-        for inputs, outputs in stage.blocks:
-            flops += 2 * 27 * volume * outputs * (inputs + outputs)
-            flops += 2 * volume * inputs * outputs * (inputs != outputs)
-        if stage.doubles_frames and not first:
-            flops += 2 * 3 * volume * 2 * stage.channels**2
-            volume *= 2
-        if stage.upsamples:
-            flops += 2 * 9 * 4 * volume * stage.channels * (stage.channels // 2)
-    return flops + 2 * 27 * volume * vae.base * 3

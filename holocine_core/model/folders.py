@@ -21,6 +21,7 @@ from holocine_core.model.components import (
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import (
+    FOLD_STRIDE,
     MODELS,
     WAN_VAE,
     FoldShape,
@@ -74,10 +75,16 @@ def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
     if own.is_file():
         shape = shape_of(load_json(own), own)
         spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+    parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
+    codec = parts["vae"].config if "vae" in parts else None
+    if codec is not None:
+        config = load_json(codec)
+        _decodable(config, codec)
+        spec = replace(spec, vae=vae_shape(config, codec))
     return LocatedModel(
         spec=spec,
         folder=root / spec.sources[0].folder,
-        components={part.name: part for part in found if isinstance(part, ComponentFiles)},
+        components=parts,
         missing=tuple(part for part in found if isinstance(part, MissingFile)),
     )
 
@@ -118,7 +125,6 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         max_frames=81,
         licence="as the folder's owner says",
         vae=vae_shape(configs["vae"], vae_config),
-        spatial_stride=configs["vae"].get("scale_factor_spatial", 8),
         text_padding=True,
         low_precision_timestep=False,
         sources=(),
@@ -131,22 +137,31 @@ def spec_from_folder(folder: Path) -> ModelSpec:
 
 
 def _decodable(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse VAEs of another grid than Wan2.1's: 4 frames and 8 pixels a latent, no patches."""
-    odd = {
-        name: config[name]
-        for name, usual in (
-            ("patch_size", None),
-            ("is_residual", False),
-            ("scale_factor_temporal", TEMPORAL_STRIDE),
-        )
-        if config.get(name, usual) != usual
+    """Refuse VAEs whose grid is another than their layers make: Wan's have 4 frames a latent, and
+    8 pixels, or 16 where pixels are folded."""
+    shape = vae_shape(config, path)
+    stride, channels, doubled = FOLD_STRIDE, 3, 2
+    if not isinstance(shape, FoldShape):
+        stride, channels, doubled = shape.stride, shape.channels, sum(shape.doubles_frames)
+    wanted = {
+        "scale_factor_temporal": TEMPORAL_STRIDE,
+        "scale_factor_spatial": stride,
+        "in_channels": channels,
+        "out_channels": channels,
     }
+    silent = {"scale_factor_temporal": TEMPORAL_STRIDE, "scale_factor_spatial": 8}
+    odd = [
+        f"{name} is {given} and must be {value}"
+        for name, value in wanted.items()
+        if (given := config.get(name, silent.get(name, 3))) != value
+    ]
+    if 1 << doubled != TEMPORAL_STRIDE:
+        odd.append(f"it doubles frames {doubled} times and must do it twice")
     if odd:
-        said = ", ".join(f"{name} {value}" for name, value in odd.items())
         raise InputError(
-            f"the VAE is not of Wan2.1's kind ({said})",
+            f"the VAE is none of Wan's: {'; '.join(odd)}",
             where=str(path),
-            hint="use a model with Wan2.1's VAE, such as Wan2.2-T2V-A14B",
+            hint="use a model with Wan2.1's VAE, such as Wan2.2-T2V-A14B, or with Wan2.2's",
         )
 
 
@@ -169,6 +184,8 @@ def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:
         multipliers=tuple(config.get("dim_mult", wan.multipliers)),
         res_blocks=config.get("num_res_blocks", wan.res_blocks),
         doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
+        residual=config.get("is_residual", False),
+        patch=config.get("patch_size") or 1,
     )
 
 

@@ -7,7 +7,7 @@ asks for a model's name: what differs is a column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holocine_core.sampling import PROFILE_NAMES, Attention, Profile, Sampler
 
@@ -48,6 +48,21 @@ class VaeShape:
     res_blocks: int = 2
     doubles_frames: tuple[bool, ...] = (True, True, False)
     """Per upsampling, first to last, whether it doubles the frames too."""
+    residual: bool = False
+    """Whether each level's input is repeated and added to its output, as Wan2.2's small codec does;
+    upsamplings then keep their channels."""
+    patch: int = 1
+    """Rows and columns of pixels that are folded into the decoder's output channels."""
+
+    @property
+    def stride(self) -> int:
+        """Rows and columns of pixels in one latent."""
+        return self.patch << (len(self.multipliers) - 1)
+
+    @property
+    def channels(self) -> int:
+        """Of the pixels it works on."""
+        return 3 * self.patch**2
 
 
 WAN_VAE = VaeShape()
@@ -106,7 +121,6 @@ class ModelSpec:
     profiles: Mapping[str, Profile]
     licence: str
     vae: VaeShape | FoldShape = WAN_VAE
-    spatial_stride: int = 8
     weight_bytes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each network in its storage type: text_encoder, transformer, vae."""
     text_padding: bool = True
@@ -131,6 +145,11 @@ class ModelSpec:
     """What a user must know before trusting a film of this model."""
     earlier: tuple[Earlier, ...] = ()
     """What it was before, the latest first."""
+
+    @property
+    def spatial_stride(self) -> int:
+        """Rows and columns of pixels in one latent."""
+        return FOLD_STRIDE if isinstance(self.vae, FoldShape) else self.vae.stride
 
     @property
     def size_multiple(self) -> int:
@@ -236,6 +255,52 @@ WAN_1_3B = ModelSpec(
 )
 """Stored in float32 by its makers; here as bfloat16."""
 
+WAN_5B = ModelSpec(
+    name="wan2.2-ti2v-5b",
+    summary="Wan2.2's small model with a codec of stride 16: a base to train a HoloCine of 24 fps.",
+    attention="full",
+    experts=1,
+    boundary=0.0,
+    shape=NetworkShape(
+        layers=30,
+        width=3072,
+        heads=24,
+        ffn=14336,
+        text_width=4096,
+        text_layers=24,
+        latent_channels=48,
+    ),
+    vae=VaeShape(base=256, latent_channels=48, residual=True, patch=2),
+    text_tokens=512,
+    fps=24,
+    max_frames=121,
+    profiles={
+        "draft": Profile(width=640, height=352, steps=20, guidance=5.0, shift=5.0),
+        "standard": Profile(width=1280, height=704, steps=50, guidance=5.0, shift=5.0),
+        "final": Profile(width=1280, height=704, steps=50, guidance=5.0, shift=5.0),
+    },
+    licence="Apache-2.0",
+    weight_bytes={
+        "text_encoder": 11_360_000_000,
+        "transformer": 10_000_000_000,
+        "vae": 2_818_000_000,
+    },
+    parted=True,
+    sources=(
+        Source(
+            repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+            revision="b8fff7315c768468a5333511427288870b2e9635",
+            files=("transformer/*", "vae/*"),
+            folder="Wan2.2-TI2V-5B-Diffusers",
+            licence="Apache-2.0",
+            bytes=22_820_000_000,
+        ),
+        replace(WAN_COMPONENTS, files=("tokenizer/*", "text_encoder/*"), bytes=11_400_000_000),
+    ),
+    note="it was never taught shots: one scene, one shot, until it is trained on scenes",
+)
+"""Stored in float32 by its makers; here as bfloat16. Films of text alone: no first picture."""
+
 
 def _nano_profiles(
     sampler: Sampler, shift: float, steps: tuple[int, int, int], draft_stop: float
@@ -298,5 +363,6 @@ MODELS: Mapping[str, ModelSpec] = {
             "HoloCine-14B with sparse inter-shot attention: under half the work at 241 frames.",
         ),
         WAN_1_3B,
+        WAN_5B,
     )
 }

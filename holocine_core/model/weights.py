@@ -31,6 +31,8 @@ State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 _DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 _SHOWN = 3
+_IDLE = frozenset({"clip_output"})
+"""Keys of published configs that no code reads."""
 _COPIED = 2**30
 """Bytes of a streamed part that may be copied: norms and the like are float32 in the network."""
 
@@ -180,8 +182,8 @@ def empty_network(files: ComponentFiles) -> Any:
         else:
             placed = config.get("_class_name") == PLACED_CLASS
             kind = PlacedWanTransformer3DModel if placed else WanTransformer3DModel
-        known = inspect.signature(kind.__init__).parameters
-        strange = [key for key in config if not key.startswith("_") and key not in known]
+        known = inspect.signature(kind.__init__).parameters.keys()
+        strange = [key for key in config if not key.startswith("_") and key not in known | _IDLE]
         if strange or config.get("_class_name", kind.__name__) != kind.__name__:
             raise InputError(
                 f"this is no config of {kind.__name__}"
@@ -280,6 +282,16 @@ def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> State:
             part = part.clone()
         state[name] = part.view(dtype).view(entry.shape)
     return state
+
+
+def named_as_diffusers(files: ComponentFiles) -> State:
+    """A part's tensors as they lie in its files, by the names diffusers and transformers give
+    them; they are not to be written into.
+
+    Raises:
+        MachineError: A file is damaged.
+    """
+    return _to_diffusers(files, _read_state(files, read_only=True))
 
 
 def _to_diffusers(files: ComponentFiles, state: State) -> State:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from holocine_core.model.cost import (
-    activation_bytes,
-    decode_flops,
-    geometry,
-    take_flops,
-    vae_decode_bytes,
-)
+from holocine_core.model.cost import activation_bytes, geometry, take_flops
+from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes
 from holocine_core.model.placement import precision_of
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.values import TakeCost

@@ -8,6 +8,7 @@ from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.components import LocatedModel
+from holocine_core.model.pipeline import refuse_packed
 from holocine_core.model.spec import ModelSpec
 from holocine_core.train.data.samples import Sample, read_samples, samples_identity
 from holocine_core.train.data.worlds import drawn_world
@@ -32,7 +33,7 @@ def check_fits(recipe: Recipe, located: LocatedModel, part: str, tokenizer: Any)
     Raises:
         InputError: With all that does not fit.
     """
-    problems = list(_export_problems(recipe, located, part))
+    problems = list(_packed_problems(recipe, located, part))
     read: dict[tuple[str, str | None], tuple[Sample, ...]] = {}
     for phase in recipe.phases:
         problems += phase_problems(phase, located.spec)
@@ -76,17 +77,13 @@ def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
     return [phase.data, *([recipe.held_out.data] if recipe.held_out.data else [])]
 
 
-def _export_problems(recipe: Recipe, located: LocatedModel, part: str) -> Iterator[Problem]:
-    """A trained model is written as diffusers writes it, beside the parts that stayed."""
-    for name in (part, *recipe.parts[1:]):
-        files = located.component(name)
-        inside = located.spec.parted or files.paths[0].parent == located.folder / name
-        if recipe.train == "full" and not (files.form == "diffusers" and inside):
-            yield Problem(
-                f"the weights of {name} are not in diffusers' layout, which training writes",
-                where=files.where,
-                hint="start from a folder in diffusers' layout, or use `train: lora`",
-            )
+def _packed_problems(recipe: Recipe, located: LocatedModel, part: str) -> Iterator[Problem]:
+    """What is trained whole must be there as numbers."""
+    for name in (part, *recipe.parts[1:]) if recipe.train == "full" else ():
+        try:
+            refuse_packed(located, name, "`train: full`")
+        except InputError as error:
+            yield from error.problems
 
 
 def phase_problems(phase: Phase, spec: ModelSpec) -> Iterator[Problem]:

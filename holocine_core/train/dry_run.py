@@ -10,6 +10,7 @@ from statistics import fmean as mean
 
 from holocine_core.errors import InputError
 from holocine_core.model.cost import Geometry, forward_flops
+from holocine_core.model.folders import vae_shape
 from holocine_core.model.headers import read_header
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.store.files import load_json
@@ -113,7 +114,8 @@ def _spec(recipe: Recipe) -> ModelSpec:
         located = find_base(Path(recipe.model.folder).expanduser())
         located.require()
         return located.spec
-    vae = load_json(Path(new.codec) / "config.json")
+    codec = Path(new.codec) / "config.json"
+    vae = load_json(codec)
     text = load_json(Path(new.text) / "text_encoder" / "config.json")
     return replace(
         MODELS["nano"],
@@ -130,7 +132,7 @@ def _spec(recipe: Recipe) -> ModelSpec:
         fps=new.card.fps,
         text_tokens=new.card.text_tokens,
         text_padding=new.card.text_padding,
-        spatial_stride=vae.get("scale_factor_spatial", 8),
+        vae=vae_shape(vae, codec),
     )
 
 

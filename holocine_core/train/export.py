@@ -11,17 +11,16 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from holocine_core.model.card import CARD_NAME, card_of, write_card
-from holocine_core.model.components import LocatedModel
-from holocine_core.model.folders import INDEX_NAME
+from holocine_core.model.card import CARD_NAME, card_of
+from holocine_core.model.components import STEMS
 from holocine_core.model.parallel import Team
+from holocine_core.model.pipeline import TIED, write_pipeline
 from holocine_core.model.spec import ModelSpec
 from holocine_core.store.files import load_json, replace_folder
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.fresh import write_index
 from holocine_core.train.lora import write_lora
 from holocine_core.train.networks import TrainingModel, state_of
 from holocine_core.train.recipe import Recipe
@@ -31,8 +30,6 @@ BEFORE = "holocine_before"
 """Key of a weight file's metadata: the steps before, as a list."""
 READING = "holocine_reading"
 """Key of a text encoder's metadata: how it was taught to read, as a list (see ``reading``)."""
-TIED = "encoder.embed_tokens.weight"
-"""The embedding's second name in a T5 encoder; a file holds it once."""
 
 
 def export(
@@ -64,36 +61,22 @@ def export(
     with disk_errors("export the model", folder):
         shutil.rmtree(part, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        copy_pipeline(model.located, part)
+        anew = [model.part if name == "transformer" else name for name in recipe.parts]
+        write_pipeline(model.located, part, anew)
         if "transformer" in recipe.parts:
             metadata = _metadata(recipe, step, earlier, before / model.part)
-            _write(part / model.part, "diffusion_pytorch_model", weights, metadata)
+            _write(part, model.part, weights, metadata)
         if "text_encoder" in recipe.parts:
             state = {n: v for n, v in state_of(model.text_encoder).items() if n != TIED}
             metadata = _metadata(recipe, step, earlier, before / "text_encoder")
             stored = _stored(state, frozenset(), None)
-            _write(part / "text_encoder", "model", stored, metadata)
+            _write(part, "text_encoder", stored, metadata)
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
         if learned := _learned(recipe):
             _card_with(part / CARD_NAME, model.located.spec, learned)
         replace_folder(part, folder)
-
-
-def copy_pipeline(located: LocatedModel, folder: Path) -> None:
-    """A model as a pipeline folder of its own, whichever folders its parts lie in."""
-    if (located.folder / INDEX_NAME).is_file():
-        shutil.copytree(located.folder, folder)
-        return
-    folder.mkdir(parents=True)
-    for name, files in located.components.items():
-        home = files.paths[0].parent
-        # Shards that are replaced leave no index behind.
-        shutil.copytree(home, folder / name)
-    profiles = list(located.spec.profiles.values())
-    write_index(folder, load_json(folder / "vae" / "config.json"), shift=profiles[0].shift)
-    write_card(folder, located.spec)
 
 
 def export_lora(
@@ -167,7 +150,7 @@ def _stored(
     )
 
 
-def _write(home: Path, stem: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    for old in home.glob(f"{stem}*.safetensors*"):
-        old.unlink()
-    write_tensors(home / f"{stem}.safetensors", tensors, metadata)
+def _write(
+    folder: Path, part: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]
+) -> None:
+    write_tensors(folder / part / f"{STEMS[part]}.safetensors", tensors, metadata)

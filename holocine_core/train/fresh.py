@@ -5,9 +5,7 @@ Training always starts from a folder, so that a run from nothing and a fine-tune
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from holocine_core.model.nano_net.positions import (
     PlacedWanTransformer3DModel,
     PositionedPatches,
 )
-from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, PLACED_MODULE
+from holocine_core.model.pipeline import write_index
 from holocine_core.model.spec import (
     MODELS,
     ModelSpec,
@@ -172,40 +170,6 @@ def begin(network: Any) -> None:
         block.scale_shift_table.zero_()
         nn.init.zeros_(block.attn2.to_out[0].weight)
     nn.init.zeros_(network.proj_out.weight)
-
-
-def write_index(folder: Path, vae: dict[str, Any], *, shift: float, placed: bool = False) -> None:
-    """Write what diffusers wants of a pipeline with one transformer beside its networks."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    FlowMatchEulerDiscreteScheduler(shift=shift).save_pretrained(folder / "scheduler")
-    index = json.dumps(_index(vae, placed=placed), indent=2) + "\n"
-    (folder / "model_index.json").write_text(index, encoding="utf-8")
-
-
-def _index(vae: dict[str, Any], *, placed: bool) -> dict[str, object]:
-    from diffusers import __version__
-
-    return {
-        "_class_name": "WanPipeline",
-        "_diffusers_version": __version__,
-        "boundary_ratio": None,
-        "expand_timesteps": False,
-        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-        "text_encoder": ["transformers", "UMT5EncoderModel"],
-        "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
-        "transformer": [PLACED_MODULE, PLACED_CLASS]
-        if placed
-        else ["diffusers", "WanTransformer3DModel"],
-        "transformer_2": [None, None],
-        "vae": codec_entry(vae),
-    }
-
-
-def codec_entry(config: Mapping[str, Any]) -> list[str]:
-    """Module and class of a codec, as a pipeline's index names them."""
-    kind = config.get("_class_name", "AutoencoderKLWan")
-    return [FOLD_MODULE if kind == FOLD_CLASS else "diffusers", kind]
 
 
 def _spec(card: Card) -> ModelSpec:

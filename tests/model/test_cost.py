@@ -21,17 +21,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.cost import (
-    WAN_VAE,
     Geometry,
-    VaeShape,
     activation_bytes,
-    decode_flops,
     forward_flops,
     geometry,
     take_flops,
-    vae_decode_bytes,
 )
-from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes
+from holocine_core.model.spec import MODELS, WAN_VAE, ModelSpec, NetworkShape, VaeShape
 from holocine_core.script.timeline import LatentSpan, Timeline, even_cuts
 
 pytestmark = pytest.mark.slow
@@ -236,6 +233,9 @@ def test_activations_of_the_14b_network(
 
 NARROW = VaeShape(base=8)
 ODD = VaeShape(base=6, multipliers=(1, 2, 2), res_blocks=1, doubles_frames=(True, False))
+FOLDED = VaeShape(base=8, latent_channels=12, residual=True, patch=2)
+SMALL_WAN = MODELS["wan2.2-ti2v-5b"].vae
+assert isinstance(SMALL_WAN, VaeShape)
 
 
 def autoencoder(vae: VaeShape, device: str) -> AutoencoderKLWan:
@@ -245,13 +245,18 @@ def autoencoder(vae: VaeShape, device: str) -> AutoencoderKLWan:
             dim_mult=list(vae.multipliers),
             num_res_blocks=vae.res_blocks,
             temperal_downsample=list(reversed(vae.doubles_frames)),
+            z_dim=vae.latent_channels,
+            is_residual=vae.residual,
+            patch_size=None if vae.patch == 1 else vae.patch,
+            in_channels=vae.channels,
+            out_channels=vae.channels,
         ).eval()
 
 
 @torch.no_grad()
 def streamed_peak(net: AutoencoderKLWan, rows: int, columns: int, frames: int) -> int:
     """Bytes alive at the peak of decoding latent frame by latent frame."""
-    latents = torch.zeros(1, 16, frames, rows, columns, device=net.device)
+    latents = torch.zeros(1, net.config.z_dim, frames, rows, columns, device=net.device)
     net.clear_cache()
     with LiveBytes() as live:
         for index in range(frames):
@@ -266,11 +271,18 @@ def streamed_peak(net: AutoencoderKLWan, rows: int, columns: int, frames: int) -
 
 @pytest.mark.parametrize(
     ("vae", "width", "height"),
-    [(NARROW, 96, 64), (ODD, 48, 32), (WAN_VAE, 832, 480), (WAN_VAE, 1280, 720)],
+    [
+        (NARROW, 96, 64),
+        (ODD, 48, 32),
+        (FOLDED, 96, 64),
+        (WAN_VAE, 832, 480),
+        (WAN_VAE, 1280, 720),
+        (SMALL_WAN, 1280, 704),
+    ],
 )
 def test_streamed_decoding_keeps_what_is_estimated(vae: VaeShape, width: int, height: int) -> None:
-    stride = 2 ** (len(vae.multipliers) - 1)
-    peak = streamed_peak(autoencoder(vae, "meta"), height // stride, width // stride, frames=4)
+    rows, columns = height // vae.stride, width // vae.stride
+    peak = streamed_peak(autoencoder(vae, "meta"), rows, columns, frames=4)
     assert vae_decode_bytes(width, height, vae) == pytest.approx(peak, rel=0.03)
 
 
@@ -301,17 +313,17 @@ def allocated_peak(work: Callable[[], object]) -> int:
     return max(accumulate(changes))
 
 
-@pytest.mark.parametrize("vae", [NARROW, ODD, WAN_VAE])
+@pytest.mark.parametrize("vae", [NARROW, ODD, WAN_VAE, FOLDED, SMALL_WAN])
 @pytest.mark.parametrize("frames", [1, 3])
 def test_decoding_costs_what_torch_counts(vae: VaeShape, frames: int) -> None:
-    latents = torch.empty(1, 16, frames, 4, 6, device="meta")
+    latents = torch.empty(1, vae.latent_channels, frames, 4, 6, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         autoencoder(vae, "meta").decode(latents)
-    stride = 2 ** (len(vae.multipliers) - 1)
-    flops = decode_flops(6 * stride, 4 * stride, frames, vae)
+    flops = decode_flops(6 * vae.stride, 4 * vae.stride, frames, vae)
     assert flops == pytest.approx(counter.get_total_flops(), rel=0.01)
 
 
 def test_planning_a_cost_wakes_no_torch() -> None:
-    code = "import sys, holocine_core.model.cost; sys.exit('torch' in sys.modules)"
+    modules = "holocine_core.model.cost, holocine_core.model.decode_cost"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

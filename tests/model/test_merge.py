@@ -16,7 +16,8 @@ from holocine_core.model.folders import locate_folder
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.lora.merge import MERGED, merge_loras
-from holocine_core.model.weights import load_component
+from holocine_core.model.weights import load_component, named_as_diffusers
+from tests.model.checkpoints import write_release
 from tests.model.test_lora import Pair, diffusers_style, distance, output, written
 
 pytestmark = pytest.mark.slow
@@ -76,3 +77,19 @@ def test_nothing_is_replaced_and_misfits_are_refused(
     with pytest.raises(InputError):
         merge_loras(locate_folder(tiny), [bad], tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_release_in_original_names_becomes_a_pipeline(tmp_path: Path) -> None:
+    located = locate_folder(write_release(tmp_path / "release", "sparse"))
+    plain = load_component(located.component("transformer"), torch.float32)
+    loras = [LoraFile(path=_lora(plain, tmp_path / "a.safetensors", 5), weight=1.0, expert="high")]
+    merge_loras(located, loras, tmp_path / "out")
+    merged = locate_folder(tmp_path / "out")
+    assert (merged.spec.experts, merged.spec.attention) == (2, "sparse")
+    low = named_as_diffusers(merged.component("transformer_2"))
+    expected = named_as_diffusers(located.component("transformer_2"))
+    assert all(torch.equal(low[name], expected[name]) for name in expected)
+    high = load_component(merged.component("transformer"), torch.float32).state_dict()
+    before = plain.state_dict()
+    changed = {name for name in before if not torch.equal(high[name], before[name])}
+    assert changed == {f"{layer}.weight" for layer in LAYERS}

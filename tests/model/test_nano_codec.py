@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import on_disk
-from holocine_core.model.cost import decode_flops, vae_decode_bytes
+from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes
 from holocine_core.model.locate import find_model
 from holocine_core.model.nano_net.codec import AutoencoderFold, fold, unfold
 from holocine_core.model.spec import FoldShape
@@ -166,7 +166,7 @@ class TestInAPipeline:
         [
             ("vae/config.json", {"decoder_widths": [16, 12]}, "decoder_widths must be three"),
             ("vae/config.json", {"z_dim": 8}, "z_dim is 8"),
-            ("vae/config.json", {"scale_factor_temporal": 8}, "not of Wan2.1's kind"),
+            ("vae/config.json", {"scale_factor_temporal": 8}, "temporal is 8 and must be 4"),
             ("model_index.json", {"vae": ["diffusers", "AutoencoderKLWan"]}, "index names a"),
             ("model_index.json", {"vae": ["diffusers", "AutoencoderKL"]}, "or AutoencoderFold"),
         ],

@@ -24,7 +24,6 @@ from holocine_core.model.folders import locate_folder
 from holocine_core.model.headers import read_header
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.model.spec import MODELS
 from holocine_core.model.tiny import write_tiny
 from holocine_core.model.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 from holocine_core.model.weights import load_component
@@ -39,7 +38,7 @@ from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_start import Start
 from holocine_core.train.run import train
 from tests.conftest import Write
-from tests.train.conftest import MakeRecipe, new_model, write_one
+from tests.train.conftest import MakeRecipe, new_model
 
 pytestmark = pytest.mark.slow
 
@@ -297,50 +296,6 @@ def test_a_lora_is_trained_on_a_model_by_its_name(
     named = recipe(model={"folder": "holocine-14b-sparse"}, train="lora", lora={"rank": 2})
     assert train(named, device="cpu").model is not None
     assert set(asked) == {"holocine-14b-sparse"}
-
-
-@pytest.fixture
-def parted(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Wan2.1's small model as its makers publish it, tiny: parts in two repositories' folders."""
-    spec = MODELS["wan2.1-t2v-1.3b"]
-    home = tmp_path / "models"
-    for source in spec.sources:
-        for pattern in source.files:
-            name = pattern.removesuffix("/*")
-            shutil.copytree(model / name, home / source.folder / name)
-    monkeypatch.setenv("HOLOCINE_MODELS", str(home))
-    return home
-
-
-@pytest.mark.parametrize("kind", ["full", "lora"])
-def test_a_small_base_in_its_published_layout(
-    recipe: MakeRecipe, parted: Path, write: Write, kind: str
-) -> None:
-    clips = Path(recipe().phases[0].data or "")
-    sixteen = parted / "samples"
-    for number in range(3):
-        write_one(sixteen, f"one-{number}", (5, 4), number, fps=16)
-    assert clips != sixteen
-    made = recipe(
-        model={"folder": "wan2.1-t2v-1.3b"},
-        train=kind,
-        lora={"rank": 2},
-        attention="sparse",
-        phases=[{"data": str(sixteen)}],
-        held_out={"every": 100},
-    )
-    done = train(made, device="cpu").model
-    assert done is not None
-    film = write(FILM, "film.yaml")
-    if kind == "full":
-        spec = locate_folder(done).spec
-        assert (spec.attention, spec.fps, spec.experts) == ("sparse", 16, 1)
-        assert WanPipeline.from_pretrained(done).transformer_2 is None
-        request = Request(model=str(done), device="cpu")
-    else:
-        lora = LoraFile(path=done, expert="both")
-        request = Request(model="wan2.1-t2v-1.3b", device="cpu", loras=(lora,))
-    assert render_film(film, parted / "film.mp4", request).frames == 9
 
 
 def test_films_are_shown_while_training_goes_on(recipe: MakeRecipe, write: Write) -> None:

@@ -26,6 +26,7 @@ from holocine_core.lab.codec.blocks import Draw, draw_short
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
 from holocine_core.model.components import ComponentFiles, MissingFile, part_in_folder
 from holocine_core.model.folders import INDEX_NAME, locate_folder
+from holocine_core.model.pipeline import codec_entry
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.store.files import load_json, replace_folder
@@ -33,7 +34,6 @@ from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.checkpoints import stretch
 from holocine_core.train.export import BEFORE, named, told_by
-from holocine_core.train.fresh import codec_entry
 
 Tell = Callable[[str], None]
 _FILE = "diffusion_pytorch_model.safetensors"

@@ -33,12 +33,13 @@ from holocine_core.lab.stage.sample import HELD_OUT_SEEDS, SHOT_WEIGHTS
 from holocine_core.lab.stage.world import CASTS, Repertoire
 from holocine_core.lab.words.pages import ONE, SIDE, SOME, Page, page
 from holocine_core.model.components import MissingFile, part_in_folder
+from holocine_core.model.pipeline import TIED
 from holocine_core.model.weights import load_component
 from holocine_core.sample.conditioning import ContextRows, batch_conditioning
 from holocine_core.store.files import replace_folder
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors
-from holocine_core.train.export import READING, TIED, told_by
+from holocine_core.train.export import READING, told_by
 from holocine_core.train.networks import EMBEDDINGS, state_of
 from holocine_core.train.optim import Optimization, learning_rate
 from holocine_core.train.recipe import Optimizer, Schedule

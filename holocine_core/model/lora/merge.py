@@ -13,17 +13,17 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.errors import InputError
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import STEMS, ComponentFiles, LocatedModel
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import PARTS, LoraFile, Part, check_lora_files, lora_hash
-from holocine_core.model.weights import load_component
+from holocine_core.model.pipeline import refuse_packed, write_pipeline
+from holocine_core.model.weights import load_component, named_as_diffusers
 from holocine_core.store.files import replace_folder
 from holocine_core.store.tensors import write_tensors
 from holocine_core.store.vault import disk_errors
 
 MERGED = "holocine_merged"
 """Key of a weight file's metadata: the LoRAs in it, as a list."""
-STEM = "diffusion_pytorch_model"
 
 
 def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> None:
@@ -32,13 +32,12 @@ def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> 
     Sums are made in float32 and stored as the model's own weights are. The folder appears whole.
 
     Args:
-        located: A model in diffusers' pipeline layout.
+        located: A model, its transformers not packed.
         loras: Files for either expert, with their weights.
         out: The new folder.
 
     Raises:
-        InputError: The model lies in another layout, ``out`` is there already, or a LoRA does not
-            fit.
+        InputError: The weights are packed, ``out`` is there already, or a LoRA does not fit.
         MachineError: Files are missing, or the disk is full.
     """
     located.require()
@@ -48,11 +47,15 @@ def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> 
     with disk_errors("write the model", out):
         shutil.rmtree(part_folder, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(located.folder, part_folder)
-        for part, expert in PARTS.items():
-            mine = [lora for lora in loras if lora.expert in (expert, "both")]
-            if part in located.components and mine:
-                _merge(located, part, mine, part_folder / part)
+        of_part = {
+            part: [lora for lora in loras if lora.expert in (expert, "both")]
+            for part, expert in PARTS.items()
+            if part in located.components
+        }
+        merged = {part: mine for part, mine in of_part.items() if mine}
+        write_pipeline(located, part_folder, merged)
+        for part, mine in merged.items():
+            _merge(located, part, mine, part_folder / part)
         replace_folder(part_folder, out)
 
 
@@ -62,14 +65,8 @@ def _refuse(located: LocatedModel, out: Path) -> None:
             f"{out} is there already", where=str(out), hint="give the name of a new folder"
         )
     for part in PARTS:
-        files = located.components.get(part)
-        inside = files is not None and files.paths[0].parent == located.folder / part
-        if files is not None and not (files.form == "diffusers" and inside):
-            raise InputError(
-                f"the weights of {part} are not in diffusers' layout, which merging writes",
-                where=files.where,
-                hint="film it with --lora instead",
-            )
+        if part in located.components:
+            refuse_packed(located, part, "folding a LoRA in")
 
 
 def _merge(located: LocatedModel, part: Part, loras: Sequence[LoraFile], home: Path) -> None:
@@ -80,12 +77,11 @@ def _merge(located: LocatedModel, part: Part, loras: Sequence[LoraFile], home: P
     apply_loras(network, part, loras)
     if getattr(network, "peft_config", None):
         network.fuse_lora(adapter_names=list(network.peft_config))
-    kinds, metadata = _stored(files.paths)
+    kinds, metadata = _stored(files)
     merged = [*json.loads(metadata.get(MERGED, "[]")), *map(_told, loras)]
     weights = {name: value.to(kinds[name]) for name, value in _whole(network).items()}
-    for old in home.glob(f"{STEM}*.safetensors*"):
-        old.unlink()
-    write_tensors(home / f"{STEM}.safetensors", weights, {**metadata, MERGED: json.dumps(merged)})
+    told = {"format": "pt", **metadata, MERGED: json.dumps(merged)}
+    write_tensors(home / f"{STEMS[part]}.safetensors", weights, told)
 
 
 def _whole(network: Any) -> dict[str, Tensor]:
@@ -97,15 +93,13 @@ def _whole(network: Any) -> dict[str, Tensor]:
     }
 
 
-def _stored(paths: Sequence[Path]) -> tuple[Mapping[str, torch.dtype], dict[str, str]]:
+def _stored(files: ComponentFiles) -> tuple[Mapping[str, torch.dtype], dict[str, str]]:
     """How a model's weights are stored, and what its files say of themselves."""
-    kinds: dict[str, torch.dtype] = {}
+    kinds = {name: value.dtype for name, value in named_as_diffusers(files).items()}
     metadata: dict[str, str] = {}
-    for path in paths:
+    for path in files.paths:
         with safe_open(path, "pt") as opened:
             metadata |= opened.metadata() or {}
-            for name in opened.keys():  # noqa: SIM118
-                kinds[name] = opened.get_slice(name)[:0].dtype
     return kinds, metadata
 
 
