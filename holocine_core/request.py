@@ -10,6 +10,7 @@ from holocine_core.errors import InputError
 from holocine_core.sampling import PROFILE_NAMES
 
 if TYPE_CHECKING:
+    from holocine_core.model.components import LocatedModel
     from holocine_core.model.lora.file import LoraFile
 
 WORK = ".holocine"
@@ -29,6 +30,8 @@ class Request:
     """``draft``, ``standard`` or ``final``."""
     model: str | None = None
     """A model's name or folder."""
+    located: LocatedModel | None = None
+    """Its files, where the caller knows them: nothing of that name is looked for then."""
     seed: int | None = None
     """Of the scenes that have none of their own, 0 to 2**63 - 1."""
     device: str = "auto"

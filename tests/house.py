@@ -39,7 +39,9 @@ ROOMS: Mapping[str, Room] = {
     "events": Room("what is told while work goes on"),
     "units": Room("numbers in words: bytes, times, counts"),
     "sampling": Room("how takes are denoised: the one declaration of its settings"),
-    "request": Room("what a caller asks for beside the screenplay", ["model.lora.file"]),
+    "request": Room(
+        "what a caller asks for beside the screenplay", ["model.components", "model.lora.file"]
+    ),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
@@ -92,7 +94,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",
-        ["script", "request", "model", "sample", "store", "edit.ffmpeg", "film", "render"],
+        ["script", "request", "model", "plan.values", "sample", "store", "edit.ffmpeg", "film",
+         "render"],
     ),
     "ingest": Room(
         "footage -> samples: screenplays beside clips, with what was set aside and what is asked",

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +59,8 @@ class LocatedModel:
     folder: Path
     components: Mapping[str, ComponentFiles]
     missing: tuple[MissingFile, ...] = ()
+    standing: Mapping[str, str] = field(default_factory=dict)
+    """What stands for the content of parts whose weights are in no file: those in training."""
 
     def component(self, name: str) -> ComponentFiles:
         """The files of part ``name``; MachineError with the remedy where one is missing."""
@@ -90,7 +92,8 @@ class LocatedModel:
         Taken from file contents (see ``content_hash``) and from the settings in the config, so
         that copying, moving or renaming a checkpoint leaves it alone.
         """
-        return {name: _component_identity(part) for name, part in sorted(self.components.items())}
+        there = sorted(self.components.items())
+        return {name: self.standing.get(name) or _component_identity(part) for name, part in there}
 
 
 def _component_identity(part: ComponentFiles) -> str:

@@ -65,6 +65,8 @@ class Networks:
         self.dtype: torch.dtype = getattr(torch, placement.precision)
         self._emit = emit
         self._on_load = on_load
+        self.given: dict[str, Any] = {}
+        """Parts that someone else opened and placed: they are used as they are."""
         self._networks: dict[str, nn.Module] = {}
         self._away: dict[str, _Away] = {}
         # nvidia-smi, which free memory was read from, counts GPUs in this order.
@@ -92,6 +94,8 @@ class Networks:
         Raises:
             MachineError: Where files are missing or damaged, or the device's memory runs out.
         """
+        if part in self.given:
+            return self.given[part]
         if self.placement.strategy != "resident":
             for other in self.loaded:
                 if other == "text_encoder" != part:

@@ -261,6 +261,8 @@ def _spoken(request: Request) -> dict[str, Any]:
 
 
 def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
+    if request.located is not None:
+        return request.located
     name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
     try:
         return find_model(str(name), request.models_dir)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -102,6 +102,18 @@ class Generator:
         self._plan, self._emit, self._spec = plan, emit, plan.model.spec
         self._expected = (plan, *expected)
         self._texts.forget_all_but(one for of in self._expected for one in _all_takes(of))
+
+    def take_over(self, networks: Mapping[str, Any], context: ShotContext) -> None:
+        """Film with networks that are open already, such as those in training: these are neither
+        loaded nor moved. Called while none of the generator's own is open.
+
+        Args:
+            networks: By part, where they compute.
+            context: What their attention follows.
+        """
+        self.context = context
+        self._shot_loras = ShotLoras(context)
+        self._networks.given = dict(networks)
 
     def close(self) -> None:
         """Let go of all networks and their memory."""

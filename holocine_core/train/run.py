@@ -23,9 +23,9 @@ from holocine_core.train.call import Call
 from holocine_core.train.check import began_from, check_fits
 from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.data.loader import prepare
-from holocine_core.train.films import Beside, check_films
+from holocine_core.train.films import Rehearsal, check_films
 from holocine_core.train.fresh import start_folder
-from holocine_core.train.networks import assemble, find_source, open_device
+from holocine_core.train.networks import Source, assemble, find_source, open_device
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.sharding import refuse_undivided
 from holocine_core.train.trainer import Trainer
@@ -192,12 +192,13 @@ def _train(
     if before and recipe.train == "full":
         # The low-noise expert's run begins with the model that the other one is a part of.
         start = before[-1]
-    check_films(recipe, start)
     source = find_source(recipe, start, place)
+    check_films(recipe, source.located)
     with contextlib.nullcontext() if team is None else team.leader_first():
         read = check_fits(recipe, source.located, source.part, source.tokenizer)
     checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read), team)
     step = checkpoints.refuse_others()
+    films = _rehearsal(recipe, source, before, team)
     if not export_only:
         try:
             # Before the transformer: what encodes is as large.
@@ -210,16 +211,26 @@ def _train(
                 lambda: call.should_stop() or call.is_over,
                 team,
             )
+            if films is not None and step < recipe.steps:
+                films.read()
         except Interrupted:
             stopped = call.should_stop()
             if stopped if team is None else team.any(stopped):
                 raise
             return Trained(step=step, steps=recipe.steps, model=None)
-    beside = Beside(model=start, loras=tuple(before) if recipe.train == "lora" else ())
     model = assemble(recipe, source, team)
-    run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), beside)
+    run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), films)
     step, made = run.export() if export_only else run.go()
     return Trained(step=step, steps=recipe.steps, model=made)
+
+
+def _rehearsal(
+    recipe: Recipe, source: Source, before: list[Path], team: Team | None
+) -> Rehearsal | None:
+    """What makes an expert's films; ``before``: what the experts before it became."""
+    if recipe.films is None:
+        return None
+    return Rehearsal(recipe, source, before if recipe.train == "lora" else ())
 
 
 def _product(recipe: Recipe, whole: Recipe) -> Path:

@@ -37,7 +37,7 @@ from holocine_core.train.data.loader import (
     open_datasets,
 )
 from holocine_core.train.export import export, export_lora
-from holocine_core.train.films import Beside, lora_file, show_films
+from holocine_core.train.films import Rehearsal
 from holocine_core.train.gradient import Gone, chunks_of, go_back
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import TrainingModel, count
@@ -58,7 +58,7 @@ class Trainer:
         checkpoints: Where it goes on, and what it keeps.
         call: Who asked for it.
         product: The folder or file that the model becomes.
-        beside: What else films are made with.
+        films: What makes the recipe's films; None where it has none.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Trainer:
         checkpoints: Checkpoints,
         call: Call,
         product: Path,
-        beside: Beside,
+        films: Rehearsal | None,
     ) -> None:
         self._recipe = recipe
         self._product = product
-        self._beside = beside
+        self._films = films
         self._model = model
         self._read = read
         self._call = call
@@ -300,7 +300,8 @@ class Trainer:
             self._emit(ModelExported(step=step, path=str(path)))
         films = recipe.films
         if films is not None and not stop and (last or step % films.every == 0):
-            self._show()
+            self._show_films()
+            stop = self._agreed(self._should_stop())  # A showing takes a while.
         if stop and not last:
             raise Interrupted(f"stopped after step {step} of {recipe.steps}; it is kept")
         return over and not last
@@ -364,25 +365,16 @@ class Trainer:
             write(self._recipe, self._model, self._step, path, self._earlier)
         return path
 
-    def _show(self) -> None:
-        """Render the recipe's films; one that fails is told and ends no training."""
-        films = self._recipe.films
-        assert films is not None
+    def _show_films(self) -> None:
+        """Make the recipe's films; one that fails is told and ends no training."""
+        assert self._films is not None
         self._keep_new()
-        model, loras = self._beside.model, list(self._beside.files())
-        folder = self._out / "films" / f"step-{self._step:07d}"
-        device = self._model.device.type
+        made = self._films.show(self._model, self._step, should_stop=self._should_stop)
         try:
-            path = self._export("-shown")
-            if self._recipe.train == "lora":
-                loras.append(lora_file(path, self._recipe.expert))
-            else:
-                model = path
-            if self._model.leads:
-                for film in show_films(
-                    films, model, folder, device=device, should_stop=self._should_stop, loras=loras
-                ):
+            with self._average.in_place():
+                for film in made:
                     self._emit(FilmShown(step=self._step, film=str(film)))
+        except Interrupted:
+            pass  # Said again by who asks next, to all ranks.
         except (InputError, RenderError, MachineError) as failed:
             self._emit(Warned(message=failed.message, where=failed.where, hint=failed.hint))
-        self._agreed(None)  # The others wait for the leader's films.

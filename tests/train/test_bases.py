@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanPipeline
+from safetensors.torch import load_file
 
 from holocine_core.errors import InputError
 from holocine_core.model.components import LocatedModel
@@ -23,7 +24,7 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.train.run import train
 from tests.conftest import Write
-from tests.model.checkpoints import ORIGINAL_WAN, WAN, original_vae, write_release
+from tests.model.checkpoints import ORIGINAL_WAN, WAN, original_vae, write_gguf, write_release
 from tests.train.conftest import MakeRecipe, write_one
 
 pytestmark = pytest.mark.slow
@@ -195,14 +196,15 @@ def test_one_expert_of_the_release_leaves_the_other_as_it_was(
     assert all(torch.equal(kept[name], other[name]) for name in other)
 
 
-def test_packed_weights_are_not_trained_whole(
+def test_packed_weights_carry_a_lora_and_are_not_trained_whole(
     recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = write_release(tmp_path / "models", "sparse")
-    tree = home / "HoloCine_dit" / "sparse"
-    for path in tree.glob("*.safetensors"):
-        path.with_suffix(".gguf").write_bytes(b"GGUF")
+    for path in (home / "HoloCine_dit" / "sparse").glob("*.safetensors"):
+        write_gguf(load_file(path), path.with_suffix(".gguf"))
         path.unlink()
     monkeypatch.setenv("HOLOCINE_MODELS", str(home))
+    packed = {"model": {"folder": "holocine-14b-sparse"}, "expert": "high"}
     with pytest.raises(InputError, match=r"packed \(GGUF\)"):
-        train(recipe(model={"folder": "holocine-14b-sparse"}, expert="high"), device="cpu")
+        train(recipe(**packed), device="cpu")
+    assert train(recipe(**packed, train="lora", lora={"rank": 2}), device="cpu").model is not None

@@ -13,11 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from torch import Tensor
 
+from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.errors import InputError
 from holocine_core.events import Event, Warned
 from holocine_core.model.tiny import TINY_SHAPE, write_tiny
@@ -30,6 +32,7 @@ from holocine_core.train.recipe import Recipe
 from holocine_core.train.run import train
 from holocine_core.train.sharding import refuse_undivided
 from tests.train.conftest import MakeRecipe, write_one
+from tests.train.test_export import FILM
 
 pytestmark = pytest.mark.slow
 STEPS = 20
@@ -153,6 +156,23 @@ def _norms(recipe: Recipe) -> list[float]:
     return told
 
 
+def _film_apart(one: Recipe, other: Recipe) -> float:
+    """Mean difference of the films that two runs showed, in levels of 255."""
+    first, second = (
+        np.concatenate(list(read_frames(Path(run.out) / f"films/step-{STEPS:07d}/room.mp4")))
+        for run in (one, other)
+    )
+    return float(np.abs(first.astype(int) - second).mean())
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A screenplay that training shows."""
+    path = tmp_path / "room.yaml"
+    path.write_text(FILM, encoding="utf-8")
+    return path
+
+
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "full": {},
     "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
@@ -171,10 +191,13 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
         (4, 2, "both"),
     ],
 )
-def test_ranks_train_as_one_process_does(make: Make, size: int, ulysses: int, kind: str) -> None:
-    alone = make("alone", **KINDS[kind])
+def test_ranks_train_as_one_process_does(
+    make: Make, film: Path, size: int, ulysses: int, kind: str
+) -> None:
+    showing = {"every": STEPS, "screenplays": [str(film)]}
+    alone = make("alone", **KINDS[kind], films=showing)
     train(_read(alone), device="cpu")
-    parted = make("parted", **KINDS[kind], ulysses=ulysses)
+    parted = make("parted", **KINDS[kind], films=showing, ulysses=ulysses)
     _ranks(size, parted)
     recipes = zip(_read(parted).by_expert(), _read(alone).by_expert(), strict=True)
     for mine, its in recipes:
@@ -184,6 +207,7 @@ def test_ranks_train_as_one_process_does(make: Make, size: int, ulysses: int, ki
         assert _held_out(mine) == pytest.approx(_held_out(its), rel=1e-5)
         # The optimizer would not notice a gradient that is a multiple of what it should be.
         assert _norms(mine) == pytest.approx(_norms(its), rel=1e-3)
+        assert _film_apart(mine, its) < 1, "the encoder makes a level or two of a last bit"
 
 
 def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:
