@@ -2,9 +2,9 @@
 
     python -m benchmarks.long_footage [--minutes 120] [--size 1280 720]
 
-The film is ten different minutes of drawn and real shots (see benchmarks.footage), one after the other
-as often as its length asks for. A process of its own ingests it; its memory is looked at twenty times a
-second, with that of the processes it starts.
+The film is ten different minutes of drawn and real shots (see benchmarks.footage), one after the
+other as often as its length asks for. A process of its own ingests it; its memory is looked at
+twenty times a second, with that of the processes it starts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     film = home / "long.mp4"
     if not film.is_file():
         _write(film, args.minutes, tuple(args.size), 0.2 if args.quick else 1.0)
-    command = [sys.executable, "-m", "holocine_cli", "--json", "ingest", str(film)]
+    command = [sys.executable, "-m", "holocine_cli", "ingest", str(film)]
     began = time.monotonic()
     log = (home / "ingest.log").open("w", encoding="utf-8")
     process = subprocess.Popen([*command, "--out", str(home / "data")], stdout=log, stderr=log)
@@ -60,12 +60,12 @@ def main() -> None:
     if process.returncode:
         raise SystemExit((home / "ingest.log").read_text(encoding="utf-8")[-2000:])
     found = json.loads((home / "data" / "ingest.json").read_text(encoding="utf-8"))
-    (one,) = found["films"]
+    (one,) = found["films"].values()
     length = args.minutes * (0.2 if args.quick else 1)
     disk = sum(path.stat().st_size for path in (home / "data" / ".ingest").rglob("*.n*"))
     print(f"*{machine()}; {args.size[0]}x{args.size[1]}, {float(RATE):g} frames a second*\n")
-    print("| film | shots | samples | time | most memory | with what it starts | without mapped files "
-          "| on disk beside the samples |")  # fmt: skip
+    print("| film | shots | samples | time | most memory | with what it starts "
+          "| without mapped files | on disk beside the samples |")  # fmt: skip
     print("|" + "---|" * 8)
     print(
         f"| {length:g} min | {len(one['shots'])} | {len(list((home / 'data').glob('*.yaml')))} "

@@ -16,10 +16,52 @@ from holocine_cli.session import Session, begin
 from holocine_core.errors import Interrupted
 
 if TYPE_CHECKING:
-    from holocine_core.api import Recipe
+    from holocine_core.api import ExportOf, Recipe
 
 RecipeFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A recipe in YAML.", show_default=False)
+]
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        metavar="",
+        help="Show phases, samples, tokens and memory, and train nothing.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
+]
+StopAfter = Annotated[
+    float | None,
+    typer.Option(
+        "--stop-after",
+        metavar="MINUTES",
+        min=0.0,
+        help="Keep a checkpoint and end after this long; the same command goes on.",
+        show_default=False,
+        rich_help_panel=opt.WHERE,
+    ),
+]
+Export = Annotated[
+    bool,
+    typer.Option(
+        "--export",
+        metavar="",
+        help="Write the model of the latest checkpoint, and train nothing.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
+]
+Best = Annotated[
+    bool,
+    typer.Option(
+        "--best",
+        metavar="",
+        help="Write the model of the checkpoint with the lowest held-out loss, and train nothing.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
 ]
 
 
@@ -27,37 +69,10 @@ RecipeFile = Annotated[
 def train(
     ctx: typer.Context,
     recipe: RecipeFile,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            metavar="",
-            help="Show phases, samples, tokens and memory, and train nothing.",
-            show_default=False,
-            rich_help_panel=opt.WHAT,
-        ),
-    ] = False,
-    stop_after: Annotated[
-        float | None,
-        typer.Option(
-            "--stop-after",
-            metavar="MINUTES",
-            min=0.0,
-            help="Keep a checkpoint and end after this long; the same command goes on.",
-            show_default=False,
-            rich_help_panel=opt.WHERE,
-        ),
-    ] = None,
-    export: Annotated[
-        bool,
-        typer.Option(
-            "--export",
-            metavar="",
-            help="Write the model of the latest checkpoint, and train nothing.",
-            show_default=False,
-            rich_help_panel=opt.WHAT,
-        ),
-    ] = False,
+    dry_run: DryRun = False,
+    stop_after: StopAfter = None,
+    export: Export = False,
+    best: Best = False,
     device: opt.Device = "auto",
     gpus: opt.Gpus = 1,
     told: ToldAtLength = ToldAtLength(),
@@ -68,7 +83,8 @@ def train(
     holocine train lora.yaml --gpus 2 --stop-after 120
 
     Ctrl-C ends after the current step and keeps a checkpoint, of which
-    --export makes a model. The finished model is a folder for --model, or a
+    --export makes a model; --best takes the one with the lowest held-out
+    loss. The finished model is a folder for --model, or a
     file for --lora; its path is printed on stdout.
     """
     session = begin(ctx, told)
@@ -81,11 +97,12 @@ def train(
         minutes = math.inf if stop_after is None else stop_after
         with ranked_training(session, gpus, device) as tells:
             run = _train if tells else _follow
-            run(session, read, device=device, seconds=60 * minutes, export_only=export)
+            kept: ExportOf | None = "best" if best else "latest" if export else None
+            run(session, read, device=device, seconds=60 * minutes, export=kept)
 
 
 def _follow(
-    session: Session, recipe: Recipe, *, device: str, seconds: float, export_only: bool
+    session: Session, recipe: Recipe, *, device: str, seconds: float, export: ExportOf | None
 ) -> None:
     """Train beside the leader, and say nothing."""
     from holocine_core import api
@@ -95,7 +112,7 @@ def _follow(
         device=device,
         should_stop=session.stop,
         seconds=seconds,
-        export_only=export_only,
+        export=export,
     )
 
 
@@ -109,7 +126,7 @@ def _outline(session: Session, recipe: Recipe) -> None:
 
 
 def _train(
-    session: Session, recipe: Recipe, *, device: str, seconds: float, export_only: bool
+    session: Session, recipe: Recipe, *, device: str, seconds: float, export: ExportOf | None
 ) -> None:
     from holocine_cli.train_view import TrainReporter
     from holocine_core import api
@@ -126,7 +143,7 @@ def _train(
                 emit=reporter,
                 should_stop=session.stop,
                 seconds=seconds,
-                export_only=export_only,
+                export=export,
             )
         except Interrupted as stopped:
             raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped

@@ -74,6 +74,12 @@ class TrainReporter:
                 self._console.detail(f"step {event.step}: kept in {event.path}")
             case ModelExported():
                 self._console.note(f"step {event.step}: model in {event.path}")
+                if event.best and event.best != event.step:
+                    self._fields["best"] = event.best
+                    self._console.note(
+                        f"the held-out loss was lowest at step {event.best}: "
+                        "the same command with --best makes that model"
+                    )
             case FilmShown():
                 self._fields["films"].append(event.film)
                 self._console.note(f"step {event.step}: {event.film}")

@@ -192,6 +192,8 @@ class CheckpointKept(Event):
 class ModelExported(Event):
     step: int
     path: str
+    best: int = 0
+    """The step with the lowest held-out loss, whose checkpoint stays; 0 where none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

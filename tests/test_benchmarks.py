@@ -47,6 +47,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("kill", ""),
     ("lengths", ""),
     ("likeness", ""),
+    ("long_footage", ""),
     ("losses", ""),
     ("many_samples", ""),
     ("masters", ""),

@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from holocine_core.script.edits import edits_told
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
+    from holocine_core.train.call import ExportOf
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
     from holocine_core.units import clock, counted, duration, file_size, memory, scaled
@@ -232,6 +233,7 @@ _HOMES = {
     "Moved": "script.timeline",
     "FrameSpan": "script.timeline",
     "save_json": "store.files",
+    "ExportOf": "train.call",
     "Outline": "train.dry_run",
     "Recipe": "train.recipe",
     "clock": "units",
@@ -257,6 +259,7 @@ __all__ = [
     "EditorFormat",
     "Estimate",
     "Evaluation",
+    "ExportOf",
     "Exported",
     "Extras",
     "Film",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holocine_core.ingest.collect import Collected
     from holocine_core.ingest.request import IngestRequest
     from holocine_core.lab.samples import Sample
+    from holocine_core.train.call import ExportOf
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.recipe import Recipe
     from holocine_core.train.run import Trained
@@ -54,7 +55,7 @@ def train(
     *,
     device: str = "auto",
     seconds: float = math.inf,
-    export_only: bool = False,
+    export: ExportOf | None = None,
     emit: Emit = ignore,
     should_stop: Stop = never,
 ) -> Trained:
@@ -64,7 +65,8 @@ def train(
         recipe: A YAML file, or what was read of one.
         device: ``auto``, ``cpu``, ``cuda`` ...
         seconds: After this long a checkpoint is kept and the call returns.
-        export_only: Write the model of the latest checkpoint and train nothing.
+        export: Write the model of the ``latest`` checkpoint, or of the ``best`` one (with the
+            lowest held-out loss), and train nothing.
         emit: Told of everything that happens.
         should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
 
@@ -82,7 +84,7 @@ def train(
         emit=emit,
         should_stop=should_stop,
         seconds=seconds,
-        export_only=export_only,
+        export=export,
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from holocine_core.events import Emit, Stop
 
+ExportOf = Literal["latest", "best"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What all networks of a call have in common.
 
@@ -16,11 +19,13 @@ class Call:
         emit: Told of everything.
         should_stop: Asked after every step.
         until: ``time.monotonic()`` at which to stop.
+        export: Write the model of the latest checkpoint, or of the best one, and train nothing.
     """
 
     emit: Emit
     should_stop: Stop
     until: float
+    export: ExportOf | None = None
 
     @property
     def is_over(self) -> bool:

@@ -1,21 +1,22 @@
 """Checkpoints: all that a run needs to go on, each in one file, with a pointer to the latest.
 
 A checkpoint is written under another name, flushed and renamed; the pointer, which holds its hash,
-comes last. So a run that is killed at any moment goes on from a whole checkpoint.
+comes last. So a run that is killed at any moment goes on from a whole checkpoint. All of that
+happens beside training, on a copy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -23,11 +24,12 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
 from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
-from holocine_core.store.files import atomic, read_json, write_json
-from holocine_core.store.tensors import write_tensors
+from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash
+from holocine_core.train.continuity import tuned_since
 from holocine_core.train.parted import ABOUT, Saving, about, is_sound, load, load_shares
 from holocine_core.train.recipe import Recipe
+from holocine_core.train.writing import Writing
 
 FORMAT = 1
 LATEST = "latest.json"
@@ -35,14 +37,6 @@ _NAME = re.compile(r"step-(\d+)(?:\.safetensors)?")
 Template = Callable[[], Mapping[str, Tensor]]
 DAMAGED = ".damaged"
 """Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
-FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache", "ulysses"})
-"""Keys of a recipe that may change between two calls: they do not move the weights."""
-FILMED = "model.new.card.profiles"
-"""How a new model's films are sampled does not move its weights either."""
-TUNED = frozenset({"optimizer.lr", "optimizer.clip"})
-"""Keys that may change although they do: what a run that went wrong needs. The change is told, and
-kept beside the weights."""
-
 STEP, SEED, RECIPE = "holocine_step", "holocine_seed", "holocine_recipe"
 Stretch = Mapping[str, Any]
 """Steps under one recipe: those keys of a weight file's metadata, with the recipe as a tree."""
@@ -88,19 +82,20 @@ class Checkpoints:
         self._recipe = recipe
         self._start = dict(start or {})
         self._team = team
-        self._saving: Saving | None = None
+        self._saving: Writing | Saving | None = None
 
     def path(self, step: int) -> Path:
         """One file, or a folder where ranks write their shares."""
         name = f"step-{step:07d}"
         return self.folder / (name if self._team is not None else f"{name}.safetensors")
 
-    def keep(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint, point to it, and remove those that are too old.
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Begin to write a checkpoint beside training; :meth:`settle` ends it.
 
         Raises:
-            MachineError: Disk full, folder not writable; earlier checkpoints are untouched.
+            MachineError: The folder can't be made, or the checkpoint before could not be written.
         """
+        self.settle()
         path = self.path(checkpoint.step)
         with disk_errors("make the folder", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -111,41 +106,48 @@ class Checkpoints:
             "start": json.dumps(self._start),
             "earlier": json.dumps(checkpoint.earlier),
         }
-        if self._team is not None:
-            self.settle()
+        if self._team is None:
+            self._saving = Writing(checkpoint.tensors, path, metadata)
+        else:
             told = {**metadata, "ranks": str(self._team.size)}
             self._saving = Saving(checkpoint.tensors, path, told, self._team)
-            return path
-        with disk_errors("keep a checkpoint", path), atomic(path) as part:
-            write_tensors(part, checkpoint.tensors, metadata)
-        self._point_to(path)
-        return path
 
-    def settle(self) -> None:
-        """Wait for what ranks still write.
+    @property
+    def is_written(self) -> bool:
+        """Whether one waits to be settled that would be at once."""
+        return self._saving is not None and self._saving.is_done
+
+    def settle(self) -> Path | None:
+        """Wait for what is still being written, and point to it; None where nothing is.
 
         Raises:
             MachineError: The disk is full; the checkpoint before it is whole.
         """
-        if self._saving is None or self._team is None:
-            return
+        if self._saving is None:
+            return None
         saving, self._saving = self._saving, None
         path = saving.settle()
-        if self._team.leads:
+        if self._team is None or self._team.leads:
             self._point_to(path)
-        self._team.any(False)
+        if self._team is not None:
+            self._team.any(False)
+        return path
 
     def _point_to(self, path: Path) -> None:
         """Name the newest checkpoint, and remove those that are too old."""
         with disk_errors("keep a checkpoint", path):
+            before = read_json(self.folder / LATEST) or {}
+            best = before.get("best")
             others = [each for each in self._kept() if each != path]
-            old = others[: max(0, len(others) + 1 - self._recipe.checkpoints.keep)]
+            ageing = [each for each in others if best is None or each.name != best["file"]]
+            old = ageing[: max(0, len(ageing) + 1 - self._recipe.checkpoints.keep)]
             hashes = self._hashes()
             pointer = {
-                "step": _step_of(path),
+                "step": step_of(path),
                 "file": path.name,
                 "sha256": _hash(path),
                 "others": {p.name: hashes[p.name] for p in others if p.name in hashes},
+                **({} if best is None else {"best": best}),
             }
             write_json(self.folder / LATEST, pointer)
             for each in old:
@@ -153,6 +155,31 @@ class Checkpoints:
                     shutil.rmtree(each)
                 else:
                     each.unlink()
+
+    def mark_best(self, loss: float) -> None:
+        """Say of the newest checkpoint, which is settled, that none has a lower held-out loss: it
+        stays until another is better."""
+        with disk_errors("keep a checkpoint", self.folder / LATEST):
+            pointer = read_json(self.folder / LATEST) or {}
+            best = {"file": pointer["file"], "loss": loss, "told_by": self._told_by()}
+            write_json(self.folder / LATEST, {**pointer, "best": best})
+
+    def best_known(self) -> tuple[int, float]:
+        """Step and held-out loss of the best one; 0 and endless where there is none, or where it
+        was measured on other samples."""
+        best = self._best()
+        return (0, math.inf) if best is None else (step_of(Path(best["file"])), best["loss"])
+
+    def _best(self) -> dict[str, Any] | None:
+        best = (read_json(self.folder / LATEST) or {}).get("best")
+        if best is None or best["told_by"] != self._told_by():
+            return None
+        return dict(best) if (self.folder / best["file"]).exists() else None
+
+    def _told_by(self) -> list[Any]:
+        """What a held-out loss is measured on."""
+        held_out = self._recipe.held_out
+        return [held_out.data, held_out.scenes, held_out.bins]
 
     def _hashes(self) -> dict[str, str]:
         """Hashes of the files that the pointer knows."""
@@ -174,8 +201,30 @@ class Checkpoints:
                 names what differs.
             MachineError: There are checkpoints, and none of them is whole.
         """
+        return self._first_whole(list(reversed(self._kept())), emit, template)
+
+    def best(self, emit: Emit, template: Template) -> Checkpoint:
+        """The one with the lowest held-out loss; else as :meth:`latest`.
+
+        Raises:
+            InputError: None is marked.
+        """
+        best = self._best()
+        if best is None:
+            raise InputError(
+                "no checkpoint is known to be the best",
+                where=str(self.folder),
+                hint="a recipe with `held_out:` marks one at each measurement",
+            )
+        found = self._first_whole([self.folder / best["file"]], emit, template)
+        assert found is not None
+        return found
+
+    def _first_whole(
+        self, paths: Sequence[Path], emit: Emit, template: Template
+    ) -> Checkpoint | None:
         hashes, damaged = self._hashes(), None
-        for path in reversed(self._kept()):
+        for path in paths:
             with disk_errors("read", path):
                 sound = self._is_sound(path, hashes)
             found = self._read(path, emit, template) if sound else None
@@ -196,6 +245,9 @@ class Checkpoints:
                 hint="check the disk; the same command now begins the run anew",
             )
         return None
+
+    def _compare(self, metadata: Mapping[str, str], path: Path) -> list[str]:
+        return tuned_since(self._recipe, self._start, metadata, path)
 
     def _is_sound(self, path: Path, hashes: Mapping[str, str]) -> bool:
         # One that the pointer does not know was written just before the run was killed.
@@ -221,12 +273,12 @@ class Checkpoints:
             return 0
         if (metadata := _metadata(kept[-1])) is not None:
             self._compare(metadata, kept[-1])
-        return _step_of(kept[-1])
+        return step_of(kept[-1])
 
     def _kept(self) -> list[Path]:
         """Checkpoints by step, oldest first: files of one process and folders of several."""
         found = [path for path in self.folder.glob("step-*") if _NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda path: (_step_of(path), path.name))
+        return sorted(found, key=lambda path: (step_of(path), path.name))
 
     def _read(self, path: Path, emit: Emit, template: Template) -> Checkpoint | None:
         metadata = _metadata(path)
@@ -275,34 +327,6 @@ class Checkpoints:
                 )
             )
 
-    def _compare(self, metadata: Mapping[str, str], path: Path) -> list[str]:
-        """Refuse a checkpoint made by another recipe or from something else; what was tuned."""
-        mine = json.loads(self._recipe.model_dump_json())
-        made_by = _filled(metadata.get("recipe", "{}"))
-        differing = [
-            (name, f"{name} ({_short(old)} -> {_short(new)})")
-            for key in sorted(mine.keys() | made_by.keys())
-            if key not in FREE
-            for name, old, new in _differences(key, made_by.get(key), mine.get(key))
-            if not name.startswith(FILMED)
-        ]
-        refused = sorted(told for name, told in differing if name not in TUNED)
-        if refused:
-            raise InputError(
-                f"this run was begun with another recipe: {', '.join(refused)} differ",
-                where=str(path),
-                hint="put them back to go on, or give the changed recipe its own `out:`",
-            )
-        began = json.loads(metadata.get("start", "{}"))
-        changed = [part for part in began if self._start.get(part, began[part]) != began[part]]
-        if changed:
-            raise InputError(
-                f"what this run began from has changed: {', '.join(sorted(changed))}",
-                where=str(path),
-                hint="put it back to go on, or give the run its own `out:` to begin from it",
-            )
-        return [told for _, told in differing]
-
 
 def _metadata(path: Path) -> Mapping[str, str] | None:
     """What a checkpoint says of itself; None where it can't be read."""
@@ -315,7 +339,8 @@ def _metadata(path: Path) -> Mapping[str, str] | None:
         return None
 
 
-def _step_of(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The steps that a checkpoint was kept after, by its name."""
     found = _NAME.fullmatch(path.name)
     return int(found[1]) if found else 0
 
@@ -323,36 +348,6 @@ def _step_of(path: Path) -> int:
 def _hash(path: Path) -> str:
     """Of a checkpoint: of its file, or of what its folder says of every file."""
     return file_hash(path / ABOUT if path.is_dir() else path)
-
-
-def _filled(text: str) -> dict[str, Any]:
-    """A recipe as an earlier version may have written it, with the defaults of later keys."""
-    tree = json.loads(text)
-    for phase in tree.get("phases", ()):
-        if phase.get("data") is not None:
-            phase.pop("world", None)  # It stood there for nothing.
-    text = json.dumps(tree)
-    # Keys that are no more are left as they are, and so count as differing.
-    with contextlib.suppress(ValidationError):
-        text = Recipe.model_validate_json(text).model_dump_json()
-    filled: dict[str, Any] = json.loads(text)
-    return filled
-
-
-def _differences(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Dotted name of each difference, with both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in old.keys() | new.keys():
-            yield from _differences(f"{key}.{name}", old.get(name), new.get(name))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for i, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{key}.{i}", before, after)
-    elif old != new:
-        yield key, old, new
-
-
-def _short(value: Any) -> str:
-    return "a list" if isinstance(value, list) else "other" if isinstance(value, dict) else value
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[Callable[[], None]]:

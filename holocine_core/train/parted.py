@@ -57,6 +57,11 @@ class Saving:
         assert isinstance(saving, Future)
         self._future: Future[Any] = saving
 
+    @property
+    def is_done(self) -> bool:
+        """Whether this rank waits for nothing any more."""
+        return self._future.done()
+
     def settle(self) -> Path:
         """Wait until it is written, and give it its name.
 

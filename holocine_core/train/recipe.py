@@ -212,6 +212,8 @@ class Checkpoints(Frozen):
     """Minutes from one to the next, at most: so much is lost where a machine fails."""
     keep: Annotated[int, Field(ge=1)] = 2
     """How many of the latest stay."""
+    best: bool = True
+    """Whether the one with the lowest held-out loss stays too, for `--export --best`."""
     export: bool = False
     """Whether those that `every` asks for also write the complete model, not only the end."""
 

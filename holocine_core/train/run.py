@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from holocine_core.model.parallel import Team, join_team, lost_ranks
 from holocine_core.model.rank_numbers import asked_ranks
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors
-from holocine_core.train.call import Call
+from holocine_core.train.call import Call, ExportOf
 from holocine_core.train.check import began_from, check_fits
 from holocine_core.train.checkpoints import Checkpoints, locked
 from holocine_core.train.data.loader import prepare
@@ -65,7 +65,7 @@ def train(
     emit: Emit = ignore,
     should_stop: Stop = never,
     seconds: float = math.inf,
-    export_only: bool = False,
+    export: ExportOf | None = None,
 ) -> Trained:
     """Train what a recipe says; calling it again goes on where it stopped.
 
@@ -75,7 +75,8 @@ def train(
         emit: Told of everything that happens.
         should_stop: Asked after every step; True keeps a checkpoint and raises Interrupted.
         seconds: After this long a checkpoint is kept and the call returns.
-        export_only: Write the model of the latest checkpoint and train nothing.
+        export: Write the model of the latest checkpoint, or of the one with the lowest held-out
+            loss, and train nothing.
 
     Raises:
         InputError: The recipe does not fit its model or its data, the run's folder holds another
@@ -87,7 +88,7 @@ def train(
     until = time.monotonic() + seconds
     if asked_ranks() > 1:
         with lost_ranks(), device_errors("training", _LESS):
-            return _on_ranks(recipe, device, emit, should_stop, until, export_only=export_only)
+            return _on_ranks(recipe, device, Call(emit, should_stop, until, export))
     place = open_device(device)
     with _held(recipe, emit) as (require_held, emit):
 
@@ -97,9 +98,8 @@ def train(
 
         if recipe.precision == "bf16" and not multiplies_bfloat16(place):
             emit(_IMITATED)
-        call = Call(emit=emit, should_stop=stop, until=until)
         with device_errors("training", _LESS):
-            return _all(recipe, place, call, export_only)
+            return _all(recipe, place, Call(emit, stop, until, export))
 
 
 @contextlib.contextmanager
@@ -110,30 +110,20 @@ def _held(recipe: Recipe, emit: Emit) -> Iterator[tuple[Callable[[], None], Emit
         yield require_held, emit
 
 
-def _on_ranks(
-    recipe: Recipe,
-    device: str,
-    emit: Emit,
-    should_stop: Stop,
-    until: float,
-    *,
-    export_only: bool,
-) -> Trained:
+def _on_ranks(recipe: Recipe, device: str, call: Call) -> Trained:
     """The same by every rank of a team; the leader holds the folder and tells."""
     team = join_team("cpu" if device == "cpu" else "cuda", recipe.ulysses)
     refuse_undivided(recipe)
     place = torch.device(team.device)
-    hold = _held(recipe, emit) if team.leads else contextlib.nullcontext((_nothing, ignore))
+    hold = _held(recipe, call.emit) if team.leads else contextlib.nullcontext((_nothing, ignore))
     with hold as (require_held, told):
         team.agree(None)  # Nobody begins before the folder is the leader's.
 
         def stop() -> bool:
             require_held()
-            return should_stop()
+            return call.should_stop()
 
-        done = _all(
-            recipe, place, Call(emit=told, should_stop=stop, until=until), export_only, team
-        )
+        done = _all(recipe, place, replace(call, emit=told, should_stop=stop), team)
         team.any(False)
     team.close()
     return done
@@ -143,21 +133,16 @@ def _nothing() -> None:
     """What a rank that holds nothing asks."""
 
 
-def _all(
-    recipe: Recipe,
-    place: torch.device,
-    call: Call,
-    export_only: bool,
-    team: Team | None = None,
-) -> Trained:
+def _all(recipe: Recipe, place: torch.device, call: Call, team: Team | None = None) -> Trained:
     """All experts of a recipe, one after the other."""
-    done, files = 0, list[Path]()
+    done, files, before = 0, list[Path](), list[Path]()
     for one in recipe.by_expert():
-        ended = _train(one, recipe, files, place, call, team, export_only=export_only)
+        ended = _train(one, recipe, before, place, call, team)
         done += ended.step
         if ended.model is None:
             return Trained(step=done, steps=recipe.steps_of_all, model=None)
         files.append(ended.model)
+        before.append(_product(one, recipe))
     last = files[-1]
     made = tuple(files) if recipe.train == "lora" else (last,)
     return Trained(step=done, steps=recipe.steps_of_all, model=last, files=made)
@@ -170,8 +155,6 @@ def _train(
     place: torch.device,
     call: Call,
     team: Team | None,
-    *,
-    export_only: bool,
 ) -> Trained:
     """One expert's run.
 
@@ -182,7 +165,6 @@ def _train(
         place: Where to train.
         call: Who asked for it.
         team: The ranks that train it together.
-        export_only: Whether to train nothing.
     """
     out = Path(recipe.out)
     with disk_errors("make the folder", out):
@@ -199,7 +181,7 @@ def _train(
     checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read), team)
     step = checkpoints.refuse_others()
     films = _rehearsal(recipe, source, before, team)
-    if not export_only:
+    if call.export is None:
         try:
             # Before the transformer: what encodes is as large.
             prepare(
@@ -220,7 +202,7 @@ def _train(
             return Trained(step=step, steps=recipe.steps, model=None)
     model = assemble(recipe, source, team)
     run = Trainer(recipe, model, read, checkpoints, call, _product(recipe, whole), films)
-    step, made = run.export() if export_only else run.go()
+    step, made = run.go() if call.export is None else run.export()
     return Trained(step=step, steps=recipe.steps, model=made)
 
 

@@ -11,12 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from holocine_core.errors import InputError, Interrupted, MachineError, RenderError
 from holocine_core.events import (
-    CheckpointKept,
     FilmShown,
     HeldOutMeasured,
     ModelExported,
@@ -27,7 +23,7 @@ from holocine_core.events import (
 )
 from holocine_core.train.call import Call
 from holocine_core.train.check import Read
-from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch
+from holocine_core.train.checkpoints import Checkpoints
 from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.data.loader import (
     Batches,
@@ -39,6 +35,7 @@ from holocine_core.train.data.loader import (
 from holocine_core.train.export import export, export_lora
 from holocine_core.train.films import Rehearsal
 from holocine_core.train.gradient import Gone, chunks_of, go_back
+from holocine_core.train.keeper import Keeper
 from holocine_core.train.metrics import Metrics
 from holocine_core.train.networks import TrainingModel, count
 from holocine_core.train.optim import EMA, Optimization, learning_rate
@@ -84,29 +81,10 @@ class Trainer:
             model.trained, recipe.optimizer, exact=recipe.precision == "float32"
         )
         self._average = EMA(model.trained, recipe.ema)
-        self._checkpoints = checkpoints
-        self._earlier: tuple[Stretch, ...] = ()
+        self._keeper = Keeper(recipe, model, self._optimization, self._average, checkpoints, call)
+        self._step = self._keeper.kept
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
-        self._step = self._restore()
-        self._kept, self._kept_at = self._step, time.monotonic()
-
-    def _restore(self) -> int:
-        """Take up the latest checkpoint; its step."""
-        checkpoint = self._checkpoints.latest(self._emit, self._template)
-        if checkpoint is None:
-            return 0
-        tensors = checkpoint.tensors
-        with torch.no_grad():
-            for name, parameter in self._model.trained.items():
-                parameter.copy_(tensors[f"weights.{name}"])
-                self._average.weights[name].copy_(tensors[f"average.{name}"])
-        self._earlier = checkpoint.earlier
-        prefix = "optimizer."
-        self._optimization.restore(
-            {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        )
-        return checkpoint.step
 
     def go(self) -> tuple[int, Path | None]:
         """Train to the end or until told to stop; steps done, and the model at the end."""
@@ -137,7 +115,8 @@ class Trainer:
         return self._step, self._finish()
 
     def export(self) -> tuple[int, Path]:
-        """Write the model as it was at the latest checkpoint; its step, and where it is."""
+        """Write the model as it was at the checkpoint that was asked for; its step, and where it
+        is."""
         if self._step == 0:
             raise InputError(
                 "there is no checkpoint to export",
@@ -145,7 +124,8 @@ class Trainer:
                 hint="train first: the same command without --export",
             )
         last = self._step == self._recipe.steps
-        path = self._export("" if last else f"-{self._step:07d}")
+        best = self._call.export == "best"
+        path = self._export("-best" if best else "" if last else f"-{self._step:07d}")
         self._emit(ModelExported(step=self._step, path=str(path)))
         return self._step, path
 
@@ -156,23 +136,24 @@ class Trainer:
 
     @contextlib.contextmanager
     def _settling(self) -> Iterator[None]:
-        """What ranks still write is written in the end; not where one failed: the others would wait
-        for it."""
+        """What is still being written is written in the end; not where a rank failed: the others
+        would wait for it."""
         try:
             yield
         except Interrupted:
-            self._checkpoints.settle()
+            self._keeper.settle()
             raise
-        self._checkpoints.settle()
+        self._keeper.settle()
 
     def _finish(self) -> Path:
         model = self._export("")
-        self._emit(ModelExported(step=self._step, path=str(model)))
+        best = self._keeper.best
+        self._emit(ModelExported(step=self._step, path=str(model), best=best))
         return model
 
     def _phase(self, number: int, phase: Phase, begins: int, metrics: Metrics) -> None:
         # Samples may fail, or take so long that someone loses patience.
-        self._keep_new()
+        self._keeper.keep(self._step)
         try:
             if self._coming is not None:
                 self._coming.wait(self._emit, self._is_over)
@@ -277,7 +258,7 @@ class Trainer:
     def _exploded(self, gone: Gone, clips: Samples) -> RenderError:
         """The loss, or the gradient, is no number any more: which samples did it."""
         names = [name for one in gone.bad for name in clips.names(one.of.group, one.pick.members)]
-        hint = f"lower `optimizer.lr` and go on from step {self._kept}, which is kept"
+        hint = f"lower `optimizer.lr` and go on from step {self._keeper.kept}, which is kept"
         if names:
             hint = f"look at {', '.join(names[:4])}; or {hint}"
         return RenderError(
@@ -288,11 +269,15 @@ class Trainer:
         """Do what is due after a step; whether the call's time is over."""
         recipe, step = self._recipe, self._step
         last = step == recipe.steps
-        stop, over, late = self._agreed((self._should_stop(), self._call.is_over, self._is_late()))
+        keeper = self._keeper
+        said = (self._should_stop(), self._call.is_over, keeper.is_late, keeper.is_written)
+        stop, over, late, written = self._agreed(said)
+        if written:
+            self._keeper.settle()
         asked = step % recipe.checkpoints.every == 0
         due = stop or over or late or last or asked
         if due:
-            self._keep()
+            self._keeper.keep(step)
         if self._held_out is not None and (last or step % recipe.held_out.every == 0):
             self._measure(phase, metrics)
         if asked and recipe.checkpoints.export and not last:
@@ -305,11 +290,6 @@ class Trainer:
         if stop and not last:
             raise Interrupted(f"stopped after step {step} of {recipe.steps}; it is kept")
         return over and not last
-
-    def _is_late(self) -> bool:
-        """Whether nothing was kept for too long."""
-        minutes = self._recipe.checkpoints.minutes
-        return minutes is not None and time.monotonic() - self._kept_at >= 60 * minutes
 
     def _measure(self, phase: Phase, metrics: Metrics) -> None:
         assert self._held_out is not None
@@ -328,31 +308,7 @@ class Trainer:
                 swapped=measured.swapped,
             )
         )
-
-    def _keep_new(self) -> None:
-        """Keep the steps that no checkpoint holds yet."""
-        if self._step > self._kept:
-            self._keep()
-
-    def _template(self) -> dict[str, Tensor]:
-        """Tensors as a checkpoint holds them, to be filled."""
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self._model.trained.items():
-            tensors[f"weights.{name}"] = torch.zeros_like(parameter.detach())
-            tensors[f"average.{name}"] = torch.zeros_like(self._average.weights[name])
-        return tensors | {f"optimizer.{n}": t for n, t in self._optimization.template().items()}
-
-    def _keep(self) -> None:
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self._model.trained.items():
-            tensors[f"weights.{name}"] = parameter.detach()
-            tensors[f"average.{name}"] = self._average.weights[name]
-        tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
-        path = self._checkpoints.keep(
-            Checkpoint(step=self._step, tensors=tensors, earlier=self._earlier)
-        )
-        self._kept, self._kept_at = self._step, time.monotonic()
-        self._emit(CheckpointKept(step=self._step, path=str(path)))
+        self._keeper.judge(self._step, measured.mean)
 
     def _export(self, suffix: str) -> Path:
         """Write the averaged weights as others load them; the folder or file."""
@@ -362,13 +318,13 @@ class Trainer:
             path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
         write = export_lora if lora else export
         with self._average.in_place():
-            write(self._recipe, self._model, self._step, path, self._earlier)
+            write(self._recipe, self._model, self._step, path, self._keeper.earlier)
         return path
 
     def _show_films(self) -> None:
         """Make the recipe's films; one that fails is told and ends no training."""
         assert self._films is not None
-        self._keep_new()
+        self._keeper.keep(self._step)
         made = self._films.show(self._model, self._step, should_stop=self._should_stop)
         try:
             with self._average.in_place():

@@ -120,6 +120,7 @@ def recipe(
             "cache": str(cache),
         }
         settings |= changes
+        settings["checkpoints"] = {"best": False, **settings["checkpoints"]}
         settings["phases"] = [phase | one for one in settings["phases"]]
         return Recipe.model_validate(settings, strict=False)
 
