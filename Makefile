@@ -31,6 +31,8 @@ $(READY): pyproject.toml requirements.lock
 	       $(BIN)/pip install -q torch==$(TORCH); }; \
 	fi
 	$(BIN)/pip install -q -c requirements.lock -e '.[$(EXTRAS)]'
+# diffusers imports torchao wherever it is: only the tests that are about it see it.
+	$(BIN)/pip install -q --no-deps --upgrade -c requirements.lock --target $(VENV)/beside torchao
 	touch $@
 
 film: $(READY) ## Render an example film (films/lighthouse.mp4) and its storyboard

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console as RichConsole
-from rich.console import ConsoleOptions, RenderableType, RenderResult
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live as RichLive
 from rich.progress import (
     BarColumn,
@@ -29,6 +29,7 @@ from holocine_core.api import clock, duration, memory
 
 if TYPE_CHECKING:
     from holocine_cli.progress import Shooting
+    from holocine_cli.train_view import Learning
 
 
 class _Terminal(RichConsole):
@@ -62,8 +63,12 @@ class _Narrower:
 
 
 class _Bars(Progress):
+    below: Sequence[str] = ()
+    """Lines under the bars."""
+
     def get_renderable(self) -> RenderableType:
-        return _Narrower(super().get_renderable())
+        lines = (Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in self.below)
+        return _Narrower(Group(super().get_renderable(), *lines))
 
 
 class _Display:
@@ -155,6 +160,28 @@ class Live(_Display):
         self._progress.update(
             self._film, description=of, total=1, completed=now.share, told="  ".join(whole)
         )
+
+
+class TrainingView(_Display):
+    """One bar, the steps of a run, and below it what was measured."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("  {task.description}", style="bold"),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+            _Told(table_column=Column(no_wrap=True)),
+        )
+        self._run = self._progress.add_task("", total=None, told="")
+
+    def show(self, now: Learning) -> None:
+        """Bring it up to date."""
+        told = f"step {now.step}/{now.steps}" if now.steps else now.doing
+        if now.left is not None:
+            told += f"  {clock(now.left)} left"
+        self._progress.update(
+            self._run, description=now.out, total=now.steps or None, completed=now.step, told=told
+        )
+        self._progress.below = now.lines
 
 
 @contextlib.contextmanager

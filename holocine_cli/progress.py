@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holocine_cli.console import Console, moves
-from holocine_core.api import clock, counted, duration, estimate, memory, pace_of
+from holocine_core.api import clock, counted, duration, estimate, memory, pace_of, process_peak
 from holocine_core.errors import Problem
 from holocine_core.events import (
     CutsSeen,
@@ -320,16 +320,6 @@ class Reporter:
         self._console.note(
             f"{event.film}: {counted(event.frames, 'frame')}, made in {duration(event.seconds)}"
         )
-
-
-def process_peak() -> int | None:
-    """Most memory this process has held, in bytes; None where the system does not count it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @contextlib.contextmanager

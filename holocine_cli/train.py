@@ -128,14 +128,16 @@ def _outline(session: Session, recipe: Recipe) -> None:
 def _train(
     session: Session, recipe: Recipe, *, device: str, seconds: float, export: ExportOf | None
 ) -> None:
-    from holocine_cli.train_view import TrainReporter
+    from holocine_cli.train_view import training_reported
     from holocine_core import api
 
     gc.enable()
     fields: dict[str, Any] = {"out": recipe.out, "steps": recipe.steps_of_all}
     session.fields = fields
-    reporter = TrainReporter(session.console, fields)
-    with session.stop.awaited(session.tell_stop):
+    with (
+        training_reported(session.console, fields) as reporter,
+        session.stop.awaited(session.tell_stop),
+    ):
         try:
             done = api.train(
                 recipe,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.console import Console, Paint, moves
@@ -25,6 +28,7 @@ from holocine_core.events import (
 )
 
 if TYPE_CHECKING:
+    from holocine_cli.live import TrainingView
     from holocine_core.api import Outline
 
 SECONDS = 30.0
@@ -33,20 +37,79 @@ RECENT = 50
 """Steps that loss and pace are the mean of."""
 
 
+@dataclass(slots=True)
+class Learning:
+    """The state of a run as its events tell it."""
+
+    out: str = ""
+    doing: str = ""
+    """What is done before steps begin."""
+    step: int = 0
+    steps: int = 0
+    left: float | None = None
+    """Seconds of the steps that are left."""
+    recent: deque[TrainStepDone] = field(default_factory=lambda: deque(maxlen=RECENT))
+    held_out: tuple[int, float] | None = None
+    """Step and loss of the last measurement."""
+    kept: int = 0
+
+    def done(self, event: TrainStepDone) -> None:
+        """Note a step."""
+        self.step, self.steps = event.step, event.steps
+        self.recent.append(event)
+        self.left = (event.steps - event.step) * self._seconds / len(self.recent)
+
+    @property
+    def _seconds(self) -> float:
+        return sum(one.seconds for one in self.recent)
+
+    @property
+    def loss(self) -> float:
+        """Mean of the recent steps'."""
+        return sum(one.loss for one in self.recent) / len(self.recent)
+
+    @property
+    def pace(self) -> str:
+        """How fast it goes."""
+        samples = sum(one.samples for one in self.recent) / self._seconds
+        tokens = sum(one.tokens for one in self.recent) / self._seconds
+        share = sum(one.rate_share * one.seconds for one in self.recent) / self._seconds
+        return (
+            f"{samples:.1f} samples/s, {scaled(tokens, 'tokens/s')}, "
+            f"{share:.0%} of the machine's peak"
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands below the bar."""
+        if not self.recent:
+            return []
+        first = [f"loss {self.loss:.4f}"]
+        if self.held_out is not None:
+            first.append(f"held out {self.held_out[1]:.4f} at step {self.held_out[0]}")
+        if self.kept:
+            first.append(f"kept at step {self.kept}")
+        held = memory(self.recent[-1].memory_bytes)
+        return ["  ".join(first), f"{self.pace}  {held} at most"]
+
+
 class TrainReporter:
     """Receives events and tells what the console's loudness lets through.
 
     Args:
         console: The printer.
         fields: Of the JSON document; gets what was reached.
+        live: The display, where there is one.
     """
 
-    def __init__(self, console: Console, fields: dict[str, Any]) -> None:
+    def __init__(
+        self, console: Console, fields: dict[str, Any], live: TrainingView | None = None
+    ) -> None:
         self._console = console
         self._fields = fields
-        self._every = 5.0 if moves(sys.stderr) else SECONDS
+        self._live = live
         self._told = time.monotonic()
-        self._recent: deque[TrainStepDone] = deque(maxlen=RECENT)
+        self.now = Learning()
         fields |= {"step": 0, "held_out": None, "films": []}
 
     def __call__(self, event: Event) -> None:
@@ -63,31 +126,24 @@ class TrainReporter:
             case TrainStepDone():
                 self._step(event)
             case HeldOutMeasured():
-                self._fields["held_out"] = event.loss
-                bins = " ".join(f"{loss:.3f}" for loss in event.by_timestep)
-                swapped = event.swapped
-                told = "" if swapped is None else f"; with another's text {swapped:.4f}"
-                self._console.note(
-                    f"step {event.step}: held-out loss {event.loss:.4f} ({bins}){told}"
-                )
+                self._measured(event)
             case CheckpointKept():
+                self.now.kept = event.step
                 self._console.detail(f"step {event.step}: kept in {event.path}")
             case ModelExported():
-                self._console.note(f"step {event.step}: model in {event.path}")
-                if event.best and event.best != event.step:
-                    self._fields["best"] = event.best
-                    self._console.note(
-                        f"the held-out loss was lowest at step {event.best}: "
-                        "the same command with --best makes that model"
-                    )
+                self._exported(event)
             case FilmShown():
                 self._fields["films"].append(event.film)
                 self._console.note(f"step {event.step}: {event.film}")
             case Warned():
                 self._console.warn(Problem(event.message, event.where, event.hint))
+        if self._live is not None:
+            self._live.show(self.now)
 
     def _started(self, event: TrainingStarted) -> None:
         self._fields["step"] = event.step
+        self.now.out, self.now.step, self.now.steps = event.out, event.step, event.steps
+        self.now.kept = event.step
         numbers = scaled(event.parameters, "").strip()
         if event.expert:
             self._console.note(f"the expert for {event.expert} noise")
@@ -99,36 +155,63 @@ class TrainReporter:
     def _drawn(self, event: LatentsDrawn) -> None:
         left = (event.of - event.scenes) * event.seconds / event.scenes
         text = f"encoding {event.size}: {event.scenes} of {event.of}, {clock(left)} left"
+        self.now.doing = text
         if event.scenes == event.of or self._is_due():
             self._console.note(text)
         else:
             self._console.detail(text)
 
+    def _measured(self, event: HeldOutMeasured) -> None:
+        self._fields["held_out"] = event.loss
+        self.now.held_out = event.step, event.loss
+        bins = " ".join(f"{loss:.3f}" for loss in event.by_timestep)
+        told = "" if event.swapped is None else f"; with another's text {event.swapped:.4f}"
+        self._console.note(f"step {event.step}: held-out loss {event.loss:.4f} ({bins}){told}")
+
+    def _exported(self, event: ModelExported) -> None:
+        self._console.note(f"step {event.step}: model in {event.path}")
+        if event.best and event.best != event.step:
+            self._fields["best"] = event.best
+            self._console.note(
+                f"the held-out loss was lowest at step {event.best}: "
+                "the same command with --best makes that model"
+            )
+
     def _step(self, event: TrainStepDone) -> None:
         self._fields["step"] = event.step
-        self._recent.append(event)
+        self.now.done(event)
         if self._console.verbose:
             self._console.detail(
                 f"step {event.step} of {event.steps}: loss {event.loss:.4f}, "
                 f"{duration(event.seconds)}"
             )
-        elif event.step == event.steps or self._is_due():
-            count = len(self._recent)
-            loss = sum(one.loss for one in self._recent) / count
-            seconds = sum(one.seconds for one in self._recent)
-            pace = sum(one.samples for one in self._recent) / seconds
-            left = clock((event.steps - event.step) * seconds / count)
+        elif self._live is None and (event.step == event.steps or self._is_due()):
+            now = self.now
             self._console.note(
-                f"step {event.step} of {event.steps}: loss {loss:.4f}, "
-                f"{pace:.1f} samples/s, {left} left"
+                f"step {event.step} of {event.steps}: loss {now.loss:.4f}, {now.pace}, "
+                f"{clock(now.left or 0)} left"
             )
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        if now - self._told < self._every:
+        if self._live is not None or now - self._told < SECONDS:
             return False
         self._told = now
         return True
+
+
+@contextlib.contextmanager
+def training_reported(console: Console, fields: dict[str, Any]) -> Iterator[TrainReporter]:
+    """A reporter for one run; the live display, if any, is gone at the end."""
+    with contextlib.ExitStack() as stack:
+        live = None
+        if not (console.quiet or console.verbose) and moves(sys.stderr):
+            from holocine_cli.live import TrainingView  # rich is slow to import
+
+            live = stack.enter_context(TrainingView())
+            console.above = live.above
+            stack.callback(setattr, console, "above", None)
+        yield TrainReporter(console, fields, live)
 
 
 def outline_record(found: Outline) -> dict[str, Any]:

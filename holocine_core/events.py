@@ -170,6 +170,12 @@ class TrainStepDone(Event):
     loss: float
     samples: int
     seconds: float
+    tokens: int = 0
+    """Video tokens of all passes."""
+    rate_share: float = 0.0
+    """Share of the operations that all devices would make of large products in that time."""
+    memory_bytes: int = 0
+    """Most that was held so far, of the GPU or of the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

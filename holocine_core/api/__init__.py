@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from holocine_core.ingest.request import IngestRequest
     from holocine_core.lab.samples import Sample
     from holocine_core.lab.words.vectors import write_text_start
-    from holocine_core.model.hardware import keep_freed_memory
+    from holocine_core.model.hardware import keep_freed_memory, process_peak
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
@@ -213,6 +213,7 @@ _HOMES = {
     "Sample": "lab.samples",
     "write_text_start": "lab.words.vectors",
     "keep_freed_memory": "model.hardware",
+    "process_peak": "model.hardware",
     "EXPERTS": "model.lora.file",
     "LoraFile": "model.lora.file",
     "ModelState": "model.presence",
@@ -341,6 +342,7 @@ __all__ = [
     "plan_version",
     "preflight",
     "preview",
+    "process_peak",
     "pull",
     "queued",
     "read_recipe",

@@ -285,6 +285,7 @@ class Checkpoints:
         if metadata is None:
             return None
         tuned = self._compare(metadata, path)
+        self._tell_ranks(metadata, path, emit)
         try:
             tensors = self._tensors(path, template)
         except (SafetensorError, ValueError, KeyError):
@@ -299,7 +300,6 @@ class Checkpoints:
                     hint="the model will tell both settings",
                 )
             )
-        self._tell_ranks(metadata, path, emit)
         return Checkpoint(step=step, tensors=tensors, earlier=tuple(earlier))
 
     def _tensors(self, path: Path, template: Template) -> Mapping[str, Tensor]:
@@ -317,6 +317,12 @@ class Checkpoints:
     def _tell_ranks(self, metadata: Mapping[str, str], path: Path, emit: Emit) -> None:
         ranks = int(metadata.get("ranks", "1"))
         mine = 1 if self._team is None else self._team.size
+        if ranks != mine and self._recipe.optimizer.kind == "adamw-8bit":
+            raise InputError(
+                f"kept on {ranks} ranks: what adamw-8bit remembers can't be parted among {mine}",
+                where=str(path),
+                hint=f"go on with --gpus {ranks}",
+            )
         if ranks != mine:
             emit(
                 Warned(

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from holocine_core.errors import InputError
 from holocine_core.train.recipe import Recipe
 
-FREE = frozenset({"out", "films", "held_out", "checkpoints", "tensorboard", "cache", "ulysses"})
+FREE = frozenset(
+    {"out", "films", "held_out", "checkpoints", "tensorboard", "tracker", "cache", "ulysses"}
+)
 """Keys of a recipe that may change between two calls: they do not move the weights."""
 FILMED = "model.new.card.profiles"
 """How a new model's films are sampled does not move its weights either."""

@@ -193,8 +193,10 @@ def _matrices(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
 def _held_bytes(recipe: Recipe, weights: Weights) -> int:
     """Weights, and for those that move gradient, average and what the optimizer remembers."""
     frozen = 2 if recipe.train == "lora" and recipe.precision == "bf16" else FLOAT32
-    moments = 1 if recipe.optimizer.kind == "muon" and recipe.train == "full" else 2
-    return sum(n * (FLOAT32 * (3 + moments) if moves else frozen) for _, n, moves in weights)
+    moments = {"adamw": 2 * FLOAT32, "adamw-8bit": 2 * (1 + FLOAT32 / 256)}
+    moments["muon"] = moments["adamw"] if recipe.train == "lora" else FLOAT32
+    moved = 3 * FLOAT32 + moments[recipe.optimizer.kind]
+    return round(sum(n * (moved if moves else frozen) for _, n, moves in weights))
 
 
 def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOutline:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from holocine_core.train.data.batches import Samples
+from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.data.loader import Batches
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.order import Chunk, Pick, chunks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import draw, levels, losses_of
+from holocine_core.train.work import batch_flops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Gone:
         facts: Of the second task.
         samples: How many there were, on all ranks.
         tokens: Video tokens of them.
+        flops: Operations of all ranks' passes.
         passes: This rank's, each with its own loss.
     """
 
@@ -33,6 +35,7 @@ class Gone:
     facts: float
     samples: int
     tokens: int
+    flops: float
     passes: tuple[tuple[Chunk, Tensor], ...]
 
     @property
@@ -47,6 +50,15 @@ def chunks_of(model: TrainingModel, passes: Sequence[Pick]) -> tuple[Chunk, ...]
     return chunks(passes) if team is None else chunks(passes, team.parts, team.part)
 
 
+def _work(recipe: Recipe, model: TrainingModel, batch: Batch, *, full: bool) -> Tensor:
+    """Video tokens and operations of a pass."""
+    spec = model.located.spec
+    count, _, frames, rows, columns = batch.latents_BCFHW.shape
+    tokens = count * frames * (rows // spec.shape.patch) * (columns // spec.shape.patch)
+    flops = batch_flops(recipe, spec, batch, full=full)
+    return torch.tensor([tokens, flops], dtype=torch.float64)
+
+
 def go_back(
     recipe: Recipe,
     model: TrainingModel,
@@ -57,7 +69,7 @@ def go_back(
 ) -> Gone:
     """Add a step's gradient to the parameters.
 
-    Every sample weighs alike, in whatever pass it comes, and on whatever rank.
+    Every sample weighs alike, in whatever pass and on whatever rank.
 
     Args:
         recipe: The run.
@@ -68,12 +80,12 @@ def go_back(
         key: What tells this step from others: the phase and the step.
     """
     device, team = model.device, model.team
-    total, facts = torch.zeros(2, device=device)
+    # Loss, that of the second task, tokens, operations.
+    sums = torch.zeros(4, dtype=torch.float64, device=device)
     counts = [len(one.members) for one in passes]
     samples = sum(counts)
     spread = torch.split(levels(recipe, samples, *key), counts)
     gone: list[tuple[Chunk, Tensor]] = []
-    tokens = 0
     for one in chunks_of(model, passes):
         batch = batches.next()
         whole = draw(
@@ -92,17 +104,15 @@ def go_back(
             losses = losses_of(recipe, model, batch, mine)
             parts = 1 if team is None else team.parts
             torch.autograd.backward(losses.total(recipe) * (share * parts))
-        total = total + losses.velocity.detach() * share
+        sums[0] += losses.velocity.detach() * share
         if losses.facts is not None:
-            facts = facts + losses.facts.detach() * share
+            sums[1] += losses.facts.detach() * share
         if one.counts:
             gone.append((one, losses.velocity.detach()))
-            frames, rows, columns = batch.latents_BCFHW.shape[2:]
-            patch = model.located.spec.shape.patch
-            tokens += (one.stop - one.first) * frames * (rows // patch) * (columns // patch)
+            sums[2:] += _work(recipe, model, batch, full=mine.full).to(device)
     if team is not None:
-        total, counted = team.sum(torch.stack([total, torch.tensor(float(tokens), device=device)]))
-        tokens = int(counted)
+        sums = team.sum(sums)
+    loss, facts, tokens, flops = sums.tolist()
     return Gone(
-        loss=float(total), facts=float(facts), samples=samples, tokens=tokens, passes=tuple(gone)
+        loss=loss, facts=facts, samples=samples, tokens=int(tokens), flops=flops, passes=tuple(gone)
     )

@@ -1,8 +1,13 @@
-"""A run's numbers: metrics.jsonl, one line per step, and TensorBoard where it is asked for."""
+"""A run's numbers: metrics.jsonl, one line per step, and TensorBoard, trackio or Weights & Biases
+where they are asked for."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +16,7 @@ from typing import Any
 from holocine_core.errors import MachineError
 from holocine_core.store.files import atomic
 from holocine_core.store.vault import disk_errors
+from holocine_core.train.recipe import Recipe
 
 NAME = "metrics.jsonl"
 
@@ -19,21 +25,22 @@ class Metrics:
     """Writes what is measured; a context manager.
 
     Args:
-        folder: The run's.
+        recipe: The run's.
         step: Steps already done; lines of later steps, which a killed run left, are dropped.
-        tensorboard: Whether to write for TensorBoard too.
         writes: Whether this process does; of several ranks one.
 
     Raises:
-        MachineError: TensorBoard is asked for and not installed.
+        MachineError: What the recipe asks for is not installed, or does not begin.
     """
 
-    def __init__(self, folder: Path, step: int, *, tensorboard: bool, writes: bool = True) -> None:
+    def __init__(self, recipe: Recipe, step: int, *, writes: bool = True) -> None:
+        folder = Path(recipe.out)
         self._path = folder / NAME
         self._writes = writes
-        self._board = _board(folder, step) if tensorboard and writes else None
         if not writes:
             return
+        self._board = _board(folder, step) if recipe.tensorboard else None
+        self._tracked = _tracked(recipe)
         with disk_errors("write metrics", self._path):
             _drop_after(self._path, step)
             self._file = self._path.open("a", encoding="utf-8", buffering=1)
@@ -47,10 +54,14 @@ class Metrics:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writes:
-            self._file.close()
+        if not self._writes:
+            return
+        self._file.close()
         if self._board is not None:
             self._board.close()
+        if self._tracked is not None:
+            with contextlib.redirect_stdout(sys.stderr):
+                self._tracked.finish()
 
     def has(self, step: int, name: str) -> bool:
         """Whether a value of a step was written."""
@@ -69,6 +80,8 @@ class Metrics:
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
+        if self._tracked is not None:
+            self._tracked.log(dict(values), step=step)
 
 
 def _rounded(value: float) -> float:
@@ -108,3 +121,37 @@ def _board(folder: Path, step: int) -> Any:
             f"{NAME} holds the same numbers",
         ) from missing
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+
+def _tracked(recipe: Recipe) -> Any:
+    """The module of the tracker that a recipe asks for, its run begun or gone on with."""
+    if recipe.tracker is None:
+        return None
+    try:
+        tracker = importlib.import_module(recipe.tracker)
+    except ImportError as missing:
+        raise MachineError(
+            f"the recipe asks for {recipe.tracker}, which is not installed",
+            where="tracker",
+            hint=f"pip install {recipe.tracker}, or drop `tracker` from the recipe; "
+            f"{NAME} holds the same numbers",
+        ) from missing
+    name = recipe.out.replace("/", "-").strip("-.")
+    told: dict[str, Any] = {"id": name, "dir": recipe.out} if recipe.tracker == "wandb" else {}
+    try:
+        # What it says is not what this process makes.
+        with contextlib.redirect_stdout(sys.stderr):
+            tracker.init(
+                project=os.environ.get("WANDB_PROJECT", "holocine"),
+                name=name,
+                config=recipe.model_dump(mode="json"),
+                resume="allow",
+                **told,
+            )
+    except (RuntimeError, ValueError, OSError, getattr(tracker, "Error", RuntimeError)) as failed:
+        raise MachineError(
+            f"{recipe.tracker} does not begin: {str(failed).partition(chr(10))[0]}",
+            where="tracker",
+            hint=f"set it up, or drop `tracker` from the recipe; {NAME} holds the same numbers",
+        ) from failed
+    return tracker

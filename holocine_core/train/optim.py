@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from holocine_core.errors import MachineError
 from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.train.recipe import Optimizer, Schedule
 
@@ -43,7 +45,8 @@ class Optimization:
         decayed = [name for name in rest if parameters[name].ndim > 1]
         plain = [name for name in rest if parameters[name].ndim <= 1]
         self._adamw_names = [*decayed, *plain]
-        self._adamw = torch.optim.AdamW(
+        adamw = eight_bits() if settings.kind == "adamw-8bit" else torch.optim.AdamW
+        self._adamw: Any = adamw(
             [
                 {"params": [parameters[n] for n in decayed], "weight_decay": settings.weight_decay},
                 {"params": [parameters[n] for n in plain], "weight_decay": 0.0},
@@ -64,8 +67,12 @@ class Optimization:
         trained = self.parameters.values()
         norm = torch.nn.utils.clip_grad_norm_(list(trained), self._settings.clip)
         for group in self._adamw.param_groups:
-            group["lr"] = lr
-        self._adamw.step()
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+        with _as_it_is(next(iter(trained)).device):
+            self._adamw.step()
         self._step_muon(lr)
         for parameter in trained:
             parameter.grad = None
@@ -98,17 +105,15 @@ class Optimization:
         state = {f"muon.{name}": value for name, value in self._momentum.items()}
         for name in self._adamw_names:
             for field, value in self._adamw.state.get(self.parameters[name], {}).items():
-                state[f"adamw.{field}.{name}"] = value
+                state |= _plain(f"adamw.{field}", value, name)
         return state
 
     def template(self) -> dict[str, Tensor]:
         """Zeros for all that :meth:`state` has after a step."""
         state = {f"muon.{name}": torch.zeros_like(m) for name, m in self._momentum.items()}
         for name in self._adamw_names:
-            like = self.parameters[name].detach()
-            state[f"adamw.step.{name}"] = torch.zeros(())
-            for field in ("exp_avg", "exp_avg_sq"):
-                state[f"adamw.{field}.{name}"] = torch.zeros_like(like)
+            for field, value in self._fresh(self.parameters[name]).items():
+                state |= _plain(f"adamw.{field}", value, name)
         return state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -117,15 +122,65 @@ class Optimization:
             momentum.copy_(state[f"muon.{name}"])
         for name in self._adamw_names:
             parameter = self.parameters[name]
-            fields = {
-                field: state[f"adamw.{field}.{name}"].clone()
-                for field in ("step", "exp_avg", "exp_avg_sq")
-                if f"adamw.{field}.{name}" in state
-            }
-            if fields:
-                device = parameter.device
-                moments = {f: v.to(device) for f, v in fields.items() if f != "step"}
-                self._adamw.state[parameter] = {"step": fields["step"], **moments}
+            if f"adamw.step.{name}" not in state:
+                continue
+            fresh = self._fresh(parameter)
+            for field, value in fresh.items():
+                for key, tensor in _plain(f"adamw.{field}", value, name).items():
+                    tensor.copy_(state[key])
+            self._adamw.state[parameter] = fresh
+
+    def _fresh(self, parameter: Tensor) -> dict[str, Any]:
+        """What AdamW remembers of a weight before its first step."""
+        like = parameter.detach()
+        moments: dict[str, Any] = {"step": torch.zeros(())}
+        for field in ("exp_avg", "exp_avg_sq"):
+            if self._settings.kind == "adamw-8bit":
+                moments[field] = self._adamw._new_buffer(like, field == "exp_avg")
+            else:
+                moments[field] = torch.zeros_like(like)
+        return moments
+
+
+def eight_bits() -> Any:
+    """torchao's AdamW, which remembers in 8 bits (arXiv 2110.02861).
+
+    Raises:
+        MachineError: torchao is not installed.
+    """
+    try:
+        from torchao.optim import AdamW8bit
+    except ImportError as missing:
+        raise MachineError(
+            "the recipe asks for adamw-8bit, and torchao is not installed",
+            where="optimizer.kind",
+            hint="pip install 'holocine[torchao]', or write `kind: adamw`",
+        ) from missing
+    return AdamW8bit
+
+
+def _as_it_is(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """torchao compiles a step: on a processor that takes a compiler and minutes, for nothing."""
+    if device.type != "cpu":
+        return contextlib.nullcontext()
+    stance: contextlib.AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+def _plain(field: str, value: Any, name: str) -> dict[str, Tensor]:
+    """What an optimizer remembers of a weight as tensors that files hold, by their keys.
+
+    Eight bits go with a scale for every 256 numbers of a rank's share, which another number of
+    ranks would part otherwise: each rank keeps its own.
+    """
+    share, held = "", value
+    if isinstance(value, DTensor) and hasattr(value.to_local(), "codes"):
+        held = value.to_local()
+        share = f".{value.device_mesh.get_local_rank()}"
+    if not hasattr(held, "codes"):
+        return {f"{field}.{name}": value}
+    parts = {"codes": held.codes, "scale": held.scale}
+    return {f"{field}.{part}{share}.{name}": tensor for part, tensor in parts.items()}
 
 
 def _gradient(parameter: Tensor) -> Tensor:

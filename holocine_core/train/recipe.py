@@ -55,8 +55,9 @@ class Mechanism(Frozen):
 class Optimizer(Frozen):
     """How the weights move."""
 
-    kind: Literal["muon", "adamw"] = "muon"
-    """muon: Muon for the matrices inside blocks, AdamW for the rest; adamw: AdamW for all."""
+    kind: Literal["muon", "adamw", "adamw-8bit"] = "muon"
+    """muon: Muon for the matrices inside blocks, AdamW for the rest; adamw: AdamW for all;
+    adamw-8bit: the same, with what it remembers in 8 bits (extra `torchao`)."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Highest learning rate; the same for both kinds (Muon's update is scaled to AdamW's)."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -292,6 +293,8 @@ class Recipe(Frozen):
     checkpoints: Checkpoints = Checkpoints()
     tensorboard: bool = False
     """Whether metrics are also written for TensorBoard (extra `train`)."""
+    tracker: Literal["trackio", "wandb"] | None = None
+    """A package that metrics are also told to, as it is set up on this machine."""
     cache: Text | None = None
     """Folder of the encoded clips; several runs may share one. Inside `out` where absent."""
 

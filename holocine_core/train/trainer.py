@@ -21,6 +21,7 @@ from holocine_core.events import (
     TrainStepDone,
     Warned,
 )
+from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.train.call import Call
 from holocine_core.train.check import Read
 from holocine_core.train.checkpoints import Checkpoints
@@ -43,6 +44,7 @@ from holocine_core.train.order import Chunk, Pick, steps
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.step import tokens_of
 from holocine_core.train.validation import validation_loss
+from holocine_core.train.work import held_bytes, highest_rate
 
 
 class Trainer:
@@ -83,6 +85,9 @@ class Trainer:
         self._average = EMA(model.trained, recipe.ema)
         self._keeper = Keeper(recipe, model, self._optimization, self._average, checkpoints, call)
         self._step = self._keeper.kept
+        ranks = 1 if model.team is None else model.team.size
+        bf16 = computes_bf16(recipe.precision, model.device)
+        self._rate = ranks * highest_rate(model.device, bf16=bf16)
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
 
@@ -102,7 +107,7 @@ class Trainer:
         with (
             contextlib.closing(self),
             self._settling(),
-            Metrics(self._out, self._step, tensorboard=recipe.tensorboard, writes=leads) as metrics,
+            Metrics(recipe, self._step, writes=leads) as metrics,
         ):
             begins = 0
             for number, phase in enumerate(recipe.phases):
@@ -233,6 +238,7 @@ class Trainer:
             raise self._exploded(gone, clips)
         self._average.follow(self._step)
         seconds = time.perf_counter() - started
+        share, memory = gone.flops / seconds / self._rate, held_bytes(self._model.device)
         metrics.write(
             self._step,
             {
@@ -241,6 +247,8 @@ class Trainer:
                 "grad_norm": norm,
                 "samples_per_s": gone.samples / seconds,
                 "tokens_per_s": gone.tokens / seconds,
+                "rate_share": share,
+                "memory_gb": memory / 1e9,
                 "seconds": seconds,
                 **({"facts": gone.facts} if self._model.reader is not None else {}),
             },
@@ -252,6 +260,9 @@ class Trainer:
                 loss=gone.loss,
                 samples=gone.samples,
                 seconds=seconds,
+                tokens=gone.tokens,
+                rate_share=share,
+                memory_bytes=memory,
             )
         )
 
