@@ -27,7 +27,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         metavar="",
-        help="Show phases, samples, tokens and memory, and train nothing.",
+        help="Show phases, buckets, tokens, memory and the pace of a few steps; train nothing.",
         show_default=False,
         rich_help_panel=opt.WHAT,
     ),
@@ -92,7 +92,7 @@ def train(
 
     read = api.read_recipe(recipe)
     if dry_run:
-        _outline(session, read)
+        _outline(session, read, device, gpus)
     else:
         minutes = math.inf if stop_after is None else stop_after
         with ranked_training(session, gpus, device) as tells:
@@ -116,13 +116,14 @@ def _follow(
     )
 
 
-def _outline(session: Session, recipe: Recipe) -> None:
+def _outline(session: Session, recipe: Recipe, device: str, gpus: int) -> None:
     from holocine_cli.train_view import outline_record, outline_text
     from holocine_core import api
 
-    found = api.outline(recipe)
-    session.fields = outline_record(found)
-    session.console.product(outline_text(found, session.console.out))
+    found = api.outline(recipe, gpus=gpus)
+    paces = api.measure_training(found, device)
+    session.fields = outline_record(found, paces)
+    session.console.product(outline_text(found, paces, session.console.out))
 
 
 def _train(

@@ -6,8 +6,8 @@ import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.console import Console, Paint, moves
@@ -29,7 +29,7 @@ from holocine_core.events import (
 
 if TYPE_CHECKING:
     from holocine_cli.live import TrainingView
-    from holocine_core.api import Outline
+    from holocine_core.api import Outline, StepPace
 
 SECONDS = 30.0
 """A quiet terminal hears of the steps this often."""
@@ -214,11 +214,12 @@ def training_reported(console: Console, fields: dict[str, Any]) -> Iterator[Trai
         yield TrainReporter(console, fields, live)
 
 
-def outline_record(found: Outline) -> dict[str, Any]:
+def outline_record(found: Outline, paces: Sequence[StepPace | str]) -> dict[str, Any]:
     """The dry run in the JSON document."""
     return {
         "out": found.recipe.out,
-        "steps": found.recipe.steps,
+        "steps": found.recipe.steps_of_all,
+        "gpus": found.gpus,
         "parameters": found.parameters,
         "trained": found.trained,
         "phases": [
@@ -232,22 +233,28 @@ def outline_record(found: Outline) -> dict[str, Any]:
                 "tokens": one.tokens,
                 "longest": one.longest,
                 "shots": one.shots,
+                "buckets": [asdict(bucket) for bucket in one.buckets],
                 "flops_per_step": one.flops,
                 "latent_bytes": one.latent_bytes,
                 "peak_bytes": one.peak_bytes,
+                "measured": None if isinstance(pace, str) else asdict(pace),
             }
-            for one in found.phases
+            for one, pace in zip(found.phases, paces, strict=True)
         ],
     }
 
 
-def outline_text(found: Outline, paint: Paint) -> str:
+def outline_text(found: Outline, paces: Sequence[StepPace | str], paint: Paint) -> str:
     """The dry run as a table."""
     recipe = found.recipe
+    steps = counted(recipe.steps, "step")
+    if recipe.expert == "both":
+        steps = f"{steps} of either expert"
+    where = f" on each of {found.gpus} devices" if found.gpus > 1 else ""
     head = [
-        f"{paint(recipe.out, bold=True)}: {counted(recipe.steps, 'step')}, "
+        f"{paint(recipe.out, bold=True)}: {steps}, "
         f"{scaled(found.trained, '').strip()} of {scaled(found.parameters, '').strip()} "
-        f"parameters trained ({recipe.train})",
+        f"parameters trained ({recipe.train}){where}",
         "",
     ]
     titles = ["size", "steps", "samples", "epochs", "shots", "tokens", "work", "latents", "peak"]
@@ -267,4 +274,43 @@ def outline_text(found: Outline, paint: Paint) -> str:
                 f"about {memory(one.peak_bytes)}",
             ]
         )
-    return "\n".join([*head, *columns(rows)])
+    return "\n".join([*head, *columns(rows), *_buckets(found, paint), *_paces(found, paces)])
+
+
+def _buckets(found: Outline, paint: Paint) -> list[str]:
+    """Sizes and lengths that never share a pass, where there are several."""
+    several = {number: p for number, p in enumerate(found.phases, 1) if len(p.buckets) > 1}
+    if not several:
+        return []
+    rows = [[paint(title, dim=True) for title in ("phase", "clips", "frames", "samples", "a pass")]]
+    for number, one in several.items():
+        rows += [
+            [
+                str(number),
+                bucket.size,
+                str(bucket.frames),
+                str(bucket.samples),
+                f"{bucket.batch} x {bucket.tokens} tokens",
+            ]
+            for bucket in one.buckets
+        ]
+    return ["", *columns(rows)]
+
+
+def _paces(found: Outline, paces: Sequence[StepPace | str]) -> list[str]:
+    """What was measured of every phase."""
+    told, left = [""], 0.0
+    experts = 2 if found.recipe.expert == "both" else 1
+    for number, (one, pace) in enumerate(zip(found.phases, paces, strict=True), 1):
+        place = f"phase {number}: " if len(found.phases) > 1 else ""
+        if isinstance(pace, str):
+            told.append(f"{place}{pace}")
+            continue
+        left += experts * one.phase.steps * pace.seconds
+        told.append(
+            f"{place}{duration(pace.seconds)} a step, {3600 / pace.seconds:,.0f} steps an hour, "
+            f"{pace.rate_share:.0%} of the machine's peak, {memory(pace.peak_bytes)} at most"
+        )
+    if left and not any(isinstance(pace, str) for pace in paces):
+        told.append(f"all of it: about {clock(left)}, beside what is encoded before")
+    return told

@@ -94,8 +94,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",
-        ["script", "request", "model", "plan.values", "sample", "store", "edit.ffmpeg", "film",
-         "render"],
+        ["script", "request", "units", "model", "plan.values", "sample", "store", "edit.ffmpeg",
+         "film", "render"],
     ),
     "ingest": Room(
         "footage -> samples: screenplays beside clips, with what was set aside and what is asked",

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         JudgeSettings,
         draw_sheet,
         ingest,
+        measure_training,
         outline,
         read_recipe,
         refit,
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
     from holocine_core.train.dry_run import Outline
+    from holocine_core.train.measure import StepPace
     from holocine_core.train.recipe import Recipe
     from holocine_core.units import clock, counted, duration, file_size, memory, scaled
 
@@ -175,6 +177,7 @@ _HOMES = {
     "JudgeSettings": "api.teaching",
     "draw_sheet": "api.teaching",
     "ingest": "api.teaching",
+    "measure_training": "api.teaching",
     "outline": "api.teaching",
     "read_recipe": "api.teaching",
     "refit": "api.teaching",
@@ -236,6 +239,7 @@ _HOMES = {
     "save_json": "store.files",
     "ExportOf": "train.call",
     "Outline": "train.dry_run",
+    "StepPace": "train.measure",
     "Recipe": "train.recipe",
     "clock": "units",
     "counted": "units",
@@ -293,6 +297,7 @@ __all__ = [
     "Script",
     "Source",
     "Started",
+    "StepPace",
     "Studio",
     "Take",
     "Target",
@@ -325,6 +330,7 @@ __all__ = [
     "keep_freed_memory",
     "make_edit",
     "may_replace",
+    "measure_training",
     "memory",
     "merge",
     "model",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from holocine_core.lab.samples import Sample
     from holocine_core.train.call import ExportOf
     from holocine_core.train.dry_run import Outline
+    from holocine_core.train.measure import StepPace
     from holocine_core.train.recipe import Recipe
     from holocine_core.train.run import Trained
 
@@ -35,7 +36,7 @@ def read_recipe(recipe: str | Path) -> Recipe:
     return read(Path(recipe), Recipe)
 
 
-def outline(recipe: str | Path | Recipe) -> Outline:
+def outline(recipe: str | Path | Recipe, *, gpus: int = 1) -> Outline:
     """A recipe in numbers: phases, samples, tokens, memory; nothing is trained.
 
     Raises:
@@ -43,7 +44,22 @@ def outline(recipe: str | Path | Recipe) -> Outline:
     """
     from holocine_core.train.dry_run import outline as dry_run
 
-    return dry_run(_read(recipe))
+    return dry_run(_read(recipe), gpus)
+
+
+def measure_training(found: Outline, device: str = "auto") -> list[StepPace | str]:
+    """Measure a few steps of every phase of a recipe; where that can't be, why.
+
+    Args:
+        found: Its dry run.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+
+    Raises:
+        MachineError: Files are missing, or memory ran out.
+    """
+    from holocine_core.train.measure import measure
+
+    return measure(found, device)
 
 
 def _read(recipe: str | Path | Recipe) -> Recipe:

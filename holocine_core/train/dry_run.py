@@ -20,11 +20,16 @@ from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.recipe_start import New
+from holocine_core.train.work import BACK
 
 FLOAT32, HALF = 4, 2
 """Bytes."""
 LOOKED_AT = 64
 """Layouts that a phase's numbers are the mean of."""
+
+
+Weights = list[tuple[str, int, bool]]
+"""Name, count of numbers, and whether they move."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +56,21 @@ class PhaseOutline:
     """A phase in numbers.
 
     Attributes:
+        scenes: Some of its samples, from the one with fewest tokens to the one with most.
         samples: How many it trains on.
         epochs: How often each is seen.
         tokens: Video tokens of a sample, mean.
         longest: Video tokens of the longest sample.
         shots: Shots of a sample, mean.
         buckets: Sizes and lengths of its clips; empty for drawn scenes.
-        flops: Of one optimizer step, forward and backward.
+        flops: Of one optimizer step, forward and backward, of one device.
         latent_bytes: Of all encoded samples on disk.
-        peak_bytes: Of memory at the longest sample, weights and optimizer included; about.
+        peak_bytes: Of one device's memory at the longest sample, weights and optimizer included;
+            about.
     """
 
     phase: Phase
+    scenes: tuple[Geometry, ...]
     samples: int
     epochs: float
     tokens: float
@@ -81,30 +89,57 @@ class Outline:
     Attributes:
         parameters: Numbers in the networks that run in every pass.
         trained: Those of them that move.
+        gpus: Devices that it is parted among.
     """
 
     recipe: Recipe
+    gpus: int
     parameters: int
     trained: int
     phases: tuple[PhaseOutline, ...]
 
 
-def outline(recipe: Recipe) -> Outline:
+def outline(recipe: Recipe, gpus: int = 1) -> Outline:
     """A recipe in numbers.
 
+    Args:
+        recipe: The run.
+        gpus: Devices that it is parted among.
+
     Raises:
-        InputError: The recipe does not fit its model or its data.
+        InputError: The recipe does not fit its model or its data, or can't be parted so.
     """
+    if gpus % recipe.ulysses:
+        raise InputError(
+            f"{gpus} devices can't share clips by {recipe.ulysses}",
+            where="ulysses",
+            hint="--gpus must be a multiple of it",
+        )
     spec = _spec(recipe)
     weights = _weights(recipe, spec)
     trained = sum(count for _, count, moves in weights if moves)
     held = _held_bytes(recipe, weights)
+    if gpus > 1:
+        # Of its share, and of the block at work and the next, which are whole.
+        largest = max(_blocks(weights).values())
+        held = held // gpus + 2 * FLOAT32 * largest
     return Outline(
         recipe=recipe,
+        gpus=gpus,
         parameters=sum(count for _, count, _ in weights),
         trained=trained,
-        phases=tuple(_phase(recipe, spec, phase, held) for phase in recipe.phases),
+        phases=tuple(_phase(recipe, spec, phase, held, gpus) for phase in recipe.phases),
     )
+
+
+def _blocks(weights: Weights) -> Mapping[str, int]:
+    """Numbers of every block of the transformer."""
+    found: dict[str, int] = {"": 0}
+    for name, count, _ in weights:
+        if ".blocks." in name:
+            block = name.partition(".blocks.")[2].partition(".")[0]
+            found[block] = found.get(block, 0) + count
+    return found
 
 
 def _spec(recipe: Recipe) -> ModelSpec:
@@ -134,10 +169,6 @@ def _spec(recipe: Recipe) -> ModelSpec:
         text_padding=new.card.text_padding,
         vae=vae_shape(vae, codec),
     )
-
-
-Weights = list[tuple[str, int, bool]]
-"""Name, count of numbers, and whether they move."""
 
 
 def _weights(recipe: Recipe, spec: ModelSpec) -> Weights:
@@ -199,7 +230,7 @@ def _held_bytes(recipe: Recipe, weights: Weights) -> int:
     return round(sum(n * (moved if moves else frozen) for _, n, moves in weights))
 
 
-def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOutline:
+def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int, gpus: int) -> PhaseOutline:
     if problems := list(phase_problems(phase, spec)):
         raise InputError.of(problems)
     samples, scenes, buckets = _scenes(recipe, spec, phase)
@@ -209,19 +240,28 @@ def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int) -> PhaseOut
     passes = phase.batch * phase.accumulate
     forward = mean(forward_flops(spec, scene, attention=recipe.attention).total for scene in scenes)
     latent = mean(scene.frames * scene.rows * scene.columns for scene in scenes)
-    most = max(bucket.batch * bucket.tokens for bucket in buckets) if buckets else 0
+    parts = gpus // recipe.ulysses
+
+    def on_one(batch: int, tokens: int) -> float:
+        """Tokens of a pass on one device."""
+        return -(-batch // parts) * tokens / recipe.ulysses
+
+    most = max(on_one(bucket.batch, bucket.tokens) for bucket in buckets) if buckets else 0
+    by_tokens = sorted(scenes, key=lambda scene: scene.frames * scene.rows * scene.columns)
     return PhaseOutline(
         phase=phase,
+        scenes=tuple(by_tokens),
         samples=samples,
         epochs=phase.steps * passes / samples,
         tokens=mean(tokens),
         longest=max(tokens),
         shots=mean(len(scene.shots) for scene in scenes),
         buckets=buckets,
-        # Backward costs twice as much as forward.
-        flops=3 * passes * forward,
+        flops=BACK[recipe.train] * passes * forward / gpus,
         latent_bytes=round(samples * spec.shape.latent_channels * latent * HALF),
-        peak_bytes=held + (most or phase.batch * max(tokens)) * _token_bytes(recipe, spec.shape),
+        peak_bytes=round(
+            held + (most or on_one(phase.batch, max(tokens))) * _token_bytes(recipe, spec.shape)
+        ),
     )
 
 
@@ -265,4 +305,8 @@ def _scenes(
 def _token_bytes(recipe: Recipe, shape: NetworkShape) -> int:
     """Bytes that a video token keeps for the backward pass, as measured on small networks."""
     by_width, by_ffn = (94.0, 4.5) if recipe.precision == "bf16" else (126.0, 8.0)
-    return round(shape.layers * (by_width * shape.width + by_ffn * shape.ffn))
+    block = by_width * shape.width + by_ffn * shape.ffn
+    if recipe.checkpoint_activations:
+        # What enters every block, and all of the one at work.
+        return round(shape.layers * FLOAT32 * shape.width + block)
+    return round(shape.layers * block)

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from holocine_cli.train_view import TrainReporter
 from holocine_core.events import Event, TrainStepDone
 from holocine_core.model.tiny import write_tiny
+from holocine_core.train import measure
 from tests.cli.conftest import Holocine
 from tests.train.conftest import write_one
 
@@ -69,6 +70,51 @@ def test_the_dry_run_writes_nothing(holocine: Holocine, desk: Path) -> None:
     assert (phase["samples"], phase["tokens"], phase["epochs"]) == (2, 12, 4.0)
     assert 0 < told["trained"] < told["parameters"]
     assert phase["peak_bytes"] > 16 * told["trained"]
+    pace = phase["measured"]
+    assert 0 < pace["seconds"] < 60
+    assert 0 < pace["rate_share"] < 1
+    assert "steps an hour" in shown.stdout
+    assert "all of it: about" in shown.stdout
+
+
+def test_the_dry_run_of_several_devices_is_of_each(holocine: Holocine, desk: Path) -> None:
+    alone = holocine("train", "recipe.yaml", "--dry-run", "--json").json
+    answer = holocine("train", "recipe.yaml", "--dry-run", "--gpus", "4", "--json")
+    four = answer.json
+    (one,), (each,) = alone["phases"], four["phases"]
+    assert four["gpus"] == 4
+    assert each["flops_per_step"] == one["flops_per_step"] / 4
+    assert each["peak_bytes"] < one["peak_bytes"]
+    assert each["measured"] is None
+    said = holocine("train", "recipe.yaml", "--dry-run", "--gpus", "4").stdout
+    assert "on each of 4 devices" in said
+    assert "not measured: that takes all 4 devices" in said
+    (desk / "recipe.yaml").write_text(f"ulysses: 3\n{RECIPE}")
+    refused = holocine("train", "recipe.yaml", "--dry-run", "--gpus", "4")
+    assert refused.exit_code == 2
+    assert "4 devices can't share clips by 3" in refused.stderr
+
+
+@pytest.mark.parametrize("free", [1, 2**40])
+def test_what_does_not_fit_is_not_measured(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(measure, "free_memory", lambda device: free)
+    monkeypatch.setattr(measure, "PATIENCE", 0.0)
+    said = holocine("train", "recipe.yaml", "--dry-run")
+    assert said.exit_code == 0
+    why = "0.0 MiB are free here" if free == 1 else "a step takes too long here"
+    assert f"not measured: {why}" in said.stdout
+
+
+def test_buckets_are_listed_where_there_are_several(holocine: Holocine, desk: Path) -> None:
+    write_one(desk / "samples", "wide", (9, 4), width=64)
+    write_one(desk / "samples", "long", (9, 8))
+    (desk / "recipe.yaml").write_text(RECIPE.replace("size: 32x32, ", "tokens: 30, "))
+    said = holocine("train", "recipe.yaml", "--dry-run").stdout
+    rows = [line.split() for line in said.splitlines() if "tokens" in line and " x " in line]
+    assert ["1", "64x32", "13", "1", "1", "x", "32", "tokens"] in rows
+    assert ["1", "32x32", "17", "1", "1", "x", "20", "tokens"] in rows
 
 
 def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
