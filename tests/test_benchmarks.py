@@ -60,6 +60,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("places", ""),
     ("planning", ""),
     ("reading", ""),
+    ("recipes", ""),
     ("reshoot", "--images {out}"),
     ("sampler", "--figure {out}.svg --images {out}"),
     ("sharing", ""),

@@ -58,6 +58,12 @@ def check_fits(recipe: Recipe, located: LocatedModel, part: str, tokenizer: Any)
     return read
 
 
+def longest_clip(recipe: Recipe, read: Read) -> int:
+    """Frames of the longest clip that a recipe trains on; 0 where it has none."""
+    trained = [read[phase.data, phase.size] for phase in recipe.phases if phase.data is not None]
+    return max((4 * one.edges[-1] - 3 for samples in trained for one in samples), default=0)
+
+
 def began_from(recipe: Recipe, located: LocatedModel, read: Read) -> dict[str, str]:
     """What a run must find as it was to go on: the parts of its model, and its folders' samples."""
     folders = {(phase.data, phase.size) for phase in recipe.phases if phase.data is not None}

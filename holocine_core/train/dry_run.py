@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean as mean
 
 from holocine_core.errors import InputError
+from holocine_core.model.components import ComponentFiles, MissingFile, part_in_folder
 from holocine_core.model.cost import Geometry, forward_flops
 from holocine_core.model.folders import vae_shape
-from holocine_core.model.headers import read_header
+from holocine_core.model.pipeline import TIED
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
+from holocine_core.model.weights import empty_network
 from holocine_core.store.files import load_json
 from holocine_core.train.check import cache_folder, phase_problems
 from holocine_core.train.data.samples import buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
+from holocine_core.train.fresh import NOT_THERE
 from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.recipe_start import New
@@ -177,29 +180,43 @@ def _weights(recipe: Recipe, spec: ModelSpec) -> Weights:
         folder = Path(recipe.model.folder or "").expanduser()
         located = find_base(folder)
         part = expert_part(recipe, located, folder)
-        shapes = _shapes(located.component(part).paths)
-        text = located.component("text_encoder").paths
+        shapes = _shapes(located.component(part))
+        text = located.component("text_encoder")
     else:
         shapes = _new_shapes(new, spec)
-        text = tuple(sorted((Path(new.text) / "text_encoder").glob("*.safetensors")))
+        text = _text_of(new)
     learns = recipe.train == "full"
     found = [
         (f"transformer.{name}", math.prod(shape), learns and "transformer" in recipe.parts)
         for name, shape in shapes.items()
     ]
+    # Prompts of clips are encoded before, by an encoder that is gone then.
+    draws = any(phase.data is None for phase in recipe.phases)
+    runs = draws or "text_encoder" in recipe.parts
     found += [
         (
             f"text_encoder.{name}",
             math.prod(shape),
             "text_encoder" in recipe.parts and (recipe.words or name not in EMBEDDINGS),
         )
-        for name, shape in _shapes(text).items()
+        for name, shape in (_shapes(text) if runs else {}).items()
     ]
     return [*found, *(_matrices(recipe, shapes) if recipe.train == "lora" else [])]
 
 
-def _shapes(paths: Sequence[Path]) -> dict[str, tuple[int, ...]]:
-    return {name: entry.shape for path in paths for name, entry in read_header(path).items()}
+def _shapes(files: ComponentFiles) -> dict[str, tuple[int, ...]]:
+    """Of a part's weights, by their names in diffusers: those in files may be other ones."""
+    named = empty_network(files).state_dict().items()
+    return {name: tuple(value.shape) for name, value in named if name != TIED}
+
+
+def _text_of(new: New) -> ComponentFiles:
+    found = part_in_folder(Path(new.text) / "text_encoder", "text_encoder", hint=NOT_THERE)
+    if isinstance(found, MissingFile):
+        raise InputError(
+            f"there is no text encoder at {new.text}", where=str(found.path), hint=NOT_THERE
+        )
+    return found
 
 
 def _new_shapes(new: New, spec: ModelSpec) -> dict[str, tuple[int, ...]]:
@@ -226,7 +243,7 @@ def _held_bytes(recipe: Recipe, weights: Weights) -> int:
     frozen = 2 if recipe.train == "lora" and recipe.precision == "bf16" else FLOAT32
     moments = {"adamw": 2 * FLOAT32, "adamw-8bit": 2 * (1 + FLOAT32 / 256)}
     moments["muon"] = moments["adamw"] if recipe.train == "lora" else FLOAT32
-    moved = 3 * FLOAT32 + moments[recipe.optimizer.kind]
+    moved = (3 if recipe.ema else 2) * FLOAT32 + moments[recipe.optimizer.kind]
     return round(sum(n * (moved if moves else frozen) for _, n, moves in weights))
 
 
@@ -308,5 +325,6 @@ def _token_bytes(recipe: Recipe, shape: NetworkShape) -> int:
     block = by_width * shape.width + by_ffn * shape.ffn
     if recipe.checkpoint_activations:
         # What enters every block, and all of the one at work.
-        return round(shape.layers * FLOAT32 * shape.width + block)
+        entering = HALF if recipe.precision == "bf16" else FLOAT32
+        return round(shape.layers * entering * shape.width + block)
     return round(shape.layers * block)

@@ -38,6 +38,7 @@ def export(
     step: int,
     folder: Path,
     earlier: Sequence[Stretch] = (),
+    longest: int = 0,
 ) -> None:
     """Write a pipeline folder with the weights that the networks hold now.
 
@@ -50,6 +51,7 @@ def export(
         step: Steps done.
         folder: Where the model goes; an earlier export there is replaced.
         earlier: Steps of the run under settings that were changed since.
+        longest: Frames of the longest clip it was trained on.
     """
     part = folder.with_name(f".{folder.name}.part")
     before = model.located.folder
@@ -74,7 +76,7 @@ def export(
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
-        if learned := _learned(recipe):
+        if learned := _learned(recipe, model.located.spec, longest):
             _card_with(part / CARD_NAME, model.located.spec, learned)
         replace_folder(part, folder)
 
@@ -123,13 +125,15 @@ def told_by(folder: Path | None) -> dict[str, str]:
         return dict(opened.metadata() or {})
 
 
-def _learned(recipe: Recipe) -> dict[str, object]:
+def _learned(recipe: Recipe, spec: ModelSpec, longest: int) -> dict[str, object]:
     """What a run changes of a model's card."""
     learned: dict[str, object] = {}
     if recipe.attention is not None:
         learned["attention"] = recipe.attention
     if recipe.clean_shots > 0 and "transformer" in recipe.parts:
         learned["clean_shots"] = True
+    if longest > spec.max_frames:
+        learned["max_frames"] = longest
     return learned
 
 

@@ -31,7 +31,8 @@ from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_start import Card, New
 
-_HINT = "give the folder that was written when it was trained"
+NOT_THERE = "give the folder that was written when it was trained"
+"""What to do where a codec or a text encoder is not where a recipe says."""
 
 
 def start_folder(recipe: Recipe) -> Path:
@@ -88,9 +89,9 @@ def write_start(new: New, folder: Path, seed: int) -> None:
         (text / "text_encoder", "text_encoder"),
         (text / "tokenizer", "tokenizer"),
     ):
-        part = part_in_folder(home, name, hint=_HINT)
+        part = part_in_folder(home, name, hint=NOT_THERE)
         if isinstance(part, MissingFile):
-            raise InputError(f"there is no {name} at {home}", where=str(part.path), hint=_HINT)
+            raise InputError(f"there is no {name} at {home}", where=str(part.path), hint=NOT_THERE)
     vae = load_json(codec / "config.json")
     encoder = load_json(text / "text_encoder" / "config.json")
     folder.mkdir(parents=True)

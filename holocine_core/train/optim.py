@@ -218,17 +218,21 @@ def learning_rate(step: int, steps: int, highest: float, schedule: Schedule) -> 
 
 
 class EMA:
-    """The exponential moving average of the trained weights, in float32."""
+    """The exponential moving average of the trained weights, in float32; without decay the weights
+    themselves, and no memory."""
 
     def __init__(self, parameters: Mapping[str, Tensor], decay: float) -> None:
         self._parameters = dict(parameters)
         self._decay = decay
-        self.weights = {n: p.detach().clone().float() for n, p in parameters.items()}
+        own = {name: parameter.detach() for name, parameter in parameters.items()}
+        self.weights = {n: p.clone().float() for n, p in own.items()} if decay else own
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
         """Take in the weights after step ``step`` (counted from 1); the average is shorter at
         first, or it would remember the random start."""
+        if not self._decay:
+            return
         decay = min(self._decay, step / (step + 10))
         mine = list(self.weights.values())
         torch._foreach_lerp_(mine, list(self._parameters.values()), 1 - decay)
@@ -246,6 +250,8 @@ class EMA:
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange the average and the weights; a second call undoes it."""
+        if not self._decay:
+            return
         for name, parameter in self._parameters.items():
             held = parameter.detach().clone()
             parameter.copy_(self.weights[name])

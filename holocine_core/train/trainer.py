@@ -23,7 +23,7 @@ from holocine_core.events import (
 )
 from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.train.call import Call
-from holocine_core.train.check import Read
+from holocine_core.train.check import Read, longest_clip
 from holocine_core.train.checkpoints import Checkpoints
 from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.data.loader import (
@@ -327,9 +327,12 @@ class Trainer:
         path = self._product
         if suffix:
             path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
-        write = export_lora if lora else export
+        made = self._recipe, self._model, self._step, path, self._keeper.earlier
         with self._average.in_place():
-            write(self._recipe, self._model, self._step, path, self._keeper.earlier)
+            if lora:
+                export_lora(*made)
+            else:
+                export(*made, longest_clip(self._recipe, self._read))
         return path
 
     def _show_films(self) -> None:

@@ -97,6 +97,7 @@ def test_a_small_base_in_its_published_layout(
     clips = parted / "samples"
     for number in range(3):
         write_one(clips, f"one-{number}", (5, 4), number, fps=spec.fps, width=64)
+    write_one(clips, "long", (61, 64), 9, fps=spec.fps, width=64)
     made = recipe(
         model={"folder": base},
         train=kind,
@@ -112,6 +113,7 @@ def test_a_small_base_in_its_published_layout(
         spec = locate_folder(done).spec
         assert spec.vae == found.vae
         assert (spec.attention, spec.experts) == ("sparse", 1)
+        assert spec.max_frames == max(found.max_frames, 125)
         assert (spec.fps, spec.size_multiple) == (found.fps, found.size_multiple)
         assert WanPipeline.from_pretrained(done).transformer_2 is None
         request = Request(model=str(done), device="cpu")

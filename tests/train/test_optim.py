@@ -110,3 +110,17 @@ def test_the_average_is_short_at_first() -> None:
     assert float(average.weights["w"]) == pytest.approx(10 / 11)
     average.follow(10)
     assert float(average.weights["w"]) == pytest.approx(1 - 1 / 22)
+
+
+def test_without_decay_the_average_is_the_weights() -> None:
+    trained = parameters()
+    average = EMA(trained, 0.0)
+    before = {name: value.detach().clone() for name, value in trained.items()}
+    with torch.no_grad():
+        for value in trained.values():
+            value.add_(1)
+    average.follow(1)
+    with average.in_place():
+        assert all(torch.equal(value, before[name] + 1) for name, value in trained.items())
+    assert all(torch.equal(average.weights[name], before[name] + 1) for name in before)
+    assert all(average.weights[n].data_ptr() == trained[n].data_ptr() for n in before)

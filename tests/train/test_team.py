@@ -177,7 +177,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "full": {},
     "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
     "both": {"train": "lora", "lora": {"rank": 3}, "expert": "both"},
-    "muon": {"optimizer": {"kind": "muon", "lr": 0.001, "clip": 0.5}},
+    "muon": {"optimizer": {"kind": "muon", "lr": 0.001, "clip": 0.5}, "ema": 0.0},
 }
 
 
