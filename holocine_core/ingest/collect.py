@@ -14,7 +14,7 @@ from holocine_core.ingest.answers import Answers, answers_of
 from holocine_core.ingest.boundaries import Boundary, answered, find_boundaries
 from holocine_core.ingest.captions import captioner_of
 from holocine_core.ingest.film import Film
-from holocine_core.ingest.folder import SampleFolder
+from holocine_core.ingest.folder import SCRATCH, SampleFolder
 from holocine_core.ingest.footage import open_footage, require_reader
 from holocine_core.ingest.looks import Looks
 from holocine_core.ingest.request import Form, IngestRequest, form_of
@@ -29,9 +29,6 @@ from holocine_core.store.claims import claimed
 from holocine_core.store.hashes import remembered
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors, file_hash
-
-SCRATCH = ".ingest"
-"""Folder of what was seen of films, below that of the samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

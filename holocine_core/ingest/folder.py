@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,11 @@ from holocine_core.script.unwritten import unwritten
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 
+SCRATCH = ".ingest"
+"""Folder of what was seen of films, below that of the samples."""
 RECORD = "ingest.json"
+NOTES = "samples.jsonl"
+"""What of the record is not in it yet."""
 ASIDE = "aside"
 """Folder of screenplays that were edited and whose clips are no longer made."""
 
@@ -42,7 +48,9 @@ class SampleFolder:
         self._form = form
         self._said = said
         self._captioner = captioner
-        self._before: Mapping[str, Any] = (read_json(out / RECORD) or {}).get("samples", {})
+        self._notes = out / SCRATCH / NOTES
+        recorded = (read_json(out / RECORD) or {}).get("samples", {})
+        self._before: Mapping[str, Any] = {**recorded, **_noted(self._notes)}
         self._samples: dict[str, dict[str, Any]] = {}
 
     def write(self, film: Film, emit: Emit, stop: Stop) -> None:
@@ -71,10 +79,19 @@ class SampleFolder:
                 "said": _said(self._said.samples.get(name)),
                 "shots": [part.shot.first for part in scene.parts],
             }
-            self._save()
+            self._note(name)
             emit(SampleWritten(sample=str(yaml), number=number, of=len(film.scenes)))
             if stop():
                 raise Interrupted("stopped between two samples; those that are written are kept")
+
+    def _note(self, name: str) -> None:
+        """Write down what a sample is; all are written in one at the end, which takes a while."""
+        # A kill may have left half a line: it stands alone then.
+        line = "\n" + json.dumps([name, self._samples[name]])
+        with disk_errors("write down what was made", self._notes):
+            self._notes.parent.mkdir(parents=True, exist_ok=True)
+            with self._notes.open("a", encoding="utf-8") as notes:
+                notes.write(line)
 
     def _samples_known(self, name: str) -> Mapping[str, Any]:
         known = self._samples.get(name) or self._before.get(name) or {}
@@ -125,9 +142,11 @@ class SampleFolder:
             with disk_errors("remove a sample", self._out):
                 (self._out / f"{name}.mp4").unlink(missing_ok=True)
         self._save(films, skipped)
+        with disk_errors("remove notes", self._notes):
+            self._notes.unlink(missing_ok=True)
         return [self._out / f"{name}.yaml" for name in sorted(self._samples)]
 
-    def _save(self, films: Sequence[Film] = (), skipped: Sequence[Problem] = ()) -> None:
+    def _save(self, films: Sequence[Film], skipped: Sequence[Problem]) -> None:
         path = self._out / RECORD
         before = read_json(path) or {}
         told = {
@@ -142,12 +161,24 @@ class SampleFolder:
             "skipped": [
                 {"message": one.message, "where": one.where, "hint": one.hint} for one in skipped
             ],
-            "samples": dict(sorted({**self._before, **self._samples}.items()))
-            if not films
-            else dict(sorted(self._samples.items())),
+            "samples": dict(sorted(self._samples.items())),
         }
         with disk_errors("write down what was made", path):
             write_json(path, value)
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    """What was written down of samples since all were; a line that a kill cut short is none."""
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = {}
+    with disk_errors("read", path):
+        lines = path.read_text(encoding="utf-8").split("\n")
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            name, told = json.loads(line)
+            found[name] = told
+    return found
 
 
 def _free(path: Path) -> Path:
