@@ -90,7 +90,12 @@ def _placed(recipe: Recipe, case: Case, home: Path) -> Recipe:
         _write_clips(folder, frames, (phase.width, phase.height), spec.fps)
         phases.append(phase.model_copy(update={"data": str(folder)}))
     held_out = recipe.held_out.model_copy(update={"data": None})
-    changed = {"out": str(home / "run"), "phases": tuple(phases), "held_out": held_out}
+    changed = {
+        "out": str(home / "run"),
+        "phases": tuple(phases),
+        "held_out": held_out,
+        "films": None,
+    }
     return recipe.model_copy(update=changed)
 
 

@@ -228,6 +228,7 @@ Gpus = Annotated[
     typer.Option(
         "--gpus",
         metavar="N",
+        min=1,
         help="So many GPUs for one film or one run; with --device cpu, processes of the processor.",
         show_default=False,
         rich_help_panel=WHERE,

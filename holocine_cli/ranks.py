@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_cli.batch import Job
+from holocine_cli.contract import code_of
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, InputError, MachineError
+from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
 
 if TYPE_CHECKING:
     from holocine_core.api import Plan, Studio
@@ -18,7 +23,17 @@ if TYPE_CHECKING:
 LOST = "another rank ended"
 """How an error begins that only says that another rank had one."""
 PATIENCE = 20.0
-"""Seconds that a rank which does not lead lives on after a signal: for the leader's last step."""
+"""Seconds that a rank which does not lead lives on: of a film after a signal, for the leader's last
+step; of a training after a signal and the leader's end."""
+LAST_STEP = 24 * 3600
+"""Seconds that the ranks of a training have after a signal: a large model's step, and its
+checkpoint, take minutes."""
+AGREEING = 3.0
+"""Seconds in which the leader meets an error that all ranks meet."""
+ROOM = "HOLOCINE_RANKS"
+"""Variable that names the folder in which a training's ranks leave their errors."""
+_LEADER = "leader"
+"""The file in it that the leader holds as long as it works."""
 
 
 @contextlib.contextmanager
@@ -97,22 +112,120 @@ def ranked_training(session: Session, gpus: int, device: str) -> Iterator[bool]:
         )
     if started == 1 and gpus > 1:
         fleet.refuse_gpus(gpus, device)
-        code = fleet.launch_ranks(gpus, session.argv)
+        code = _launch_training(gpus, session.argv)
         session.documented = True  # By the leader.
         raise SystemExit(code)
     if fleet.this_rank() == 0:
-        yield True
+        with _leading():
+            yield True
         return
     session.documented = True
-    with session.stop.awaited(_end_later):
+    with session.stop.awaited(_end_after_leader):
         try:
             yield False
+        except Interrupted:
+            pass  # The leader tells.
         except HolocineError as error:
-            # What all ranks meet is the leader's to tell; what only this one does is not.
-            if isinstance(error, MachineError) and not error.message.startswith(LOST):
-                session.console.fail(error)
-                raise SystemExit(3) from None
+            if not _says_lost(error):
+                _hand_over(session, error)
+                raise SystemExit(code_of(error)) from None
     raise SystemExit(0)
+
+
+def _launch_training(gpus: int, words: Sequence[str]) -> int:
+    """Start a training's ranks; the leader's exit code. Raises what a rank met that the leader did
+    not live to tell."""
+    from holocine_core.api import fleet
+
+    with tempfile.TemporaryDirectory(prefix="holocine-errors-") as room:
+        os.environ[ROOM] = room
+        try:
+            return fleet.launch_ranks(gpus, words, LAST_STEP)
+        except (MachineError, Interrupted):
+            if (met := _handed_over()) is not None:
+                raise met from None
+            raise
+        finally:
+            del os.environ[ROOM]
+
+
+@contextlib.contextmanager
+def _leading() -> Iterator[None]:
+    """Raises another rank's error in place of one that only says that it ended."""
+    with _at_work():
+        try:
+            yield
+        except MachineError as error:
+            if _says_lost(error) and (met := _handed_over()) is not None:
+                raise met from error
+            raise
+
+
+@contextlib.contextmanager
+def _at_work() -> Iterator[None]:
+    """While this is open, the others see that the leader lives: its lock ends with it."""
+    if (room := os.environ.get(ROOM)) is None:
+        yield
+        return
+    import fcntl
+
+    with (Path(room) / _LEADER).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _says_lost(error: HolocineError) -> bool:
+    return isinstance(error, MachineError) and error.message.startswith(LOST)
+
+
+def _hand_over(session: Session, error: HolocineError) -> None:
+    """Have an error told once: by the leader, who meets it as well or sees this rank end, or else
+    by the process that started the ranks; by this rank, where torchrun started them."""
+    asked = session.stop.number
+    left = _leave(error)
+    until = time.monotonic() + AGREEING
+    while session.stop.number == asked and time.monotonic() < until:
+        time.sleep(0.1)
+    # Where a rank failed, the launcher asks the others to end: that one has told.
+    if not left and session.stop.number == asked:
+        session.console.fail(error)
+
+
+def _leave(error: HolocineError) -> bool:
+    """Leave an error where the others find it; whether there is such a place."""
+    if (room := os.environ.get(ROOM)) is None:
+        return False
+    try:
+        made = Path(room) / f"{os.getpid()}.part"
+        made.write_bytes(pickle.dumps(error))
+        made.replace(made.with_suffix(".error"))
+    except OSError:
+        return False
+    return True
+
+
+def _handed_over() -> HolocineError | None:
+    """The first error that a rank left."""
+    if (room := os.environ.get(ROOM)) is None:
+        return None
+    left = sorted(Path(room).glob("*.error"), key=lambda path: path.stat().st_mtime_ns)
+    return pickle.loads(left[0].read_bytes()) if left else None
+
+
+def _end_after_leader(number: int) -> None:
+    """Where the leader is gone, a rank may wait in an exchange that nothing ends: a while after."""
+    if (room := os.environ.get(ROOM)) is None:
+        return  # Torchrun ends it, when the time is over that it was given.
+
+    def wait() -> None:
+        import fcntl
+
+        # A leader that holds nothing yet was ended by the signal as it began.
+        with (Path(room) / _LEADER).open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_SH)
+        _end_later(number)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _end_later(number: int) -> None:

@@ -120,7 +120,7 @@ def _outline(session: Session, recipe: Recipe, device: str, gpus: int) -> None:
     from holocine_cli.train_view import outline_record, outline_text
     from holocine_core import api
 
-    found = api.outline(recipe, gpus=gpus)
+    found = api.outline(recipe, gpus=gpus, device=device)
     paces = api.measure_training(found, device)
     session.fields = outline_record(found, paces)
     session.console.product(outline_text(found, paces, session.console.out))

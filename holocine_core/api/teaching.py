@@ -36,15 +36,21 @@ def read_recipe(recipe: str | Path) -> Recipe:
     return read(Path(recipe), Recipe)
 
 
-def outline(recipe: str | Path | Recipe, *, gpus: int = 1) -> Outline:
+def outline(recipe: str | Path | Recipe, *, gpus: int = 1, device: str = "auto") -> Outline:
     """A recipe in numbers: phases, samples, tokens, memory; nothing is trained.
 
+    Args:
+        recipe: A YAML file, or what was read of one.
+        gpus: Devices that it is parted among.
+        device: What it is trained on: ``auto``, ``cpu``, ``cuda`` ...
+
     Raises:
-        InputError: The recipe does not fit its model or its data.
+        InputError: The recipe does not fit its model, its data or its films, or can't be parted so.
+        MachineError: Files of its model are missing.
     """
     from holocine_core.train.dry_run import outline as dry_run
 
-    return dry_run(_read(recipe), gpus)
+    return dry_run(_read(recipe), gpus, device)
 
 
 def measure_training(found: Outline, device: str = "auto") -> list[StepPace | str]:
@@ -55,7 +61,7 @@ def measure_training(found: Outline, device: str = "auto") -> list[StepPace | st
         device: ``auto``, ``cpu``, ``cuda`` ...
 
     Raises:
-        MachineError: Files are missing, or memory ran out.
+        InputError: The recipe does not fit its networks, or there is no such device.
     """
     from holocine_core.train.measure import measure
 

@@ -49,15 +49,17 @@ def refuse_gpus(size: int, device: str) -> None:
         )
 
 
-def launch_ranks(size: int, words: Sequence[str]) -> int:
+def launch_ranks(size: int, words: Sequence[str], patience: int | None = None) -> int:
     """Run the command line once on every rank; the leader's exit code.
 
     Any rank that dies ends all: the launcher asks the others to end, and kills who has not within
-    half a minute.
+    half a minute. A signal is handed on to all; a second one ends them at once.
 
     Args:
         size: Ranks.
         words: Of the command line.
+        patience: Seconds that the ranks have to end after a signal, before they are killed; where
+            None as torch has it: TORCH_ELASTIC_SHUTDOWN_TIMEOUT, or half a minute.
 
     Raises:
         MachineError: A rank died.
@@ -81,6 +83,7 @@ def launch_ranks(size: int, words: Sequence[str]) -> int:
             rdzv_endpoint="localhost:0",
             max_restarts=0,
             monitor_interval=0.5,
+            shutdown_timeout=patience,
         )
         asked, died = 0, False
         try:

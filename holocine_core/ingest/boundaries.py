@@ -11,10 +11,11 @@ Letters: n frame, P pixels of a small frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from holocine_core.ingest.scan import Scan
@@ -36,11 +37,8 @@ _HEARS, _REACH = 0.04, 16
 where frames are too alike to show it."""
 _HARD, _VERY_HARD = 3.4, 6.0
 """How sharp a change is that no dissolve can hold, and no fade."""
-_BLENDS = (
-    (0.3, 0.3, 12.0, 0.0),
-    (0.15, 0.65, 14.0, 0.75),
-    (0.04, 0.5, 14.0, 1.2),
-    (0.0, 0.6, 26.0, 1.9),
+_BLENDS = np.array(
+    [(0.3, 0.3, 12, 0), (0.15, 0.65, 14, 0.75), (0.04, 0.5, 14, 1.2), (0, 0.6, 26, 1.9)]
 )
 """What TransNetV2 hears -> what frames must show of a dissolve beside: how well they fit, how far
 one shot is from the other, how much farther than shots go by themselves. Read off the films of
@@ -51,6 +49,8 @@ FLASH = 4
 """Frames after which a picture that comes back was only hidden by a flash."""
 _LENGTHS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 26, 34, 44)
 """Mixed frames of dissolves that are looked for."""
+_CHUNK = 256
+"""Frames among which dissolves are looked for at once."""
 _DARK, _DIM, _DIP = 6.0, 45.0, 0.4
 """Mean brightness of black, of the darkest frame of a fade at most, and the share of what is around
 it that it has at most."""
@@ -75,13 +75,7 @@ class Boundary:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        return {
-            "kind": self.kind,
-            "first": self.first,
-            "last": self.last,
-            "voices": list(self.voices),
-            "sure": self.sure,
-        }
+        return {**asdict(self), "voices": list(self.voices)}
 
 
 def find_boundaries(scan: Scan) -> tuple[Boundary, ...]:
@@ -113,24 +107,28 @@ def find_boundaries(scan: Scan) -> tuple[Boundary, ...]:
     return _in_order(found)
 
 
-def answered(found: Sequence[Boundary], answers: Mapping[int, bool]) -> tuple[Boundary, ...]:
+def answered(
+    found: Sequence[Boundary], answers: Mapping[int, bool], *, frames: int | None = None
+) -> tuple[Boundary, ...]:
     """Boundaries after a person's answers.
 
     Args:
         found: Of :func:`find_boundaries`.
         answers: A boundary's first frame -> whether it is one. A frame at which none was found
-            becomes a cut.
+            becomes a cut; one at which no shot can begin is left out.
+        frames: How many the film has; None where that isn't known.
     """
     kept = []
     for one in found:
         said = answers.get(one.first)
+        # Nobody can say what was to be seen where frames are missing.
         if said is None or one.kind == "gap":
             kept.append(one)
         elif said:
             kept.append(replace(one, sure=True, voices=(*one.voices, "person")))
     known = {one.first for one in found}
     for at, said in answers.items():
-        if said and at not in known:
+        if said and at not in known and at >= 1 and (frames is None or at < frames):
             kept.append(Boundary(kind="cut", first=at, last=at, voices=("person",), sure=True))
     return _in_order(kept)
 
@@ -165,10 +163,8 @@ def _peaks(scan: Scan, sharp_n: NDArray[np.float32]) -> Iterator[int]:
 
 def _beside(gradual: Sequence[Boundary], at: int) -> int | None:
     """The transition that holds a frame, or nearly."""
-    for number, one in enumerate(gradual):
-        if one.first - MARGIN <= at <= one.last + MARGIN:
-            return number
-    return None
+    beside = (one.first - MARGIN <= at <= one.last + MARGIN for one in gradual)
+    return next((number for number, is_so in enumerate(beside) if is_so), None)
 
 
 def _ragged(score_n: NDArray[np.float32], at: int) -> tuple[int, int]:
@@ -249,15 +245,11 @@ def _blends(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
     heard_n = np.maximum(scan.within_n, scan.cut_n)
     for at in map(int, np.flatnonzero(hard_n)):
         heard_n[max(0, at - 3) : at + 2] = 0  # What it says of a cut says nothing of a dissolve.
-    fits: list[tuple[float, int, int]] = []
-    for length in _LENGTHS:
-        for a, fit, far, stands_out in _mixtures(flat_nP, length):
-            if hard_n[a + 1 : a + length + 2].any():
-                continue  # A cut at its end would look like its way.
-            heard = float(heard_n[a : a + length + 2].max())
-            need = next(row for row in _BLENDS if heard >= row[0])
-            if fit >= need[1] and far >= need[2] and stands_out >= need[3]:
-                fits.append((fit * far, a, length))
+    fits = [
+        (fit, a, length)
+        for length in _LENGTHS
+        for fit, a in _mixtures(flat_nP, length + 1, heard_n, hard_n)
+    ]
     taken: list[tuple[int, int]] = []
     for _, a, length in sorted(fits, reverse=True):
         first, last = a + 1, a + 1 + length
@@ -279,77 +271,99 @@ def _blends(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
         )
 
 
-def _mixtures(flat_nP: NDArray[np.uint8], length: int) -> Iterator[tuple[int, float, float, float]]:
-    """Frames ``a`` after which ``length`` mixed ones lie: how well they fit, 0..1, how far the way
-    is from one shot to the other, and how much farther than shots go by themselves."""
-    reach = length + 1
-    chunk = 2048
+def _mixtures(
+    flat_nP: NDArray[np.uint8], reach: int, heard_n: NDArray[np.float32], hard_n: NDArray[np.bool_]
+) -> Iterator[tuple[float, int]]:
+    """Frames that pass into the ``reach``-th after them: how well those between fit as mixtures of
+    both, 0..1, times how far the way is; and the frame."""
     last = len(flat_nP) - 1
-    for begin in range(0, max(0, len(flat_nP) - reach), chunk):
-        at = np.arange(begin, min(begin + chunk, len(flat_nP) - reach))
-        low, high = max(0, begin - reach), min(last, begin + chunk + 2 * reach)
+    if last < reach:
+        return
+    # A cut at its end would look like its way.
+    near_n2 = sliding_window_view(hard_n, reach)[1:]
+    free_n: NDArray[np.bool_] = ~np.logical_or.reduce(near_n2, axis=1)
+    heard = sliding_window_view(heard_n, reach + 1).max(axis=1).astype(np.float64)
+    need_n4 = _BLENDS[np.argmax(heard[:, None] >= _BLENDS[:, 0], axis=1)]
+    for begin in range(0, len(free_n), _CHUNK):
+        at = begin + np.flatnonzero(free_n[begin : begin + _CHUNK])
+        low, high = max(0, begin - reach), min(last, begin + _CHUNK + 2 * reach)
         part = flat_nP[low : high + 1].astype(np.float32)
+        # What costs least is asked first: few frames are left for what costs most.
+        far = np.abs(part[at + reach - low] - part[at - low]).mean(axis=1)
+        rows = far >= need_n4[at, 2]
+        at, far = at[rows], far[rows]
         a, b = part[at - low], part[at + reach - low]
-        far = np.abs(b - a).mean(axis=1)
-        rows = np.flatnonzero(far >= 12)
-        if not len(rows):
-            continue
-        at, a, b, far = at[rows], a[rows], b[rows], far[rows]
-        before, behind = (
-            part[np.maximum(at - reach, low) - low],
-            part[np.minimum(at + 2 * reach, high) - low],
-        )
+        before = part[np.maximum(at - reach, low) - low]
+        behind = part[np.minimum(at + 2 * reach, high) - low]
         usual = np.maximum(np.abs(a - before).mean(axis=1), np.abs(behind - b).mean(axis=1))
-        way = b - a
-        squared = (way**2).sum(axis=1)
-        worst = np.zeros(len(rows))
-        for step in range(1, reach):
-            mixed = part[at + step - low] - a
-            share = (mixed * way).sum(axis=1) / squared
-            left = ((mixed - share[:, None] * way) ** 2).sum(axis=1) / squared
-            # An even mixture is the plainest sign; at the ends there is hardly one to see.
-            off = np.abs(share - step / reach)
-            worst = np.maximum(worst, np.maximum(left / 0.27, off / 0.22))
-        for row in np.flatnonzero(worst < 1):
-            stands_out = far[row] / max(float(usual[row]), 1.0)
-            yield int(at[row]), float(1 - worst[row]), float(far[row]), float(stands_out)
+        rows = far / np.maximum(usual, 1) >= need_n4[at, 3]
+        fit, left = _fits(part, at[rows] - low, reach, need_n4[at[rows], 1])
+        yield from zip((fit * far[rows][left]).tolist(), at[rows][left].tolist(), strict=True)
+
+
+def _fits(
+    part_nP: NDArray[np.float32], at: NDArray[np.intp], reach: int, need: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """How well frames between ``at`` and ``at + reach`` fit as mixtures of these two, 0..1, and
+    which of ``at`` they are: those that fit as well as they need to."""
+    left = np.arange(len(at))
+    a = part_nP[at]
+    way = part_nP[at + reach] - a
+    squared = (way**2).sum(axis=1)
+    worst = np.zeros(len(at))
+    # In the middle a pan is told from a dissolve at once.
+    for step in sorted(range(1, reach), key=lambda step: abs(2 * step - reach)):
+        mixed = part_nP[at[left] + step] - a
+        share = (mixed * way).sum(axis=1) / squared
+        rest = ((mixed - share[:, None] * way) ** 2).sum(axis=1) / squared
+        # An even mixture is the plainest sign; at the ends there is hardly one to see.
+        off = np.abs(share - step / reach)
+        worst = np.maximum(worst, np.maximum(rest / 0.27, off / 0.22))
+        good = 1 - worst >= need[left]
+        if not good.all():
+            left, worst, squared = left[good], worst[good], squared[good]
+            a, way = a[good], way[good]
+    return 1 - worst, left
 
 
 def _fades(scan: Scan, hard_n: NDArray[np.bool_]) -> Iterator[Boundary]:
     """Into black and out of it: brightness falls steadily, and rises as steadily."""
-    light = scan.light_n
-    for at in map(int, np.argsort(light, kind="stable")):
-        if light[at] >= _DIM:
-            break
-        begin, end = _slope(light, at, -1), _slope(light, at, 1)
-        before, behind = float(light[begin]), float(light[min(end, len(light)) - 1])
+    light_n = scan.light_n.astype(np.float64)
+    begin_n, end_n = _slopes(light_n)
+    hard_before = np.concatenate([[0], np.cumsum(hard_n)])
+    at = np.flatnonzero(light_n < _DIM)
+    begin, end = begin_n[at], end_n[at]
+    around = np.maximum(light_n[begin], light_n[end - 1])
+    found = (
         # From one frame to the next it is a cut; and some shots are dark all along.
-        steady = at - begin >= 2 or end - at >= 3
-        if hard_n[begin + 1 : end].any():
-            continue
-        if not steady or float(light[at]) > _DIP * max(before, behind):
-            continue
-        if max(before, behind) < 2 * _DARK:
-            continue
+        ((at - begin >= 2) | (end - at >= 3))
+        & (hard_before[end] == hard_before[begin + 1])
+        & (light_n[at] <= _DIP * around)
+        & (around >= 2 * _DARK)
+    )
+    # All frames of a black stretch tell of one fade.
+    for first, last in set(zip(begin[found].tolist(), end[found].tolist(), strict=True)):
         yield Boundary(
             kind="fade",
-            first=max(0, begin - MARGIN - 1),
-            last=min(len(light), end + MARGIN + 1),
+            first=max(0, first - MARGIN - 1),
+            last=min(len(light_n), last + MARGIN + 1),
             voices=("blend",),
             sure=True,
         )
 
 
-def _slope(light_n: NDArray[np.float32], at: int, step: int) -> int:
-    """Where brightness no longer rises, away from a dark frame: the first frame of the plateau, or
-    one past it."""
-    while 0 <= at + step < len(light_n):
-        now, following = float(light_n[at]), float(light_n[at + step])
-        # Black may last for a while.
-        if following - now <= max(0.6, 0.02 * now) and not (now < _DARK and following < _DARK):
-            break
-        at += step
-    return at if step < 0 else at + 1
+def _slopes(light_n: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of every frame, where brightness no longer rises away from it: the first frame of the slope
+    before it, and one past the last of the slope behind it."""
+    one, other = light_n[:-1], light_n[1:]
+    # Black may last for a while.
+    black = (one < _DARK) & (other < _DARK)
+    falls = (one - other > np.maximum(0.6, 0.02 * other)) | black
+    rises = (other - one > np.maximum(0.6, 0.02 * one)) | black
+    frames = np.arange(len(light_n))
+    begins = np.where(np.concatenate([[True], ~falls]), frames, 0)
+    ends = np.where(np.concatenate([~rises, [True]]), frames, len(light_n))
+    return np.maximum.accumulate(begins), np.minimum.accumulate(ends[::-1])[::-1] + 1
 
 
 def _merged(found: Sequence[Boundary]) -> list[Boundary]:

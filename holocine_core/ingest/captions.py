@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
+import time
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import InputError, Interrupted, MachineError
+from holocine_core.events import Stop, never
 from holocine_core.ingest.film import Film
 from holocine_core.ingest.request import IngestRequest
 from holocine_core.ingest.scenes import SceneCut
+from holocine_core.script import prompt as prompts
+from holocine_core.script.reader import read_text
 from holocine_core.script.screenplay import Screenplay
+from holocine_core.script.written import screenplay_yaml
+
+if TYPE_CHECKING:
+    import torch
 
 PICTURES = 3
 """Pictures of a shot that a captioner sees."""
+LONGEST = 600.0
+"""Seconds that a command may take for a scene."""
+_ASKED_EVERY = 0.2
+"""Seconds after which it is asked whether to stop while a command runs."""
+_MOST = 200_000
+"""Letters of a scene's texts: a screenplay that is much longer can't be read."""
 _ASK_SHOT = (
     "These are frames of one shot of a film, in order. Say in one or two plain sentences what is "
     "seen and what happens, with the shot size and the camera's movement where they are clear. "
@@ -41,8 +59,21 @@ _NOBODY = re.compile(r"^\W*(nobody|no one|none)\b", re.I)
 class Captioner(Protocol):
     """Writes a scene's texts."""
 
-    def caption(self, screenplay: Screenplay, film: Film, scene: SceneCut) -> Screenplay:
-        """The screenplay with its marks replaced."""
+    def caption(
+        self, screenplay: Screenplay, film: Film, scene: SceneCut, *, stop: Stop = never
+    ) -> Screenplay:
+        """The screenplay with its marks replaced; it is valid.
+
+        Args:
+            screenplay: Of the scene, with marks.
+            film: Whose pictures were gathered.
+            scene: The scene.
+            stop: Asked again and again meanwhile.
+
+        Raises:
+            MachineError: The captioner failed, or what it said is no screenplay.
+            Interrupted: ``stop`` said so.
+        """
         ...
 
 
@@ -50,8 +81,9 @@ def captioner_of(request: IngestRequest) -> Captioner | None:
     """Who writes captions; None where a person will.
 
     Raises:
-        InputError: The model is none that tells pictures in words.
-        MachineError: It can't be loaded.
+        InputError: The model is none that tells pictures in words, or the command or the device is
+            none.
+        MachineError: The model can't be loaded.
     """
     if request.caption_model:
         return ModelCaptioner(request.caption_model, request.device)
@@ -72,25 +104,29 @@ class CommandCaptioner:
     """
 
     def __init__(self, command: str) -> None:
-        self._words = shlex.split(command)
+        try:
+            self._words = shlex.split(command)
+        except ValueError as error:
+            raise InputError(
+                f"the command can't be parted into words: {error}",
+                where="--caption-command",
+                hint="close its quotes, or write \\' for an apostrophe",
+            ) from None
         if not self._words:
             raise InputError("the command is empty", where="--caption-command")
 
-    def caption(self, screenplay: Screenplay, film: Film, scene: SceneCut) -> Screenplay:
-        question = {
-            "shots": [
-                {
-                    "pictures": [
-                        str(film.looks.path(time).absolute())
-                        for time in film.pictures(part.shot, PICTURES)
-                    ],
-                    "seconds": round(float(part.shot.seconds), 3),
-                    "characters": names,
-                }
-                for part, names in zip(scene.parts, shown(screenplay), strict=True)
-            ]
-        }
-        answer = self._ask(question)
+    def caption(
+        self, screenplay: Screenplay, film: Film, scene: SceneCut, *, stop: Stop = never
+    ) -> Screenplay:
+        paths = [
+            [str(film.looks.path(time).absolute()) for time in film.pictures(part.shot, PICTURES)]
+            for part in scene.parts
+        ]
+        shots = [
+            {"pictures": seen, "seconds": round(float(part.shot.seconds), 3), "characters": names}
+            for part, seen, names in zip(scene.parts, paths, shown(screenplay), strict=True)
+        ]
+        answer = self._ask({"shots": shots}, stop)
         texts, looks = answer.get("shots"), answer.get("characters", {})
         caption = answer.get("global")
         fits = (
@@ -106,25 +142,50 @@ class CommandCaptioner:
                 f"it answered with something else than `global`, `characters` and "
                 f"{len(scene.parts)} `shots`"
             )
-        return _with_texts(screenplay, caption, texts, looks)
+        try:
+            return _with_texts(screenplay, caption, texts, looks)
+        except InputError as error:
+            raise self._failed(f"its answer can't be used: {error}") from None
 
-    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, question: Mapping[str, Any], stop: Stop) -> dict[str, Any]:
         try:
-            done = subprocess.run(
-                self._words, input=json.dumps(question).encode(), capture_output=True
-            )
-        except OSError as error:
-            raise self._failed(error.strerror or str(error)) from None
-        if done.returncode:
-            told = done.stderr.decode(errors="replace").strip().splitlines()
-            raise self._failed(f"exit code {done.returncode}: {told[-1] if told else 'no word'}")
+            code, out, err = self._run(json.dumps(question).encode(), stop)
+        except (OSError, ValueError) as error:  # no word of a command holds a NUL
+            raise self._failed(getattr(error, "strerror", None) or str(error)) from None
+        if code:
+            told = err.decode(errors="replace").strip().splitlines()
+            ended = f"exit code {code}" if code > 0 else f"ended by signal {-code}"
+            raise self._failed(f"{ended}: {told[-1] if told else 'no word'}")
         try:
-            answer = json.loads(done.stdout)
-        except ValueError as error:
+            answer = json.loads(out)
+        except (ValueError, RecursionError) as error:
             raise self._failed(f"its answer is no JSON: {error}") from None
         if not isinstance(answer, dict):
             raise self._failed("its answer is no JSON object")
         return answer
+
+    def _run(self, question: bytes, stop: Stop) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout and stderr of the command."""
+        ends = time.monotonic() + LONGEST
+        given: bytes | None = question
+        pipe = subprocess.PIPE
+        # A session of its own, so that a Ctrl-C reaches only the caller, who decides.
+        with subprocess.Popen(
+            self._words, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        ) as process:
+            try:
+                while True:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        out, err = process.communicate(given, timeout=_ASKED_EVERY)
+                        return process.returncode, out, err
+                    given = None  # What was sent of it is remembered.
+                    _unless(stop)
+                    if time.monotonic() >= ends:
+                        raise self._failed(f"no answer within {LONGEST:g} seconds")
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # With all that it started.
+                raise
 
     def _failed(self, why: str) -> MachineError:
         return MachineError(
@@ -143,14 +204,11 @@ class ModelCaptioner:
     """
 
     def __init__(self, name: str, device: str) -> None:
-        import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
+        where = _device(device)
         local = Path(name).expanduser()
         source = str(local) if local.exists() else name
-        where = torch.device(
-            ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        )
         try:
             self._processor = AutoProcessor.from_pretrained(source, local_files_only=local.exists())
             model = AutoModelForImageTextToText.from_pretrained(
@@ -175,9 +233,18 @@ class ModelCaptioner:
                 where="--caption-model",
                 hint="take a model that was tuned to follow instructions",
             )
-        self._model = model.to(where).eval()
+        try:
+            self._model = model.to(where).eval()
+        except (RuntimeError, AssertionError) as error:  # torch tells of a missing device by both
+            raise MachineError(
+                f"{name} can't be brought to {where}: {_first_line(error)}",
+                where="--device",
+                hint="free its memory, take a smaller model, or give --device cpu",
+            ) from None
 
-    def caption(self, screenplay: Screenplay, film: Film, scene: SceneCut) -> Screenplay:
+    def caption(
+        self, screenplay: Screenplay, film: Film, scene: SceneCut, *, stop: Stop = never
+    ) -> Screenplay:
         seen = [
             [film.looks.read(time) for time in film.pictures(part.shot, PICTURES)]
             for part in scene.parts
@@ -188,16 +255,30 @@ class ModelCaptioner:
             pictures = [
                 one[len(one) // 2] for one, names in zip(seen, who, strict=True) if name in names
             ]
-            said = self._ask(pictures[:4], _ASK_LOOK.format(name=name), 60)
+            _unless(stop)
+            said = self._ask(pictures[:4], _ASK_LOOK.format(name=name), 60) if pictures else ""
             if said and not _NOBODY.match(said):
                 looks[name] = said.rstrip(".")
+        scene_now = screenplay.scenes[0]
         texts = []
-        for pictures, names in zip(seen, who, strict=True):
+        for pictures, names, shot in zip(seen, who, scene_now.shots or (), strict=True):
             known = [name for name in names if name in looks]
             told = "".join(f"Call {looks[name]} by the name {name}. " for name in known)
-            texts.append(_tagged(self._ask(pictures, _ASK_SHOT.format(who=told), 120), known))
-        caption = self._ask([one[len(one) // 2] for one in seen], _ASK_SCENE, 160)
-        return _with_texts(screenplay, caption, texts, looks)
+            _unless(stop)
+            said = self._ask(pictures, _ASK_SHOT.format(who=told), 120)
+            # Where the model has no word the mark stays, with whom it names.
+            texts.append(_tagged(said, known) or shot.prompt)
+        _unless(stop)
+        said = self._ask([one[len(one) // 2] for one in seen], _ASK_SCENE, 160)
+        caption = prompts.COUNT.sub("", said).strip() or scene_now.global_
+        try:
+            return _with_texts(screenplay, caption, texts, {**screenplay.characters, **looks})
+        except InputError as error:
+            raise MachineError(
+                f"the caption model's answer can't be used: {error}",
+                where="--caption-model",
+                hint="take another model; what is captioned is kept",
+            ) from None
 
     def _ask(self, pictures: Sequence[Any], question: str, words: int) -> str:
         import torch
@@ -230,18 +311,66 @@ def shown(screenplay: Screenplay) -> list[list[str]]:
     ]
 
 
+def _unless(stop: Stop) -> None:
+    if stop():
+        raise Interrupted("stopped while a caption was written; those of earlier scenes are kept")
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes a GPU where there is one."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(
+            f"there is no device {name!r}", where="--device", hint="auto, cpu, cuda, cuda:1 ..."
+        ) from None
+    try:
+        torch.zeros(1, device=device).item()  # Before gigabytes are fetched for it.
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise MachineError(
+            f"the device {name} can't be used: {_first_line(error).split('. ')[0]}",
+            where="--device",
+            hint="--device cpu works everywhere",
+        ) from None
+    return device
+
+
 def _with_texts(
     screenplay: Screenplay, caption: str, texts: Sequence[str], looks: Mapping[str, str]
 ) -> Screenplay:
+    """The screenplay with new texts, as it will be read from its file.
+
+    Raises:
+        InputError: It would be none.
+    """
     scene = screenplay.scenes[0]
+    texts = [text.strip() for text in texts]
     shots = tuple(
-        shot.model_copy(update={"prompt": text.strip()})
+        shot.model_copy(update={"prompt": text})
         for shot, text in zip(scene.shots or (), texts, strict=True)
     )
     changed = scene.model_copy(update={"global_": caption.strip(), "shots": shots})
     # A name that no text uses would be nobody's.
-    used = {name: look for name, look in looks.items() if any("{" + name + "}" in t for t in texts)}
-    return screenplay.model_copy(update={"scenes": (changed,), "characters": used})
+    names = {mention.name for text in (caption, *texts) for mention in prompts.mentions(text)}
+    used = {
+        name: look for name, look in looks.items() if unicodedata.normalize("NFC", name) in names
+    }
+    told = screenplay_yaml(screenplay.model_copy(update={"scenes": (changed,), "characters": used}))
+    if len(told) > _MOST:
+        raise InputError(f"{len(told):,} letters are too many for a scene")
+    manuscript = read_text(told, "answer")
+    lines = told.splitlines()
+    faults = [
+        f"{one.message} in `{lines[int(one.where.split(':')[1]) - 1].strip()}`"
+        for one in manuscript.problems
+    ]
+    if faults:
+        raise InputError("; ".join(faults))
+    return manuscript.accepted()
 
 
 def _tagged(text: str, names: Sequence[str]) -> str:
@@ -252,7 +381,8 @@ def _tagged(text: str, names: Sequence[str]) -> str:
 
 def _plain(said: str) -> str:
     """One line, without what a screenplay takes for a character's name or a tag of its own."""
-    text = re.sub(r"\s+", " ", said).strip().strip('"')
+    shown = "".join(letter for letter in prompts.clean(said) if letter.isprintable())
+    text = " ".join(shown.split()).strip('"').strip()
     return text.translate(str.maketrans("{}[]", "()()"))
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.events import Emit, Stop, Warned, ignore, never
-from holocine_core.ingest.answers import NAME as ANSWERS
 from holocine_core.ingest.answers import Answers, answers_of
 from holocine_core.ingest.boundaries import Boundary, answered, find_boundaries
 from holocine_core.ingest.captions import captioner_of
 from holocine_core.ingest.film import Film
-from holocine_core.ingest.folder import SCRATCH, SampleFolder
+from holocine_core.ingest.folder import RECORD, SCRATCH, SampleFolder
 from holocine_core.ingest.footage import open_footage, require_reader
+from holocine_core.ingest.in_vain import in_vain
 from holocine_core.ingest.looks import Looks
+from holocine_core.ingest.naming import FilmNames, content_of
 from holocine_core.ingest.request import Form, IngestRequest, form_of
 from holocine_core.ingest.review import write_page
 from holocine_core.ingest.scan import Scan, scan
@@ -26,9 +27,8 @@ from holocine_core.model.locate import find_model
 from holocine_core.script.reader import read
 from holocine_core.script.unwritten import unwritten
 from holocine_core.store.claims import claimed
-from holocine_core.store.hashes import remembered
+from holocine_core.store.files import read_json
 from holocine_core.store.journal import journal
-from holocine_core.store.vault import disk_errors, file_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +88,20 @@ def collect(request: IngestRequest, *, emit: Emit = ignore, should_stop: Stop = 
             require_held()
             return should_stop()
 
-        said = answers_of(request.out, request.answers)
-        films, skipped = _studied(request, form, said, emit, stop)
+        record = read_json(request.out / RECORD) or {}
+        said = answers_of(request.out, request.answers, _cut_before(record))
+        # Before hours of looking at films: whatever is wrong with it is told at once.
         captioner = captioner_of(request)
+        films, skipped = _studied(request, form, said, record, emit, stop)
         folder = SampleFolder(request.out, form, said, captioner)
         for film in films:
             folder.write(film, emit, stop)
-        samples = folder.finish(films, skipped)
-        _tell_in_vain(said, samples, request.out, emit)
-        page = write_page(request.out, films, samples, form) if request.review else None
-        left = sum(bool(list(unwritten(read(path).accepted()))) for path in samples)
+        samples = folder.finish(films, skipped, emit)
+        for warned in in_vain(said, films, {**record.get("films", {})}, samples, request.out):
+            emit(warned)
+        sound = [path for path in samples if _is_sound(path)]
+        page = write_page(request.out, films, sound, form, said) if request.review else None
+        left = sum(bool(list(unwritten(read(path).accepted()))) for path in sound)
         return Collected(
             out=request.out,
             films=tuple(films),
@@ -108,15 +112,40 @@ def collect(request: IngestRequest, *, emit: Emit = ignore, should_stop: Stop = 
         )
 
 
+def _cut_before(record: Mapping[str, Any]) -> dict[str, list[int]]:
+    """First frames of every sample's shots, as they were written down."""
+    samples = record.get("samples", {})
+    return {name: one["shots"] for name, one in samples.items() if isinstance(one, dict)}
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a sample's screenplay is one; what is wrong with it was told."""
+    try:
+        read(path).accepted()
+    except InputError:
+        return False
+    return True
+
+
 def _studied(
-    request: IngestRequest, form: Form, said: Answers, emit: Emit, stop: Stop
+    request: IngestRequest,
+    form: Form,
+    said: Answers,
+    record: Mapping[str, Any],
+    emit: Emit,
+    stop: Stop,
 ) -> tuple[list[Film], list[Problem]]:
     """The films that could be read, and why others could not; raises where none could."""
     films: list[Film] = []
     skipped: list[Problem] = []
-    for path, name in _named(request.files):
+    names = FilmNames(record.get("films", {}))
+    for path in request.files:
         try:
-            films.append(_study(path, name, request.out, form, said, emit, stop))
+            sha256 = content_of(path)
+            name = names.of(path, sha256)
+            if name is None:
+                continue
+            films.append(_study(path, name, sha256, request.out, form, said, emit, stop))
         except InputError as error:
             skipped += error.problems
             for problem in error.problems:
@@ -126,50 +155,22 @@ def _studied(
     return films, skipped
 
 
-def _tell_in_vain(said: Answers, samples: Sequence[Path], out: Path, emit: Emit) -> None:
-    """What was said of samples that are no more."""
-    for name in sorted(said.samples.keys() - {path.stem for path in samples}):
-        emit(
-            Warned(
-                message=f"what was said of {name} is for nothing: there is no such sample",
-                where=str(out / ANSWERS),
-                hint="its film was cut anew; say it of the samples that are there now",
-            )
-        )
-
-
-def _named(files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Films with names of their own that go into file names; two of one name are told apart by
-    their content."""
-    stems: dict[str, int] = {}
-    for path in files:
-        stems[_plain(path)] = stems.get(_plain(path), 0) + 1
-    seen: set[Path] = set()
-    for path in files:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        name = _plain(path)
-        if stems[name] > 1 and path.is_file():
-            name = f"{name}-{remembered(path, file_hash)[:6]}"
-        yield path, name
-
-
-def _plain(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-")[:40] or "film"
-
-
 def _study(
-    path: Path, name: str, out: Path, form: Form, said: Answers, emit: Emit, stop: Stop
+    path: Path,
+    name: str,
+    sha256: str,
+    out: Path,
+    form: Form,
+    said: Answers,
+    emit: Emit,
+    stop: Stop,
 ) -> Film:
     """Look at one film: its frames, its boundaries, its shots, its scenes."""
     footage = open_footage(path)
-    with disk_errors("read", path):
-        sha256 = remembered(path, file_hash)
     scratch = out / SCRATCH / sha256[:16]
     seen = scan(footage, scratch, emit, stop)
     found = find_boundaries(seen)
-    boundaries = answered(found, said.boundaries(name))
+    boundaries = answered(found, said.boundaries(name), frames=len(seen))
     shots = shots_between(seen, footage, boundaries)
     looks = Looks(footage, scratch / "looks")
     looks.gather(_pictures(seen, shots, boundaries), stop)

@@ -9,10 +9,12 @@ Letters: H rows, W columns; pictures are uint8 RGB ``[H, W, 3]``.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.ingest.decoding import Times, decoded
+from holocine_core.ingest.opening import opened, printed, unreadable
 
 Picture = NDArray[np.uint8]
 HDR = {16: "PQ (HDR10, Dolby Vision)", 18: "HLG"}
 """Transfer functions, as H.273 numbers them, that need tone mapping."""
 _BACK = 10
 """Seconds by which a search for a keyframe goes further back."""
+_BEGINNING = 48
+"""Frames by which it is found out whether their times can be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +56,11 @@ class Footage:
         tick: Seconds of one unit of frames' times.
         turned: Degrees that the picture is turned counterclockwise to stand upright.
         interlaced: Whether frames are two fields each.
-        frames: As many as the file says it has; 0 where it does not say.
+        frames: As many as the file says it shows; 0 where it does not say.
         seconds: As long as the file says it is; 0 where it does not say.
         rate: Mean frames per second.
+        in_order: Whether frames' own times are wrong and their order alone tells when each is
+            shown.
     """
 
     path: Path
@@ -64,6 +72,7 @@ class Footage:
     frames: int
     seconds: float
     rate: Fraction
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +108,14 @@ def open_footage(path: Path) -> Footage:
     """
     import av
 
-    if not path.is_file():
-        raise InputError("the file does not exist", where=str(path), hint="check the path")
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         _refuse_alpha(path, stream)
-        try:
-            first = next(container.decode(stream), None)
-        except av.FFmpegError as error:
-            raise _unreadable(path, error) from None
-        if first is None or first.pts is None:
-            raise InputError(
-                "no frame of it can be read" if first is None else "its frames have no times",
-                where=str(path),
-                hint="make or fetch it again",
-            )
+        first, in_order = _beginning(path, container, stream)
         if int(first.color_trc) in HDR:
             raise InputError(
                 f"its colours are {HDR[int(first.color_trc)]}, which screens and models of today "
                 "see as grey",
-                where=str(path),
+                where=printed(path),
                 hint="bring it to SDR first, in an editing program or with ffmpeg's zscale and "
                 "tonemap filters",
             )
@@ -136,10 +134,57 @@ def open_footage(path: Path) -> Footage:
             tick=Fraction(stream.time_base),
             turned=int(first.rotation) % 360,
             interlaced=bool(first.interlaced_frame),
-            frames=stream.frames,
+            frames=_promised(container, stream),
             seconds=float(seconds),
             rate=Fraction(rate),
+            in_order=in_order,
         )
+
+
+def _beginning(path: Path, container: Any, stream: Any) -> tuple[Any, bool]:
+    """The first frame, and whether the film is ``in_order``."""
+    import av
+
+    frames = container.decode(stream)
+    try:
+        first = next(frames, None)
+    except av.FFmpegError as error:
+        raise unreadable(path, error) from None
+    if first is None:
+        raise InputError(
+            "no frame of it can be read", where=printed(path), hint="make or fetch it again"
+        )
+    if first.pts is None:
+        names = [shlex.quote(printed(name)) for name in (path, path.with_suffix(".mp4"))]
+        raise InputError(
+            "its frames have no times: it is a bare stream in no container",
+            where=printed(path),
+            hint=f"put it into one: ffmpeg -i {names[0]} -crf 12 {names[1]} (-c copy would put "
+            "frames at wrong times)",
+        )
+    if container.format.name == "avi":  # It knows only when a packet is decoded.
+        return first, True
+    times = [first.pts]
+    with suppress(av.FFmpegError):
+        times += [frame.pts for frame in islice(frames, _BEGINNING) if frame.pts is not None]
+    back = max(before - after for before, after in pairwise([*times, times[-1]]))
+    return first, 0 < back * stream.time_base < 1
+
+
+def _promised(container: Any, stream: Any) -> int:
+    """As many frames as a file says it shows; 0 where it does not say.
+
+    The head counts frames that an edit list of mp4 or mov hides, and empty ones of AVI: the index
+    does not. That of an AVI file that was cut off does not reach to its end.
+    """
+    index: Any = getattr(stream, "index_entries", ())  # PyAV has it since 17.
+    if not stream.frames or len(index) < 2:
+        return int(stream.frames)
+    ends = 2 * index[-1].timestamp - index[-2].timestamp
+    whole = container.format.name == "avi" and stream.duration and ends >= stream.duration
+    if whole or container.format.name.startswith("mov"):
+        return sum(not entry.is_discard for entry in index)
+    return int(stream.frames)
 
 
 def read_pictures(
@@ -170,65 +215,38 @@ def read_pictures(
 
 
 class _TooLate(Exception):
-    """A film was entered behind the frame that is wanted: its index is wrong."""
+    """A film was entered where the frame that is wanted can't be had: behind it, or too close."""
 
 
 def _entered(
     footage: Footage, size: tuple[int, int], lead: int, since: int | None, crop: Crop
 ) -> Iterator[Seen]:
     """Frames from ``since`` on, of a film that is entered at the keyframe before ``lead``."""
-    with _opened(footage.path) as (container, stream):
+    with opened(footage.path) as (container, stream):
         if lead > 0:
             container.seek(lead, stream=stream, backward=True)
         filters: _Filters | None = None
-        for time, frame, torn in _decoded(container, stream):
+        times = Times(footage.in_order, lead > 0)
+        for frame, torn in decoded(footage.path, container, stream, times):
             if filters is None:
-                if since is not None and time > since and lead > 0:
+                if lead > 0 and since is not None and _too_late(footage, frame.pts, since):
                     raise _TooLate
                 filters = _Filters(footage, frame, stream, size, crop)
-            for shown, pixels in filters.through(frame):
-                if since is None or shown >= since:
-                    yield Seen(shown, pixels, torn)
-        for shown, pixels in filters.rest() if filters is not None else ():
-            if since is None or shown >= since:
-                yield Seen(shown, pixels, False)
+            for seen in filters.through(frame, torn):
+                if since is None or seen.time >= since:
+                    yield seen
+        if filters is None:
+            if lead > 0:  # Frames of a last open GOP can't be decoded by themselves.
+                raise _TooLate
+            return
+        for seen in filters.rest():
+            if since is None or seen.time >= since:
+                yield seen
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[tuple[int, Any, bool]]:
-    """Frames with their times, and whether something before them is missing."""
-    import av
-
-    torn, wait, last = False, False, None
-    for packet in container.demux(stream):
-        if wait and not packet.is_keyframe:
-            if packet.dts is None:  # the end
-                return
-            continue
-        try:
-            found = packet.decode()
-            wait = False
-        except av.FFmpegError:
-            stream.codec_context.flush_buffers()
-            torn = wait = True
-            continue
-        for frame in found:
-            if frame.pts is None:
-                continue
-            if last is not None and frame.pts <= last:
-                if (last - frame.pts) * stream.time_base >= 1:
-                    raise InputError(
-                        f"its times jump back at {float(last * stream.time_base):.1f} s",
-                        where=str(container.name),
-                        hint="it is two films in one file: cut it there, or join them with a tool "
-                        "that counts on",
-                    )
-                continue  # A second frame at one time is never shown.
-            if frame.is_corrupt:
-                torn = True
-                continue
-            last = frame.pts
-            yield frame.pts, frame, torn
-            torn = False
+def _too_late(footage: Footage, first: int, since: int) -> bool:
+    """Whether a film was entered behind what is wanted; deinterlacing wants a frame before it."""
+    return first >= since if footage.interlaced else first > since
 
 
 class _Filters:
@@ -240,7 +258,7 @@ class _Filters:
         import av.filter
 
         self._kind = (first.width, first.height, first.format.name)
-        self._where = str(footage.path)
+        self._where = printed(footage.path)
         self._tick = footage.tick
         graph = av.filter.Graph()
         at = graph.add_buffer(template=stream)
@@ -252,9 +270,10 @@ class _Filters:
         at.link_to(sink)
         graph.configure()
         self._graph = graph
+        self._gaps: list[int] = []
 
-    def through(self, frame: Any) -> Iterator[tuple[int, Picture]]:
-        """A frame in; those that are ready out, with their times."""
+    def through(self, frame: Any, torn: bool) -> Iterator[Seen]:
+        """A frame in, and whether something before it is missing; those that are ready out."""
         if (frame.width, frame.height, frame.format.name) != self._kind:
             raise InputError(
                 f"the picture changes from {_told(self._kind)} to "
@@ -263,15 +282,17 @@ class _Filters:
                 where=self._where,
                 hint="cut the film there, or encode it anew in one size",
             )
+        if torn:
+            self._gaps.append(frame.pts)
         self._graph.push(frame)
         yield from self._ready()
 
-    def rest(self) -> Iterator[tuple[int, Picture]]:
+    def rest(self) -> Iterator[Seen]:
         """What is left in the filters."""
         self._graph.push(None)
         yield from self._ready()
 
-    def _ready(self) -> Iterator[tuple[int, Picture]]:
+    def _ready(self) -> Iterator[Seen]:
         import av
 
         while True:
@@ -280,7 +301,11 @@ class _Filters:
             except (av.BlockingIOError, av.EOFError):
                 return
             # Filters may count in ticks of their own.
-            yield round(made.pts * made.time_base / self._tick), made.to_ndarray(format="rgb24")
+            time = round(made.pts * made.time_base / self._tick)
+            # Deinterlacing holds a frame back: what is missing is missing before its own time.
+            torn = bool(self._gaps) and self._gaps[0] <= time
+            self._gaps = [gap for gap in self._gaps if gap > time]
+            yield Seen(time, made.to_ndarray(format="rgb24"), torn)
 
 
 def _chain(footage: Footage, size: tuple[int, int], crop: Crop) -> Iterator[tuple[str, str]]:
@@ -300,44 +325,14 @@ def _chain(footage: Footage, size: tuple[int, int], crop: Crop) -> Iterator[tupl
     yield "format", "pix_fmts=rgb24"
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its first stream of pictures."""
-    import av
-
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    with container:
-        covers = av.stream.Disposition.attached_pic
-        streams = [s for s in container.streams.video if not s.disposition & covers]
-        if not streams:
-            raise InputError("it holds no picture", where=str(path), hint="give a film file")
-        stream = streams[0]
-        stream.thread_type = "AUTO"
-        # A picture that is mended from its neighbours is no footage.
-        stream.codec_context.options = {"err_detect": "explode"}
-        yield container, stream
-
-
 def _refuse_alpha(path: Path, stream: Any) -> None:
     parts: Sequence[Any] = stream.codec_context.format.components if stream.format else ()
     if any(part.is_alpha for part in parts) or stream.metadata.get("alpha_mode") == "1":
         raise InputError(
             "it has transparency: what lies behind it is not in the file",
-            where=str(path),
+            where=printed(path),
             hint="lay it over a background first, and save it without an alpha channel",
         )
-
-
-def _unreadable(path: Path, error: BaseException) -> InputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return InputError(
-        f"it can't be read: {reason}",
-        where=str(path),
-        hint="check that it is a complete film; make or fetch it again",
-    )
 
 
 def _told(kind: tuple[int, int, str]) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from holocine_core.ingest.answers import Answers
 from holocine_core.ingest.boundaries import Boundary
 from holocine_core.ingest.film import Film
 from holocine_core.ingest.request import Form
@@ -24,7 +26,9 @@ _VOICES = {
 }
 
 
-def write_page(out: Path, films: Sequence[Film], samples: Sequence[Path], form: Form) -> Path:
+def write_page(
+    out: Path, films: Sequence[Film], samples: Sequence[Path], form: Form, said: Answers
+) -> Path:
     """Write the page into the samples' folder.
 
     Args:
@@ -32,6 +36,7 @@ def write_page(out: Path, films: Sequence[Film], samples: Sequence[Path], form: 
         films: What was looked at.
         samples: Screenplays of all samples.
         form: Of the samples.
+        said: So far: what the page saves has it too, and can stand in its place.
     """
     asked = sum(not one.sure for film in films for one in film.boundaries)
     aside = sum(bool(shot.flaws) for film in films for shot in film.shots)
@@ -44,7 +49,13 @@ def write_page(out: Path, films: Sequence[Film], samples: Sequence[Path], form: 
     body = "".join(_film(film, out) for film in films)
     body += "<h2>Samples</h2>" + "".join(_sample(path) for path in samples)
     template = files(__package__).joinpath("review.html").read_text(encoding="utf-8")
-    page = template.replace("<!--SUMMARY-->", html.escape(summary)).replace("<!--BODY-->", body)
+    # A script's text ends at the first </: a caption may hold one.
+    before = json.dumps(said.model_dump(mode="json", by_alias=True)).replace("</", "<\\/")
+    page = (
+        template.replace("<!--SUMMARY-->", html.escape(summary))
+        .replace("<!--SAID-->", before)
+        .replace("<!--BODY-->", body)
+    )
     path = out / NAME
     save_text(path, page)
     return path
@@ -114,7 +125,8 @@ def _sample(path: Path) -> str:
     rows += [
         _text(f"character:{name}", f"{{{name}}}", look)
         + f'<label class=name>name <input data-name="{html.escape(name)}" '
-        f'value="{html.escape(name)}"></label>'
+        f'value="{html.escape(name)}" required pattern="[\\p{{L}}_][\\p{{L}}\\p{{N}}_]*" '
+        'title="letters, digits and _ only"></label>'
         for name, look in screenplay.characters.items()
     ]
     rows += [

@@ -31,7 +31,8 @@ LOOK = f"{MARK} who that is, with hair and clothes"
 
 def sample_name(stem: str, scene: SceneCut) -> str:
     """A name that stays the same as long as the scene begins at the same frame of its film."""
-    return f"{stem}-{scene.length:02.0f}s-{scene.parts[0].shot.first:07d}"
+    length = f"{scene.length:02.0f}" if scene.length.is_integer() else f"{scene.length:g}"
+    return f"{stem}-{length}s-{scene.parts[0].first:07d}"
 
 
 def write_clip(
@@ -124,7 +125,21 @@ def written(screenplay: Screenplay, scene: SceneCut, footage: Footage) -> str:
     """A sample's screenplay as a file: where it comes from, then the screenplay."""
     first, last = scene.parts[0], scene.parts[-1]
     span = f"{_clock(first.begins)} to {_clock(last.shot.ends)}"
-    return f"# From {footage.path.name}, {span}.\n{screenplay_yaml(screenplay)}"
+    name = "".join(letter if letter.isprintable() else "?" for letter in footage.path.name)
+    return f"# From {name}, {span}.\n{screenplay_yaml(screenplay)}"
+
+
+def fitted(screenplay: Screenplay, scene: SceneCut, form: Form) -> Screenplay:
+    """A scene's screenplay with the lengths and the size that its clip has now."""
+    told = screenplay.scenes[0]
+    shots = tuple(
+        shot.model_copy(update={"frames": part.frames})
+        for shot, part in zip(told.shots or (), scene.parts, strict=True)
+    )
+    scenes = (told.model_copy(update={"shots": shots}),)
+    return screenplay.model_copy(
+        update={"scenes": scenes, "size": "x".join(map(str, form.size)), "model": form.model}
+    )
 
 
 def _clock(seconds: Fraction) -> str:

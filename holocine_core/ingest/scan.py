@@ -60,7 +60,7 @@ class Scan:
         return len(self.time_n)
 
 
-FORMAT = 1
+FORMAT = 2
 _WHOLE = "scan.json"
 _SEEN = ("time_n", "score_n", "light_n", "spread_n", "torn_n", "small_nHW3")
 

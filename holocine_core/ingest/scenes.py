@@ -38,12 +38,14 @@ class Part:
 
     Attributes:
         shot: The shot.
+        first: The film's frame that it was cut from: the shot's first, or that of a piece of it.
         begins: When its first frame in the clip is shown, in the film's seconds.
         frames: Of the clip, at the model's rate.
         trimmed: Seconds of the shot, or of the stretch of it that was meant, that are left out.
     """
 
     shot: Shot
+    first: int
     begins: Fraction
     frames: int
     trimmed: Fraction
@@ -70,7 +72,7 @@ class SceneCut:
             "frames": self.frames,
             "shots": [
                 {
-                    "first": part.shot.first,
+                    "first": part.first,
                     "begins": round(float(part.begins), 6),
                     "frames": part.frames,
                     "trimmed": round(float(part.trimmed), 6),
@@ -93,6 +95,7 @@ class _Stretch:
     """A shot, or a piece of one that is longer than a scene."""
 
     shot: Shot
+    first: int
     begins: Fraction
     ends: Fraction
     continues: bool
@@ -148,7 +151,8 @@ def _pieces(shot: Shot, most: float) -> Iterator[_Stretch]:
     each = shot.seconds / count
     for number in range(int(count)):
         begins = shot.begins + number * each
-        yield _Stretch(shot, begins, begins + each, number > 0)
+        first = shot.first + number * (shot.stop - shot.first) // int(count)
+        yield _Stretch(shot, first, begins, begins + each, number > 0)
 
 
 def _parted(
@@ -190,7 +194,13 @@ def _scene(stretches: Sequence[_Stretch], length: float, fps: int) -> SceneCut |
         trimmed = one.ends - one.begins - Fraction(frames, fps)
         # As much from either end: what is nearest to a neighbour goes first.
         parts.append(
-            Part(shot=one.shot, begins=one.begins + trimmed / 2, frames=frames, trimmed=trimmed)
+            Part(
+                shot=one.shot,
+                first=one.first,
+                begins=one.begins + trimmed / 2,
+                frames=frames,
+                trimmed=trimmed,
+            )
         )
     return SceneCut(length=length, parts=tuple(parts))
 

@@ -69,12 +69,23 @@ class Shot:
 
 
 def shots_between(scan: Scan, footage: Footage, boundaries: Sequence[Boundary]) -> tuple[Shot, ...]:
-    """The shots of a film, in order; frames of transitions belong to none."""
+    """The shots of a film, in order; frames of transitions belong to none.
+
+    Args:
+        scan: Of the film.
+        footage: The film.
+        boundaries: Of it, in order; they may overlap.
+    """
     edges = [(0, False, False)]
     stops = []
+    begins = 0
     for one in boundaries:
+        if one.first >= len(scan):
+            continue  # A person's answer may be of another film.
         stops.append(one.first)
-        edges.append((one.last, not one.sure, one.kind == "gap"))
+        # What another boundary begins within is mixed all the same.
+        begins = max(begins, one.last)
+        edges.append((begins, not one.sure, one.kind == "gap"))
     stops.append(len(scan))
     shots = []
     asked = broken = False
@@ -130,12 +141,12 @@ def judged(
         kept: First frames of shots that a person wants whatever is wrong with them.
         dropped: First frames of shots that a person does not want.
     """
-    pictures = [[looks.read(time) for time in _looks_of(shot, scan)] for shot in shots]
+    # One shot's pictures at a time: those of a long film are more than memory.
+    own = [_picture_part(_seen(shot, scan, looks)) for shot in shots]
     lit = [float(np.percentile(scan.light_n[s.first : s.stop], 80)) >= DARK for s in shots]
-    bars = _bars(pictures, lit)
     found: list[Shot] = []
-    for shot, seen, crop in zip(shots, pictures, bars, strict=True):
-        flaws = tuple(_flaws(shot, scan, seen, crop, fps, found))
+    for shot, crop in zip(shots, _bars(own, lit), strict=True):
+        flaws = tuple(_flaws(shot, scan, looks, crop, fps, found))
         if shot.first in dropped:
             flaws = ("not wanted",)
         elif shot.first in kept and shot.seconds * fps >= SHORTEST:
@@ -144,10 +155,15 @@ def judged(
     return tuple(found)
 
 
+def _seen(shot: Shot, scan: Scan, looks: Looks) -> list[Picture]:
+    """The pictures by which a shot is judged."""
+    return [looks.read(time) for time in _looks_of(shot, scan)]
+
+
 def _flaws(
     shot: Shot,
     scan: Scan,
-    seen: Sequence[Picture],
+    looks: Looks,
     crop: Crop,
     fps: int,
     before: Sequence[Shot],
@@ -161,14 +177,21 @@ def _flaws(
         yield "too dark"
     elif float(np.median(scan.spread_n[span])) < BLANK:
         yield "blank: one colour"
-    elif float(np.percentile(scan.score_n[shot.first + 1 : shot.stop], 90)) < STILL:
+    elif _is_still(shot, scan):
         yield "nothing moves"
-    if burnt_in([_cut(picture, crop) for picture in seen]):
+    if burnt_in([_cut(picture, crop) for picture in _seen(shot, scan, looks)]):
         yield "letters burnt into the picture"
     for other in before:
         if not other.flaws and _is_same(shot, other, scan):
             yield f"the same footage as at {float(other.begins):.2f} s"
             return
+
+
+def _is_still(shot: Shot, scan: Scan) -> bool:
+    """Whether nothing moves; one frame that lasts has none beside it to differ from."""
+    if shot.stop - shot.first < 2:
+        return True
+    return float(np.percentile(scan.score_n[shot.first + 1 : shot.stop], 90)) < STILL
 
 
 def _is_same(shot: Shot, other: Shot, scan: Scan) -> bool:
@@ -184,10 +207,9 @@ def _is_same(shot: Shot, other: Shot, scan: Scan) -> bool:
     return True
 
 
-def _bars(pictures: Sequence[Sequence[Picture]], lit: Sequence[bool]) -> list[Crop]:
-    """What is picture in each shot: its own bars where they are as high on either side, else those
-    of all lit shots."""
-    own = [_picture_part(seen) for seen in pictures]
+def _bars(own: Sequence[Crop], lit: Sequence[bool]) -> list[Crop]:
+    """What is picture in each shot, less its own bars where they are as high on either side, else
+    less those of all lit shots."""
     bright = [crop for crop, is_lit in zip(own, lit, strict=True) if is_lit]
     if not bright:
         return [WHOLE] * len(own)

@@ -37,22 +37,23 @@ def check_fits(recipe: Recipe, located: LocatedModel, part: str, tokenizer: Any)
     read: dict[tuple[str, str | None], tuple[Sample, ...]] = {}
     for phase in recipe.phases:
         problems += phase_problems(phase, located.spec)
-        for folder in folders_of(recipe, phase):
-            if (folder, phase.size) in read:
+        for folder, size in folders_of(recipe, phase):
+            if (folder, size) in read:
                 continue
             try:
                 found = read_samples(
                     Path(folder),
-                    size=phase.pixels,
+                    size=None if size is None else phase.pixels,
                     fps=located.spec.fps,
                     index=cache_folder(recipe) / "index",
                 )
             except InputError as error:
                 problems += error.problems
                 continue
-            read[folder, phase.size] = found
+            read[folder, size] = found
             problems += _size_problems(found, located.spec)
             problems += _text_problems(found, located.spec, tokenizer)
+        problems += _held_out_problems(recipe, phase, read)
     if problems:
         raise InputError.of(problems)
     return read
@@ -76,11 +77,35 @@ def cache_folder(recipe: Recipe) -> Path:
     return Path(recipe.cache) if recipe.cache else Path(recipe.out) / "latents"
 
 
-def folders_of(recipe: Recipe, phase: Phase) -> list[str]:
-    """The folders of samples that a phase reads: its own, and the held-out one."""
+def folders_of(recipe: Recipe, phase: Phase) -> list[tuple[str, str | None]]:
+    """The folders of samples that a phase reads, each with the size that all of it must have: its
+    own, and the held-out one, which may be for phases of several sizes."""
     if phase.data is None:
         return []
-    return [phase.data, *([recipe.held_out.data] if recipe.held_out.data else [])]
+    held_out = recipe.held_out.data
+    return [(phase.data, phase.size), *([(held_out, None)] if held_out else [])]
+
+
+def samples_of(recipe: Recipe, phase: Phase, read: Read) -> list[tuple[Sample, ...]]:
+    """A phase's samples, and where it has any its held-out ones."""
+    return [
+        tuple(one for one in read[key] if phase.pixels is None or one.size == phase.pixels)
+        for key in folders_of(recipe, phase)
+    ]
+
+
+def _held_out_problems(recipe: Recipe, phase: Phase, read: Read) -> Iterator[Problem]:
+    if any(key not in read for key in folders_of(recipe, phase)):
+        return
+    for samples, (folder, _) in zip(
+        samples_of(recipe, phase, read), folders_of(recipe, phase), strict=True
+    ):
+        if not samples:
+            yield Problem(
+                f"no held-out sample is {phase.size}, as a phase trains",
+                where=folder,
+                hint="put some of that size there too, or leave `size` out of the phases",
+            )
 
 
 def _packed_problems(recipe: Recipe, located: LocatedModel, part: str) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash
-from holocine_core.train.continuity import tuned_since
+from holocine_core.train.continuity import Best, tuned_since
 from holocine_core.train.parted import ABOUT, Saving, about, is_sound, load, load_shares
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.writing import Writing
@@ -156,30 +156,21 @@ class Checkpoints:
                 else:
                     each.unlink()
 
-    def mark_best(self, loss: float) -> None:
-        """Say of the newest checkpoint, which is settled, that none has a lower held-out loss: it
-        stays until another is better."""
+    def mark_best(self, best: Best) -> None:
+        """Say of a checkpoint, which is settled, that none has a lower held-out loss: it stays
+        until another is better."""
+        path = self.path(best.step)
         with disk_errors("keep a checkpoint", self.folder / LATEST):
             pointer = read_json(self.folder / LATEST) or {}
-            best = {"file": pointer["file"], "loss": loss, "told_by": self._told_by()}
-            write_json(self.folder / LATEST, {**pointer, "best": best})
+            told = {"file": path.name, "loss": best.loss, "told_by": best.told_by}
+            write_json(self.folder / LATEST, {**pointer, "best": told})
 
-    def best_known(self) -> tuple[int, float]:
-        """Step and held-out loss of the best one; 0 and endless where there is none, or where it
-        was measured on other samples."""
-        best = self._best()
-        return (0, math.inf) if best is None else (step_of(Path(best["file"])), best["loss"])
-
-    def _best(self) -> dict[str, Any] | None:
+    def best_known(self) -> Best:
+        """The best one; of step 0 where there is none."""
         best = (read_json(self.folder / LATEST) or {}).get("best")
-        if best is None or best["told_by"] != self._told_by():
-            return None
-        return dict(best) if (self.folder / best["file"]).exists() else None
-
-    def _told_by(self) -> list[Any]:
-        """What a held-out loss is measured on."""
-        held_out = self._recipe.held_out
-        return [held_out.data, held_out.scenes, held_out.bins]
+        if best is None or not (self.folder / best["file"]).exists():
+            return Best(step=0, loss=math.inf, told_by=[])
+        return Best(step=step_of(Path(best["file"])), loss=best["loss"], told_by=best["told_by"])
 
     def _hashes(self) -> dict[str, str]:
         """Hashes of the files that the pointer knows."""
@@ -201,7 +192,15 @@ class Checkpoints:
                 names what differs.
             MachineError: There are checkpoints, and none of them is whole.
         """
-        return self._first_whole(list(reversed(self._kept())), emit, template)
+        found = self._first_whole(list(reversed(self._kept())), emit, template)
+        if found is not None and (self._team is None or self._team.leads):
+            self._point_where_needed(self._kept()[-1])
+        return found
+
+    def _point_where_needed(self, path: Path) -> None:
+        """Point to a checkpoint that got its name just before the run was killed."""
+        if (read_json(self.folder / LATEST) or {}).get("file") != path.name:
+            self._point_to(path)
 
     def best(self, emit: Emit, template: Template) -> Checkpoint:
         """The one with the lowest held-out loss; else as :meth:`latest`.
@@ -209,14 +208,21 @@ class Checkpoints:
         Raises:
             InputError: None is marked.
         """
-        best = self._best()
-        if best is None:
+        best = (read_json(self.folder / LATEST) or {}).get("best")
+        if best is None or not (self.folder / best["file"]).exists():
             raise InputError(
                 "no checkpoint is known to be the best",
                 where=str(self.folder),
                 hint="a recipe with `held_out:` marks one at each measurement",
             )
-        found = self._first_whole([self.folder / best["file"]], emit, template)
+        try:
+            found = self._first_whole([self.folder / best["file"]], emit, template)
+        except MachineError as damaged:
+            raise MachineError(
+                f"the best checkpoint, {best['file']}, is damaged",
+                where=damaged.where,
+                hint="--export makes a model of the latest one",
+            ) from damaged
         assert found is not None
         return found
 
@@ -258,6 +264,10 @@ class Checkpoints:
 
     def _set_aside(self, path: Path) -> Path:
         damaged = path.with_name(path.name + DAMAGED)
+        number = 1
+        while damaged.exists():
+            number += 1
+            damaged = path.with_name(f"{path.name}{DAMAGED}-{number}")
         if self._team is not None:
             self._team.any(False)  # All have seen it.
         if self._team is None or self._team.leads:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from holocine_core.errors import InputError
-from holocine_core.train.recipe import Recipe
+from holocine_core.train.recipe import Phase, Recipe
 
 FREE = frozenset(
     {"out", "films", "held_out", "checkpoints", "tensorboard", "tracker", "cache", "ulysses"}
@@ -22,6 +23,29 @@ FILMED = "model.new.card.profiles"
 TUNED = frozenset({"optimizer.lr", "optimizer.clip"})
 """Keys that may change although they do: what a run that went wrong needs. The change is told, and
 kept beside the weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The checkpoint with the lowest held-out loss.
+
+    Attributes:
+        step: After which it was kept.
+        loss: Its held-out loss.
+        told_by: What that was measured on; losses on other samples are no higher or lower.
+    """
+
+    step: int
+    loss: float
+    told_by: list[Any]
+
+
+def measured_on(recipe: Recipe, phase: Phase) -> list[Any]:
+    """What a phase's held-out loss is measured on, as JSON."""
+    held_out = recipe.held_out
+    keys = {"size"} if phase.data is not None else {"frames", "shots", "world", "size"}
+    of_phase = phase.model_dump(mode="json", include=keys)
+    return [held_out.data, held_out.scenes, held_out.bins, of_phase]
 
 
 def tuned_since(

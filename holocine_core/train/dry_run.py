@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean as mean
 
-from holocine_core.errors import InputError
-from holocine_core.model.components import ComponentFiles, MissingFile, part_in_folder
+from holocine_core.errors import InputError, MachineError
+from holocine_core.model.attention.cpu import computes_bf16
+from holocine_core.model.components import (
+    ComponentFiles,
+    LocatedModel,
+    MissingFile,
+    part_in_folder,
+)
 from holocine_core.model.cost import Geometry, forward_flops
 from holocine_core.model.folders import vae_shape
-from holocine_core.model.pipeline import TIED
+from holocine_core.model.parallel import require_heads
+from holocine_core.model.pipeline import TIED, refuse_packed
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.model.weights import empty_network
+from holocine_core.script.reader import read
 from holocine_core.store.files import load_json
 from holocine_core.train.check import cache_folder, phase_problems
-from holocine_core.train.data.samples import buckets_of, read_samples
+from holocine_core.train.data.samples import Sample, buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
-from holocine_core.train.fresh import NOT_THERE
-from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base
+from holocine_core.train.films import check_films
+from holocine_core.train.fresh import NOT_THERE, empty_transformer
+from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base, open_device
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.recipe_start import New
+from holocine_core.train.sharding import refuse_undivided
 from holocine_core.train.work import BACK
 
 FLOAT32, HALF = 4, 2
 """Bytes."""
 LOOKED_AT = 64
 """Layouts that a phase's numbers are the mean of."""
-
-
-Weights = list[tuple[str, int, bool]]
-"""Name, count of numbers, and whether they move."""
+Weights = list[tuple[str, int, bool, float]]
+"""Name, count of numbers, whether they move, and the bytes of one that stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,56 +111,113 @@ class Outline:
     phases: tuple[PhaseOutline, ...]
 
 
-def outline(recipe: Recipe, gpus: int = 1) -> Outline:
+def outline(recipe: Recipe, gpus: int = 1, device: str = "cpu") -> Outline:
     """A recipe in numbers.
 
     Args:
         recipe: The run.
         gpus: Devices that it is parted among.
+        device: ``auto``, ``cpu``, ``cuda`` ...; what `precision: auto` means is its to say.
 
     Raises:
-        InputError: The recipe does not fit its model or its data, or can't be parted so.
+        InputError: The recipe does not fit its model, its data or its films, or can't be parted so.
+        MachineError: Files of its model are missing.
     """
+    base = _base(recipe)
+    spec = _new_spec(recipe.model.new) if base is None else base.spec
+    _refuse_ranks(recipe, spec, gpus)
+    _refuse_misfits(recipe, base)
+    _refuse_held_out(recipe, spec)
+    bf16 = _computes_bf16(recipe, gpus, device)
+    weights = _weights(recipe, base, spec, bf16)
+    held = _held_bytes(recipe, weights)
+    if gpus > 1:
+        # Of its share, and of the block at work and the next, which are whole.
+        held = held // gpus + 2 * FLOAT32 * _largest_block(weights)
+    token = _token_bytes(recipe, spec.shape, bf16)
+    return Outline(
+        recipe=recipe,
+        gpus=gpus,
+        parameters=sum(count for _, count, _, _ in weights),
+        trained=sum(count for _, count, moves, _ in weights if moves),
+        phases=tuple(_phase(recipe, spec, phase, gpus, held, token) for phase in recipe.phases),
+    )
+
+
+def _refuse_ranks(recipe: Recipe, spec: ModelSpec, gpus: int) -> None:
+    """Raises InputError for what so many devices can't share."""
+    if gpus < 1:
+        raise InputError(f"{gpus} devices train nothing", where="--gpus", hint="1 or more")
     if gpus % recipe.ulysses:
         raise InputError(
             f"{gpus} devices can't share clips by {recipe.ulysses}",
             where="ulysses",
             hint="--gpus must be a multiple of it",
         )
-    spec = _spec(recipe)
-    weights = _weights(recipe, spec)
-    trained = sum(count for _, count, moves in weights if moves)
-    held = _held_bytes(recipe, weights)
     if gpus > 1:
-        # Of its share, and of the block at work and the next, which are whole.
-        largest = max(_blocks(weights).values())
-        held = held // gpus + 2 * FLOAT32 * largest
-    return Outline(
-        recipe=recipe,
-        gpus=gpus,
-        parameters=sum(count for _, count, _ in weights),
-        trained=trained,
-        phases=tuple(_phase(recipe, spec, phase, held, gpus) for phase in recipe.phases),
-    )
+        refuse_undivided(recipe)
+        require_heads(spec.shape.heads, recipe.ulysses, guided=False)
 
 
-def _blocks(weights: Weights) -> Mapping[str, int]:
-    """Numbers of every block of the transformer."""
-    found: dict[str, int] = {"": 0}
-    for name, count, _ in weights:
+def _refuse_misfits(recipe: Recipe, base: LocatedModel | None) -> None:
+    """Raises InputError for what the networks can't learn or film."""
+    if base is not None:
+        for one in recipe.by_expert() if recipe.train == "full" else ():
+            for name in (expert_part(one, base, base.folder), *one.parts[1:]):
+                refuse_packed(base, name, "`train: full`")
+        check_films(recipe, base)
+    elif recipe.films is not None:
+        # A new model is not there yet to plan with.
+        for name in recipe.films.screenplays:
+            read(Path(name)).accepted()
+
+
+def _refuse_held_out(recipe: Recipe, spec: ModelSpec) -> None:
+    """Raises InputError where nothing could be measured on the folder that is held out."""
+    folder = recipe.held_out.data
+    phases = [phase for phase in recipe.phases if phase.data is not None]
+    if folder is None or not phases:
+        return
+    sizes = {one.size for one in _samples(recipe, spec, folder, None)}
+    for phase in phases:
+        if phase.pixels is not None and phase.pixels not in sizes:
+            raise InputError(
+                f"no held-out sample is {phase.size}, as a phase trains",
+                where=folder,
+                hint="put some of that size there too, or leave `size` out of the phases",
+            )
+
+
+def _computes_bf16(recipe: Recipe, gpus: int, device: str) -> bool:
+    """Whether passes run in bfloat16 on a device, which need not be here."""
+    try:
+        # Several are never processors unless that is said.
+        place = open_device("cuda" if gpus > 1 and device == "auto" else device)
+    except MachineError:
+        return recipe.precision != "float32"  # GPUs that one trains on multiply it.
+    return computes_bf16(recipe.precision, place)
+
+
+def _largest_block(weights: Weights) -> int:
+    """Numbers of the transformer's largest block."""
+    found = Counter[str]()
+    for name, count, _, _ in weights:
         if ".blocks." in name:
-            block = name.partition(".blocks.")[2].partition(".")[0]
-            found[block] = found.get(block, 0) + count
-    return found
+            found[name.partition(".blocks.")[2].partition(".")[0]] += count
+    return max(found.values(), default=0)
 
 
-def _spec(recipe: Recipe) -> ModelSpec:
-    new = recipe.model.new
-    if new is None:
-        assert recipe.model.folder is not None
-        located = find_base(Path(recipe.model.folder).expanduser())
-        located.require()
-        return located.spec
+def _base(recipe: Recipe) -> LocatedModel | None:
+    """The model that a recipe begins with; None where that is a new one."""
+    if recipe.model.folder is None:
+        return None
+    located = find_base(Path(recipe.model.folder).expanduser())
+    located.require()
+    return located
+
+
+def _new_spec(new: New | None) -> ModelSpec:
+    assert new is not None
     codec = Path(new.codec) / "config.json"
     vae = load_json(codec)
     text = load_json(Path(new.text) / "text_encoder" / "config.json")
@@ -174,33 +240,31 @@ def _spec(recipe: Recipe) -> ModelSpec:
     )
 
 
-def _weights(recipe: Recipe, spec: ModelSpec) -> Weights:
-    new = recipe.model.new
-    if new is None:
-        folder = Path(recipe.model.folder or "").expanduser()
-        located = find_base(folder)
-        part = expert_part(recipe, located, folder)
-        shapes = _shapes(located.component(part))
-        text = located.component("text_encoder")
+def _weights(recipe: Recipe, base: LocatedModel | None, spec: ModelSpec, bf16: bool) -> Weights:
+    # As networks are opened: what only stands still may be stored as it computes.
+    stored: float = HALF if recipe.train == "lora" and bf16 else FLOAT32
+    packed = stored
+    if base is None:
+        assert recipe.model.new is not None
+        shapes = _new_shapes(recipe.model.new, spec)
+        text = _text_of(recipe.model.new)
     else:
-        shapes = _new_shapes(new, spec)
-        text = _text_of(new)
-    learns = recipe.train == "full"
+        files = base.component(expert_part(recipe, base, base.folder))
+        shapes = _shapes(files)
+        text = base.component("text_encoder")
+        if files.form == "gguf":
+            # It stays as it is in its file.
+            packed = files.bytes / sum(map(math.prod, shapes.values()))
+    moves = recipe.train == "full" and "transformer" in recipe.parts
     found = [
-        (f"transformer.{name}", math.prod(shape), learns and "transformer" in recipe.parts)
-        for name, shape in shapes.items()
+        (f"transformer.{name}", math.prod(shape), moves, packed) for name, shape in shapes.items()
     ]
     # Prompts of clips are encoded before, by an encoder that is gone then.
     draws = any(phase.data is None for phase in recipe.phases)
-    runs = draws or "text_encoder" in recipe.parts
-    found += [
-        (
-            f"text_encoder.{name}",
-            math.prod(shape),
-            "text_encoder" in recipe.parts and (recipe.words or name not in EMBEDDINGS),
-        )
-        for name, shape in (_shapes(text) if runs else {}).items()
-    ]
+    reads = "text_encoder" in recipe.parts
+    for name, shape in (_shapes(text) if draws or reads else {}).items():
+        moves = reads and (recipe.words or name not in EMBEDDINGS)
+        found.append((f"text_encoder.{name}", math.prod(shape), moves, stored))
     return [*found, *(_matrices(recipe, shapes) if recipe.train == "lora" else [])]
 
 
@@ -222,8 +286,6 @@ def _text_of(new: New) -> ComponentFiles:
 def _new_shapes(new: New, spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     from accelerate import init_empty_weights
 
-    from holocine_core.train.fresh import empty_transformer
-
     with init_empty_weights(include_buffers=True):
         network = empty_transformer(new, spec.shape.latent_channels, spec.shape.text_width)
     return {name: tuple(value.shape) for name, value in network.state_dict().items()}
@@ -232,7 +294,7 @@ def _new_shapes(new: New, spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 def _matrices(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
     ends = tuple(f".{target}.weight" for target in recipe.lora.targets)
     return [
-        (f"{name}.lora", recipe.lora.rank * sum(shape), True)
+        (f"{name}.lora", recipe.lora.rank * sum(shape), True, FLOAT32)
         for name, shape in shapes.items()
         if len(shape) == 2 and name.endswith(ends)
     ]
@@ -240,23 +302,23 @@ def _matrices(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
 
 def _held_bytes(recipe: Recipe, weights: Weights) -> int:
     """Weights, and for those that move gradient, average and what the optimizer remembers."""
-    frozen = 2 if recipe.train == "lora" and recipe.precision == "bf16" else FLOAT32
     moments = {"adamw": 2 * FLOAT32, "adamw-8bit": 2 * (1 + FLOAT32 / 256)}
     moments["muon"] = moments["adamw"] if recipe.train == "lora" else FLOAT32
     moved = (3 if recipe.ema else 2) * FLOAT32 + moments[recipe.optimizer.kind]
-    return round(sum(n * (moved if moves else frozen) for _, n, moves in weights))
+    return round(sum(n * (moved if moves else stored) for _, n, moves, stored in weights))
 
 
-def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int, gpus: int) -> PhaseOutline:
+def _phase(
+    recipe: Recipe, spec: ModelSpec, phase: Phase, gpus: int, held: int, token: int
+) -> PhaseOutline:
+    """A phase in numbers, with the bytes that are held all the time and those of a token."""
     if problems := list(phase_problems(phase, spec)):
         raise InputError.of(problems)
     samples, scenes, buckets = _scenes(recipe, spec, phase)
-    patch = spec.shape.patch**2
-    per_frame = [scene.rows * scene.columns // patch for scene in scenes]
-    tokens = [scene.frames * each for scene, each in zip(scenes, per_frame, strict=True)]
+    latents = [scene.frames * scene.rows * scene.columns for scene in scenes]
+    tokens = [each // spec.shape.patch**2 for each in latents]
     passes = phase.batch * phase.accumulate
     forward = mean(forward_flops(spec, scene, attention=recipe.attention).total for scene in scenes)
-    latent = mean(scene.frames * scene.rows * scene.columns for scene in scenes)
     parts = gpus // recipe.ulysses
 
     def on_one(batch: int, tokens: int) -> float:
@@ -275,10 +337,8 @@ def _phase(recipe: Recipe, spec: ModelSpec, phase: Phase, held: int, gpus: int) 
         shots=mean(len(scene.shots) for scene in scenes),
         buckets=buckets,
         flops=BACK[recipe.train] * passes * forward / gpus,
-        latent_bytes=round(samples * spec.shape.latent_channels * latent * HALF),
-        peak_bytes=round(
-            held + (most or on_one(phase.batch, max(tokens))) * _token_bytes(recipe, spec.shape)
-        ),
+        latent_bytes=round(samples * spec.shape.latent_channels * mean(latents) * HALF),
+        peak_bytes=round(held + token * (most or on_one(phase.batch, max(tokens)))),
     )
 
 
@@ -291,13 +351,7 @@ def _scenes(
         samples, layouts = drawn_world().outline(phase, LOOKED_AT)
         rows, columns = phase.height // stride, phase.width // stride
         return samples, [Geometry(rows=rows, columns=columns, shots=s) for s in layouts], ()
-    found = read_samples(
-        Path(phase.data),
-        size=phase.pixels,
-        fps=spec.fps,
-        index=cache_folder(recipe) / "index",
-        keep=False,
-    )
+    found = _samples(recipe, spec, phase.data, phase.pixels)
     buckets = []
     for (frames, high, wide), members in buckets_of(found).items():
         tokens = frames * (high // (stride * patch)) * (wide // (stride * patch))
@@ -319,12 +373,28 @@ def _scenes(
     return len(found), scenes, tuple(buckets)
 
 
-def _token_bytes(recipe: Recipe, shape: NetworkShape) -> int:
+def _samples(
+    recipe: Recipe, spec: ModelSpec, folder: str, size: tuple[int, int] | None
+) -> tuple[Sample, ...]:
+    """A folder's samples, as training reads them; nothing is written down."""
+    index = cache_folder(recipe) / "index"
+    found = read_samples(Path(folder), size=size, fps=spec.fps, index=index, keep=False)
+    for sample in found:
+        if any(side % spec.size_multiple for side in sample.size):
+            raise InputError(
+                f"a clip of {sample.size[0]}x{sample.size[1]} does not fit this model",
+                where=str(sample.clip),
+                hint=f"both sides are multiples of {spec.size_multiple} pixels",
+            )
+    return found
+
+
+def _token_bytes(recipe: Recipe, shape: NetworkShape, bf16: bool) -> int:
     """Bytes that a video token keeps for the backward pass, as measured on small networks."""
-    by_width, by_ffn = (94.0, 4.5) if recipe.precision == "bf16" else (126.0, 8.0)
+    by_width, by_ffn = (94.0, 4.5) if bf16 else (126.0, 8.0)
     block = by_width * shape.width + by_ffn * shape.ffn
     if recipe.checkpoint_activations:
         # What enters every block, and all of the one at work.
-        entering = HALF if recipe.precision == "bf16" else FLOAT32
+        entering = HALF if bf16 else FLOAT32
         return round(shape.layers * entering * shape.width + block)
     return round(shape.layers * block)

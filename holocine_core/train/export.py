@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.model.card import CARD_NAME, card_of
-from holocine_core.model.components import STEMS
+from holocine_core.model.components import STEMS, LocatedModel
 from holocine_core.model.parallel import Team
 from holocine_core.model.pipeline import TIED, write_pipeline
 from holocine_core.model.spec import ModelSpec
@@ -76,7 +76,7 @@ def export(
         drawn = [phase for phase in recipe.phases if phase.scenes is not None]
         if drawn:
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
-        if learned := _learned(recipe, model.located.spec, longest):
+        if learned := _learned(recipe, model.located, longest):
             _card_with(part / CARD_NAME, model.located.spec, learned)
         replace_folder(part, folder)
 
@@ -119,14 +119,20 @@ def named(folder: Path | None) -> list[Stretch]:
 def told_by(folder: Path | None) -> dict[str, str]:
     """What the weights in a part's folder say about themselves."""
     files = sorted(folder.glob("*.safetensors")) if folder is not None else []
-    if not files:
+    return told_by_file(files[0]) if files else {}
+
+
+def told_by_file(path: Path) -> dict[str, str]:
+    """What a weight file says about itself; nothing where it is not there."""
+    if not path.is_file():
         return {}
-    with safe_open(files[0], "pt") as opened:
+    with safe_open(path, "pt") as opened:
         return dict(opened.metadata() or {})
 
 
-def _learned(recipe: Recipe, spec: ModelSpec, longest: int) -> dict[str, object]:
+def _learned(recipe: Recipe, located: LocatedModel, longest: int) -> dict[str, object]:
     """What a run changes of a model's card."""
+    spec = located.spec
     learned: dict[str, object] = {}
     if recipe.attention is not None:
         learned["attention"] = recipe.attention
@@ -134,6 +140,10 @@ def _learned(recipe: Recipe, spec: ModelSpec, longest: int) -> dict[str, object]
         learned["clean_shots"] = True
     if longest > spec.max_frames:
         learned["max_frames"] = longest
+    if not (located.folder / CARD_NAME).is_file():
+        # A base without a card of its own: what is said of it holds for it alone.
+        learned |= {"name": Path(recipe.out).name, "note": ""}
+        learned["summary"] = f"{spec.name}, trained further"
     return learned
 
 

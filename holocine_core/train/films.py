@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Stop, ignore, never
 from holocine_core.film.boards import draw_storyboard
 from holocine_core.film.planning import plan_film
@@ -44,6 +44,7 @@ def check_films(recipe: Recipe, located: LocatedModel) -> None:
     """
     if recipe.films is None:
         return
+    located = _as_trained(recipe, located)
     names = [Path(name).stem for name in recipe.films.screenplays]
     if len(set(names)) < len(names):
         raise InputError(
@@ -65,6 +66,10 @@ def check_films(recipe: Recipe, located: LocatedModel) -> None:
                     where=name,
                     hint="leave that out of the screenplay that training shows",
                 )
+
+
+class PassFailed(MachineError):
+    """A pass of several ranks failed on this one: the run can't go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Rehearsal:
     def __init__(self, recipe: Recipe, source: Source, loras: Sequence[Path] = ()) -> None:
         self._recipe = recipe
         self._source = source
+        self._located = _as_trained(recipe, source.located)
         self._loras = tuple(LoraFile(path=path, expert="high") for path in loras)
         self._generator: Generator | None = None
 
@@ -101,7 +107,7 @@ class Rehearsal:
         recipe, source = self._recipe, self._source
         if recipe.films is None or source.texts is None:
             return
-        plans = self._plans(source.located, Path(recipe.out) / "films")
+        plans = self._plans(self._located, Path(recipe.out) / "films")
         self._generator = Generator(plans[0])
         self._generator.turn_to(plans[0], ignore, plans[1:])
         self._generator.encode(plans[0].takes[0])
@@ -128,9 +134,21 @@ class Rehearsal:
             return
         try:
             yield from self._films(model, step, emit, should_stop)
-        finally:
+        except PassFailed:
+            raise  # The others are within it, and would wait for ever.
+        except BaseException:
             if model.team is not None:
                 model.team.agree(None)
+            raise
+        if model.team is not None:
+            model.team.agree(None)
+
+    def is_shown(self, step: int) -> bool:
+        """Whether the films of a step are all there."""
+        assert self._recipe.films is not None
+        folder = Path(self._recipe.out) / "films" / f"step-{step:07d}"
+        names = (Path(name).stem for name in self._recipe.films.screenplays)
+        return all((folder / f"{name}.mp4").is_file() for name in names)
 
     def _films(
         self, model: TrainingModel, step: int, emit: Emit, should_stop: Stop
@@ -148,7 +166,7 @@ class Rehearsal:
 
     def _now(self, step: int) -> LocatedModel:
         """The model as it is at a step: its trained parts are in no file."""
-        recipe, located = self._recipe, self._source.located
+        recipe, located = self._recipe, self._located
         parts = [self._source.part if p == "transformer" else p for p in recipe.parts]
         made = [recipe.model_dump(mode="json"), sorted(located.identity().items()), step]
         return replace(
@@ -181,6 +199,12 @@ class Rehearsal:
             self._generator = Generator(plan)
         self._generator.take_over(networks, model.context)
         return self._generator
+
+
+def _as_trained(recipe: Recipe, located: LocatedModel) -> LocatedModel:
+    """A base whose films have the attention that the run trains."""
+    attention = recipe.attention or located.spec.attention
+    return replace(located, spec=replace(located.spec, attention=attention))
 
 
 def _planned(
@@ -253,9 +277,17 @@ class _Filming:
     ) -> tuple[Tensor]:
         layout, team = self._model.context.layout, self._model.team
         asked = _Pass(hidden_states, timestep, encoder_hidden_states, layout)
-        if team is not None:
-            team.agree(_Pass(asked.x.cpu(), asked.time.cpu(), asked.text.cpu(), layout))
-        return (_pass(self._recipe, self._model, asked),)
+        if team is None:
+            return (_pass(self._recipe, self._model, asked),)
+        team.agree(_Pass(asked.x.cpu(), asked.time.cpu(), asked.text.cpu(), layout))
+        try:
+            return (_pass(self._recipe, self._model, asked),)
+        except RuntimeError as error:
+            raise PassFailed(
+                f"a pass of a film failed: {str(error).partition(chr(10))[0]}",
+                where="films",
+                hint="show smaller films, or none: leave `films` out; what is kept goes on",
+            ) from error
 
 
 def _follow(recipe: Recipe, model: TrainingModel) -> None:

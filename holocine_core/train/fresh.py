@@ -48,7 +48,7 @@ def start_folder(recipe: Recipe) -> Path:
         return Path(recipe.model.folder).expanduser()
     out = Path(recipe.out)
     folder, origin = out / "start", out / "start.json"
-    begun = any((out / "checkpoints").glob("step-*.safetensors"))
+    begun = any((out / "checkpoints").glob("step-*"))
     if folder.is_dir() and begun:
         # A changed recipe is refused by its checkpoint, which can name the keys.
         told, found = (read_json(origin) or {}).get("parts"), parts_identity(new)

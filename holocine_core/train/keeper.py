@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -11,9 +12,10 @@ from torch import Tensor
 from holocine_core.events import CheckpointKept
 from holocine_core.train.call import Call
 from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, step_of
+from holocine_core.train.continuity import Best, measured_on
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.optim import EMA, Optimization
-from holocine_core.train.recipe import Recipe
+from holocine_core.train.recipe import Phase, Recipe
 
 
 class Keeper:
@@ -29,7 +31,6 @@ class Keeper:
 
     Attributes:
         kept: The last step that is kept.
-        best: The step with the lowest held-out loss, 0 where none is known.
         earlier: The run's steps under recipes that were tuned since.
     """
 
@@ -51,7 +52,7 @@ class Keeper:
         self.earlier: tuple[Stretch, ...] = ()
         self.kept = self._begun = self._restore()
         self._at = time.monotonic()
-        self.best, self._lowest = self._agreed(checkpoints.best_known())
+        self._best: Best = self._agreed(checkpoints.best_known())
 
     def _restore(self) -> int:
         """Take up the latest checkpoint, or the best one; its step."""
@@ -64,7 +65,8 @@ class Keeper:
         with torch.no_grad():
             for name, parameter in self._model.trained.items():
                 parameter.copy_(tensors[f"weights.{name}"])
-                self._average.weights[name].copy_(tensors[f"average.{name}"])
+                if self._recipe.ema:
+                    self._average.weights[name].copy_(tensors[f"average.{name}"])
         self.earlier = checkpoint.earlier
         prefix = "optimizer."
         self._optimization.restore(
@@ -77,7 +79,8 @@ class Keeper:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._model.trained.items():
             tensors[f"weights.{name}"] = torch.zeros_like(parameter.detach())
-            tensors[f"average.{name}"] = torch.zeros_like(self._average.weights[name])
+            if self._recipe.ema:
+                tensors[f"average.{name}"] = torch.zeros_like(self._average.weights[name])
         return tensors | {f"optimizer.{n}": t for n, t in self._optimization.template().items()}
 
     def keep(self, step: int) -> None:
@@ -92,7 +95,8 @@ class Keeper:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._model.trained.items():
             tensors[f"weights.{name}"] = parameter.detach()
-            tensors[f"average.{name}"] = self._average.weights[name]
+            if self._recipe.ema:  # Else the average is the weights.
+                tensors[f"average.{name}"] = self._average.weights[name]
         tensors |= {f"optimizer.{n}": t for n, t in self._optimization.state().items()}
         self._checkpoints.keep(Checkpoint(step=step, tensors=tensors, earlier=self.earlier))
         self._begun, self._at = step, time.monotonic()
@@ -119,15 +123,23 @@ class Keeper:
             self.kept = step_of(path)
             self._call.emit(CheckpointKept(step=self.kept, path=str(path)))
 
-    def judge(self, step: int, loss: float) -> None:
-        """Keep a step for good, until a better one comes, if its held-out loss is the lowest."""
-        if not (self._recipe.checkpoints.best and loss < self._lowest):
+    def judge(self, step: int, loss: float, phase: Phase) -> None:
+        """Keep a step for good, until a better one comes, if its held-out loss is the lowest of
+        those on the same samples."""
+        told_by = measured_on(self._recipe, phase)
+        lowest = self._best.loss if self._best.told_by == told_by else math.inf
+        if not (self._recipe.checkpoints.best and loss < lowest):
             return
         self.keep(step)
         self.settle()
-        self.best, self._lowest = step, loss
+        self._best = Best(step=step, loss=loss, told_by=told_by)
         if self._model.leads:
-            self._checkpoints.mark_best(loss)
+            self._checkpoints.mark_best(self._best)
+
+    @property
+    def best(self) -> int:
+        """The step with the lowest held-out loss, 0 where none is known."""
+        return self._best.step
 
     def _agreed(self, value: Any) -> Any:
         return value if self._model.team is None else self._model.team.agree(value)

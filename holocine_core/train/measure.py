@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from holocine_core.errors import MachineError
 from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.cost import Geometry
 from holocine_core.model.failures import device_errors
@@ -40,6 +41,7 @@ PATIENCE = 60.0
 """Seconds of a step that nobody waits for."""
 _GUESSED = 0.1
 """Share of its highest rate that a device reaches at least."""
+_LESS = "lower `batch` or `tokens`, or use more GPUs"
 _WORDS = 24
 """Of every shot, and of the whole scene."""
 
@@ -124,36 +126,53 @@ def _told(shots: int) -> ScenePrompt:
 
 
 def measure(found: Outline, device: str) -> list[StepPace | str]:
-    """Measure every phase of a recipe; where that can't be, why.
+    """Measure every phase of a recipe; where that can't be, why: a machine's fault too is told
+    there, the outline is worth having without.
 
     Args:
         found: The recipe's dry run.
         device: ``auto``, ``cpu``, ``cuda`` ...
 
     Raises:
-        MachineError: There is less memory than was estimated to do, or files are missing.
+        InputError: The recipe does not fit its networks, or there is no such device.
     """
-    place = open_device(device)
+    if found.gpus > 1:
+        return [f"not measured: that takes all {found.gpus} devices"] * len(found.phases)
     # A text that is lost costs as much as one that is read, and would have to be encoded.
     recipe = found.recipe.by_expert()[0].model_copy(update={"drop_caption": 0.0})
-    rate = highest_rate(place, bf16=computes_bf16(recipe.precision, place))
-    free = free_memory(str(place))
-    hindered = [_hindrance(found, one, rate, free) for one in found.phases]
-    if all(hindered):
-        return list(hindered)
-    with (
-        _start(recipe) as folder,
-        device_errors("measuring", "lower `batch` or `tokens`, or use more GPUs"),
-    ):
-        model = assemble(recipe, find_source(recipe, folder, place))
-        measured = _Measure(recipe, model, rate)
-        return [why or measured.phase(one) for one, why in zip(found.phases, hindered, strict=True)]
+    hindered = [""] * len(found.phases)
+    try:
+        with device_errors("measuring", _LESS):
+            place = open_device(device)
+            rate = highest_rate(place, bf16=computes_bf16(recipe.precision, place))
+            free = free_memory(str(place))
+            hindered = [_hindrance(one, rate, free) for one in found.phases]
+            if all(hindered):
+                return list(hindered)
+            with _start(recipe) as folder:
+                model = assemble(recipe, find_source(recipe, folder, place))
+                measured = _Measure(recipe, model, rate)
+                both = zip(found.phases, hindered, strict=True)
+                return [why or _measured(measured, one) for one, why in both]
+    except MachineError as failed:
+        return [why or _why(failed) for why in hindered]
 
 
-def _hindrance(found: Outline, one: PhaseOutline, rate: float, free: int | None) -> str:
+def _measured(measured: _Measure, one: PhaseOutline) -> StepPace | str:
+    """A phase's pace; why not, where the machine failed: a smaller phase may still go well."""
+    try:
+        with device_errors("measuring", _LESS):
+            return measured.phase(one)
+    except MachineError as failed:
+        return _why(failed)
+
+
+def _why(failed: MachineError) -> str:
+    return f"not measured: {failed.message}" + (f"; {failed.hint}" if failed.hint else "")
+
+
+def _hindrance(one: PhaseOutline, rate: float, free: int | None) -> str:
     """Why a phase is not measured; empty where it is."""
-    if found.gpus > 1:
-        return f"not measured: that takes all {found.gpus} devices"
     if free is not None and one.peak_bytes > free:
         return f"not measured: {memory(free)} are free here"
     if one.flops / (rate * _GUESSED) > PATIENCE:
@@ -185,6 +204,9 @@ class _Measure:
 
     def phase(self, one: PhaseOutline) -> StepPace:
         """One step with the longest clips, which also wakes all kernels, then those that count."""
+        if self._model.device.type == "cuda":
+            # What a phase before took, or asked for in vain, is not this one's.
+            torch.cuda.reset_peak_memory_stats(self._model.device)
         self._steps(one, one.scenes[-1], 1)
         seconds, flops = self._steps(one, one.scenes[len(one.scenes) // 2], STEPS)
         return StepPace(

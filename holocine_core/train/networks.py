@@ -15,7 +15,8 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.attention.ulysses import Ulysses
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.headers import read_header
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.parallel import Team
 from holocine_core.model.weights import load_component
@@ -189,7 +190,9 @@ def assemble(
         transformer = _opened(source.located, source.part, device, source.dtype)
     else:
         refuse_undivided(recipe)
-        transformer = load_component(source.located.component(source.part), source.dtype)
+        files = source.located.component(source.part)
+        # As they lie in their file: every rank would hold all of them widened in main memory.
+        transformer = load_component(files, torch.bfloat16 if _is_bf16(files) else source.dtype)
     draws = any(phase.data is None for phase in recipe.phases)
     needed = encoder or draws or source.texts is None
     text_encoder = source.open_encoder() if needed else None
@@ -202,7 +205,7 @@ def assemble(
     ulysses = None
     if team is not None:
         ulysses = Ulysses(transformer, context)
-        shard(transformer, team)
+        shard(transformer, team, source.dtype)
     trained = _trained(recipe, transformer, text_encoder)
     if recipe.compile:
         leave_uncompiled(transformer)
@@ -246,6 +249,20 @@ def expert_part(recipe: Recipe, located: LocatedModel, folder: Path) -> str:
             hint="drop `expert`",
         )
     return EXPERTS.get(recipe.expert or "", "transformer")
+
+
+def _is_bf16(files: ComponentFiles) -> bool:
+    """Whether a part's file holds nothing that bfloat16 would round."""
+    from diffusers import WanTransformer3DModel
+
+    if files.form in ("gguf", "pth"):
+        return False
+    kept = frozenset(WanTransformer3DModel._keep_in_fp32_modules or ())
+    return all(
+        entry.dtype == "BF16" or kept.intersection(name.split("."))
+        for path in files.paths
+        for name, entry in read_header(path).items()
+    )
 
 
 def _opened(located: LocatedModel, part: str, device: torch.device, dtype: torch.dtype) -> Any:

@@ -21,11 +21,13 @@ from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.call import Call, ExportOf
 from holocine_core.train.check import began_from, check_fits
-from holocine_core.train.checkpoints import Checkpoints, locked
+from holocine_core.train.checkpoints import RECIPE, STEP, Checkpoints, locked
+from holocine_core.train.continuity import tuned_since
 from holocine_core.train.data.loader import prepare
+from holocine_core.train.export import told_by, told_by_file
 from holocine_core.train.films import Rehearsal, check_films
 from holocine_core.train.fresh import start_folder
-from holocine_core.train.networks import Source, assemble, find_source, open_device
+from holocine_core.train.networks import EXPERTS, Source, assemble, find_source, open_device
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.sharding import refuse_undivided
 from holocine_core.train.trainer import Trainer
@@ -137,15 +139,35 @@ def _all(recipe: Recipe, place: torch.device, call: Call, team: Team | None = No
     """All experts of a recipe, one after the other."""
     done, files, before = 0, list[Path](), list[Path]()
     for one in recipe.by_expert():
+        product = _product(one, recipe)
+        if len(recipe.by_expert()) > 1 and call.export != "best" and _is_made(one, product):
+            done, files, before = done + one.steps, [*files, product], [*before, product]
+            continue
         ended = _train(one, recipe, before, place, call, team)
         done += ended.step
         if ended.model is None:
             return Trained(step=done, steps=recipe.steps_of_all, model=None)
         files.append(ended.model)
-        before.append(_product(one, recipe))
+        before.append(product)
+        if ended.step < ended.steps:
+            break  # What was asked for is written; the next expert has not begun.
     last = files[-1]
     made = tuple(files) if recipe.train == "lora" else (last,)
     return Trained(step=done, steps=recipe.steps_of_all, model=last, files=made)
+
+
+def _is_made(recipe: Recipe, product: Path) -> bool:
+    """Whether an expert's run has become what it becomes: nothing of it is opened then.
+
+    Raises:
+        InputError: It was made by another recipe.
+    """
+    part = EXPERTS[recipe.expert or "high"]
+    told = told_by(product / part) if recipe.train == "full" else told_by_file(product)
+    if told.get(STEP) != str(recipe.steps):
+        return False
+    tuned_since(recipe, {}, {"recipe": told[RECIPE]}, product)
+    return True
 
 
 def _train(
@@ -193,7 +215,8 @@ def _train(
                 lambda: call.should_stop() or call.is_over,
                 team,
             )
-            if films is not None and step < recipe.steps:
+            leads = team is None or team.leads
+            if films is not None and leads and step < recipe.steps:
                 films.read()
         except Interrupted:
             stopped = call.should_stop()

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
@@ -45,19 +46,24 @@ def refuse_undivided(recipe: Recipe) -> None:
             )
 
 
-def shard(transformer: Any, team: Team) -> None:
+def shard(transformer: Any, team: Team, dtype: torch.dtype) -> None:
     """Part a transformer's weights among ranks, block by block.
 
     No rank holds more than its share and one block on its device.
+
+    Args:
+        transformer: Its weights may still lie in their file.
+        team: The ranks.
+        dtype: Of its weights from now on, where they are narrower.
 
     Raises:
         InputError: Its heads do not divide among the ranks that share a clip.
     """
     require_heads(transformer.config.num_attention_heads, team.sharing, guided=False)
     for block in transformer.blocks:
-        _onto(block, team.device)
+        _onto(block, team.device, dtype)
         fully_shard(block, mesh=team.mesh)
-    _onto(transformer, team.device)
+    _onto(transformer, team.device, dtype)
     # It warns of outputs that are views, which only changes in place would harm: nothing does.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
     # Else the weights outside blocks stay whole after a pass without gradient, and are then not
@@ -65,11 +71,13 @@ def shard(transformer: Any, team: Team) -> None:
     fully_shard(transformer, mesh=team.mesh, reshard_after_forward=True)
 
 
-def _onto(module: nn.Module, device: str) -> None:
-    """Copy weights to a device, out of the file they may still lie in."""
+def _onto(module: nn.Module, device: str, dtype: torch.dtype) -> None:
+    """Copy weights to a device, widened, out of the file they may still lie in."""
     for parameter in module.parameters():
         if not isinstance(parameter, DTensor):
-            parameter.data = parameter.data.to(device, copy=True)
+            packed = not parameter.is_floating_point()
+            wide = parameter.dtype if packed else torch.promote_types(parameter.dtype, dtype)
+            parameter.data = parameter.data.to(device, wide, copy=True)
     for buffer in module.buffers():
         buffer.data = buffer.data.to(device)
 

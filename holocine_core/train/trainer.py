@@ -34,7 +34,7 @@ from holocine_core.train.data.loader import (
     open_datasets,
 )
 from holocine_core.train.export import export, export_lora
-from holocine_core.train.films import Rehearsal
+from holocine_core.train.films import PassFailed, Rehearsal
 from holocine_core.train.gradient import Gone, chunks_of, go_back
 from holocine_core.train.keeper import Keeper
 from holocine_core.train.metrics import Metrics
@@ -88,6 +88,7 @@ class Trainer:
         ranks = 1 if model.team is None else model.team.size
         bf16 = computes_bf16(recipe.precision, model.device)
         self._rate = ranks * highest_rate(model.device, bf16=bf16)
+        self._shown = 0
         self._held_out: Samples | None = None
         self._coming: Prefetch | None = None
 
@@ -151,6 +152,12 @@ class Trainer:
         self._keeper.settle()
 
     def _finish(self) -> Path:
+        films = self._films
+        # Killed while they were made, at the end.
+        if films is not None and self._agreed(
+            self._shown != self._step and not films.is_shown(self._step)
+        ):
+            self._show_films()
         model = self._export("")
         best = self._keeper.best
         self._emit(ModelExported(step=self._step, path=str(model), best=best))
@@ -307,6 +314,8 @@ class Trainer:
         with self._average.in_place():
             batches = batches_of(phase, self._held_out, self._model.located.spec)
             measured = validation_loss(self._recipe, self._model, self._held_out, batches)
+        # Before it is written down: who is killed in between measures again.
+        self._keeper.judge(self._step, measured.mean, phase)
         bins = {f"held_out/{i}": loss for i, loss in enumerate(measured.by_timestep)}
         if measured.swapped is not None:
             bins["held_out/swapped_text"] = measured.swapped
@@ -319,7 +328,6 @@ class Trainer:
                 swapped=measured.swapped,
             )
         )
-        self._keeper.judge(self._step, measured.mean)
 
     def _export(self, suffix: str) -> Path:
         """Write the averaged weights as others load them; the folder or file."""
@@ -338,7 +346,10 @@ class Trainer:
     def _show_films(self) -> None:
         """Make the recipe's films; one that fails is told and ends no training."""
         assert self._films is not None
+        self._shown = self._step
         self._keeper.keep(self._step)
+        if self._model.team is not None:
+            self._keeper.settle()  # A showing that fails on ranks ends them.
         made = self._films.show(self._model, self._step, should_stop=self._should_stop)
         try:
             with self._average.in_place():
@@ -346,5 +357,7 @@ class Trainer:
                     self._emit(FilmShown(step=self._step, film=str(film)))
         except Interrupted:
             pass  # Said again by who asks next, to all ranks.
+        except PassFailed:
+            raise
         except (InputError, RenderError, MachineError) as failed:
             self._emit(Warned(message=failed.message, where=failed.where, hint=failed.hint))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from holocine_cli.train_view import TrainReporter
@@ -68,7 +69,8 @@ def test_the_dry_run_writes_nothing(holocine: Holocine, desk: Path) -> None:
     (phase,) = told["phases"]
     # 3 latent frames of 2 x 2 patches.
     assert (phase["samples"], phase["tokens"], phase["epochs"]) == (2, 12, 4.0)
-    assert 0 < told["trained"] < told["parameters"]
+    # Clips' prompts are encoded before: the text encoder runs in no pass.
+    assert 0 < told["trained"] == told["parameters"]
     assert phase["peak_bytes"] > 16 * told["trained"]
     pace = phase["measured"]
     assert 0 < pace["seconds"] < 60
@@ -93,6 +95,91 @@ def test_the_dry_run_of_several_devices_is_of_each(holocine: Holocine, desk: Pat
     refused = holocine("train", "recipe.yaml", "--dry-run", "--gpus", "4")
     assert refused.exit_code == 2
     assert "4 devices can't share clips by 3" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "gpus", "words"),
+    [
+        ("compile: true", 2, "`compile` can not be trained on several ranks"),
+        ("parts: [transformer, text_encoder]", 2, "`parts` can not be trained on several ranks"),
+        ("facts: 0.5", 2, "`facts` can not be trained on several ranks"),
+        ("ulysses: 3", 3, "2 heads of attention do not divide among 3 GPUs"),
+        ("", 0, "--gpus"),
+        ("held_out: {data: nowhere}", 1, "there is no training sample"),
+        ("held_out: {data: wide}", 1, "no held-out sample is 32x32"),
+        ("films: {screenplays: [nowhere.yaml]}", 1, "no screenplay at nowhere.yaml"),
+        ("films: {screenplays: [odd.yaml]}", 1, "odd.yaml:2"),
+    ],
+)
+def test_the_dry_run_refuses_what_training_refuses(
+    holocine: Holocine, desk: Path, more: str, gpus: int, words: str
+) -> None:
+    write_one(desk / "wide", "one", (9,), width=64)
+    (desk / "odd.yaml").write_text("frames: 9\nshotts: [A red room.]\n")
+    (desk / "recipe.yaml").write_text(f"{more}\n{RECIPE}")
+    refused = holocine("train", "recipe.yaml", "--dry-run", "--gpus", gpus)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert words in refused.stderr
+
+
+def test_what_fits_is_no_hindrance(holocine: Holocine, desk: Path) -> None:
+    """A folder that holds other sizes too, and a film that can be made, are no hindrance."""
+    write_one(desk / "kept", "one", (9,), 7)
+    write_one(desk / "kept", "wide", (9,), width=64)
+    (desk / "film.yaml").write_text("frames: 9\nshots: [A red room.]\n")
+    more = "held_out: {data: kept}\nfilms: {screenplays: [film.yaml]}\n"
+    (desk / "recipe.yaml").write_text(more + RECIPE)
+    before = sorted(desk.rglob("*"))
+    assert holocine("train", "recipe.yaml", "--dry-run").exit_code == 0
+    assert sorted(desk.rglob("*")) == before
+
+
+def test_the_outline_is_shown_where_a_package_is_missing(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.optim", None)
+    (desk / "recipe.yaml").write_text(f"optimizer: {{kind: adamw-8bit}}\n{RECIPE}")
+    said = holocine("train", "recipe.yaml", "--dry-run", "--device", "cpu")
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert "2 by 2" in said.stdout
+    assert "not measured: the recipe asks for adamw-8bit, and torchao is not ins" in said.stdout
+
+
+def test_memory_that_runs_out_in_one_phase_leaves_the_others(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, real = [], measure.go_back
+
+    def go_back(*given: Any) -> Any:
+        asked.append(given)
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*given)
+
+    monkeypatch.setattr(measure, "go_back", go_back)
+    again = "  - {size: 32x32, steps: 4, batch: 1, data: samples}\ncheckpoints:"
+    (desk / "recipe.yaml").write_text(RECIPE.replace("checkpoints:", again))
+    told = holocine("train", "recipe.yaml", "--dry-run", "--json", "--device", "cpu").json
+    assert [one["measured"] is None for one in told["phases"]] == [True, False]
+    asked.clear()
+    said = holocine("train", "recipe.yaml", "--dry-run", "--device", "cpu").stdout
+    assert "phase 1: not measured: memory ran out while measuring; lower `batch`" in said
+
+
+def test_a_gpu_that_is_not_here_is_counted_on_in_bfloat16(
+    holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    def told(precision: str) -> Any:
+        (desk / "recipe.yaml").write_text(RECIPE.replace("float32", precision))
+        (phase,) = holocine("train", "recipe.yaml", "--dry-run", "--device", "cuda", "--json").json[
+            "phases"
+        ]
+        assert phase["measured"] is None
+        return phase["peak_bytes"]
+
+    assert told("auto") == told("bf16") < told("float32")
 
 
 @pytest.mark.parametrize("free", [1, 2**40])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,20 @@ def test_a_fade_goes_with_its_frames() -> None:
     assert 48 <= found.last <= 53
 
 
+def test_long_black_takes_no_longer_than_its_frames() -> None:
+    black = np.zeros((4000, *INPUT, 3), np.uint8)
+    dim = np.linspace(1, 0, 9)[1:, None, None, None]
+    shot = _shot(1, 40)
+    shot[32:] *= dim
+    scan = _scan(np.concatenate([shot.astype(np.uint8), black, shot[::-1].astype(np.uint8)]))
+    began = time.process_time()
+    (found,) = find_boundaries(scan)
+    assert time.process_time() - began < 4
+    assert found.kind == "fade"
+    assert 28 <= found.first <= 33
+    assert 4047 <= found.last <= 4052
+
+
 def test_a_dark_shot_is_no_fade() -> None:
     frames = np.concatenate([_shot(1, 20), _shot(2, 20) * 0.02])
     assert _where(find_boundaries(_scan(frames, {19: 0.9}))) == [("cut", 20, True)]
@@ -104,6 +119,21 @@ def test_what_could_not_be_read_ends_a_shot() -> None:
     scan = replace(_scan(_shot(1, 40)), torn_n=torn)
     assert _where(find_boundaries(scan)) == [("gap", 20, True)]
     assert answered(find_boundaries(scan), {20: False}) == find_boundaries(scan)
+
+
+def test_no_answer_joins_shots_over_what_could_not_be_read() -> None:
+    torn = np.zeros(40, bool)
+    torn[20] = True
+    scan = replace(_scan(np.concatenate([_shot(1, 20), _shot(2, 20)])), torn_n=torn)
+    found = find_boundaries(scan)
+    assert {one.kind for one in found} == {"cut", "gap"}
+    assert _where(answered(found, {20: False})) == [("gap", 20, True)]
+
+
+def test_answers_of_no_frame_of_the_film_are_left_out() -> None:
+    found = find_boundaries(_scan(_shot(1, 40)))
+    assert answered(found, {0: True, 40: True, 41: False}, frames=40) == ()
+    assert _where(answered(found, {39: True}, frames=40)) == [("cut", 39, True)]
 
 
 def test_answers_decide() -> None:

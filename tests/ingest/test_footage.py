@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.errors import InputError
 from holocine_core.ingest.footage import Crop, open_footage, read_pictures
 from tests.ingest.conftest import MakeFilm, ffmpeg, shot, write_film
+
+_SMALL = (64, 48)
 
 
 def _pixels(path: Path) -> np.ndarray:
@@ -40,11 +45,16 @@ def test_anamorphic_pixels_become_square(film: MakeFilm, tmp_path: Path) -> None
     assert (footage.width, footage.height) == (240, 96)
 
 
-def test_interlaced_frames_lose_their_combs(film: MakeFilm, tmp_path: Path) -> None:
-    woven = tmp_path / "woven.mpg"
+def _woven(film: Path, path: Path) -> Path:
+    """An interlaced film of half as many frames."""
     weave = "tinterlace=interleave_top,setfield=tff"
-    codec = ("-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ildct+ilme")
-    ffmpeg("-i", film(48), "-vf", weave, *codec, woven)
+    codec = ("-c:v", "mpeg2video", "-q:v", "2", "-g", "12", "-flags", "+ildct+ilme")
+    ffmpeg("-i", film, "-vf", weave, *codec, path)
+    return path
+
+
+def test_interlaced_frames_lose_their_combs(film: MakeFilm, tmp_path: Path) -> None:
+    woven = _woven(film(48), tmp_path / "woven.mpg")
     footage = open_footage(woven)
     assert footage.interlaced
 
@@ -76,6 +86,110 @@ def test_reading_can_begin_anywhere(film: MakeFilm) -> None:
         )
 
 
+_OPEN = ("-c:v", "libx264", "-x264-params", "open-gop=1:keyint=24:scenecut=0")
+_H265 = ("-c:v", "libx265", "-x265-params", "keyint=24:log-level=none")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("film.ts", ("-c:v", "libx264", "-g", "24")),
+        ("film.ts", _H265),
+        ("film.mp4", _OPEN),
+        ("film.mkv", _OPEN),
+    ],
+    ids=["h264-ts", "h265-ts", "open-mp4", "open-mkv"],
+)
+def test_reading_can_begin_at_the_very_end(
+    tmp_path: Path, name: str, codec: tuple[str, ...]
+) -> None:
+    path = tmp_path / name
+    ffmpeg("-i", write_film(tmp_path / "made.mp4", [shot(0, 56, _SMALL)]), *codec, path)
+    footage = open_footage(path)
+    whole = list(read_pictures(footage, _SMALL))
+    assert len(whole) == 56
+    for begin in (24, 50, 55):
+        part = list(read_pictures(footage, _SMALL, since=whole[begin].time))
+        assert [one.time for one in part] == [one.time for one in whole[begin:]]
+
+
+def test_interlaced_films_are_the_same_from_anywhere(film: MakeFilm, tmp_path: Path) -> None:
+    footage = open_footage(_woven(film(60), tmp_path / "woven.mkv"))
+    whole = list(read_pictures(footage, (80, 48)))
+    for begin, one in enumerate(whole):
+        part = next(read_pictures(footage, (80, 48), since=one.time))
+        assert part.time == one.time
+        assert np.array_equal(part.pixels, one.pixels), begin
+
+
+def _mistimed(film: Path, path: Path) -> None:
+    """B-frames at the times at which they are decoded."""
+    ffmpeg("-i", film, "-c", "copy", "-f", "h264", path.with_suffix(".h264"))
+    ffmpeg("-i", path.with_suffix(".h264"), "-c", "copy", "-use_editlist", "0", path)
+
+
+def _in_avi(film: Path, path: Path) -> None:
+    ffmpeg("-i", film, "-c:v", "libx264", "-bf", "2", "-g", "24", "-crf", "12", path)
+
+
+def _xvid(film: Path, path: Path) -> None:
+    ffmpeg("-i", film, "-c:v", "libxvid", "-bf", "2", "-g", "24", "-q:v", "3", path)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "lost"),
+    [(_in_avi, "film.avi", 0), (_xvid, "film.avi", 2), (_mistimed, "film.mp4", 0)],
+)
+def test_frames_that_only_their_order_tells_the_times_of(
+    tmp_path: Path, make: Callable[[Path, Path], None], name: str, lost: int
+) -> None:
+    source = write_film(tmp_path / "made.mp4", [shot(0, 60, (96, 48))])
+    path = tmp_path / name
+    make(source, path)  # libxvid mislays two of the last four frames.
+    footage = open_footage(path)
+    seen = list(read_pictures(footage, (96, 48)))
+    assert len(seen) == 60 - lost == footage.frames
+    assert not any(one.torn for one in seen)
+    seconds = [float(one.time * footage.tick) for one in seen]
+    assert np.diff(seconds) == pytest.approx(1 / 24, abs=1e-4)
+    made = np.concatenate(list(read_frames(source))).astype(int)
+    nearest = [int(np.abs(made - one.pixels).mean(axis=(1, 2, 3)).argmin()) for one in seen]
+    assert nearest[:56] == list(range(56))
+    assert nearest == sorted(set(nearest))
+    for begin in range(0, len(seen), 3):
+        part = list(read_pictures(footage, (96, 48), since=seen[begin].time))
+        assert [one.time for one in part] == [one.time for one in seen[begin:]]
+        assert np.array_equal(part[0].pixels, seen[begin].pixels)
+
+
+def test_streams_may_tell_the_times_of_keyframes_alone(tmp_path: Path) -> None:
+    made = write_film(tmp_path / "made.mp4", [shot(0, 60, _SMALL)])
+    path = tmp_path / "film.ts"
+    ffmpeg("-i", made, "-c", "copy", "-bsf:v", "setts=pts=if(mod(N\\,24)\\,NOPTS\\,PTS)", path)
+    footage = open_footage(path)
+    seconds = [float(one.time * footage.tick) for one in read_pictures(footage, _SMALL)]
+    assert len(seconds) == 60
+    assert np.diff(seconds) == pytest.approx(1 / 24, abs=1e-4)
+
+
+def test_what_an_edit_list_hides_is_not_missing(tmp_path: Path) -> None:
+    made = write_film(tmp_path / "made.mp4", [shot(0, 72, _SMALL)])
+    trimmed = tmp_path / "trimmed.mp4"
+    ffmpeg("-ss", "1.3", "-i", made, "-c", "copy", trimmed)
+    footage = open_footage(trimmed)
+    assert 0 < footage.frames == len(list(read_pictures(footage, _SMALL))) < 48
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.avi"])
+def test_what_is_cut_off_is_missing(tmp_path: Path, name: str) -> None:
+    made = write_film(tmp_path / "made.mp4", [shot(0, 72, _SMALL)])
+    path = tmp_path / name
+    ffmpeg("-i", made, "-c:v", "libx264", "-g", "12", "-movflags", "faststart", path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    footage = open_footage(path)
+    assert len(list(read_pictures(footage, _SMALL))) < 71 < footage.frames
+
+
 def test_a_part_of_the_picture(film: MakeFilm) -> None:
     footage = open_footage(film(3))
     left = next(read_pictures(footage, (80, 96), crop=Crop(right=0.5)))
@@ -96,6 +210,18 @@ def test_what_can_not_be_decoded_is_left_out_and_told(film: MakeFilm) -> None:
     assert [one.torn for one in seen].count(True) == 1
     times = [one.time for one in seen]
     assert times == sorted(set(times))
+
+
+def test_deinterlacing_tells_damage_where_it_is(film: MakeFilm, tmp_path: Path) -> None:
+    path = _woven(film(240), tmp_path / "woven.mkv")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 3000] = bytes(3000)
+    path.write_bytes(data)
+    seen = list(read_pictures(open_footage(path), (80, 48)))
+    steps = np.diff([one.time for one in seen])
+    behind = 1 + np.flatnonzero(steps > 1.5 * np.median(steps))
+    assert len(behind) == 1
+    assert [k for k, one in enumerate(seen) if one.torn] == list(behind)
 
 
 def test_a_film_that_ends_too_soon(film: MakeFilm, tmp_path: Path) -> None:
@@ -157,3 +283,39 @@ def test_sound_and_nonsense_are_no_films(tmp_path: Path) -> None:
     text.write_text("no film")
     assert "can't be read" in _refused(text)
     assert "does not exist" in _refused(tmp_path / "nothing.mp4")
+
+
+def test_a_bare_stream_is_read_once_it_is_in_a_container(tmp_path: Path) -> None:
+    made = write_film(tmp_path / "made.mp4", [shot(0, 30, _SMALL)])
+    bare = tmp_path / "a film.h264"
+    ffmpeg("-i", made, "-c", "copy", bare)
+    with pytest.raises(InputError, match="no times") as refused:
+        open_footage(bare)
+    remedy = refused.value.hint.split(": ")[1].split(" (")[0]
+    _, *args = shlex.split(remedy)
+    ffmpeg(*args)
+    assert len(_pixels(Path(args[-1]))) == 30
+
+
+def test_names_with_colons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("2024-01-01T12:30:00.mp4")
+    write_film(tmp_path / "made.mp4", [shot(0, 6, _SMALL)]).rename(path)
+    assert len(_pixels(path)) == 6
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.mp4"
+    loop.symlink_to(loop)
+    assert "can't be opened" in _refused(loop)
+    assert "can't be opened" in _refused(tmp_path / f"{'a' * 300}.mp4")
+    assert _refused(tmp_path) == "this is a folder"
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    assert "a pipe" in _refused(pipe)
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not UTF-8") as refused:
+        open_footage(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    assert refused.value.where == str(tmp_path / "caf\\udce9.mp4")

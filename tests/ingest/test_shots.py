@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.events import ignore, never
-from holocine_core.ingest.boundaries import find_boundaries
-from holocine_core.ingest.footage import open_footage
+from holocine_core.ingest.boundaries import Boundary, Kind, find_boundaries
+from holocine_core.ingest.footage import Footage, open_footage
 from holocine_core.ingest.looks import Looks
-from holocine_core.ingest.scan import scan
-from holocine_core.ingest.shots import Shot, burnt_in, judged, looked_at, shots_between
+from holocine_core.ingest.scan import Scan, scan
+from holocine_core.ingest.shots import LOOKS, Shot, burnt_in, judged, looked_at, shots_between
 from tests.ingest.conftest import shot, write_film
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -28,6 +31,80 @@ def _judged(folder: Path, parts: Sequence[Frames], **more: frozenset[int]) -> tu
     looks = Looks(footage, folder / "looks")
     looks.gather(looked_at(shots, seen), never)
     return judged(shots, seen, looks, 15, **more)
+
+
+def _grey(count: int) -> Scan:
+    """A film in which a little moves everywhere."""
+    ones = np.ones(count, np.float32)
+    small = np.random.default_rng(0).integers(90, 110, (count, 27, 48, 3), np.uint8)
+    return Scan(
+        time_n=np.arange(count),
+        score_n=ones,
+        light_n=ones * 100,
+        spread_n=ones * 40,
+        torn_n=np.zeros(count, bool),
+        small_nHW3=small,
+        cut_n=ones * 0,
+        within_n=ones * 0,
+    )
+
+
+def _between(*found: tuple[Kind, int, int]) -> list[tuple[int, int]]:
+    """First frames and ends of the shots between boundaries of a film of 300 frames."""
+    footage = cast(Footage, SimpleNamespace(tick=Fraction(1, 24), rate=Fraction(24)))
+    boundaries = [
+        Boundary(kind=kind, first=first, last=last, voices=("change",), sure=True)
+        for kind, first, last in found
+    ]
+    return [(one.first, one.stop) for one in shots_between(_grey(300), footage, boundaries)]
+
+
+def test_no_shot_begins_within_a_transition() -> None:
+    around = [(0, 100), (120, 300)]
+    for inside in (("cut", 105, 105), ("gap", 105, 105), ("dissolve", 105, 112)):
+        assert _between(("dissolve", 100, 120), inside) == around
+    assert _between(("dissolve", 100, 120), ("dissolve", 110, 130)) == [(0, 100), (130, 300)]
+
+
+def test_no_shot_begins_behind_the_film() -> None:
+    assert _between(("cut", 100, 100), ("cut", 300, 300), ("cut", 900, 900)) == [
+        (0, 100),
+        (100, 300),
+    ]
+
+
+def test_a_frame_that_stands_is_no_motion(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", [shot(number, 1) for number in range(3)], Fraction(1))
+    footage = open_footage(film)
+    seen = scan(footage, tmp_path / "scan", ignore, never)
+    slides = [Shot(first=k, stop=k + 1, begins=Fraction(k), ends=Fraction(k + 1)) for k in range(3)]
+    looks = Looks(footage, tmp_path / "looks")
+    looks.gather(looked_at(slides, seen), never)
+    assert [one.flaws for one in judged(slides, seen, looks, 15)] == [("nothing moves",)] * 3
+
+
+def test_few_pictures_are_in_memory_at_once() -> None:
+    class Counted:
+        now = most = 0
+
+        def read(self, time: int) -> Any:
+            picture = np.full((63, 112, 3), 100, np.uint8)
+            weakref.finalize(picture, self._gone)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            return picture
+
+        def _gone(self) -> None:
+            self.now -= 1
+
+    counted = Counted()
+    many = [
+        Shot(first=k, stop=k + 24, begins=Fraction(k, 24), ends=Fraction(k + 24, 24))
+        for k in range(0, 480, 24)
+    ]
+    found = judged(many, _grey(480), cast(Looks, counted), 15)
+    assert not any(one.flaws for one in found)
+    assert counted.most <= 2 * LOOKS
 
 
 def test_each_flaw_is_named(tmp_path: Path) -> None:

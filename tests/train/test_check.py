@@ -126,3 +126,22 @@ def test_a_start_is_made_again_unless_steps_were_made_from_it(
     assert train(recipe(model=deeper), device="cpu").step == 6
     with pytest.raises(InputError, match=r"model\.new\.layers \(3 -> 1\)"):
         stopped(**new_model(model))
+
+
+def test_held_out_samples_may_have_the_sizes_of_several_phases(
+    recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    for number, width in enumerate((32, 32, 64, 64)):
+        write_one(tmp_path / "kept", f"kept-{number}", (5, 4), number, width=width)
+        write_one(tmp_path / f"data-{width}", f"one-{number}", (5, 4), number, width=width)
+    phases = [
+        {"size": "32x32", "steps": 2, "data": str(tmp_path / "data-32")},
+        {"size": "64x32", "steps": 2, "data": str(tmp_path / "data-64")},
+    ]
+    held_out = {"every": 2, "data": str(tmp_path / "kept"), "bins": 2}
+    made = recipe(phases=phases, held_out=held_out)
+    assert train(made, device="cpu").model is not None
+    (tmp_path / "kept" / "kept-2.yaml").unlink()
+    (tmp_path / "kept" / "kept-3.yaml").unlink()
+    told = refused(recipe(phases=phases, held_out=held_out))
+    assert told == [("no held-out sample is 64x32, as a phase trains", str(tmp_path / "kept"))]

@@ -58,7 +58,8 @@ def steps_of(events: list[Event]) -> int:
 def average(recipe: Recipe) -> dict[str, Tensor]:
     found = Checkpoints(Path(recipe.out), recipe).latest(lambda event: None, dict)
     assert found is not None
-    prefix = "average.transformer."
+    kind = "average" if recipe.ema else "weights"  # Without a decay they are one.
+    prefix = f"{kind}.transformer."
     return {n.removeprefix(prefix): t for n, t in found.tensors.items() if n.startswith(prefix)}
 
 
@@ -264,6 +265,52 @@ def test_loras_of_both_experts_are_files_of_their_own(
     done = train(made, device="cpu")
     names = ["lora-high.safetensors", "lora-low.safetensors"]
     assert [path.name for path in done.files] == names
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_an_expert_that_is_done_is_not_opened_again(
+    recipe: MakeRecipe, two_experts: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What moves no weight may change while the second expert learns."""
+    both = {"model": {"folder": str(two_experts)}, "expert": "both", "train": kind}
+    both["lora"] = {"rank": 2}
+    made = recipe(**both)
+    told: list[Event] = []
+
+    def stop() -> bool:
+        return steps_of(told) >= 8
+
+    with pytest.raises(Interrupted):
+        train(made, device="cpu", emit=told.append, should_stop=stop)
+    opened: list[str] = []
+    load = networks.load_component
+
+    def listen(files: Any, *args: Any) -> Any:
+        opened.append(files.name)
+        return load(files, *args)
+
+    monkeypatch.setattr(networks, "load_component", listen)
+    changed = recipe(**both, checkpoints={"every": 3})
+    done = train(changed, device="cpu")
+    assert done.step == done.steps == 12
+    assert "transformer" not in opened
+    assert len(done.files) == (2 if kind == "lora" else 1)
+    with pytest.raises(InputError, match="begun with another recipe: shift"):
+        train(recipe(**both, shift=2.0), device="cpu")
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_an_export_while_the_first_expert_learns(
+    recipe: MakeRecipe, two_experts: Path, kind: str
+) -> None:
+    made = recipe(model={"folder": str(two_experts)}, expert="both", train=kind, lora={"rank": 2})
+    told: list[Event] = []
+    with pytest.raises(Interrupted):
+        train(made, device="cpu", emit=told.append, should_stop=lambda: steps_of(told) >= 3)
+    done = train(made, device="cpu", export="latest")
+    name = "model-0000003" if kind == "full" else "lora-0000003.safetensors"
+    assert done.files == (Path(made.out) / "high" / name,)
+    assert done.step == 3
 
 
 def test_a_model_of_one_transformer_has_no_experts(recipe: MakeRecipe) -> None:

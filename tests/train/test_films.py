@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,3 +198,40 @@ def test_films_of_two_experts_have_the_first_ones_lora(
     request = Request(model=str(two_experts), device="cpu", loras=loras)
     whole = render_film(film, film.with_suffix(".mp4"), request)
     assert apart(after[1].film, whole.path) < apart(after[0].film, whole.path) / 5
+
+
+def test_films_have_the_attention_that_is_trained(
+    recipe: MakeRecipe, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(FILM, "room.yaml")
+    seen: list[bool] = []
+    make = films._pass
+
+    def listen(*args: Any) -> torch.Tensor:
+        seen.append(args[2].layout.sparse)
+        return make(*args)
+
+    monkeypatch.setattr(films, "_pass", listen)
+    made = recipe(attention="full", films={"every": 6, "screenplays": [str(path)]})
+    train(made, device="cpu")
+    assert seen
+    assert not any(seen)
+
+
+def test_a_last_showing_that_a_kill_took_is_made_up_for(
+    recipe: MakeRecipe, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(FILM, "room.yaml")
+    made = recipe(films={"every": 100, "screenplays": [str(path)]})
+
+    def killed(*args: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(films, "render", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(made, device="cpu")
+    for expected in (1, 0):
+        events: list[Event] = []
+        train(made, device="cpu", emit=events.append)
+        assert len(shown(events)) == expected

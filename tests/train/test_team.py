@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from holocine_core.edit.ffmpeg import read_frames
@@ -46,6 +47,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of two experts with four heads, and its samples."""
     folder = tmp_path_factory.mktemp("ranks")
     write_tiny(folder / "model", experts=2, shape=replace(TINY_SHAPE, width=48, heads=4))
+    (weights,) = (folder / "model" / "transformer_2").glob("*.safetensors")
+    # As models are published: ranks widen their shares.
+    kept = ("scale_shift_table", "norm", "time_embedder")
+    narrow = {
+        name: value if any(word in name for word in kept) else value.bfloat16()
+        for name, value in load_file(weights).items()
+    }
+    save_file(narrow, weights)
     for number, lengths in enumerate(LAYOUTS):
         write_one(folder / "samples", f"sample-{number}", lengths, number)
     # Three passes of two ranks, in one of which nobody can be told another's text.
@@ -118,7 +127,7 @@ def _kept(recipe: Recipe) -> Mapping[str, Tensor]:
         state = Optimization(trained, one.optimizer).template()
         return {
             **{f"weights.{n}": torch.zeros_like(p.detach()) for n, p in trained.items()},
-            **{f"average.{n}": torch.zeros_like(v) for n, v in average.items()},
+            **{f"average.{n}": torch.zeros_like(v) for n, v in average.items() if one.ema},
             **{f"optimizer.{n}": v for n, v in state.items()},
         }
 
@@ -204,10 +213,11 @@ def test_ranks_train_as_one_process_does(
         expected = _kept(its)
         assert _moved(expected) > 0.01
         assert _apart(_kept(mine), expected) < NEAR
-        assert _held_out(mine) == pytest.approx(_held_out(its), rel=1e-5)
+        assert _held_out(mine) == pytest.approx(_held_out(its), rel=3e-5)
         # The optimizer would not notice a gradient that is a multiple of what it should be.
         assert _norms(mine) == pytest.approx(_norms(its), rel=1e-3)
-        assert _film_apart(mine, its) < 1, "the encoder makes a level or two of a last bit"
+        # What differs in the last digits is no other picture; those of another seed are 60 apart.
+        assert _film_apart(mine, its) < 8
 
 
 def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ from holocine_core.errors import InputError, Interrupted, MachineError, RenderEr
 from holocine_core.events import CheckpointKept, Event, HeldOutMeasured, TrainStepDone, Warned
 from holocine_core.train import gradient, run, trainer, writing
 from holocine_core.train.checkpoints import Checkpoints, locked
+from holocine_core.train.continuity import measured_on
 from holocine_core.train.recipe import HeldOut, Recipe
 from holocine_core.train.run import train
 from holocine_core.train.validation import ValidationLoss
@@ -426,11 +426,49 @@ def test_the_best_checkpoint_stays_and_becomes_a_model(recipe: MakeRecipe) -> No
     kept = load_file(folder / f"step-{best:07d}.safetensors")
     for name, value in load_file(made / weights).items():
         assert torch.equal(value, kept[f"average.transformer.{name}"].to(value.dtype))
-    # Measured anew on other samples, no earlier loss counts.
+    # Measured on other samples a loss is no higher and no lower.
+    known = Checkpoints(Path(spoilt.out), spoilt).best_known()
+    assert (known.step, known.loss) == (best, pytest.approx(found[best], rel=1e-5))
+    (phase,) = spoilt.phases
+    assert known.told_by == measured_on(spoilt, phase)
     other = spoilt.model_copy(update={"held_out": HeldOut(bins=3)})
-    assert Checkpoints(Path(spoilt.out), other).best_known() == (0, math.inf)
-    step, loss = Checkpoints(Path(spoilt.out), spoilt).best_known()
-    assert (step, loss) == (best, pytest.approx(found[best], rel=1e-5))
+    assert known.told_by != measured_on(other, phase)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_kill_while_it_is_measured_marks_the_step_that_was_measured(
+    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """The checkpoint has its name by then, and nothing points to it yet."""
+    made = recipe(
+        checkpoints={"every": 2, "best": True},
+        held_out={**HELD_OUT, "every": 2, "data": recipe().held_out.data},
+    )
+    measure, measured = trainer.validation_loss, list[int]()
+
+    def killed(*args: Any) -> ValidationLoss:
+        measured.append(1)
+        if len(measured) == times:
+            written(made, 2 * times)
+            raise KeyboardInterrupt
+        return measure(*args)
+
+    monkeypatch.setattr(trainer, "validation_loss", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(made, device="cpu")
+    told: list[Event] = []
+    with pytest.raises(Interrupted):
+        train(
+            made,
+            device="cpu",
+            emit=told.append,
+            should_stop=lambda: any(isinstance(e, TrainStepDone) for e in told),
+        )
+    found = losses(made)
+    assert 2 * times in found
+    known = Checkpoints(Path(made.out), made).best_known()
+    best = min(found, key=lambda step: found[step])
+    assert (known.step, known.loss) == (best, pytest.approx(found[best], rel=1e-5))
 
 
 def test_no_best_checkpoint_is_told(recipe: MakeRecipe) -> None:

@@ -10,12 +10,12 @@ from typing import Protocol
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from holocine_core.errors import Interrupted
+from holocine_core.errors import HolocineError, Interrupted
 from holocine_core.events import Emit, LatentsDrawn, Stop
 from holocine_core.model.parallel import Team
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.weights import load_component
-from holocine_core.train.check import Read, cache_folder, folders_of
+from holocine_core.train.check import Read, cache_folder, samples_of
 from holocine_core.train.data.batches import Batch, Samples
 from holocine_core.train.data.folder import FolderDataset
 from holocine_core.train.data.samples import Sample
@@ -57,8 +57,8 @@ def open_datasets(
     home, vae = cache_folder(recipe), model.located.identity()["vae"]
     prepare(recipe, phase, model.source, read, emit, should_stop, model.team)
     opened = [
-        FolderDataset(read[one, phase.size], home, vae, model.texts)
-        for one in folders_of(recipe, phase)
+        FolderDataset(samples, home, vae, model.texts)
+        for samples in samples_of(recipe, phase, read)
     ]
     return opened[0], opened[1] if len(opened) > 1 else None
 
@@ -93,7 +93,7 @@ def prepare(
     if phase.data is None:
         return
     home, codec = cache_folder(recipe), source.located.identity()["vae"]
-    folders = [read[one, phase.size] for one in folders_of(recipe, phase)]
+    folders = samples_of(recipe, phase, read)
     opened = [FolderDataset(samples, home, codec) for samples in folders]
     clips = [(one, sample) for one in opened for sample in one.missing()]
     texts = _lacking(source.texts, folders)
@@ -172,7 +172,7 @@ class Batches:
     def __init__(
         self, make: Callable[[Chunk], Batch], passes: Iterable[Chunk], device: torch.device
     ) -> None:
-        self._made: Iterator[Batch] = map(make, passes)
+        self._made: Iterator[Batch | HolocineError] = map(make, passes)
         if device.type != "cpu":
             self._made = iter(
                 DataLoader(
@@ -198,15 +198,20 @@ class Batches:
         batch = next(self._made, None)
         if batch is None:
             raise ValueError("no pass is left")
+        if isinstance(batch, HolocineError):
+            raise batch
         return batch
 
 
-class _Maker(Dataset[Batch]):
+class _Maker(Dataset[Batch | HolocineError]):
     def __init__(self, make: Callable[[Chunk], Batch]) -> None:
         self._make = make
 
-    def __getitem__(self, one: Chunk) -> Batch:
-        return self._make(one)
+    def __getitem__(self, one: Chunk) -> Batch | HolocineError:
+        try:
+            return self._make(one)
+        except HolocineError as error:
+            return error  # What the loader raises anew has lost its place and its hint.
 
 
 class Prefetch(Protocol):
