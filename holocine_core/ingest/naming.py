@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from holocine_core.errors import InputError
+from holocine_core.ingest.opening import require_file, unreadable
 from holocine_core.store.hashes import remembered
 from holocine_core.store.vault import file_hash
 
@@ -58,15 +58,10 @@ def content_of(path: Path) -> str:
     """Hash of a film's file.
 
     Raises:
-        InputError: It can't be read; says why.
+        InputError: It is no file, or can't be read.
     """
-    shown = str(path).encode(errors="backslashreplace").decode()
+    require_file(path)
     try:
-        if path.is_dir():
-            raise InputError("this is a folder", where=shown, hint="name the films in it")
         return remembered(path, file_hash)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"the film can't be read: {reason}", where=shown, hint="check the path"
-        ) from None
+    except OSError as error:
+        raise unreadable(path, error) from None

@@ -21,7 +21,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """
     import av
 
-    _require_file(path)
+    require_file(path)
     try:
         # As a URL: a name with a colon would else be read as one with a protocol.
         container = av.open(url(path), metadata_errors="replace")
@@ -53,8 +53,8 @@ def printed(path: Path) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
-def _require_file(path: Path) -> None:
-    """Raise InputError unless a path leads to a file, by a name that ffmpeg takes."""
+def require_file(path: Path) -> None:
+    """Raises InputError unless a path leads to a file, by a name that ffmpeg takes."""
     try:
         str(path.absolute()).encode()
         mode = path.stat().st_mode
