@@ -61,8 +61,10 @@ class SampleFolder:
         self._said = said
         self._captioner = captioner
         self._notes = out / SCRATCH / NOTES
-        recorded = (read_json(out / RECORD) or {}).get("samples", {})
-        self._before: Mapping[str, Any] = {**recorded, **_noted(self._notes)}
+        record = read_json(out / RECORD) or {}
+        self._before: Mapping[str, Any] = {**record.get("samples", {}), **_noted(self._notes)}
+        size = "x".join(map(str, form.size))
+        self._same_form = (record.get("size"), record.get("fps")) == (size, form.fps)
         self._samples: dict[str, dict[str, Any]] = {}
         self._aside: list[Path] = []
 
@@ -72,7 +74,9 @@ class SampleFolder:
             name = sample_name(film.name, scene)
             known, key = self._known(name), _key(film, scene, self._form)
             shots = [part.first for part in scene.parts]
-            if known and known.get("shots") != shots:
+            # One shot's sample of the same form is another piece of its take.
+            other = known.get("key") != key and self._same_form and len(shots) == 1
+            if known and (other or known.get("shots") != shots):
                 self._set_aside(name, known)
             clip = self._out / f"{name}.mp4"
             if known.get("key") != key or not clip.is_file():
