@@ -51,7 +51,7 @@ def check_fits(recipe: Recipe, located: LocatedModel, part: str, tokenizer: Any)
                 problems += error.problems
                 continue
             read[folder, size] = found
-            problems += _size_problems(found, located.spec)
+            problems += size_problems(found, located.spec)
             problems += _text_problems(found, located.spec, tokenizer)
         problems += _held_out_problems(recipe, phase, read)
     if problems:
@@ -131,7 +131,8 @@ def phase_problems(phase: Phase, spec: ModelSpec) -> Iterator[Problem]:
         )
 
 
-def _size_problems(samples: tuple[Sample, ...], spec: ModelSpec) -> Iterator[Problem]:
+def size_problems(samples: tuple[Sample, ...], spec: ModelSpec) -> Iterator[Problem]:
+    """Clips of a size that a model does not take."""
     for sample in samples:
         if any(side % spec.size_multiple for side in sample.size):
             yield Problem(

@@ -25,7 +25,7 @@ from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.model.weights import empty_network
 from holocine_core.script.reader import read
 from holocine_core.store.files import load_json
-from holocine_core.train.check import cache_folder, phase_problems
+from holocine_core.train.check import cache_folder, phase_problems, size_problems
 from holocine_core.train.data.samples import Sample, buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.films import check_films
@@ -379,13 +379,8 @@ def _samples(
     """A folder's samples, as training reads them; nothing is written down."""
     index = cache_folder(recipe) / "index"
     found = read_samples(Path(folder), size=size, fps=spec.fps, index=index, keep=False)
-    for sample in found:
-        if any(side % spec.size_multiple for side in sample.size):
-            raise InputError(
-                f"a clip of {sample.size[0]}x{sample.size[1]} does not fit this model",
-                where=str(sample.clip),
-                hint=f"both sides are multiples of {spec.size_multiple} pixels",
-            )
+    if problems := list(size_problems(found, spec)):
+        raise InputError.of(problems)
     return found
 
 
