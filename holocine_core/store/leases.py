@@ -125,15 +125,19 @@ class Lease:
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def claim(self) -> None:
+    def claim(self, gone: Process | None = None) -> None:
         """Take the lease and renew it from now on.
+
+        Args:
+            gone: A process that is known to be silent for too long: what it held is free.
 
         Raises:
             Held: Another process has it, or was faster.
             OSError: The folder is not there or can not be written.
         """
         number, holder = self._highest()
-        if holder is not None and not self._has_ended(number, holder):
+        free = holder is None or self._has_ended(number, holder)
+        if holder is not None and not free and (gone is None or holder.process != gone):
             raise Held(holder)
         mine = Holder(
             process=this_process(),
@@ -166,7 +170,7 @@ class Lease:
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
 
-    def claim_at_last(self) -> None:
+    def claim_at_last(self, gone: Process | None = None) -> None:
         """As :meth:`claim`, for one that has seen nothing of the folder yet: whether a holder of
         another host lives is found out by waiting for its next sign of life.
 
@@ -177,7 +181,7 @@ class Lease:
         first: Holder | None = None
         while True:
             try:
-                return self.claim()
+                return self.claim(gone)
             except Held as held:
                 process, here = held.holder.process, this_process()
                 near = process is not None and (process.host, process.boot) == (
@@ -202,12 +206,20 @@ class Lease:
                 self._renew(mine)
                 self._require()
 
-    def release(self) -> None:
-        """Give the folder back, if it is still this process's; what can not be written runs out."""
+    def release(self, *, leaving_nothing: bool = False) -> None:
+        """Give the folder back, if it is still this process's; what can not be written runs out.
+
+        Args:
+            leaving_nothing: Remove the lease's file, where nobody is to look who held it last.
+        """
         self._ended.set()
         with self._renewing:
             with contextlib.suppress(OSError, Lost):
-                self._write(replace(self._require(), released=True))
+                mine = self._require()
+                if leaving_nothing:
+                    self._path(self._number).unlink()
+                else:
+                    self._write(replace(mine, released=True))
             self._mine = None
 
     def holder(self) -> Holder | None:
