@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
 from holocine_core.errors import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Once(TyperCommand):
@@ -37,6 +40,6 @@ class Once(TyperCommand):
 class Commands(typer.Typer):
     """A Typer app whose commands are :class:`Once`."""
 
-    def command(self, name: str | None = None, **settings: Any) -> Any:
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
         """As the library's."""
         return super().command(name, cls=Once, **settings)

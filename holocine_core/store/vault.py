@@ -258,7 +258,7 @@ class Vault:
         with disk_errors("claim the film's place", film):
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                lease.claim_at_last(self.before and self.before.process)
+                lease.claim_at_last(None if self.before is None else self.before.process)
             except Held as held:
                 raise InUse(
                     f"another render is making this film: {held.holder}",
