@@ -7,15 +7,16 @@ a call that was killed in between finds its work done. May import: film, plan, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_key
 from holocine_core.film.provenance import Inspection
+from holocine_core.film.recall import mend_versions
 from holocine_core.film.reopen import changed_frames, open_film, place_of, read_shots, replan
 from holocine_core.film.values import Film
-from holocine_core.film.versions import Version, remember_version
+from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
@@ -79,6 +80,7 @@ def plan_reshoot(
         InputError: There is no such shot, or the film is not what it says.
     """
     found, before = open_film(film, request)
+    before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(before, call)) is not None:
         return made
     take, number = place_of(before, shot)
@@ -97,6 +99,7 @@ def plan_extend(
         InputError: The shots are wrong, or have no place in the film.
     """
     found, before = open_film(film, request)
+    before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(before, call)) is not None:
         return made
     name = scene or before.takes[-1].scene
@@ -114,6 +117,7 @@ def _planned(
     found: Inspection, before: Plan, change: Reshoot | Extend, request: Request, call: str
 ) -> Edit:
     plan = replan(found, (*before.edits, change), request)
+    plan = replace(plan, warnings=tuple(dict.fromkeys((*before.warnings, *plan.warnings))))
     return Edit(change=change, before=before, plan=plan, call=call, replaces=request.out is None)
 
 
@@ -151,19 +155,3 @@ def settle(edit: Edit) -> None:
     """All has been said about an edit: the same call again is another one."""
     if edit.replaces:
         (edit.plan.work / PENDING).unlink(missing_ok=True)
-
-
-def plan_version(found: Inspection, version: Version, request: Request, work: Path) -> Plan:
-    """The plan that makes a film one of its versions.
-
-    Raises:
-        InputError: It is a version of another film in the work folder.
-    """
-    plan = replan(found, version.edits, request)
-    if film_key(plan) != version.key:
-        raise InputError(
-            f"version {version.number} is one of another film in this work folder",
-            where=str(work),
-            hint="call versions with that film: its preview, or the file that -o named",
-        )
-    return plan

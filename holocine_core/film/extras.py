@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError, Interrupted, Problem
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.leases import leased
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import disk_errors, file_hash
 
 RECORD = "extras.json"

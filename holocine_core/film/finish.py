@@ -47,21 +47,23 @@ from holocine_core.film.ownership import (
     KEY_TAG,
     film_key,
     refuse_to_overwrite,
-    sidecar_path,
 )
 from holocine_core.film.provenance import TAG, provenance
 from holocine_core.film.values import Film
+from holocine_core.film.version_store import as_stored
+from holocine_core.film.versions import held_by, remember_replaced
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.records import intact_record, write_record
+from holocine_core.store.records import intact_record, sidecar_path, write_record
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
     refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
+    remember_replaced(plan)
     cut_cards(plan, vault)
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
@@ -107,6 +109,7 @@ def _write_sidecar(plan: Plan, film: Film) -> None:
                 # Relative to the film, so that all of it can move together.
                 "work": _beside(plan.out, plan.work),
                 "screenplay_file": _beside(plan.out, plan.screenplay_path),
+                "holds": as_stored(held_by(plan)),
                 "made": _made(plan),
                 **provenance(plan),
             },

@@ -13,10 +13,10 @@ from holocine_core.edit.process import Run, url
 from holocine_core.edit.seal import is_sealed
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.film.finish import film_of
-from holocine_core.film.ownership import film_key, is_finished, is_torn, sidecar_path
+from holocine_core.film.ownership import film_key, is_finished, is_torn
 from holocine_core.film.values import Film
 from holocine_core.plan.values import Plan
-from holocine_core.store.records import DamagedRecord, read_record
+from holocine_core.store.records import DamagedRecord, read_record, sidecar_path
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,9 @@ class Inspection:
     path: Path
     provenance: Mapping[str, Any]
     chapters: tuple[Chapter, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """``work`` and ``screenplay_file``, relative to the film, where more than its sidecar tells of
+    them."""
 
     @property
     def screenplay(self) -> str:

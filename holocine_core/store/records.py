@@ -24,6 +24,11 @@ class DamagedRecord(InputError):
     """A record is there and is not what was written."""
 
 
+def sidecar_path(film: Path) -> Path:
+    """``scene.mp4`` -> ``scene.mp4.json``: what is told of a file that people name."""
+    return film.with_name(film.name + ".json")
+
+
 def write_record(path: Path, value: Mapping[str, Any]) -> None:
     """Write a record whole; the system's errors pass.
 

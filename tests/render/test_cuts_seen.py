@@ -13,11 +13,11 @@ import pytest
 from holocine_cli.app import main
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.events import CutsSeen
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.sample.generator import Generator
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 from tests.conftest import Write
 from tests.render.conftest import Listener

@@ -15,14 +15,13 @@ from holocine_core.api import Extras
 from holocine_core.edit.seal import is_sealed
 from holocine_core.errors import InputError, InUse
 from holocine_core.events import StepDone, Warned
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.production import render_film
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.store.leases import Lease
-from holocine_core.store.records import DamagedRecord, read_record, write_record
+from holocine_core.store.records import DamagedRecord, read_record, sidecar_path, write_record
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener
 

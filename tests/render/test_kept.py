@@ -11,13 +11,13 @@ import pytest
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
 from holocine_core.film import finish as film_room
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.production import render_film
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.sample.studio import Studio
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, fails_once
 
