@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError
 from holocine_core.plan.title_cards import CARDS, card_of
@@ -15,7 +16,7 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import WORK
 from holocine_core.script.screenplay import Sound
 from holocine_core.store.records import intact_record, sidecar_path
-from holocine_core.store.vault import disk_errors, file_hash, fingerprint
+from holocine_core.store.vault import Vault, disk_errors, file_hash, fingerprint
 
 KEY_TAG = "holocine_key"
 """Name of the tag that carries the film's fingerprint."""
@@ -113,15 +114,24 @@ def is_torn(plan: Plan) -> bool:
 
 def is_earlier(plan: Plan) -> bool:
     """Whether the plan's screenplay made the film that is there, before it was changed: nobody has
-    edited or changed the film since, so that it can be made again as it is."""
+    edited or changed the film since, and its takes are kept, so that it can be made again."""
     told = intact_record(sidecar_path(plan.out))
     source = told.get("screenplay_file")
     if not isinstance(source, str) or told.get("edits") or not plan.out.is_file():
         return False
     if (plan.out.resolve().parent / source).resolve() != plan.screenplay_path.resolve():
         return False
+    vault, takes = Vault(plan.work), told.get("takes")
+    if not isinstance(takes, list) or not all(_is_kept(vault, take) for take in takes):
+        return False
     with disk_errors("read the film", plan.out):
         return bool(file_hash(plan.out) == told.get("sha256"))
+
+
+def _is_kept(vault: Vault, take: Any) -> bool:
+    """Whether the work folder holds the latents of a take that a film tells of."""
+    key = take.get("fingerprint") if isinstance(take, dict) else None
+    return isinstance(key, str) and key.isalnum() and vault.find("latents", key) is not None
 
 
 def is_preview(film: Path) -> bool:
