@@ -105,7 +105,8 @@ def _shoot(take: Take, kept: KeptTakes, generator: Generator) -> None:
         text = generator.encode(one)
         made = generator.denoise(one, text, given.start, given.known, kept.keep_steps(one))
         kept.keep_latents(one, generator.whole(one, made, given.base))
-    kept.keep_clip(take, generator.decode(take, kept.latents(take)))
+    for one in kept.undecoded(take):
+        kept.keep_clip(one, generator.decode(one, kept.latents(one)))
 
 
 def restore_clips(
@@ -147,8 +148,7 @@ def restore_clips(
         for take in lacking:
             began = time.monotonic()
             if kept.clip(take) is None:
-                generator = studio.generator(plan, emit)
-                kept.keep_clip(take, generator.decode(take, kept.latents(take)))
+                _shoot(take, kept, studio.generator(plan, emit))
             emit(_done(take, began, studio, reused=False))
 
 

@@ -67,7 +67,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "keeping": Room(
         "a take at work -> what is kept of it, and where it goes on",
-        ["plan.before", "plan.values", "film.provenance", "store", "edit", "sample"],
+        ["plan.before", "plan.values", "script.timeline", "model.hardware", "film.provenance",
+         "store", "edit", "sample"],
     ),
     "render": Room(
         "plan -> film, in one function",
