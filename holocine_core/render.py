@@ -28,6 +28,8 @@ from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
 from holocine_core.plan.pace import paced
 from holocine_core.sample.studio import Studio
+from holocine_core.store.claims import sweep_claims
+from holocine_core.store.files import sweep
 from holocine_core.store.journal import journal
 from holocine_core.store.processes import this_process
 from holocine_core.store.vault import Vault
@@ -99,7 +101,10 @@ def render(
 
 
 def _tell(film: Film, plan: Plan, emit: Emit) -> Film:
-    """An up-to-date film needs no work folder: nothing is written, nothing is locked."""
+    """An up-to-date film needs no work folder: nothing is written, nothing is locked. Whoever was
+    killed after its last word may have left something."""
+    sweep(plan.out.parent, plan.work)
+    sweep_claims(plan.work)
     emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=0))
     emit(FilmDone(film=str(film.path), frames=film.frames, seconds=0.0, up_to_date=True))
     return film

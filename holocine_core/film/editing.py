@@ -20,7 +20,8 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.claims import sweep_claims
+from holocine_core.store.files import read_json, sweep, write_json
 from holocine_core.store.vault import disk_errors
 
 PENDING = "pending.json"
@@ -125,6 +126,8 @@ def made_already(film: Plan, call: str) -> Edited | None:
         return None
     version = remember_version(film)
     pending.unlink(missing_ok=True)
+    sweep(film.out.parent, film.work)
+    sweep_claims(film.work)
     return Edited(path=film.out, version=version.number, film=None)
 
 

@@ -151,7 +151,7 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
     """
     with _held(work):
         known = versions(work)
-        dropped = [pick_version(known, number) for number in numbers]
+        dropped = _to_drop(known, numbers, _next(work, known))
         films = lying(work, known)
         for version in dropped:
             if version.key == current:
@@ -168,11 +168,19 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
         vault, freed = Vault(work), 0
         for kind, key in dict.fromkeys(take for version in dropped for take in version.takes):
             entry = vault.find(kind, key)
-            if (kind, key) not in needed and entry is not None:
-                freed += int(entry.sidecar["bytes"])
-                vault.drop(kind, key)
+            if (kind, key) not in needed:
+                freed += 0 if entry is None else int(entry.sidecar["bytes"])
+                vault.drop(kind, key)  # Also what a killed call left of it.
         _write(work, left, _next(work, known))
     return freed
+
+
+def _to_drop(known: Sequence[Version], numbers: Sequence[int], following: int) -> list[Version]:
+    """Versions by their numbers, without those that are dropped already: whoever was killed right
+    after it calls again. Raises InputError where there never was one."""
+    there = {version.number for version in known}
+    gone = {number for number in range(1, following) if number not in there}
+    return [pick_version(known, number) for number in numbers if number not in gone]
 
 
 def older_versions(work: Path, keep: int, plan: Plan) -> list[int]:

@@ -69,6 +69,9 @@ class Holder:
         return f"{self.process} since {self.since}{what}"
 
 
+PART = re.compile(r"\.(?P<claim>[a-z-]+-(?P<number>[0-9]+))\.(?P<token>[0-9a-f]+)\.part")
+
+
 class Lost(Exception):
     """Another process has taken a lease over.
 
@@ -142,29 +145,44 @@ class Lease:
             doing=self._doing,
             seconds=self._seconds,
         )
-        path = self._path(number + 1)
+        path, part = self._path(number + 1), self._part(number + 1, mine)
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(_text(mine))
+            # Who is killed before the claim is whole has told already whose it is.
+            part.write_text(_text(mine), encoding="utf-8")
+            path.open("x").close()
         except FileExistsError:
+            part.unlink(missing_ok=True)
             raise Held(self._highest()[1] or Holder()) from None
         except OSError:
-            with contextlib.suppress(OSError):
-                path.unlink()  # A full disk: nobody is to wait for half a claim.
+            _remove(part)
+            raise
+        try:
+            part.replace(path)
+        except OSError:
+            _remove(path, part)  # Nobody is to wait for half a claim.
             raise
         # A host that saw the folder as it was a moment ago makes a number that was given before.
         highest, other = self._highest()
         if highest != number + 1 or other is None:
             path.unlink(missing_ok=True)
             raise Held(other or Holder())
-        for older in self._numbers():
-            if older < highest:
-                self._path(older).unlink(missing_ok=True)
+        self._remove_older(highest)
         self.before = None if holder is None or holder.released else holder
         self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
+
+    def _remove_older(self, than: int) -> None:
+        """Former claims, and what their holders were writing when they were killed: theirs alone,
+        for who has lost a lease writes no more."""
+        for older in self._numbers():
+            if older < than:
+                self._path(older).unlink(missing_ok=True)
+        for part in self.folder.glob(f".{self._name}-*.part"):
+            found = PART.fullmatch(part.name)
+            if found is not None and int(found["number"]) < than:
+                part.unlink(missing_ok=True)
 
     def claim_at_last(self) -> None:
         """As :meth:`claim`, for one that has seen nothing of the folder yet: whether a holder of
@@ -199,7 +217,8 @@ class Lease:
         with self._renewing:
             mine = self._require()
             if time.monotonic() - self._renewed > mine.seconds / _RENEWED:
-                self._renew(mine)
+                with contextlib.suppress(FileNotFoundError):  # Whoever took it over removed it.
+                    self._renew(mine)
                 self._require()
 
     def release(self) -> None:
@@ -261,15 +280,17 @@ class Lease:
                     return
 
     def _write(self, holder: Holder) -> None:
-        path = self._path(self._number)
-        part = path.with_name(f".{path.stem}.{holder.token}.part")
+        path, part = self._path(self._number), self._part(self._number, holder)
         try:
             part.write_text(_text(holder), encoding="utf-8")
             part.replace(path)
         except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            _remove(part)
             raise
+
+    def _part(self, number: int, holder: Holder) -> Path:
+        """Where a claim is written before it gets its name."""
+        return self.folder / f".{self._name}-{number}.{holder.token}.part"
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{self._name}-{number}.json"
@@ -283,8 +304,20 @@ class Lease:
         """The newest claim: its number, and what it says; 0 and None where there is none."""
         while numbers := self._numbers():
             with contextlib.suppress(FileNotFoundError):  # A newer one came and this one went.
-                return numbers[-1], _read(self._path(numbers[-1]).read_text("utf-8", "replace"))
+                told = read_holder(self._path(numbers[-1]).read_text("utf-8", "replace"))
+                return numbers[-1], told if told.process else self._begun(numbers[-1])
         return 0, None
+
+    def _begun(self, number: int) -> Holder:
+        """Whose a claim is that is not whole: of those that were about to make it one that may
+        live, else one that is gone."""
+        found = [Holder()]
+        for part in self.folder.glob(f".{self._name}-{number}.*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                found.insert(0, read_holder(part.read_text("utf-8", "replace")))
+        known = [one for one in found if one.process is not None]
+        living = [one for one in known if one.process and not one.process.is_gone()]
+        return next(iter(living or known), Holder())
 
 
 @contextlib.contextmanager
@@ -318,6 +351,12 @@ def leased(
         lease.release()
 
 
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def lease_seconds() -> float:
     """How long this process's leases last: as ``HOLOCINE_LEASE`` says, else :data:`SECONDS`.
 
@@ -347,7 +386,7 @@ def _text(holder: Holder) -> str:
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
-def _read(text: str) -> Holder:
+def read_holder(text: str) -> Holder:
     """What a claim says; of one that is not whole (yet) only that it is there."""
     try:
         told: Any = json.loads(text)

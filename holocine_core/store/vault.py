@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import Any, Literal
 
 from holocine_core.errors import InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned, ignore
-from holocine_core.store.files import atomic, read_json, sweep, write_json
+from holocine_core.store.files import atomic, make_folder, read_json, sweep, write_json
 from holocine_core.store.leases import Held, Holder, Lease, Lost
+from holocine_core.store.processes import answers
 
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
@@ -32,6 +34,10 @@ SUFFIX: Mapping[Kind, str] = {
 }
 _FOLDER: Mapping[Kind, str] = {"latents": "negatives"}
 """Kinds that are called otherwise on disk: work folders keep their words for ever."""
+
+
+_PART = re.compile(r"\..*\.(\d{1,10})\.part(?:\.\w+)*")
+"""A half-written file of an earlier version, with its process's number."""
 
 
 def folder_of(kind: Kind) -> str:
@@ -148,7 +154,7 @@ class Vault:
         doing = f"keep {kind} {key}"
         with contextlib.ExitStack() as stack:
             with disk_errors(doing, path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 made = stack.enter_context(atomic(path))
             write(made)
             self.require_held()  # Writing a clip takes minutes.
@@ -208,7 +214,7 @@ class Vault:
             return
         known, lease = lease is not None, lease or Lease(self.folder, doing)
         with disk_errors("claim the work folder", self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             try:
                 if known:
                     lease.claim()
@@ -242,10 +248,16 @@ class Vault:
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
-        for folder in (self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX)):
-            sweep(folder)
+        # A lease's own are its next holder's to remove, who knows whether someone writes there.
+        sweep(self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX))
         for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
-            part.unlink(missing_ok=True)
+            made_by = _PART.fullmatch(part.name)
+            if made_by is not None and not answers(int(made_by[1])):
+                part.unlink(missing_ok=True)
+        for path in (self.folder / folder_of("progress")).glob("[!.]*"):
+            both = path.with_suffix(".json"), path.with_suffix(SUFFIX["progress"])
+            if not all(one.exists() for one in both):
+                path.unlink(missing_ok=True)
         for progress in self.entries("progress"):
             done = progress.sidecar.get("negative")
             if isinstance(done, str) and self.find("latents", done) is not None:
