@@ -71,7 +71,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "render": Room(
         "plan -> film, in one function",
-        ["plan.pace", "plan.values", "film", "store", "keeping", "sample.studio"],
+        ["plan.pace", "plan.values", "film", "store", "keeping", "sample.generator",
+         "sample.studio"],
     ),
     "fleet": Room(
         "planned films -> those that are this worker's turn, each once; how all stand",

@@ -83,7 +83,7 @@ def metadata_args(suffix: str, source: int) -> tuple[str, ...]:
     """Output options that take tags and chapters from input ``source`` into a ``suffix`` file."""
     take = ("-map_metadata", str(source), "-map_chapters", str(source))
     if suffix == ".mkv":
-        return take
+        return (*take, "-write_crc32", "0")  # Of tags that are sealed later (edit/seal.py).
     return (*take, "-movflags", "+faststart+use_metadata_tags")
 
 

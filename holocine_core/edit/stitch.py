@@ -37,6 +37,7 @@ from holocine_core.edit.reel import (
     repeated,
     roll,
 )
+from holocine_core.edit.seal import SEAL_TAG, seal
 from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudness
 from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
@@ -141,6 +142,8 @@ def stitch(
         _write_film(job, made, emit)
         film = probe(made)
         _verify_film(film, job, out)
+        if SEAL_TAG in job.metadata.tags:
+            seal(made)
         allow()
     return film
 

@@ -19,7 +19,7 @@ from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.leases import leased
-from holocine_core.store.vault import Vault, disk_errors, file_hash
+from holocine_core.store.vault import disk_errors, file_hash
 
 RECORD = "extras.json"
 
@@ -184,6 +184,7 @@ def lacks_extras(plan: Plan, extras: Extras) -> bool:
 def make_extras(
     plan: Plan,
     extras: Extras,
+    restore: Callable[[], None],
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[Beside], None] = lambda made: None,
 ) -> Beside:
@@ -192,11 +193,11 @@ def make_extras(
     Args:
         plan: That the film was made by.
         extras: What was checked by :func:`check_extras`.
+        restore: Has the takes' clips whole before anything is cut from them.
         should_stop: Asked after every file.
         tell: Told of all that is there after each kind.
 
     Raises:
-        InputError: The film's takes are gone.
         MachineError: A file can not be written.
         Interrupted: ``should_stop`` said so.
     """
@@ -212,7 +213,7 @@ def make_extras(
         made = replace(made, otio=_write_otio(plan, stop_if_asked))
         tell(made)
     if extras.shots is not None or extras.storyboard:
-        _require_clips(plan)
+        restore()
         stop_if_asked()
     if extras.shots is not None:
         made = replace(made, shots=_cut_shots(plan, extras.shots, stop_if_asked))
@@ -233,16 +234,6 @@ def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
     cuts = cut_list(inspect(plan.out))
     write_cut_list(cuts, "otio", path, ready=lambda made, out: remember(plan, out, made))
     return path
-
-
-def _require_clips(plan: Plan) -> None:
-    vault = Vault(plan.work)
-    if any(vault.find("clips", take.clip_key) is None for take in plan.takes):
-        raise InputError(
-            f"{plan.out} is finished, but its takes are no longer there to cut from",
-            where=str(plan.work),
-            hint="move the film away and render it again",
-        )
 
 
 def _cut_shots(plan: Plan, shots: Path, stop_if_asked: Callable[[], None]) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ from holocine_core.edit.reel import (
     read_to_end,
     shots_in_reel,
 )
+from holocine_core.edit.seal import BLANK, SEAL_TAG
 from holocine_core.edit.sound import (
     SoundCue,
     check_sound,
@@ -45,10 +46,8 @@ from holocine_core.events import Emit, ignore
 from holocine_core.film.cuts_seen import watch_cuts
 from holocine_core.film.ownership import (
     KEY_TAG,
-    film_is_ours,
     film_key,
     refuse_to_overwrite,
-    sidecar_is_ours,
     sidecar_path,
 )
 from holocine_core.film.provenance import TAG, provenance
@@ -57,7 +56,8 @@ from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.files import hidden_room, make_folder, read_json, write_json
+from holocine_core.store.files import hidden_room, make_folder
+from holocine_core.store.records import intact_record, write_record
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 
@@ -72,7 +72,7 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
         found = stitch(job, plan.out, emit, vault.require_held)
     except DamagedClip as damaged:
         raise _without_damaged(job, vault, damaged) from damaged
-    film = _film(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
+    film = film_of(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
     vault.require_held()
     _write_sidecar(plan, film)
     if film.loudness is not None and plan.delivery.loudness is not None:
@@ -109,7 +109,7 @@ def _write_sidecar(plan: Plan, film: Film) -> None:
     with disk_errors("write the film's sidecar", path):
         for part in path.parent.glob(f".{glob.escape(path.stem)}.*.part.json"):
             part.unlink(missing_ok=True)  # Of a render that was killed while it wrote.
-        write_json(
+        write_record(
             path,
             {
                 "key": film_key(plan),
@@ -142,11 +142,11 @@ def _made(plan: Plan) -> dict[str, Any]:
     return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
 
 
-def _film(
+def film_of(
     plan: Plan, found: Probe, *, up_to_date: bool, cuts: Mapping[str, SeenCuts] | None = None
 ) -> Film:
     if cuts is None:
-        told = (read_json(sidecar_path(plan.out)) or {}).get("cuts_seen")
+        told = intact_record(sidecar_path(plan.out)).get("cuts_seen")
         named = told.items() if isinstance(told, dict) else ()
         cuts = {scene: seen for scene, one in named if (seen := read_seen(one)) is not None}
     return Film(
@@ -193,7 +193,12 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
     )
     document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
     metadata = FilmMetadata(
-        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
+        tags={
+            "title": plan.title,
+            TAG: document,
+            KEY_TAG: film_key(plan),
+            SEAL_TAG: BLANK,
+        },
         chapters=chapters(plan, reel),
     )
     return replace(
@@ -304,33 +309,10 @@ def _chapter_title(take: Take, shot: int) -> str:
     return f"{take.scene} {shot + 1}: {short}"
 
 
-# --- is it there already? ------------------------------------------------------------------------
-
-
-def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
-    """The film, if this very plan made the file at ``plan.out``.
-
-    A film gets its name whole, with its key inside: it counts without its sidecar too, which a
-    render that was killed between the two has not written.
-
-    Args:
-        whole: Also compare the file's content with its sidecar; a damaged film is None then.
-    """
-    if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
-        return None
-    if sidecar_is_ours(plan):
-        sidecar = read_json(sidecar_path(plan.out)) or {}
-        if whole and file_hash(plan.out) != sidecar.get("sha256"):
-            return None
-    elif not film_is_ours(plan):
-        return None
-    return _film(plan, probe(plan.out), up_to_date=True)
-
-
 def write_sidecar(plan: Plan) -> Film:
     """Write a finished film's sidecar where a killed render left it without one; the film."""
     cuts = watch_cuts(plan, Vault(plan.work))
-    film = _film(plan, probe(plan.out), up_to_date=True, cuts=cuts)
+    film = film_of(plan, probe(plan.out), up_to_date=True, cuts=cuts)
     _write_sidecar(plan, film)
     return film
 

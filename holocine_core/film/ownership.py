@@ -11,8 +11,9 @@ from pathlib import Path
 from holocine_core.errors import InputError
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
+from holocine_core.request import WORK
 from holocine_core.script.screenplay import Sound
-from holocine_core.store.files import read_json
+from holocine_core.store.records import intact_record
 from holocine_core.store.vault import fingerprint
 
 KEY_TAG = "holocine_key"
@@ -22,6 +23,12 @@ KEY_TAG = "holocine_key"
 def sidecar_path(film: Path) -> Path:
     """``scene.mp4`` -> ``scene.mp4.json``."""
     return film.with_name(film.name + ".json")
+
+
+def place_of(plan: Plan) -> tuple[Path, Path]:
+    """The file that a film is written to, and the hidden folder beside it."""
+    place = plan.out.resolve()
+    return place, place.parent / WORK
 
 
 def film_key(plan: Plan) -> str:
@@ -84,7 +91,7 @@ def is_finished(plan: Plan) -> bool:
 
 def sidecar_is_ours(plan: Plan) -> bool:
     """Whether the sidecar tells of this plan and of a file of this length."""
-    sidecar = read_json(sidecar_path(plan.out)) or {}
+    sidecar = intact_record(sidecar_path(plan.out))
     return sidecar.get("key") == film_key(plan) and sidecar.get("bytes") == plan.out.stat().st_size
 
 
@@ -93,7 +100,7 @@ def is_torn(plan: Plan) -> bool:
     tells of."""
     from holocine_core.edit.metadata import read_metadata
 
-    sidecar = read_json(sidecar_path(plan.out)) or {}
+    sidecar = intact_record(sidecar_path(plan.out))
     whole = sidecar.get("bytes")
     if sidecar.get("key") != film_key(plan) or not isinstance(whole, int):
         return False

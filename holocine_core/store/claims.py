@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InUse, TakenOver
-from holocine_core.store.leases import PART, Held, Lease, Lost, read_holder
+from holocine_core.store.holders import PART, read_holder
+from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.vault import disk_errors
 
 

@@ -16,60 +16,24 @@ do not have: there it never takes over what a dead holder has left.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from holocine_core.errors import InputError
-from holocine_core.store.processes import Process, read_process, this_process
+from holocine_core.store.holders import PART, SECONDS, Holder, holder_text, read_holder
+from holocine_core.store.processes import Process, this_process
 
-SECONDS = 60.0
-"""How long a lease lasts that is not renewed."""
 VARIABLE = "HOLOCINE_LEASE"
 _RENEWED = 3
 """Times that a lease is renewed while it lasts."""
 _POLL = 0.05
 _LOOK = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who has a lease, or had it last.
-
-    Attributes:
-        process: That claimed it; None where the file is not whole.
-        token: Tells its claims apart.
-        since: When it was claimed, as the holder's clock says; for people.
-        doing: What for; likewise.
-        seconds: How long the lease lasts if it is not renewed.
-        beat: Times that it was renewed.
-        released: Whether it was given back.
-    """
-
-    process: Process | None = None
-    token: str = ""
-    since: str = ""
-    doing: str = ""
-    seconds: float = SECONDS
-    beat: int = 0
-    released: bool = False
-
-    def __str__(self) -> str:
-        if self.process is None:
-            return "another process"
-        what = f" ({self.doing})" if self.doing else ""
-        return f"{self.process} since {self.since}{what}"
-
-
-PART = re.compile(r"\.(?P<claim>[a-z-]+-(?P<number>[0-9]+))\.(?P<token>[0-9a-f]+)\.part")
 
 
 class Lost(Exception):
@@ -128,15 +92,19 @@ class Lease:
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def claim(self) -> None:
+    def claim(self, gone: Process | None = None) -> None:
         """Take the lease and renew it from now on.
+
+        Args:
+            gone: A process that is known to be silent for too long: what it held is free.
 
         Raises:
             Held: Another process has it, or was faster.
             OSError: The folder is not there or can not be written.
         """
         number, holder = self._highest()
-        if holder is not None and not self._has_ended(number, holder):
+        free = holder is None or self._has_ended(number, holder)
+        if holder is not None and not free and (gone is None or holder.process != gone):
             raise Held(holder)
         mine = Holder(
             process=this_process(),
@@ -148,7 +116,7 @@ class Lease:
         path, part = self._path(number + 1), self._part(number + 1, mine)
         try:
             # Who is killed before the claim is whole has told already whose it is.
-            part.write_text(_text(mine), encoding="utf-8")
+            part.write_text(holder_text(mine), encoding="utf-8")
             path.open("x").close()
         except FileExistsError:
             part.unlink(missing_ok=True)
@@ -166,25 +134,25 @@ class Lease:
         if highest != number + 1 or other is None:
             path.unlink(missing_ok=True)
             raise Held(other or Holder())
-        self._remove_older(highest)
+        self._remove_others(highest, mine)
         self.before = None if holder is None or holder.released else holder
         self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
 
-    def _remove_older(self, than: int) -> None:
-        """Former claims, and what their holders were writing when they were killed: theirs alone,
-        for who has lost a lease writes no more."""
+    def _remove_others(self, number: int, mine: Holder) -> None:
+        """Former claims, and what others were writing when they were killed: who lives and has come
+        in vain misses nothing."""
         for older in self._numbers():
-            if older < than:
+            if older < number:
                 self._path(older).unlink(missing_ok=True)
         for part in self.folder.glob(f".{self._name}-*.part"):
             found = PART.fullmatch(part.name)
-            if found is not None and int(found["number"]) < than:
+            if found and int(found["number"]) <= number and found["token"] != mine.token:
                 part.unlink(missing_ok=True)
 
-    def claim_at_last(self) -> None:
+    def claim_at_last(self, gone: Process | None = None) -> None:
         """As :meth:`claim`, for one that has seen nothing of the folder yet: whether a holder of
         another host lives is found out by waiting for its next sign of life.
 
@@ -195,7 +163,7 @@ class Lease:
         first: Holder | None = None
         while True:
             try:
-                return self.claim()
+                return self.claim(gone)
             except Held as held:
                 process, here = held.holder.process, this_process()
                 near = process is not None and (process.host, process.boot) == (
@@ -221,12 +189,20 @@ class Lease:
                     self._renew(mine)
                 self._require()
 
-    def release(self) -> None:
-        """Give the folder back, if it is still this process's; what can not be written runs out."""
+    def release(self, *, leaving_nothing: bool = False) -> None:
+        """Give the folder back, if it is still this process's; what can not be written runs out.
+
+        Args:
+            leaving_nothing: Remove the lease's file, where nobody is to look who held it last.
+        """
         self._ended.set()
         with self._renewing:
             with contextlib.suppress(OSError, Lost):
-                self._write(replace(self._require(), released=True))
+                mine = self._require()
+                if leaving_nothing:
+                    self._path(self._number).unlink()
+                else:
+                    self._write(replace(mine, released=True))
             self._mine = None
 
     def holder(self) -> Holder | None:
@@ -236,6 +212,14 @@ class Lease:
             OSError: The folder can not be read.
         """
         return self._highest()[1]
+
+    def is_unused(self) -> bool:
+        """Whether nothing tells of anyone who has the folder or ever asked for it.
+
+        Raises:
+            OSError: The folder can not be read.
+        """
+        return not self._numbers() and not list(self.folder.glob(f".{self._name}-*.part"))
 
     def is_over(self) -> bool:
         """Whether nobody has the folder, as far as this object has seen: ask the same one again.
@@ -282,7 +266,7 @@ class Lease:
     def _write(self, holder: Holder) -> None:
         path, part = self._path(self._number), self._part(self._number, holder)
         try:
-            part.write_text(_text(holder), encoding="utf-8")
+            part.write_text(holder_text(holder), encoding="utf-8")
             part.replace(path)
         except OSError:
             _remove(part)
@@ -377,27 +361,3 @@ def lease_seconds() -> float:
             hint="seconds, from 1 to 86400; 60 without it",
         )
     return seconds
-
-
-def _text(holder: Holder) -> str:
-    process = holder.process or this_process()
-    told = {**dataclasses.asdict(process), **dataclasses.asdict(holder)}
-    del told["process"]
-    return json.dumps(told, ensure_ascii=False) + "\n"
-
-
-def read_holder(text: str) -> Holder:
-    """What a claim says; of one that is not whole (yet) only that it is there."""
-    try:
-        told: Any = json.loads(text)
-        return Holder(
-            process=read_process(told),
-            token=str(told["token"]),
-            since=str(told["since"]),
-            doing=str(told["doing"]),
-            seconds=float(told["seconds"]),
-            beat=int(told["beat"]),
-            released=told["released"] is True,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Holder()

@@ -82,6 +82,9 @@ def test_an_imported_script_is_a_screenplay(holocine: Holocine, tmp_path: Path) 
     assert (answer.json["scenes"], answer.json["shots"]) == (1, 2)
     assert (answer.json["characters"], answer.json["open_places"]) == (["ann"], 1)
     assert holocine("check", "room.yaml").exit_code == 0
+    assert holocine("import", "room.fountain").exit_code == 0, "it is there already, whole"
+    with Path("room.yaml").open("a") as file:
+        file.write("# edited by hand\n")
     assert holocine("import", "room.fountain").exit_code == 2
     answer = holocine("import", "room.fountain", "--force")
     assert (answer.exit_code, answer.stdout) == (0, "room.yaml\n")
