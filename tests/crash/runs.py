@@ -175,6 +175,7 @@ class Stage:
         sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding="utf-8", closefd=False)
         os.chdir(self._folder)
         os.environ["XDG_CACHE_HOME"] = str(self._folder / "cache")
+        os.fsync = lambda handle: None  # Nobody pulls the plug.
         points = Points(self._folder, die_at)
         if counting or die_at is not None:
             points.watch()
