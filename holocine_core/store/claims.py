@@ -68,5 +68,9 @@ def sweep_claims(folder: Path) -> None:
             texts = [one.read_text("utf-8", "replace") for one in (part, claim) if one.exists()]
             holders = [read_holder(text) for text in texts]
             mine = [one for one in holders if one.process and one.token == named["token"]]
-            if mine and mine[0].process and mine[0].process.is_gone():
+            if not (mine and mine[0].process and mine[0].process.is_gone()):
+                continue
+            if claim.exists() and len(mine) == 1 and holders[-1].process is None:
+                part.replace(claim)  # It is not whole, and without this nobody knows whose it is.
+            else:
                 part.unlink(missing_ok=True)

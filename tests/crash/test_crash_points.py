@@ -16,7 +16,7 @@ from tests.crash.runs import Case, Stage, outcomes
 pytestmark = pytest.mark.slow
 EVERY, FIRST = 10, 4
 AT_MOST = 15
-"""Deaths of a command: each takes half a second, and the longest commands have hundreds of points."""
+"""Deaths of a command: each takes half a second, and long commands have hundreds of points."""
 
 
 @pytest.fixture(scope="module")

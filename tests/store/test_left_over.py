@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.store.claims import sweep_claims
 from holocine_core.store.files import make_folder, replace_folder, write_json
 from holocine_core.store.holders import Holder, holder_text
 from holocine_core.store.leases import Held, Lease
@@ -46,6 +47,18 @@ def test_a_claim_that_was_never_whole_keeps_nobody_waiting(tmp_path: Path, gone:
     lease.claim()
     lease.release()
     assert [path.name for path in tmp_path.iterdir()] == ["lease-2.json"]
+
+
+def test_a_claim_that_was_never_whole_is_still_known_when_all_is_swept(
+    tmp_path: Path, gone: Process
+) -> None:
+    (tmp_path / "lease-1.json").touch()
+    (tmp_path / ".lease-1.ab12.part").write_text(holder_text(Holder(process=gone, token="ab12")))
+    sweep_claims(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["lease-1.json"]
+    holder = Lease(tmp_path).holder()
+    assert holder is not None
+    assert holder.process == gone
 
 
 def test_a_claim_that_is_being_written_is_somebodys(tmp_path: Path) -> None:
