@@ -3,7 +3,6 @@ is kept of the one at work."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -267,17 +266,16 @@ class KeptTakes:
             yield from decoded
             return
         stay = {at for span in known.spans for latent in span for at in pixel_span(latent)}
+        before = (frame for chunk in read_frames(base.path) for frame in chunk)
         at = 0
-        with contextlib.closing(read_frames(base.path)) as chunks:
-            before = (frame for chunk in chunks for frame in chunk)
-            for frames in decoded:
-                whole = frames.copy()
-                for i in range(len(frames)):
-                    earlier = next(before, None)
-                    if at in stay and earlier is not None:
-                        whole[i] = earlier
-                    at += 1
-                yield whole
+        for frames in decoded:
+            whole = frames.copy()
+            for i in range(len(frames)):
+                earlier = next(before, None)
+                if at in stay and earlier is not None:
+                    whole[i] = earlier
+                at += 1
+            yield whole
 
     def _watched(self, take: Take, decoded: Iterable[Frames]) -> Iterator[Frames]:
         done, of = 0, take.timeline.frames

@@ -25,6 +25,7 @@ from holocine_core.events import (
 from holocine_core.film.finish import cut_film, preflight, write_sidecar
 from holocine_core.film.ownership import place_of, refuse_to_overwrite, sidecar_is_ours
 from holocine_core.film.proof import proven_film
+from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
 from holocine_core.plan.pace import paced
@@ -153,7 +154,9 @@ def restore_clips(
 
 
 def _tell(film: Film, plan: Plan, emit: Emit) -> Film:
-    """An up-to-date film needs no work folder: nothing is written, nothing is locked."""
+    """An up-to-date film needs no work folder: nothing is written, nothing is locked. Whoever was
+    killed after its last word may have left something."""
+    tidy(plan)
     emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=0))
     emit(FilmDone(film=str(film.path), frames=film.frames, seconds=0.0, up_to_date=True))
     return film

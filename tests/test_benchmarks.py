@@ -30,6 +30,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("broken", ""),
     ("character", "--image {out}.png"),
     ("codecs", ""),
+    ("crash_points", ""),
     ("curves", "--out {out}.svg"),
     ("directing", "--out {out} --chromium {chromium}"),
     ("disk", ""),

@@ -98,6 +98,15 @@ def page_html(page: Page, room: Path) -> str:
     )
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file begins as a page does."""
+    head = _TEMPLATE.read_text(encoding="utf-8").partition("$")[0].encode()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
 def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 

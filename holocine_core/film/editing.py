@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import film_key
+from holocine_core.film.finish import write_sidecar
+from holocine_core.film.ownership import film_key, sidecar_is_ours
 from holocine_core.film.provenance import Inspection
 from holocine_core.film.recall import mend_versions
 from holocine_core.film.reopen import changed_frames, open_film, place_of, read_shots, replan
+from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
@@ -22,7 +24,7 @@ from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import read_json, write_json
-from holocine_core.store.vault import disk_errors
+from holocine_core.store.vault import Vault, disk_errors
 
 PENDING = "pending.json"
 """In the work folder: the edit that replaces a film, until all is said about it."""
@@ -127,8 +129,13 @@ def made_already(film: Plan, call: str) -> Edited | None:
     noted = read_json(pending) or {}
     if noted.get("line") != call or noted.get("after") != film_key(film):
         return None
+    vault = Vault(film.work)
+    if not sidecar_is_ours(film):  # What lies there tells of the film before.
+        with vault.locked(call):
+            write_sidecar(film)
     version = remember_version(film)
     pending.unlink(missing_ok=True)
+    tidy(film)
     return Edited(path=film.out, version=version.number, film=None)
 
 

@@ -1,7 +1,8 @@
 """What lies beside a film: shot clips, a storyboard, a cut list; where, and what they may replace.
 
-The work folder's ``extras.json`` keeps the hash of every extra that was written. A file is
-replaced unasked only while it is still what was written.
+The work folder's ``extras.json`` keeps the hash of every extra before it gets its name, beside that
+of the one which it replaces: whoever is killed in between finds one of the two. A file is replaced
+unasked only while it is still what was written.
 """
 
 from __future__ import annotations
@@ -58,17 +59,20 @@ def is_ours(plan: Plan, path: Path) -> bool:
     if key not in record or path.is_symlink() or not path.is_file():
         return False
     with disk_errors("read", path):
-        return bool(record[key] == file_hash(path))
+        return file_hash(path) in str(record[key]).split()
 
 
-def remember(plan: Plan, path: Path) -> None:
-    """Note what was just written."""
+def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
+    """Note what was just written, or ``made``, which is about to get that name."""
     with (
         disk_errors("note what was written", plan.work / RECORD),
         leased(plan.work, "extras", name="extras-lease", wait=True),
     ):
         record = read_json(plan.work / RECORD) or {}
-        record[_record_key(plan, path)] = file_hash(path)
+        key, hashes = _record_key(plan, path), [file_hash(made or path)]
+        if path.is_file() and (there := file_hash(path)) in str(record.get(key, "")).split():
+            hashes.append(there)
+        record[key] = " ".join(dict.fromkeys(hashes))
         write_json(plan.work / RECORD, record)
 
 
@@ -227,22 +231,22 @@ def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
 
     stop_if_asked()
     path = otio_path(plan.out)
-    write_cut_list(cut_list(inspect(plan.out)), "otio", path)
-    remember(plan, path)
+    cuts = cut_list(inspect(plan.out))
+    write_cut_list(cuts, "otio", path, ready=lambda made, out: remember(plan, out, made))
     return path
 
 
 def _cut_shots(plan: Plan, shots: Path, stop_if_asked: Callable[[], None]) -> tuple[Path, ...]:
     from holocine_core.film.shots import export_shots
 
-    def written(path: Path) -> None:
-        remember(plan, path)
-        stop_if_asked()
-
     folder = shots_folder(shots, plan.out)
     with disk_errors("make the folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return tuple(export_shots(plan, folder, written))
+
+    def ready(made: Path, out: Path) -> None:
+        remember(plan, out, made)
+
+    return tuple(export_shots(plan, folder, ready, written=lambda path: stop_if_asked()))
 
 
 def check_board(plan: Plan, board: Path, *, force: bool) -> None:
@@ -259,9 +263,11 @@ def draw_board(plans: Sequence[Plan], board: Path) -> Path:
     """The storyboard of a film, or one of several drafts."""
     from holocine_core.film.boards import draw_drafts, draw_storyboard
 
+    def ready(made: Path, out: Path) -> None:
+        remember(plans[0], out, made)
+
     if len(plans) == 1:
-        draw_storyboard(plans[0], board)
+        draw_storyboard(plans[0], board, ready)
     else:
-        draw_drafts(plans, board)
-    remember(plans[0], board)
+        draw_drafts(plans, board, ready)
     return board

@@ -22,6 +22,7 @@ from holocine_core.edit.reel import (
     DamagedClip,
     Transition,
     check_reel,
+    read_to_end,
     shots_in_reel,
 )
 from holocine_core.edit.seal import BLANK, SEAL_TAG
@@ -56,6 +57,7 @@ from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.store.files import hidden_room, make_folder
 from holocine_core.store.records import intact_record, sidecar_path, write_record
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
@@ -67,17 +69,11 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
     cut_cards(plan, vault)
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
-        plan.out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(plan.out.parent)
     try:
         found = stitch(job, plan.out, emit, vault.require_held)
     except DamagedClip as damaged:
-        # Read to its end and not what was kept there: its latents are, so little is lost.
-        vault.drop("clips", damaged.path.stem)
-        raise RenderError(
-            f"a clip of the work folder was damaged and is removed: {damaged.message}",
-            where=str(damaged.path),
-            hint="run the same command again: it is decoded anew",
-        ) from damaged
+        raise _without_damaged(job, vault, damaged) from damaged
     film = film_of(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
     vault.require_held()
     _write_sidecar(plan, film)
@@ -86,6 +82,28 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
         if warning is not None:
             emit(warning)
     return film
+
+
+def _without_damaged(job: StitchJob, vault: Vault, first: DamagedClip) -> RenderError:
+    """Remove every clip that is not what was kept there, so that one more call is enough; the error
+    to raise. Their latents are kept, so little is lost."""
+    damaged = [first.path]
+    for clip in job.reel[0]:
+        try:
+            read_to_end(clip, job.size, job.fps)
+        except DamagedClip as another:
+            damaged.append(another.path)
+    damaged = list(dict.fromkeys(damaged))
+    for path in damaged:
+        vault.drop("clips", path.stem)
+    many = len(damaged) > 1
+    what = f"{len(damaged)} clips" if many else "a clip"
+    were = "were damaged and are" if many else "was damaged and is"
+    return RenderError(
+        f"{what} of the work folder {were} removed: {first.message}",
+        where=", ".join(map(str, damaged)),
+        hint=f"run the same command again: {'they are' if many else 'it is'} decoded anew",
+    )
 
 
 def _write_sidecar(plan: Plan, film: Film) -> None:
@@ -326,12 +344,12 @@ def preflight(plan: Plan) -> None:
         raise MachineError(first.message, where=first.where, hint=first.hint)
     for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
         with disk_errors(doing, folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            # As long as the longest name that will be written there.
-            trial = folder / f".{plan.out.name}.json.{os.getpid()}.part"
-            trial.touch()
-            trial.unlink(missing_ok=True)  # The render that holds the folder may have swept it.
-    _try_ffmpeg(plan)
+            make_folder(folder)
+            with hidden_room(folder) as room:
+                # The longest name that will be written there.
+                (room / sidecar_path(plan.out).name).touch()
+    with disk_errors("write into the work folder", plan.work), hidden_room(plan.work) as room:
+        _try_ffmpeg(plan, room / "trial.mp4")
 
 
 def _check_sound(plan: Plan, sound: Sound) -> None:
@@ -345,13 +363,10 @@ def _check_sound(plan: Plan, sound: Sound) -> None:
         )
 
 
-def _try_ffmpeg(plan: Plan) -> None:
+def _try_ffmpeg(plan: Plan, trial: Path) -> None:
     """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
     import numpy as np
 
-    trial = plan.work / f".trial.{os.getpid()}.part.mp4"
     black = np.zeros((1, 16, 16, 3), np.uint8)
     with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
         writer.write(black)
-    with disk_errors("clean up the work folder", trial):
-        trial.unlink(missing_ok=True)

@@ -68,6 +68,8 @@ class Stored:
     """In the order they were made."""
     lost: tuple[int, ...] = ()
     """Numbers that were given and not dropped, of which nothing can be read."""
+    dropped: frozenset[int] = frozenset()
+    """Numbers that are not given again."""
     following: int = 1
     """The next number."""
     list_is_damaged: bool = False
@@ -86,6 +88,7 @@ def read_versions(work: Path) -> Stored:
     return Stored(
         known=tuple(known[number] for number in sorted(known)),
         lost=tuple(sorted(gaps)),
+        dropped=frozenset(dropped),
         following=top + 1,
         list_is_damaged=is_damaged,
     )

@@ -172,8 +172,11 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
         InputError: There is no such version, or it is a film as it lies there.
     """
     with noting(work):
-        known = read_versions(work).known
-        dropped = [pick_version(known, number) for number in numbers]
+        stored = read_versions(work)
+        known = stored.known
+        # Whoever was killed right after a version was dropped calls again.
+        wanted = [number for number in numbers if number not in stored.dropped]
+        dropped = [pick_version(known, number) for number in wanted]
         films = lying(work, known)
         for version in dropped:
             if version.key == current:
@@ -189,9 +192,9 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
         vault, freed = Vault(work), 0
         for kind, key in dict.fromkeys(take for version in dropped for take in version.kept):
             entry = vault.find(kind, key)
-            if (kind, key) not in needed and entry is not None:
-                freed += int(entry.sidecar["bytes"])
-                vault.drop(kind, key)
+            if (kind, key) not in needed:
+                freed += 0 if entry is None else int(entry.sidecar["bytes"])
+                vault.drop(kind, key)  # Also what a killed call left of it.
         for version in dropped:
             forget_version(work, version.number)
     return freed

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ from typing import Any, Literal
 
 from holocine_core.errors import InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned, ignore
-from holocine_core.store.files import atomic, sweep
-from holocine_core.store.leases import Held, Holder, Lease, Lost
+from holocine_core.store.files import atomic, make_folder, sweep
+from holocine_core.store.holders import Holder
+from holocine_core.store.leases import Held, Lease, Lost
+from holocine_core.store.processes import answers
 from holocine_core.store.records import intact_record, write_record
 
 FORMAT = 1
@@ -34,6 +37,10 @@ SUFFIX: Mapping[Kind, str] = {
 }
 _FOLDER: Mapping[Kind, str] = {"latents": "negatives"}
 """Kinds that are called otherwise on disk: work folders keep their words for ever."""
+
+
+_PART = re.compile(r"\..*\.(\d{1,10})\.part(?:\.\w+)*")
+"""A half-written file of an earlier version, with its process's number."""
 
 
 def folder_of(kind: Kind) -> str:
@@ -161,7 +168,7 @@ class Vault:
         doing = f"keep {kind} {key}"
         with contextlib.ExitStack() as stack:
             with disk_errors(doing, path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 made = stack.enter_context(atomic(path))
             write(made)
             self.require_held()  # Writing a clip takes minutes.
@@ -222,7 +229,7 @@ class Vault:
             return
         known, lease = lease is not None, lease or Lease(self.folder, doing)
         with disk_errors("claim the work folder", self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             try:
                 if known:
                     lease.claim()
@@ -253,8 +260,7 @@ class Vault:
             MachineError: The folder can't be written.
         """
         made = not folder.is_dir()
-        name = f"film-{hashlib.sha256(film.name.encode()).hexdigest()[:16]}"
-        lease = Lease(folder, doing, name=name)
+        lease = _place_lease(film, folder, doing)
         with disk_errors("claim the film's place", film):
             folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -293,10 +299,16 @@ class Vault:
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
-        for folder in (self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX)):
-            sweep(folder)
+        # A lease's own are its next holder's to remove, who knows whether someone writes there.
+        sweep(self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX))
         for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
-            part.unlink(missing_ok=True)
+            made_by = _PART.fullmatch(part.name)
+            if made_by is not None and not answers(int(made_by[1])):
+                part.unlink(missing_ok=True)
+        for path in (self.folder / folder_of("progress")).glob("[!.]*"):
+            both = path.with_suffix(".json"), path.with_suffix(SUFFIX["progress"])
+            if not all(one.exists() for one in both):
+                path.unlink(missing_ok=True)
         for progress in self.entries("progress"):
             done = progress.sidecar.get("negative")
             if isinstance(done, str) and self.find("latents", done) is not None:
@@ -315,6 +327,20 @@ def _written(path: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_mtime_ns
     return 0
+
+
+def free_place(film: Path, folder: Path) -> None:
+    """Remove the claim of a film's place, if whoever made it is gone; as :meth:`Vault.holding`."""
+    lease = _place_lease(film, folder, "sweep")
+    with contextlib.suppress(OSError, Held):
+        if not lease.is_unused():
+            lease.claim()
+            lease.release(leaving_nothing=True)
+
+
+def _place_lease(film: Path, folder: Path, doing: str) -> Lease:
+    name = f"film-{hashlib.sha256(film.name.encode()).hexdigest()[:16]}"
+    return Lease(folder, doing, name=name)
 
 
 def _in_use(holder: Holder, folder: Path) -> InUse:
