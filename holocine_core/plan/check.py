@@ -126,7 +126,7 @@ def scene_problems(
             )
         if scene.sound is not None:
             yield from _sound_problems(manuscript, ("scenes", i, "sound"), scene.sound.file)
-        yield from _transition_problems(manuscript, i, fps)
+        yield from _transition_problems(manuscript, i, scene.transition, fps)
     scenes = dict(manuscript.scenes)
     for i, timing in timings.items():
         before = transition_of(scenes[i - 1], fps) if i - 1 in scenes else ("cut", 0)
@@ -156,9 +156,10 @@ def _sound_problems(manuscript: Manuscript, key: Key, file: str) -> Iterator[Pro
         yield manuscript.problem(key, f"the sound file {path} may not be read", hint)
 
 
-def _transition_problems(manuscript: Manuscript, scene: int, fps: Fraction) -> Iterator[Problem]:
+def _transition_problems(
+    manuscript: Manuscript, scene: int, asked: TransitionTo, fps: Fraction
+) -> Iterator[Problem]:
     """A transition that is too short to be one: a cut instead would be a silent repair."""
-    asked = dict(manuscript.scenes)[scene].transition
     least = _LEAST[asked.kind]
     if _transition_frames(asked, fps) < least:
         needed = math.ceil((least - Fraction(1, 2)) / fps * 1000) / 1000
@@ -285,6 +286,11 @@ def text_problems(
                 yield from _too_long(manuscript, key, "the scene's prompt", tokens)
             for part in counter.unread(prompt.text):
                 yield _unread(manuscript, key, part)
+            continue
+        caption = counter.count(prompt.caption)
+        if caption.count > caption.limit:  # Then so is every shot's text, which holds it.
+            what = "the global caption"
+            yield from _too_long(manuscript, key, what, caption, per_shot=True)
             continue
         for j, text in enumerate(prompt.windows):
             here = key if scene.prompt is not None else (*key, j)

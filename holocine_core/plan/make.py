@@ -335,7 +335,7 @@ def _take(film: _Film, index: int) -> Take:
     last = index == len(screenplay.scenes) - 1
     return Take(
         index=index,
-        scene=screenplay.scene_ids()[index],
+        scene=screenplay.scene_id(index),
         prompt=prompt,
         negative=screenplay.negative,
         timing=timing,
