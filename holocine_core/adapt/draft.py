@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from holocine_core.script.reader import read_text
@@ -80,18 +80,19 @@ def parted(scenes: Sequence[DraftScene], longest: float, fps: float = 15) -> tup
     A single shot that is longer stays whole; checking the screenplay tells of it.
     """
     found: list[DraftScene] = []
-    taken = [scene.id for scene in scenes]
+    slugs = Slugs(scene.id for scene in scenes)
     for scene in scenes:
         parts: list[list[DraftShot]] = [[]]
+        length = 0.0
         for shot in scene.shots:
-            length = sum(_seconds(one, fps) for one in (*parts[-1], shot))
+            length += _seconds(shot, fps)
             if parts[-1] and length > longest:
                 parts.append([])
+                length = _seconds(shot, fps)
             parts[-1].append(shot)
         for number, part in enumerate(parts, 1):
             last = number == len(parts)
-            name = scene.id if len(parts) == 1 else slug(f"{scene.id}-{number}", taken, "scene")
-            taken.append(name)
+            name = scene.id if len(parts) == 1 else slugs(f"{scene.id}-{number}", "scene")
             found.append(
                 replace(
                     scene,
@@ -191,11 +192,24 @@ def _scalar(text: str) -> str:
     return yaml_of(text, width=10**9).removesuffix("...\n").strip()
 
 
-def slug(text: str, taken: Sequence[str], fallback: str) -> str:
-    """A short name of letters, digits and hyphens that nobody has yet."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or fallback
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}-{number}"
-    return found
+class Slugs:
+    """Short names of letters, digits and hyphens, each given once.
+
+    Args:
+        taken: Names that are given already.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, text: str, fallback: str) -> str:
+        """A name like the text that nobody has yet."""
+        name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or fallback
+        found, number = name, self._numbers.get(name, 1)
+        while found in self._taken:
+            number += 1
+            found = f"{name}-{number}"
+        self._numbers[name] = number  # Where the next of that name begins to look.
+        self._taken.add(found)
+        return found

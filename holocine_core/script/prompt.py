@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -284,6 +285,21 @@ def _unescaped(text: str) -> str:
 
 def _entity(digits: str) -> str:
     return f"&#{digits or '0'};" if len(digits) < 10 else "\N{REPLACEMENT CHARACTER}"
+
+
+def lost_entity(text: str) -> str | None:
+    """The first of a text's entities whose number is beyond all characters; None where none is."""
+    if "&" not in text:
+        return None
+    for form in (text, _unescaped(text)):
+        for found in _NUMBER.finditer(form):
+            digits = (found[1] or found[2]).lstrip("0")
+            if len(digits) > 7 or int(digits or "0", 16 if found[2] else 10) > sys.maxunicode:
+                return found[0]
+    return None
+
+
+_NUMBER = re.compile(r"&#(?:([0-9]+)|[xX]([0-9a-fA-F]+));?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -188,7 +189,9 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
                 problems.append(_unknown_name(manuscript, key, mention.name, nearest))
             used.add(mention.name or "")
         problems += _cleaned_problems(manuscript, key, text)
+        problems += _entity_problems(manuscript, key, text)
     for key, text in _nameless_texts(data):
+        problems += _entity_problems(manuscript, key, text)
         problems += _cleaned_problems(manuscript, key, text) if key != ("negative",) else []
         problems += [
             manuscript.problem(
@@ -245,6 +248,14 @@ def _cleaned_problems(manuscript: Manuscript, key: Key, text: str) -> list[Probl
             if marker in cleaned
         ),
     ]
+
+
+def _entity_problems(manuscript: Manuscript, key: Key, text: str) -> list[Problem]:
+    lost = prompts.lost_entity(text)
+    if lost is None:
+        return []
+    message = f"'{short(lost)}' is no character: there are none beyond &#{sys.maxunicode};"
+    return [manuscript.problem(key, message, "write the character itself")]
 
 
 def _listed(data: Mapping[str, Any]) -> set[str]:
@@ -356,7 +367,8 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
                 )
             ]
         said, shots = raw.global_, len(raw.shots)
-    return [
+    lost = _entity_problems(manuscript, key, scene.prompt) if scene.prompt is not None else []
+    return lost + [
         manuscript.problem(
             key,
             f"the text says '{short(found[0])}' but there are {shots}",

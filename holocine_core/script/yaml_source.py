@@ -101,16 +101,18 @@ def read_source(path: Path) -> Source:
         InputError: Where it can't be read or isn't YAML, with file:line:column.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(
             f"no screenplay at {path}", where=str(path), hint="`holocine new NAME` writes a starter"
         ) from None
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}", where=str(path)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"can't read {path}: {reason}", where=str(path)) from error
     if len(raw) > MAX_BYTES:
         raise InputError(
-            f"{path.name} has {len(raw):,} bytes; a screenplay has at most {MAX_BYTES:,}",
+            f"{path.name} has more than {MAX_BYTES:,} bytes, the most that a screenplay has",
             where=str(path),
             hint="is this the right file?",
         )
