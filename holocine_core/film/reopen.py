@@ -16,6 +16,7 @@ from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_is_ours, sidecar_path
 from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.film.record import read_sidecar
 from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
@@ -26,8 +27,8 @@ from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timing import is_number
 from holocine_core.script.yaml_source import read_source
-from holocine_core.store.files import read_json
 from holocine_core.store.vault import Vault
 
 
@@ -84,10 +85,10 @@ def replan(
         MachineError: There is no such device.
     """
     made = found.provenance
-    sidecar = read_json(sidecar_path(found.path)) or {}
+    sidecar = read_sidecar(sidecar_path(found.path))
     home = found.path.resolve().parent
-    work = request.work or home / sidecar.get("work", f"{WORK}/{found.path.stem}")
-    screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
+    work = request.work or home / (sidecar.get("work") or f"{WORK}/{found.path.stem}")
+    screenplay = home / (sidecar.get("screenplay_file") or f"{found.path.stem}.yaml")
     options = made.get("options", {})
     # As it was sampled, by the weights that made it: whatever the model's card says today.
     past = Past(sampling=recorded_sampling(made, Vault(work)), identity=made["model"]["files"])
@@ -133,7 +134,7 @@ def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
         InputError: There is no such shot.
     """
     scene, _, number = shot.rpartition(":")
-    if not number.isdecimal() or int(number) < 1:
+    if not is_number(number) or int(number) < 1:
         raise InputError(
             f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
         )
