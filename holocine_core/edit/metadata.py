@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from holocine_core.edit.ffmpeg import probe
-from holocine_core.edit.process import Run, url
+from holocine_core.edit.process import Run, source
 from holocine_core.errors import InputError
 
 # Written by the container itself, not by us.
@@ -98,7 +98,7 @@ def read_metadata(path: Path) -> FilmMetadata:
     """Tags (keys in lower case) and chapters of a film. Raises InputError if unreadable."""
     fps = probe(path).fps
     # Without bitexact the document's own encoder would stand in it as if it were the film's.
-    run = Run(["-i", url(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
+    run = Run([*source(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
     try:
         # What is no UTF-8 stays told apart from text: it is damage, not a letter.
         document = run.stdout.read().decode(errors="surrogateescape")

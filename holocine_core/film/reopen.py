@@ -20,7 +20,7 @@ from holocine_core.film.record import read_sidecar
 from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import WORK, Request
+from holocine_core.request import WORK, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
@@ -87,7 +87,7 @@ def replan(
     made = found.provenance
     sidecar = read_sidecar(sidecar_path(found.path))
     home = found.path.resolve().parent
-    work = request.work or home / (sidecar.get("work") or f"{WORK}/{found.path.stem}")
+    work = request.work or home / (sidecar.get("work") or f"{WORK}/{stem_of(found.path)}")
     screenplay = home / (sidecar.get("screenplay_file") or f"{found.path.stem}.yaml")
     options = made.get("options", {})
     # As it was sampled, by the weights that made it: whatever the model's card says today.
