@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from holocine_core.errors import InputError
 from holocine_core.script.reader import read_text
 from holocine_core.script.yaml_source import yaml_of
 
@@ -123,9 +124,19 @@ def to_yaml(draft: Draft, model: str) -> str:
     Args:
         draft: What to write.
         model: The model it is for.
+
+    Raises:
+        InputError: It is longer than a screenplay can be.
     """
     text = "\n".join([*_head(draft, model), *_characters(draft), "scenes:", *_scenes(draft)]) + "\n"
-    manuscript = read_text(text)
+    try:
+        manuscript = read_text(text)
+    except InputError as error:
+        raise InputError(
+            f"the screenplay that is made of it would have {error.message}",
+            where=draft.source,
+            hint="part the script, and import the parts",
+        ) from None
     # Names and texts come from outside; what they break is told by `check`, with its line.
     assert isinstance(manuscript.source.data, dict), "a draft is a YAML mapping"
     return text
@@ -184,7 +195,12 @@ def _shot(shot: DraftShot) -> Iterator[str]:
 
 def _comments(text: str, indent: str) -> Iterator[str]:
     for line in text.splitlines():
-        yield f"{indent}# {line}".rstrip()
+        shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+        yield f"{indent}# {shown}".rstrip()
+
+
+_UNPRINTABLE = re.compile("[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML takes nowhere, not in a comment either."""
 
 
 def _scalar(text: str) -> str:
