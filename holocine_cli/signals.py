@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from holocine_cli.escapes import sequence
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SHOW_CURSOR = "\x1b[?25h"
+SHOW_CURSOR = sequence("?25h")
 
 
 class StopRequest:

@@ -44,6 +44,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("golden", ""),
     ("held_out", ""),
     ("ingest", ""),
+    ("inputs", ""),
     ("kernels", ""),
     ("kill", ""),
     ("lengths", ""),

@@ -14,7 +14,7 @@ from typing import Literal
 
 from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, probe
-from holocine_core.edit.process import Run, url
+from holocine_core.edit.process import Run, source, url
 from holocine_core.errors import MachineError
 from holocine_core.script.timeline import timecode
 
@@ -118,7 +118,7 @@ def _playable(film: Path, room: Path) -> Path:
     if plain and film.suffix.lower() in (".mp4", ".mov") and film.stat().st_size <= LARGEST_FILM:
         return film
     copy = room / "copy.mp4"
-    run = Run(["-i", url(film), "-map", "0:V:0", "-map", "0:a:0?", *_COPY, "-y", url(copy)])
+    run = Run([*source(film), "-map", "0:V:0", "-map", "0:a:0?", *_COPY, "-y", url(copy)])
     try:
         failed = run.wait_reading(film)
     finally:

@@ -22,7 +22,7 @@ from holocine_core.edit.delivery import (
 )
 from holocine_core.edit.ffmpeg import Frames, Probe, probe, read_frames, write_frames
 from holocine_core.edit.metadata import FilmMetadata, metadata_args, metadata_document
-from holocine_core.edit.process import url
+from holocine_core.edit.process import source, url
 from holocine_core.edit.reel import (
     ClipInput,
     Facts,
@@ -170,7 +170,7 @@ def _write_film(job: StitchJob, made: Path, emit: Emit) -> None:
     inputs = _tags_input(_delivered_metadata(job), job.out_fps, room)
     sound: tuple[str, ...] = ()
     if cues := _delivered_cues(job):
-        inputs += ["-i", url(_lay_sound(job, cues, room / "sound.wav", emit))]
+        inputs += source(_lay_sound(job, cues, room / "sound.wav", emit))
         sound = ("-map", "2:a", *sound_args(job.video))
     width, height = job.size
     with write_frames(

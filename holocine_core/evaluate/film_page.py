@@ -84,7 +84,7 @@ def look_through(found: Inspection, *, clip: Path | None = None, dino: Path | No
         measured_by=by,
         changes=tuple(seen.changes),
         likeness={name: _likeness(cuts, seen, extract) for name, extract in compared.items()},
-        settings=dict(_settings(found.provenance, found.path)),
+        settings=dict(settings_told(found.provenance, found.path)),
         screenplay=found.screenplay,
     )
 
@@ -171,7 +171,7 @@ def _likeness(cuts: CutList, seen: _Seen, extract: Extract) -> list[list[float]]
     return [[float(a @ b) for b in means] for a in means]
 
 
-def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
+def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
     yield "film", film.name
     yield "model", f"{made['model']['name']} ({made['model']['licence']})"
     yield "profile", str(made["profile"])
@@ -192,11 +192,13 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
         yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
-        eta = f" (eta {sampling['eta']:g})" if sampling.get("eta", 1) != 1 else ""
+        noise = sampling.get("eta")
+        eta = "" if noise in (None, 1) else f" (eta {noise:g})"
         yield (
             f"scene {take['scene']}",
             f"{take['frames']['got']} frames of {sampling['width']}x{sampling['height']}, seed "
-            f"{take['seed']}, {sampling['steps']} steps of {sampling['sampler']}{eta}, "
+            f"{take['seed']}, {sampling['steps']} steps of "
+            f"{sampling.get('sampler', 'euler')}{eta}, "
             f"guidance {sampling['guidance']:g}, shift {sampling['shift']:g}, "
             f"{sampling['attention']} attention",
         )

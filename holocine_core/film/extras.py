@@ -16,6 +16,7 @@ from holocine_core.errors import InputError, Interrupted, Problem
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
+from holocine_core.request import stem_of
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.leases import leased
 from holocine_core.store.records import sidecar_path
@@ -49,7 +50,7 @@ def otio_path(film: Path) -> Path:
 
 def shots_folder(shots: Path, film: Path) -> Path:
     """The film's own folder inside the one of ``--shots``."""
-    return shots / film.stem
+    return shots / stem_of(film)
 
 
 def is_ours(plan: Plan, path: Path) -> bool:

@@ -16,18 +16,20 @@ from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.film.record import read_sidecar
 from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import WORK, Request
+from holocine_core.request import WORK, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timing import is_number
 from holocine_core.script.yaml_source import read_source
-from holocine_core.store.records import DamagedRecord, read_record, sidecar_path
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 
 
@@ -119,21 +121,16 @@ def _whereabouts(found: Inspection, request: Request) -> tuple[Path, Path]:
     home = found.path.resolve().parent
     path = sidecar_path(found.path)
     try:
-        told = {**(read_record(path) or {}), **found.beside}
-    except DamagedRecord as broken:
+        told = {**read_sidecar(path), **found.beside}
+    except InputError:
         if request.work is None:
-            raise InputError(
-                f"{broken.message}, so that nobody knows where the film's takes are",
-                where=str(path),
-                hint="give their folder with --work, or render the screenplay again: that writes "
-                "it anew",
-            ) from broken
+            raise
         told = dict(found.beside)
-    work = request.work or home / str(told.get("work", f"{WORK}/{found.path.stem}"))
-    screenplay = home / str(told.get("screenplay_file", f"{found.path.stem}.yaml"))
+    work = request.work or home / str(told.get("work") or f"{WORK}/{stem_of(found.path)}")
+    screenplay = home / str(told.get("screenplay_file") or f"{found.path.stem}.yaml")
     if request.work is None and not work.resolve().is_relative_to((home / WORK).resolve()):
         keys = [str(take["fingerprint"]) for take in found.provenance["takes"]]
-        if not any(Vault(work).find("latents", key) for key in keys if key.isalnum()):
+        if not any(Vault(work).find("latents", key) for key in keys):
             raise InputError(
                 f"the film says that its takes are in {work}, and none of them is",
                 where=str(path),
@@ -165,7 +162,7 @@ def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
         InputError: There is no such shot.
     """
     scene, _, number = shot.rpartition(":")
-    if not number.isdecimal() or int(number) < 1:
+    if not is_number(number) or int(number) < 1:
         raise InputError(
             f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
         )

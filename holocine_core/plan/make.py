@@ -141,13 +141,15 @@ def _film(
             *film_lora_problems(manuscript, placed, spec),
         ]
     ).model_copy(update=spoken)
+    sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
+    _require_grid(sampling, spec)
     return _Film(
         screenplay=screenplay,
         spec=spec,
         identity={**located.identity(), **past.identity},
         loras=loras,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
-        sampling=past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec),
+        sampling=sampling,
         fps=Fraction(screenplay.fps or spec.fps),
         counter=counter,
         device=pick_device(request.device),
@@ -155,6 +157,16 @@ def _film(
         draft=request.draft,
         gpus=request.gpus,
     )
+
+
+def _require_grid(sampling: Sampling, spec: ModelSpec) -> None:
+    """Raises InputError where a film says that it was sampled at a size that its model has not."""
+    if sampling.width % spec.size_multiple or sampling.height % spec.size_multiple:
+        raise InputError(
+            f"{spec.name} films no {sampling.width}x{sampling.height}: its sides are multiples of "
+            f"{spec.size_multiple}",
+            hint="the film's tags were changed: take the file that holocine rendered",
+        )
 
 
 def with_placement(plan: Plan, takes: Sequence[Take], memory: str) -> Plan:
@@ -340,7 +352,7 @@ def _take(film: _Film, index: int) -> Take:
     last = index == len(screenplay.scenes) - 1
     return Take(
         index=index,
-        scene=screenplay.scene_ids()[index],
+        scene=screenplay.scene_id(index),
         prompt=prompt,
         negative=screenplay.negative,
         timing=timing,
