@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TextIO
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.store.processes import Process, in_file_names, read_process, this_process
@@ -177,6 +177,22 @@ def _cannot_write(out: Path, failed: OSError) -> MachineError:
     return MachineError(
         f"cannot write {out.name}: {failed.strerror or failed}", where=str(out), hint=hint
     )
+
+
+def open_log(path: Path) -> TextIO:
+    """A log of ours, to append lines to; made where it is missing. The system's errors pass.
+
+    Raises:
+        InputError: A link is in its place: lines would go into whatever file it names.
+    """
+    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    if path.is_symlink():
+        raise InputError(
+            f"{path.name} is a link, and logs are written to no other file",
+            where=str(path),
+            hint="remove the link",
+        )
+    return os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8", buffering=1)
 
 
 def save(path: Path, content: bytes, *, replace: bool) -> None:

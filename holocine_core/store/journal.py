@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.events import Emit, Event
+from holocine_core.store.files import open_log
 from holocine_core.store.vault import disk_errors
 
 NAME = "run.jsonl"
@@ -23,7 +24,7 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
     """An emitter that also appends every event to the folder's log, with the time and its name."""
     path = folder / NAME
     with disk_errors("write the log", path):
-        log = path.open("a", encoding="utf-8", buffering=1)
+        log = open_log(path)
         if _torn(path):
             log.write("\n")
 

@@ -197,3 +197,14 @@ def test_several_broken_clips_take_one_more_call(
         render_film(screenplay, out)
     render_film(screenplay, out)
     assert out.read_bytes() == whole[1].read_bytes()
+
+
+def test_a_link_in_the_logs_place_is_followed_nowhere(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
+    plan.work.mkdir(parents=True)
+    letter = tmp_path / "letter.txt"
+    letter.write_text("a letter")
+    (plan.work / "run.jsonl").symlink_to(letter)
+    with pytest.raises(InputError, match="is a link"):
+        render(plan)
+    assert letter.read_text() == "a letter"
