@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError
+from holocine_core.store.files import parse_json, read_small
 from holocine_core.store.processes import Process, read_process, this_process
 
 SECONDS = 60.0
@@ -283,7 +284,7 @@ class Lease:
         """The newest claim: its number, and what it says; 0 and None where there is none."""
         while numbers := self._numbers():
             with contextlib.suppress(FileNotFoundError):  # A newer one came and this one went.
-                return numbers[-1], _read(self._path(numbers[-1]).read_text("utf-8", "replace"))
+                return numbers[-1], _read(read_small(self._path(numbers[-1])))
         return 0, None
 
 
@@ -347,10 +348,10 @@ def _text(holder: Holder) -> str:
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
-def _read(text: str) -> Holder:
+def _read(raw: bytes) -> Holder:
     """What a claim says; of one that is not whole (yet) only that it is there."""
     try:
-        told: Any = json.loads(text)
+        told: Any = parse_json(raw)
         return Holder(
             process=read_process(told),
             token=str(told["token"]),
@@ -360,5 +361,5 @@ def _read(text: str) -> Holder:
             beat=int(told["beat"]),
             released=told["released"] is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Holder()
