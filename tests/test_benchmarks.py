@@ -26,6 +26,7 @@ RULE = re.compile(r"\|(-+\|)+")
 CASES: tuple[tuple[str, str], ...] = (
     ("agreement", ""),
     ("agreement", "draw --out {out}"),
+    ("altered", ""),
     ("binding", "--image {out}.png"),
     ("broken", ""),
     ("character", "--image {out}.png"),

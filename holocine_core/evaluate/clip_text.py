@@ -5,7 +5,6 @@ Letters: N text, D feature.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from holocine_core.errors import InputError
 from holocine_core.evaluate.consistency import Features
 from holocine_core.evaluate.features import load_network
+from holocine_core.store.files import parse_json, read_small
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*")
 """Ends of sentences, also those of Chinese and Japanese."""
@@ -106,7 +106,7 @@ def clip_tokenizer(folder: Path) -> Any:
     try:
         # What is no JSON is told of by no exception of its own later on.
         for path in files:
-            json.loads(path.read_text(encoding="utf-8"))
+            parse_json(read_small(path))
         return transformers.CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
         first = str(error).strip().splitlines()[0]

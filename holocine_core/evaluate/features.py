@@ -5,7 +5,6 @@ Letters: N frame, H W rows and columns, D feature.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from holocine_core.edit.ffmpeg import Frames
 from holocine_core.errors import InputError
 from holocine_core.evaluate.consistency import Extract, Features
+from holocine_core.store.files import parse_json, read_json, read_small
 
 BINS, GRID = 6, (2, 3)
 _AT_ONCE = 16
@@ -131,10 +131,8 @@ def load_network(folder: Path, kind: Literal["clip", "dino"]) -> Any:
 
 def model_type(folder: Path) -> str | None:
     """What a folder's config.json calls its network; None without one."""
-    try:
-        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    told = (read_json(folder / "config.json") or {}).get("model_type")
+    return None if told is None else str(told)
 
 
 def _refuse_other(folder: Path, kind: Literal["clip", "dino"]) -> None:
@@ -186,8 +184,8 @@ def _side(size: Any) -> int:
 def _preprocessing(folder: Path) -> _Look:
     path = folder / "preprocessor_config.json"
     try:
-        return _Look(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return _Look(parse_json(read_small(path)))
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(
             "preprocessor_config.json is missing or damaged",
             where=str(path),

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError, Interrupted, Problem
 from holocine_core.film.planning import Source
@@ -55,7 +56,7 @@ def shots_folder(shots: Path, film: Path) -> Path:
 
 def is_ours(plan: Plan, path: Path) -> bool:
     """Whether a file is still what was written there beside this film."""
-    record = read_json(plan.work / RECORD) or {}
+    record = _record(plan.work)
     key = _record_key(plan, path)
     if key not in record or path.is_symlink() or not path.is_file():
         return False
@@ -69,12 +70,29 @@ def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
         disk_errors("note what was written", plan.work / RECORD),
         leased(plan.work, "extras", name="extras-lease", wait=True),
     ):
-        record = read_json(plan.work / RECORD) or {}
+        record = _record(plan.work)
         key, hashes = _record_key(plan, path), [file_hash(made or path)]
         if path.is_file() and (there := file_hash(path)) in str(record.get(key, "")).split():
             hashes.append(there)
         record[key] = " ".join(dict.fromkeys(hashes))
         write_json(plan.work / RECORD, record)
+
+
+def _record(work: Path) -> dict[str, Any]:
+    """What was written beside films, by :func:`_record_key`.
+
+    Raises:
+        InputError: The list is damaged, and nothing else tells whose a file is.
+    """
+    path = work / RECORD
+    found = read_json(path)
+    if found is None and os.path.lexists(path):
+        raise InputError(
+            f"{RECORD} is damaged: which files beside the film are its own is no longer known",
+            where=str(path),
+            hint="remove it, and run the same command with --force: they are written anew",
+        )
+    return found or {}
 
 
 def _record_key(plan: Plan, path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from holocine_core.store.files import load_json
 
 Form = Literal["diffusers", "original", "gguf", "pth"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
+_FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
 """Config keys that saving a model again may change without changing the model."""
 
@@ -130,12 +132,29 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | Miss
     shards = home / f"{STEMS[name]}.safetensors.index.json"
     paths: tuple[Path, ...] = (single,)
     if not single.is_file() and shards.is_file():
-        named = sorted(set(load_json(shards).get("weight_map", {}).values()))
-        paths = tuple(home / shard for shard in named) or paths
+        paths = _shards(shards) or paths
     for path in (home / "config.json", *paths):
         if not path.is_file():
             return MissingFile(part=name, path=path, hint=hint)
     return ComponentFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files that hold a part's weights, by the list beside them.
+
+    Raises:
+        InputError: The list names something else than files beside it.
+    """
+    told = load_json(index).get("weight_map", {})
+    named = list(told.values()) if isinstance(told, dict) else [told]
+    odd = [name for name in named if not isinstance(name, str) or not _FILE_NAME.fullmatch(name)]
+    if odd:
+        raise InputError(
+            f"weight_map must name a file beside it for every weight, not {odd[0]!r:.80}",
+            where=str(index),
+            hint="fetch or save the model again",
+        )
+    return tuple(index.parent / name for name in sorted(set(named)))
 
 
 def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:

@@ -18,6 +18,7 @@ from holocine_core.model.components import (
     part_in_folder,
     shape_of,
 )
+from holocine_core.model.config_schema import read_config
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import (
@@ -73,12 +74,12 @@ def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
         found.append(part_in_folder(root / source.folder / name, name, hint=hint))
     own = root / spec.sources[0].folder / "transformer" / "config.json"
     if own.is_file():
-        shape = shape_of(load_json(own), own)
+        shape = shape_of(read_config(own, "transformer"), own)
         spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
     parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
     codec = parts["vae"].config if "vae" in parts else None
     if codec is not None:
-        config = load_json(codec)
+        config = read_config(codec, "vae")
         _decodable(config, codec)
         spec = replace(spec, vae=vae_shape(config, codec))
     return LocatedModel(
@@ -216,7 +217,7 @@ def _config(folder: Path, index: Mapping[str, Any], name: str) -> dict[str, Any]
             where=str(folder / INDEX_NAME),
             hint="give a text-to-video Wan pipeline",
         )
-    config = load_json(folder / name / "config.json")
+    config = read_config(folder / name / "config.json", name)
     if config.get("_class_name", found) != found:
         raise InputError(
             f"this is the config of a {config['_class_name']}, the index names a {found}",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from holocine_core.errors import MachineError
 from holocine_core.model.components import ComponentFiles
+from holocine_core.model.failures import misread
 
 Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
 
@@ -40,29 +41,32 @@ def load_gguf_transformer(
     from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 
     (path,) = files.paths
-    check(network.state_dict(), convert_wan_transformer_to_diffusers(_shapes(path)), path)
-    return WanTransformer3DModel.from_single_file(
-        convert_wan_transformer_to_diffusers(_weights(path, network._keep_in_fp32_modules, dtype)),
-        config=str(files.config),
-        quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
-        torch_dtype=dtype,
-        local_files_only=True,
-    )
+    shapes = _shapes(path)
+    with misread(path):
+        shapes = convert_wan_transformer_to_diffusers(shapes)
+    check(network.state_dict(), shapes, path)
+    with misread(path):
+        weights = _weights(path, network._keep_in_fp32_modules, dtype)
+        return WanTransformer3DModel.from_single_file(
+            convert_wan_transformer_to_diffusers(weights),
+            config=str(files.config),
+            quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+            torch_dtype=dtype,
+            local_files_only=True,
+        )
 
 
 def _shapes(path: Path) -> dict[str, Tensor]:
     """Name -> a tensor without memory of the shape the weight unpacks to."""
     from gguf import GGUFReader
 
-    try:
+    with misread(path):
         reader = GGUFReader(path)
-    except (ValueError, IndexError, KeyError) as broken:
-        raise MachineError(f"{path.name} is damaged: {broken}", where=str(path)) from broken
-    # GGUF lists dimensions from the fastest to the slowest.
-    return {
-        tensor.name: torch.empty([int(n) for n in reversed(tensor.shape)], device="meta")
-        for tensor in reader.tensors
-    }
+        # GGUF lists dimensions from the fastest to the slowest.
+        return {
+            tensor.name: torch.empty([int(n) for n in reversed(tensor.shape)], device="meta")
+            for tensor in reader.tensors
+        }
 
 
 def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import MachineError
+from holocine_core.store.files import parse_json
 from holocine_core.store.hashes import remembered
 
 WHOLE_BYTES = 64 * 2**20
@@ -19,8 +19,19 @@ QUICK_BYTES = 2**20
 """Files up to this size are hashed every time."""
 BLOCK_BYTES = 64 * 2**10
 BLOCKS = 64
-_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1}
-"""Bytes of a number by type; of others nobody is asked."""
+HEADER_BYTES = 100_000_000
+"""Most bytes of a header, as safetensors has it."""
+_SIZES = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
+}
+"""Bytes of a number by type."""
+_PACKED = frozenset({"F4", "F6_E2M3", "F6_E3M2"})
+"""Types whose numbers fill no whole bytes."""
+_LONGEST = 2**40
+"""Numbers along one side of a tensor: more than any file holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +58,19 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     """
     raw = _header_bytes(path)
     try:
-        listed = json.loads(raw)
-        entries = {
-            name: TensorEntry(entry["dtype"], tuple(entry["shape"]), *_span(entry))
-            for name, entry in listed.items()
-            if name != "__metadata__"
-        }
-        end = _end(entries.values())
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as broken:
-        raise _damaged(path, "its header can not be read") from broken
+        listed = parse_json(raw)
+    except ValueError as broken:
+        raise _damaged(path, f"its header is no JSON: {broken}") from broken
+    if not isinstance(listed, dict):
+        raise _damaged(path, "its header lists no tensors")
+    told = listed.pop("__metadata__", {})
+    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+        raise _damaged(path, "__metadata__ must hold texts")
+    try:
+        entries = {name: _entry(name, entry) for name, entry in listed.items()}
+        end = _end(entries)
+    except ValueError as broken:
+        raise _damaged(path, str(broken)) from broken
     first = 8 + len(raw)
     found = path.stat().st_size
     if found != first + end:
@@ -66,24 +81,44 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     }
 
 
-def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
-    start, stop = map(int, entry["data_offsets"])
-    return start, stop
+def _entry(name: str, told: Any) -> TensorEntry:
+    """One tensor as a header lists it; ValueError says what is wrong with it."""
+    if not isinstance(told, dict):
+        raise ValueError(f"{_shown(name)} is listed as no tensor")
+    listed: list[Any] = [told.get(key) for key in ("dtype", "shape", "data_offsets")]
+    dtype, shape, offsets = listed
+    if not isinstance(dtype, str) or dtype not in _SIZES.keys() | _PACKED:
+        raise ValueError(f"{_shown(name)} is of the type {dtype!r:.40}, which no tensor has")
+    if not _are_counts(shape) or max(shape, default=0) > _LONGEST:
+        raise ValueError(f"{_shown(name)} can not have the shape {shape!r:.40}")
+    if not _are_counts(offsets) or len(offsets) != 2:
+        raise ValueError(f"{_shown(name)} can not lie at {offsets!r:.40}")
+    return TensorEntry(dtype, tuple(shape), *offsets)
 
 
-def _end(entries: Iterable[TensorEntry]) -> int:
+def _are_counts(told: Any) -> bool:
+    """Whether something is a list of whole numbers from 0."""
+    return isinstance(told, list) and all(type(one) is int and one >= 0 for one in told)
+
+
+def _shown(name: str) -> str:
+    return f"{name!r:.80}"
+
+
+def _end(entries: Mapping[str, TensorEntry]) -> int:
     """Where the last tensor ends.
 
     Raises:
         ValueError: They do not lie end to end, or one is not as long as its shape and type say.
     """
     end = 0
-    for entry in sorted(entries, key=lambda entry: (entry.start, entry.stop)):
+    for name, entry in sorted(entries.items(), key=lambda one: (one[1].start, one[1].stop)):
         size = _SIZES.get(entry.dtype)
         if entry.start != end or entry.stop < end:
-            raise ValueError("a gap, or two tensors in one place")
+            how = "leaves a gap before it" if entry.start > end else "lies where another one does"
+            raise ValueError(f"{_shown(name)} {how}")
         if size is not None and entry.stop - entry.start != size * entry.elements:
-            raise ValueError("a tensor that is longer or shorter than it should be")
+            raise ValueError(f"{_shown(name)} is longer or shorter than its shape and type")
         end = entry.stop
     return end
 
@@ -128,6 +163,8 @@ def _header_bytes(path: Path) -> bytes:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= path.stat().st_size - 8:
             raise _damaged(path, "it is cut short or no safetensors file")
+        if length > HEADER_BYTES:
+            raise _damaged(path, f"a header of {length} bytes is none")
         return file.read(length)
 
 

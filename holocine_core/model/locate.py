@@ -12,7 +12,6 @@ A name of the table wins over a folder of that name; ``./name`` means the folder
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -23,10 +22,12 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder, locate_parted
 from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
-from holocine_core.store.files import stamp
+from holocine_core.store.files import parse_json, read_small, stamp
 from holocine_core.store.hashes import cache_folder
 
 MODELS_VARIABLE = "HOLOCINE_MODELS"
+_STRANGE = "A caf\u00e9, \u706f\u53f0; zq \U0001f3ac\x07 9"
+"""A text that a tokenizer has to read: words, marks, and what it has no word for."""
 
 
 def find_model(name_or_path: str, models_dir: Path | None = None) -> LocatedModel:
@@ -82,14 +83,36 @@ def _read_tokenizer(path: Path, _: tuple[int, int, int], where: str) -> Any:
     """Kept: many films are planned by one, and to read it takes as long as all else of a plan."""
     from tokenizers import Tokenizer
 
-    text = path.read_text(encoding="utf-8")
+    raw = read_small(path)
     try:
-        settings = json.loads(text)
+        settings = parse_json(raw)
     except ValueError as broken:
-        raise MachineError(f"tokenizer.json is damaged: {broken}", where=where) from broken
+        raise _no_tokenizer(f"is damaged: {broken}", where) from broken
     if not isinstance(settings, dict) or "model" not in settings:
-        raise MachineError("tokenizer.json describes no tokenizer", where=where)
-    tokenizer = Tokenizer.from_str(text)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+        raise _no_tokenizer("describes no tokenizer", where)
+    with _Refusals(where):
+        tokenizer = Tokenizer.from_str(raw.decode("utf-8"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        read = tokenizer.encode(_STRANGE)
+    if not read.ids:
+        raise _no_tokenizer("makes no tokens of a text", where)
     return tokenizer
+
+
+class _Refusals:
+    """Around the library of tokenizers: it refuses with an ``Exception`` and no kind of one."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if kind in (Exception, TypeError, ValueError, OverflowError):
+            raise _no_tokenizer(f"can not be used: {error}", self._where) from error
+
+
+def _no_tokenizer(how: str, where: str) -> MachineError:
+    hint = "fetch or save the tokenizer again"
+    return MachineError(f"tokenizer.json {how:.300}", where=where, hint=hint)

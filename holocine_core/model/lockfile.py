@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from holocine_core.errors import MachineError
+from holocine_core.store.files import parse_json, read_small
 
 LOCK_NAME = "holocine.lock.json"
 
@@ -44,7 +45,7 @@ def read_lock(models_dir: Path) -> dict[str, LockedRepo]:
                 revision=entry["revision"],
                 files={name: LockedFile(**file) for name, file in entry["files"].items()},
             )
-            for repo, entry in json.loads(path.read_text(encoding="utf-8")).items()
+            for repo, entry in parse_json(read_small(path)).items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as broken:
         raise MachineError(

@@ -26,8 +26,8 @@ from holocine_core.model.components import (
     part_in_folder,
     shape_of,
 )
+from holocine_core.model.config_schema import read_config
 from holocine_core.model.spec import MODELS, ModelSpec
-from holocine_core.store.files import load_json
 
 TREE = "HoloCine_dit"
 CONFIGS = Path(__file__).parent / "configs" / "wan2.2-t2v-a14b"
@@ -84,7 +84,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
     own = home / "config.json"
     if own.is_file():
-        shape = shape_of(load_json(own), own)
+        shape = shape_of(read_config(own, "transformer"), own)
         spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
     if own.is_file() or any(part.form == "gguf" for part in parts.values()):
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})

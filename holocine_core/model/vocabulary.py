@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError
 from holocine_core.model.components import LocatedModel
@@ -86,17 +87,27 @@ def read_vocabulary(located: LocatedModel) -> Vocabulary | None:
 @lru_cache(maxsize=4)
 def _read_vocabulary(path: Path, _: tuple[int, int, int]) -> Vocabulary:
     content = load_json(path)
-    try:
-        return Vocabulary(
-            taught={name: tuple(phrases) for name, phrases in content["taught"].items()},
-            words=frozenset(content["words"]),
-            nearest=dict(content["nearest"]),
-            origin=str(content.get("origin", "")),
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as broken:
+    held: list[Any] = [content.get(name) for name in ("taught", "words", "nearest")]
+    taught, words, nearest = held
+    origin = content.get("origin", "")
+    whole = isinstance(taught, dict) and all(map(_are_texts, taught.values()))
+    whole = whole and _are_texts(words) and isinstance(nearest, dict)
+    if not whole or not _are_texts([*nearest.values(), origin]):
         raise InputError(
-            "the vocabulary must hold taught, words and nearest", where=str(path)
-        ) from broken
+            "vocabulary.json must hold taught, words and nearest, all of texts",
+            where=str(path),
+            hint="fetch or save the tokenizer again",
+        )
+    return Vocabulary(
+        taught={name: tuple(phrases) for name, phrases in taught.items()},
+        words=frozenset(words),
+        nearest=nearest,
+        origin=origin,
+    )
+
+
+def _are_texts(told: Any) -> bool:
+    return isinstance(told, list) and all(isinstance(one, str) for one in told)
 
 
 def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:

@@ -7,11 +7,12 @@ A missing, unexpected or wrongly shaped key is an error, never a warning.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import pickle
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import lean, umt5
 from holocine_core.model.components import ComponentFiles
+from holocine_core.model.config_schema import read_config
+from holocine_core.model.failures import misread
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
-from holocine_core.store.files import load_json
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -171,7 +173,7 @@ def empty_network(files: ComponentFiles) -> Any:
 
     if files.config is None:
         raise ValueError(f"{files.name} comes without a config")
-    config = load_json(files.config)
+    config = read_config(files.config, files.name)
     # Buffers are no part of a checkpoint (RoPE's tables): they must be real from the start.
     with init_empty_weights(include_buffers=False):
         if files.name == "text_encoder":
@@ -191,7 +193,21 @@ def empty_network(files: ComponentFiles) -> Any:
                 where=str(files.config),
                 hint="take the config.json that belongs to the weights, in diffusers' layout",
             )
-        return kind.from_config(config)
+        with _refusals(kind.__name__, files.config):
+            return kind.from_config(config)
+
+
+@contextlib.contextmanager
+def _refusals(kind: str, path: Path) -> Iterator[None]:
+    """Sizes that are possible each, and make no network together, as the one who builds it says."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as refused:
+        raise InputError(
+            f"no {kind} can be made of this config: {str(refused).strip():.300}",
+            where=str(path),
+            hint="take the config.json that belongs to the weights, in diffusers' layout",
+        ) from refused
 
 
 def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
@@ -206,7 +222,8 @@ def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
         )
     # Types are chosen at loading; the one a config names belongs to the file it came with.
     settings = {key: value for key, value in config.items() if "dtype" not in key}
-    return UMT5EncoderModel(UMT5Config(**settings))
+    with _refusals("UMT5EncoderModel", path):
+        return UMT5EncoderModel(UMT5Config(**settings))
 
 
 def _read_state(files: ComponentFiles, read_only: bool) -> State:
@@ -247,22 +264,24 @@ def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = 
 
         entries = read_header(path)
         known = all(entry.dtype in _DTYPES for entry in entries.values())
-        return _mapped(path, entries) if read_only and known else dict(load_file(path))
+        with misread(path):
+            return _mapped(path, entries) if read_only and known else dict(load_file(path))
     try:
-        state = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        with misread(path):
+            state = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
     except pickle.UnpicklingError as unsafe:
         raise MachineError(
             f"{path.name} holds more than weights and is not opened",
             where=str(path),
             hint="get the file from its publisher, or the safetensors version",
         ) from unsafe
-    except (RuntimeError, EOFError, ValueError) as broken:
-        raise MachineError(f"{path.name} is damaged: {broken}", where=str(path)) from broken
     if isinstance(state, dict) and inside in state:
         state = state[inside]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise MachineError(f"{path.name} is no list of weights", where=str(path))
     return state
 
@@ -304,7 +323,8 @@ def _to_diffusers(files: ComponentFiles, state: State) -> State:
     count = len(state)
     if files.name == "text_encoder":
         if files.form == "pth":
-            state = text_encoder_names(state)
+            with misread(files.paths[0]):
+                state = text_encoder_names(state)
         return _tie_embeddings(state, files)
     if files.form == "diffusers":
         return state
@@ -313,7 +333,8 @@ def _to_diffusers(files: ComponentFiles, state: State) -> State:
         if files.name == "vae"
         else convert_wan_transformer_to_diffusers
     )
-    renamed: State = convert(dict(state))
+    with misread(files.paths[0]):
+        renamed: State = convert(dict(state))
     if len(renamed) != count:
         raise MachineError(
             f"{count - len(renamed)} weights share their name with another",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InUse, TakenOver
+from holocine_core.store.files import read_small
 from holocine_core.store.holders import PART, read_holder
 from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.vault import disk_errors
@@ -65,8 +66,7 @@ def sweep_claims(folder: Path) -> None:
             continue
         with contextlib.suppress(OSError):  # It has got its name, or another has removed it.
             claim = folder / f"{named['claim']}.json"
-            texts = [one.read_text("utf-8", "replace") for one in (part, claim) if one.exists()]
-            holders = [read_holder(text) for text in texts]
+            holders = [read_holder(read_small(one)) for one in (part, claim) if one.exists()]
             mine = [one for one in holders if one.process and one.token == named["token"]]
             if not (mine and mine[0].process and mine[0].process.is_gone()):
                 continue

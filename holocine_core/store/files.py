@@ -7,12 +7,13 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.store.processes import Process, in_file_names, read_process, this_process
@@ -249,6 +250,66 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
+SMALL_BYTES = 64 * 2**20
+"""Most bytes of a file that is read whole: a sidecar, a config, a list."""
+
+
+def read_small(path: Path) -> bytes:
+    """The content of a file that is small if it is what it should be.
+
+    Raises:
+        InputError: A folder, a pipe or a device has its name, or it is far too large.
+        OSError: It is not there, or can't be read.
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > SMALL_BYTES:
+            most = f"{size / 2**20:,.0f} MiB, where {SMALL_BYTES >> 20} are the most"
+            raise _in_its_place(path, f"{path.name} has {most}")
+        return file.read(SMALL_BYTES)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open what must be a file: a pipe would be waited for until somebody writes into it.
+
+    Raises:
+        InputError: A folder, a pipe or a device has its name.
+        OSError: It is not there, or can't be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise _in_its_place(path, f"{path.name} is no file but {_kind(mode)}")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+
+
+def _in_its_place(path: Path, what: str) -> InputError:
+    return InputError(what, where=str(path), hint="move it away and run the same command again")
+
+
+def parse_json(raw: bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: It is none, is nested deeper than anything of use, or holds half a character.
+    """
+    text = raw.decode("utf-8")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if "\\ud" in text.lower():
+        json.dumps(value, ensure_ascii=False).encode()  # Fails for half a surrogate pair.
+    return value
+
+
 def load_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file.
 
@@ -256,7 +317,7 @@ def load_json(path: Path) -> dict[str, Any]:
         InputError: There is none that can be read whole.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_small(path))
     except OSError as gone:
         raise InputError(f"{path.name} can not be read: {gone.strerror}", where=str(path)) from gone
     except ValueError as broken:
@@ -267,9 +328,14 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none that can be read whole."""
-    with suppress(InputError):
-        return load_json(path)
+    """A JSON object; None where there is none that can be read whole.
+
+    Raises:
+        InputError: What has its name is no file, or far too large: nothing of ours.
+    """
+    with suppress(OSError, ValueError):
+        value = parse_json(read_small(path))
+        return value if isinstance(value, dict) else None
     return None
 
 

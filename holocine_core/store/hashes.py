@@ -7,13 +7,12 @@ written. What cannot be kept is computed again; nothing depends on it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from holocine_core.store.files import write_json
+from holocine_core.store.files import read_json, write_json
 
 _AT_MOST = 1000
 _SETTLED_NS = 2 * 10**9
@@ -45,9 +44,9 @@ def _file() -> Path:
 
 
 def _read() -> dict[str, str]:
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # No home, no file, no JSON.
-        found = json.loads(_file().read_text(encoding="utf-8"))
-        if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+    with contextlib.suppress(RuntimeError):  # No home.
+        found = read_json(_file()) or {}
+        if all(isinstance(value, str) for value in found.values()):
             return found
     return {}
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from holocine_core.store.files import parse_json
 from holocine_core.store.processes import Process, read_process, this_process
 
 SECONDS = 60.0
@@ -53,10 +54,10 @@ def holder_text(holder: Holder) -> str:
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
-def read_holder(text: str) -> Holder:
+def read_holder(raw: bytes) -> Holder:
     """What a claim says; of one that is not whole (yet) only that it is there."""
     try:
-        told: Any = json.loads(text)
+        told: Any = parse_json(raw)
         return Holder(
             process=read_process(told),
             token=str(told["token"]),
@@ -66,5 +67,5 @@ def read_holder(text: str) -> Holder:
             beat=int(told["beat"]),
             released=told["released"] is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Holder()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.events import Emit, Event
-from holocine_core.store.files import open_log
+from holocine_core.store.files import open_file, open_log
 from holocine_core.store.vault import disk_errors
 
 NAME = "run.jsonl"
@@ -24,6 +24,8 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
     """An emitter that also appends every event to the folder's log, with the time and its name."""
     path = folder / NAME
     with disk_errors("write the log", path):
+        if path.exists():
+            open_file(path).close()  # Else a pipe is waited for.
         log = open_log(path)
         if _torn(path):
             log.write("\n")
@@ -45,7 +47,7 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
 
 def _torn(path: Path) -> bool:
     """Whether a killed render left the log's last line without its end."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         if file.seek(0, 2) == 0:
             return False
         file.seek(-1, 2)
@@ -62,7 +64,7 @@ def last_lines(folder: Path) -> list[dict[str, Any]]:
     """The last lines of a folder's log, those that are whole; none where there is no log."""
     path = folder / NAME
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             length = file.seek(0, 2)
             file.seek(max(0, length - _TAIL))
             tail = file.read()

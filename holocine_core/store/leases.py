@@ -26,6 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from holocine_core.errors import InputError
+from holocine_core.store.files import read_small
 from holocine_core.store.holders import PART, SECONDS, Holder, holder_text, read_holder
 from holocine_core.store.processes import Process, this_process
 
@@ -288,7 +289,7 @@ class Lease:
         """The newest claim: its number, and what it says; 0 and None where there is none."""
         while numbers := self._numbers():
             with contextlib.suppress(FileNotFoundError):  # A newer one came and this one went.
-                told = read_holder(self._path(numbers[-1]).read_text("utf-8", "replace"))
+                told = read_holder(read_small(self._path(numbers[-1])))
                 return numbers[-1], told if told.process else self._begun(numbers[-1])
         return 0, None
 
@@ -298,7 +299,7 @@ class Lease:
         found = [Holder()]
         for part in self.folder.glob(f".{self._name}-{number}.*.part"):
             with contextlib.suppress(FileNotFoundError):
-                found.insert(0, read_holder(part.read_text("utf-8", "replace")))
+                found.insert(0, read_holder(read_small(part)))
         known = [one for one in found if one.process is not None]
         living = [one for one in known if one.process and not one.process.is_gone()]
         return next(iter(living or known), Holder())

@@ -52,6 +52,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
     except InputError as error:
         if not os.path.lexists(path):
             return None  # Removed since we looked.
+        if not path.is_file():
+            raise DamagedRecord(error.message, where=str(path), hint=error.hint) from error
         raise _damaged(path) from error
     if CHECK in value and value.pop(CHECK) != _sum(value):
         raise _damaged(path)

@@ -258,7 +258,7 @@ class TestPipelineFolder:
             ("model_index.json", {"transformer": ["diffusers", "Flux"]}, "not Flux"),
             ("model_index.json", {"vae": [None, None]}, "not nothing"),
             ("model_index.json", {"boundary_ratio": None}, "boundary_ratio"),
-            ("transformer/config.json", {"num_layers": None}, "no config of diffusers'"),
+            ("transformer/config.json", {"num_layers": None}, "num_layers can.t be None"),
             ("transformer/config.json", {"num_layers": 3}, "differ in shape"),
             ("transformer/config.json", {"in_channels": 36}, "needs a picture"),
             ("transformer/config.json", {"patch_size": [2, 2, 2]}, "patch_size"),

@@ -17,6 +17,7 @@ from holocine_core.model.weights import read_state_dict
 LIMITED = """
 import json, resource, sys
 from pathlib import Path
+from holocine_core.errors import MachineError
 from holocine_core.model.weights import read_state_dict
 
 path = Path(sys.argv[1])
@@ -35,8 +36,8 @@ with path.open("wb") as file:  # Nothing but its ends takes room.
 resource.setrlimit(resource.RLIMIT_DATA, (2**32, 2**32))
 try:
     read_state_dict(path)
-except RuntimeError as error:
-    print("refused" if "mmap" in str(error) else error)
+except MachineError as error:
+    print("refused" if "memory ran out" in str(error) else error)
 state = read_state_dict(path, read_only=True)
 print(float(state["one"]), state["last"].tolist(), float(state["large"][123]), len(state))
 """

@@ -364,7 +364,9 @@ class TestVae:
 
     def small(self) -> AutoencoderKLWan:
         torch.manual_seed(4)
-        return AutoencoderKLWan(base_dim=2, z_dim=4, num_res_blocks=2).eval()
+        return AutoencoderKLWan(
+            base_dim=2, z_dim=4, num_res_blocks=2, latents_mean=[0.0] * 4, latents_std=[1.0] * 4
+        ).eval()
 
     def pth(self, folder: Path, value: object) -> ComponentFiles:
         path = folder / "Wan2.1_VAE.pth"

@@ -22,6 +22,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.lab.judge.reading import Reading
 from holocine_core.lab.stage import world
 from holocine_core.lab.stage.facts import ACTION, ANIMAL, FIELDS, PEOPLE, PERSON, PLACE, SHOT
+from holocine_core.store.files import parse_json, read_small
 from holocine_core.store.tensors import write_tensors
 
 SIZE = (96, 160)
@@ -232,7 +233,7 @@ def load_judge(
 
     network = Network()
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(read_small(path))
         known = {name: tuple(values) for name, values in config["fields"].items()}
         learned = {name: tuple(values) for name, values in config["within"].items()}
         trust = Trust(
