@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError
-from holocine_core.store.files import load_json, write_json
+from holocine_core.store.files import read_json, write_json
 
 CHECK = "check"
 """The key of the sum."""
@@ -44,24 +44,24 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
     Raises:
         DamagedRecord: Something else is there by now.
+        InputError: What has its name is no file, or far too large: nothing of ours.
     """
-    if not os.path.lexists(path):
-        return None
-    try:
-        value = load_json(path)
-    except InputError as error:
+    value = read_json(path)
+    if value is None:
         if not os.path.lexists(path):
-            return None  # Removed since we looked.
-        if not path.is_file():
-            raise DamagedRecord(error.message, where=str(path), hint=error.hint) from error
-        raise _damaged(path) from error
+            return None
+        raise _damaged(path)
     if CHECK in value and value.pop(CHECK) != _sum(value):
         raise _damaged(path)
     return value
 
 
 def intact_record(path: Path) -> dict[str, Any]:
-    """As :func:`read_record`; empty where there is none, or a damaged one."""
+    """As :func:`read_record`; empty where there is none, or a damaged one.
+
+    Raises:
+        InputError: What has its name is no file, or far too large: nothing of ours.
+    """
     try:
         return read_record(path) or {}
     except DamagedRecord:

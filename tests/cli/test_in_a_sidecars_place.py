@@ -20,7 +20,7 @@ COMMANDS = (
     ("plan", "room.yaml"),
     ("render", "room.yaml"),
     ("render", "room.yaml", "--storyboard"),
-    ("reshoot", FILM, "--pick", "1"),
+    ("versions", FILM, "--pick", "1"),
     ("versions", FILM),
     ("inspect", FILM),
     ("status", "."),
