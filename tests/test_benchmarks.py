@@ -32,6 +32,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("character", "--image {out}.png"),
     ("codecs", ""),
     ("crash_points", ""),
+    ("damages", ""),
     ("curves", "--out {out}.svg"),
     ("directing", "--out {out} --chromium {chromium}"),
     ("disk", ""),

@@ -126,17 +126,34 @@ def _whereabouts(found: Inspection, request: Request) -> tuple[Path, Path]:
         if request.work is None:
             raise
         told = dict(found.beside)
-    work = request.work or home / str(told.get("work") or f"{WORK}/{stem_of(found.path)}")
-    screenplay = home / str(told.get("screenplay_file") or f"{found.path.stem}.yaml")
-    if request.work is None and not work.resolve().is_relative_to((home / WORK).resolve()):
-        keys = [str(take["fingerprint"]) for take in found.provenance["takes"]]
-        if not any(Vault(work).find("latents", key) for key in keys):
-            raise InputError(
-                f"the film says that its takes are in {work}, and none of them is",
-                where=str(path),
-                hint="name their folder with --work",
-            )
+    said = told.get("work")
+    work = request.work or (home / str(said) if said else _found_by_takes(found))
+    # Work folders are named after their screenplays.
+    named = f"{found.path.stem}.yaml" if said or request.work else f"{work.name}.yaml"
+    screenplay = home / str(told.get("screenplay_file") or named)
+    beside = work.resolve().is_relative_to((home / WORK).resolve())
+    if request.work is None and not beside and not _holds(work, found):
+        raise InputError(
+            f"the film says that its takes are in {work}, and none of them is",
+            where=str(path),
+            hint="name their folder with --work",
+        )
     return work, screenplay
+
+
+def _found_by_takes(found: Inspection) -> Path:
+    """The work folder of a film that has lost its sidecar: beside the film, one that holds its
+    takes; where there is none, the one that is named like it."""
+    shelf = found.path.resolve().parent / WORK
+    usual = shelf / stem_of(found.path)
+    others = sorted(path for path in shelf.glob("*/") if path != usual)
+    return next((path for path in (usual, *others) if _holds(path, found)), usual)
+
+
+def _holds(work: Path, found: Inspection) -> bool:
+    """Whether a work folder holds a take of a film."""
+    keys = [str(take["fingerprint"]) for take in found.provenance["takes"]]
+    return any(Vault(work).find("latents", key) is not None for key in keys)
 
 
 def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, past: Past) -> Past:

@@ -102,6 +102,24 @@ class Stage:
         self._whole = contents(folder)
         self.points = self._counted()
 
+    @property
+    def folder(self) -> Path:
+        """Where the case is played."""
+        return self._folder
+
+    @property
+    def whole(self) -> Mapping[str, bytes]:
+        """What the command makes, unbroken."""
+        return self._whole
+
+    def reset(self) -> None:
+        """Everything as it is before the command."""
+        self._set()
+
+    def call(self) -> Ended:
+        """The command, as things are."""
+        return self._run(self.case.words)
+
     def outcome(self, number: int) -> Outcome:
         """Die before a change, call the same command again, and look."""
         self._set()

@@ -1,0 +1,115 @@
+"""Files that are damaged between two commands: is what comes of it right, or told?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.crash.cases import RENDER, RESHOOT
+from tests.crash.runs import DIARIES, Case, Stage, contents
+
+Fate = Literal["mended", "mended untold", "unused", "refused", "wrong", "exit 1", "other exit"]
+FATES: tuple[Fate, ...] = (
+    "mended", "mended untold", "unused", "refused", "wrong", "exit 1", "other exit",
+)  # fmt: skip
+
+
+def _flip(raw: bytes, rng: random.Random) -> bytes:
+    if not raw:
+        return b"x"
+    at = rng.randrange(len(raw))
+    return raw[:at] + bytes([raw[at] ^ (1 << rng.randrange(8))]) + raw[at + 1 :]
+
+
+KINDS: Mapping[str, Callable[[bytes, random.Random], bytes | None]] = {
+    "a flipped bit": _flip,
+    "cut short": lambda raw, rng: raw[: rng.randrange(len(raw) or 1)],
+    "longer": lambda raw, rng: raw + rng.randbytes(rng.randrange(1, 99)),
+    "zeros": lambda raw, rng: bytes(len(raw)),
+    "gone": lambda raw, rng: None,
+}
+
+
+_SHELVES = (".holocine", "run/checkpoints", "run/latents")
+"""What lies there is for the next command to use, or to make again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm:
+    """What became of one damage.
+
+    Attributes:
+        file: That was damaged.
+        kind: How, of :data:`KINDS`.
+        fate: What the next command made of it.
+        told: What it said, or what is not as it should be.
+    """
+
+    file: str
+    kind: str
+    fate: Fate
+    told: str = ""
+
+
+def harmed_cases(found: list[Case]) -> list[Case]:
+    """The commands that are called after a damage; each has made its files before."""
+    by_name = {case.name: case for case in found}
+    extras, short = by_name["render with extras"], by_name["reshoot"]
+    again = [word for word in extras.words if word != "-qq"]
+    pick = ("versions", "film.mp4", "--pick", "1")
+    train = by_name["train"]
+    return [
+        Case(name="render again", words=again, before=[extras.words], given=extras.given),
+        Case(name="reshoot", words=RESHOOT[:-1], before=[RENDER], given=short.given),
+        Case(name="pick", words=pick, before=[RENDER, RESHOOT], given=short.given),
+        Case(name="train again", words=train.words[:-1], before=[train.words], given=train.given),
+    ]
+
+
+def harm(stage: Stage, number: int) -> Harm:
+    """Damage a file, call the command, and look.
+
+    Args:
+        stage: Of one of :func:`harmed_cases`.
+        number: Which damage; the same number is the same damage.
+    """
+    rng = random.Random(f"{stage.case.name} {number}")
+    stage.reset()
+    name = rng.choice(sorted(_files(stage)))
+    kind = rng.choice(sorted(KINDS))
+    path = stage.folder / name
+    before = path.read_bytes()
+    after = KINDS[kind](before, rng)
+    if after is None:
+        path.unlink()
+    else:
+        path.write_bytes(after)
+    ended = stage.call()
+    match ended.code:
+        case 0:
+            return _compared(stage, name, kind, after, ended.said)
+        case 1:
+            return Harm(file=name, kind=kind, fate="exit 1", told=ended.said)
+        case 2 | 3:
+            return Harm(file=name, kind=kind, fate="refused", told=ended.said)
+    return Harm(file=name, kind=kind, fate="other exit", told=f"{ended.code}: {ended.said}")
+
+
+def _files(stage: Stage) -> list[str]:
+    """All that a command may find damaged; what people write themselves is not."""
+    lying = (one for one in stage.folder.rglob("*") if one.is_file())
+    names = (str(one.relative_to(stage.folder)) for one in lying)
+    return [one for one in names if not DIARIES.fullmatch(one) and one not in stage.case.given]
+
+
+def _compared(stage: Stage, name: str, kind: str, after: bytes | None, said: str) -> Harm:
+    found = contents(stage.folder)
+    products = [one for one in stage.whole if not one.startswith(_SHELVES)]
+    if wrong := [one for one in products if found.get(one) != stage.whole[one]]:
+        return Harm(file=name, kind=kind, fate="wrong", told=f"{wrong}; it said: {said}")
+    if found.get(name) == after and stage.whole.get(name) != after:
+        return Harm(file=name, kind=kind, fate="unused", told=said)
+    told = any(word in said for word in ("damaged", "gone", "lost", "no sidecar"))
+    return Harm(file=name, kind=kind, fate="mended" if told else "mended untold", told=said)
