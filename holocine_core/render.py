@@ -76,12 +76,7 @@ def render(
         preflight(plan)
     vault, started = vault or Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
-    with (
-        vault.locked(command),
-        vault.holding(*place_of(plan), command),
-        _kept(plan, vault, emit) as emit,
-        _held(studio) as studio,
-    ):
+    with _claimed(plan, vault, command), _kept(plan, vault, emit) as emit, _held(studio) as studio:
         emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
         if there is not None:
             return _told(write_sidecar(plan), emit, started)
@@ -91,23 +86,31 @@ def render(
             with failed.gathered(take):
                 began, clip = time.monotonic(), kept.clip(take)
                 if clip is None:
-                    _shoot(take, kept, studio.generator(plan, emit))
+                    generator = studio.generator(plan, emit)
+                    for one in kept.without_latents(take):
+                        given, text = kept.given(one, generator), generator.encode(one)
+                        made = generator.denoise(
+                            one, text, given.start, given.known, kept.keep_steps(one)
+                        )
+                        kept.keep_latents(one, generator.whole(one, made, given.base))
+                    _decode(take, kept, generator)
                 emit(_done(take, began, studio, reused=clip is not None))
         failed.raise_first()
         kept.stop_if_asked()
         return _told(cut_film(plan, vault, emit, force=force), emit, started)
 
 
-def _shoot(take: Take, kept: KeptTakes, generator: Generator) -> None:
-    """Denoise a take, behind those that it is made from, where the work folder lacks them; then
-    decode it."""
-    for one in kept.without_latents(take):
-        given = kept.given(one, generator)
-        text = generator.encode(one)
-        made = generator.denoise(one, text, given.start, given.known, kept.keep_steps(one))
-        kept.keep_latents(one, generator.whole(one, made, given.base))
+def _decode(take: Take, kept: KeptTakes, generator: Generator) -> None:
+    """Keep a take's clip, behind those that it takes shots from."""
     for one in kept.undecoded(take):
         kept.keep_clip(one, generator.decode(one, kept.latents(one)))
+
+
+@contextlib.contextmanager
+def _claimed(plan: Plan, vault: Vault, command: str) -> Iterator[None]:
+    """Hold the work folder and the film's place."""
+    with vault.locked(command), vault.holding(*place_of(plan), command):
+        yield
 
 
 def restore_clips(
@@ -149,7 +152,7 @@ def restore_clips(
         for take in lacking:
             began = time.monotonic()
             if kept.clip(take) is None:
-                _shoot(take, kept, studio.generator(plan, emit))
+                _decode(take, kept, studio.generator(plan, emit))
             emit(_done(take, began, studio, reused=False))
 
 

@@ -139,13 +139,16 @@ def test_one_failing_scene_does_not_stop_the_others(
     assert out.read_bytes() == film.read_bytes()
 
 
-def test_a_log_that_cannot_be_written_is_the_machines_fault(small: Path, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_the_machines_fault(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
     plan.work.mkdir(parents=True)
-    (plan.work / "run.jsonl").symlink_to("/dev/full")
-    with pytest.raises(MachineError, match="disk is full"):
-        render(plan)
-    (plan.work / "run.jsonl").unlink()
+    (plan.work / "run.jsonl").touch()
+    with monkeypatch.context() as patch, Path("/dev/full").open("a", buffering=1) as full:
+        patch.setattr("holocine_core.store.journal.open_log", lambda path: full)
+        with pytest.raises(MachineError, match="disk is full"):
+            render(plan)
     assert render(plan).frames == 23
 
 
