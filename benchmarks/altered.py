@@ -31,7 +31,7 @@ from benchmarks.quick import parsed
 from holocine_cli.app import main as holocine
 from holocine_cli.contract import ExitCode, code_of, problems_of
 from holocine_core.errors import HolocineError
-from tests.altered import altered
+from tests.altered_files import altered
 
 FILM = "global: A lighthouse.\nseconds: 2\nshots: [A lamp is lit., The lamp goes out.]\n"
 PATIENCE = 60

@@ -10,6 +10,7 @@ twenty times a second, with that of the processes it starts.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -32,6 +33,8 @@ from holocine_core.edit.process import ffmpeg_exe, url
 RATE = Fraction(25)
 DIFFERENT = 10
 """Minutes that are not the same."""
+_TELLS = 60.0
+"""Seconds after which the memory so far is told: a run takes an hour and more."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -39,7 +42,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=120)
     parser.add_argument("--size", type=int, nargs=2, default=[1280, 720])
-    parser.add_argument("--folder", type=Path, help="keep the film and the samples here")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="keep the film and the samples here; a film that is there is used",
+    )
     args = parsed(parser, minutes=1, size=[160, 96])
     home = args.folder or scratch()
     film = home / "long.mp4"
@@ -50,11 +57,20 @@ def main() -> None:
     log = (home / "ingest.log").open("w", encoding="utf-8")
     process = subprocess.Popen([*command, "--out", str(home / "data")], stdout=log, stderr=log)
     most = whole = anonymous = 0
+    told = time.monotonic()
     while process.poll() is None:
         own = [_memory(pid) for pid in _family(process.pid)]
         whole = max(whole, sum(one for one, _ in own))
         anonymous = max(anonymous, sum(one for _, one in own))
-        most = max(most, own[0][0] if own else 0)
+        most = max(most, own[0][0])
+        if time.monotonic() - told > _TELLS:
+            told = time.monotonic()
+            print(
+                f"after {(told - began) / 60:.0f} min, at most {most / 1e6:.0f} MB, "
+                f"{whole / 1e6:.0f} MB, {anonymous / 1e6:.0f} MB",
+                file=sys.stderr,
+                flush=True,
+            )
         time.sleep(0.05)
     seconds = time.monotonic() - began
     if process.returncode:
@@ -119,11 +135,10 @@ def _family(pid: int) -> list[int]:
     """A process and all that came of it."""
     found = [pid]
     for one in found:
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):  # It has just ended.
+            for task in Path(f"/proc/{one}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    found += map(int, task.read_text().split())
     return found
 
 

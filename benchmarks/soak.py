@@ -42,6 +42,12 @@ PROOFS = (
         "The same with nano, ten times.",
     ),
     Proof(
+        "crash-points",
+        "benchmarks.crash_points",
+        "Every command is killed right before each change that it makes to the disk, and called "
+        "again: does it end as the unbroken one, byte for byte, with nothing left over?",
+    ),
+    Proof(
         "fleet",
         "benchmarks.fleet --runs 200",
         "Two hundred times three workers on two hosts that share four films, with faults at random "

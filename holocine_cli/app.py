@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from holocine_cli import machine_faults
 from holocine_cli.console import (
     Console,
     cannot_write_product,
@@ -136,7 +137,8 @@ def _code_after(session: Session, error: BaseException) -> ExitCode | int:
 
             if isinstance(error, TyperException):
                 return _failed(session, _usage_error(session, error))
-            return _bug(session, error)
+            refused = machine_faults.told(error)
+            return _bug(session, error) if refused is None else _failed(session, refused)
     raise error
 
 

@@ -22,9 +22,10 @@ from holocine_cli import (
     train,
     write,
 )
+from holocine_cli.once import Commands
 from holocine_cli.session import PROGRAM, Session
 
-app = typer.Typer(
+app = Commands(
     name=PROGRAM,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from holocine_cli.contract import problems_of
+from holocine_cli.escapes import for_terminal, in_json, sequence
 from holocine_core.errors import HolocineError, Interrupted, MachineError, Problem
 
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
@@ -43,7 +44,9 @@ class Paint:
         codes = [str(COLORS[color])] if color else []
         codes += ["1"] if bold else []
         codes += ["2"] if dim else []
-        return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self.on and codes and text else text
+        if not (self.on and codes and text):
+            return text
+        return f"{sequence(';'.join(codes) + 'm')}{text}{sequence('0m')}"
 
 
 class Console:
@@ -81,7 +84,8 @@ class Console:
         """The JSON document: the only thing on stdout."""
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         plain = codecs.lookup(encoding).name != "utf-8"  # Then JSON's own escapes have to do.
-        write_product(json.dumps(value, indent=1, ensure_ascii=plain) + "\n")
+        text = in_json(json.dumps(value, indent=1, ensure_ascii=plain))
+        _write_to_stdout(f"{text}\n")
 
     def note(self, text: str) -> None:
         """Information that a quiet call does without."""
@@ -122,7 +126,7 @@ class Console:
 
     def _tell(self, text: str) -> None:
         if self.above is not None:
-            self.above(text)
+            self.above(for_terminal(text))
         else:
             write(sys.stderr, f"{text}\n")
 
@@ -132,7 +136,7 @@ def write(stream: IO[str] | None, text: str) -> None:
     if stream is None or stream.closed:
         return
     try:
-        stream.write(_holdable(stream, text))
+        stream.write(_holdable(stream, for_terminal(text)))
         stream.flush()
     except BrokenPipeError:
         discard(stream)
@@ -141,11 +145,15 @@ def write(stream: IO[str] | None, text: str) -> None:
 
 
 def write_product(text: str) -> None:
-    """Write to stdout and flush; a reader that has gone away is no error.
+    """Write what people read to stdout and flush; a reader that has gone away is no error.
 
     Raises:
         MachineError: Stdout cannot take it.
     """
+    _write_to_stdout(for_terminal(text))
+
+
+def _write_to_stdout(text: str) -> None:
     stream = sys.stdout
     if stream is None or stream.closed:
         raise cannot_write_product()

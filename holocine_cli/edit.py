@@ -245,7 +245,7 @@ def versions(
         freed = api.drop_versions(film, drop or (), keep=keep, request=request)
         session.console.note(f"{scaled(freed, 'B')} freed")
         session.fields["freed_bytes"] = freed
-    _list(session, api.versions(film, request))
+    _list(session, api.versions(film, request, session.tell_warning))
 
 
 def _pick(session: Session, film: Path, number: int, request: Request) -> None:

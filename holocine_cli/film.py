@@ -197,7 +197,7 @@ def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:
     """One storyboard of all drafts."""
     from holocine_core import api
 
-    api.draw_board(plans, board)
+    api.draw_board(plans, board, session.tell_warning)
     session.fields["storyboard"] = str(board)
     session.console.note(f"storyboard of {len(plans)} drafts: {board}")
 

@@ -9,9 +9,10 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
+from holocine_cli.once import Commands
 from holocine_cli.session import Session, begin
 
-lab = typer.Typer()
+lab = Commands()
 
 OutFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write.", show_default=False)

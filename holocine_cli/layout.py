@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def shown_width(text: str) -> int:
-    """Columns a text takes, its colours left out."""
-    return len(_ANSI.sub("", text))
+from holocine_cli.escapes import columns_of
 
 
 def columns(
@@ -25,7 +19,7 @@ def columns(
     """
     cells = [[cell.split("\n") for cell in row] for row in rows]
     widths = [
-        max(shown_width(line) for row in cells for line in row[i]) for i in range(len(rows[0]))
+        max(columns_of(line) for row in cells for line in row[i]) for i in range(len(rows[0]))
     ]
     lines = []
     for row in cells:
@@ -39,7 +33,7 @@ def columns(
 
 
 def _padded(text: str, width: int, right: bool) -> str:
-    space = " " * (width - shown_width(text))
+    space = " " * (width - columns_of(text))
     return space + text if right else text + space
 
 
@@ -47,7 +41,7 @@ def wrapped(words: Sequence[str], width: int) -> str:
     """Words in lines of at most ``width`` columns, as far as each word allows."""
     lines = [""]
     for word in words:
-        if lines[-1] and shown_width(lines[-1]) + 1 + shown_width(word) > width:
+        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > width:
             lines.append(word)
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()

@@ -17,7 +17,6 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -25,6 +24,7 @@ from rich.table import Column
 from rich.text import Text
 
 from holocine_cli.console import discard
+from holocine_cli.escapes import for_terminal
 from holocine_core.api import clock, duration, memory
 
 if TYPE_CHECKING:
@@ -49,7 +49,14 @@ class _Told(ProgressColumn):
     """The words right of a bar."""
 
     def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("told", "")), style="default")
+        return Text(for_terminal(str(task.fields.get("told", ""))), style="default")
+
+
+class _Name(ProgressColumn):
+    """What a bar is of: taken as it stands, brackets and all."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"  {for_terminal(task.description)}", style="bold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,10 @@ class _Bars(Progress):
     """Lines under the bars."""
 
     def get_renderable(self) -> RenderableType:
-        lines = (Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in self.below)
+        lines = (
+            Text(f"  {for_terminal(line)}", no_wrap=True, overflow="ellipsis")
+            for line in self.below
+        )
         return _Narrower(Group(super().get_renderable(), *lines))
 
 
@@ -106,7 +116,7 @@ class DownloadBar(_Display):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("  {task.description}", style="bold"),
+            _Name(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -128,7 +138,7 @@ class Live(_Display):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("  {task.description}", style="bold"),
+            _Name(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
             _Told(table_column=Column(no_wrap=True)),
         )
@@ -167,7 +177,7 @@ class TrainingView(_Display):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("  {task.description}", style="bold"),
+            _Name(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
             _Told(table_column=Column(no_wrap=True)),
         )
@@ -189,4 +199,4 @@ def page() -> Iterator[Callable[[str], None]]:
     """While this is open, each text is drawn over the one before; none stays."""
     terminal = _Terminal(stderr=True, highlight=False)
     with RichLive(console=terminal, transient=True, redirect_stdout=False) as live:
-        yield lambda text: live.update(Text.from_ansi(text), refresh=True)
+        yield lambda text: live.update(Text.from_ansi(for_terminal(text)), refresh=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.console import Paint, cannot_write_product, discard
+from holocine_cli.console import Paint, cannot_write_product, discard, moves, write_product
 from holocine_cli.groups import Told, grouped
 from holocine_cli.layout import columns
 from holocine_cli.session import begin
@@ -61,14 +61,17 @@ def inspect(
     if extract is None:
         session.console.product(_page(found, session.console.out))
     elif extract == STDOUT:
-        _to_stdout(found.screenplay.encode())
+        _to_stdout(found.screenplay)
     else:
         session.console.product(str(api.extract(found, extract, force=force)))
 
 
-def _to_stdout(text: bytes) -> None:
+def _to_stdout(text: str) -> None:
+    """A screenplay as it was; a terminal is shown its control characters."""
+    if moves(sys.stdout):
+        return write_product(text)
     try:
-        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.write(text.encode(errors="surrogatepass"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard(sys.stdout)

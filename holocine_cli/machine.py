@@ -12,6 +12,7 @@ from holocine_cli.console import Console, Paint
 from holocine_cli.groups import Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.loras import loras_of
+from holocine_cli.once import Commands
 from holocine_cli.session import begin
 from holocine_core.api import file_size
 from holocine_core.errors import MachineError
@@ -20,7 +21,7 @@ from holocine_core.events import Event, FileCheck
 if TYPE_CHECKING:
     from holocine_core.api import Check, ModelState
 
-models = typer.Typer()
+models = Commands()
 
 Name = Annotated[
     str,

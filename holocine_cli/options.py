@@ -93,7 +93,7 @@ AllowOutside = Annotated[
     typer.Option(
         "--allow-outside",
         metavar="",
-        help="Take pictures from outside the screenplay's folder too.",
+        help="Take pictures and sounds from outside the screenplay's folder too.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

@@ -133,7 +133,7 @@ def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str,
                 session.console.note(words)
 
     try:
-        api.beside(plan, extras, session.stop, tell)
+        api.beside(plan, extras, session.stop, tell, session.tell_warning)
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from holocine_cli.console import Console
 from holocine_cli.signals import StopRequest
+from holocine_core.errors import Problem
+from holocine_core.events import Event, Warned
 
 if TYPE_CHECKING:
     import typer
@@ -38,6 +40,11 @@ class Session:
     def line(self) -> str:
         """The command as typed."""
         return shlex.join([PROGRAM, *self.argv])
+
+    def tell_warning(self, event: Event) -> None:
+        """Warn where an event is a warning; for work that has no display of its own."""
+        if isinstance(event, Warned):
+            self.console.warn(Problem(event.message, event.where, event.hint))
 
     def tell_stop(self, number: int) -> None:
         """Answer a first signal."""

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from holocine_cli.escapes import sequence
+
 HANGUP = getattr(signal, "SIGHUP", None)
 """A terminal that was closed; Windows has none."""
 SIGNALS = tuple(n for n in (signal.SIGINT, signal.SIGTERM, HANGUP) if n is not None)
-SHOW_CURSOR = "\x1b[?25h"
+SHOW_CURSOR = sequence("?25h")
 
 
 def acts_as(number: int) -> int:

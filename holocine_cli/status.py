@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli.console import Paint, moves, write_product
+from holocine_cli.escapes import sequence
 from holocine_cli.groups import Told, grouped
 from holocine_cli.layout import columns
 from holocine_cli.session import Session, begin
@@ -35,7 +36,7 @@ ORDER: tuple[FilmState, ...] = (
 )
 SHOWN = 40
 """Films of a table on a screen; the page without --watch has all."""
-_HOME = "\x1b[H\x1b[J"
+_HOME = f"{sequence('H')}{sequence('J')}"
 
 
 @grouped

@@ -75,7 +75,7 @@ def check(
     from holocine_core import api
 
     request = api.Request(model=model, models_dir=models_dir, outside=allow_outside)
-    problems: list[Problem] = []
+    problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
     for path in screenplays:
@@ -84,7 +84,7 @@ def check(
         found = api.check(path, request)
         if found.problems:
             # Of the call itself, such as an unknown --model: told once.
-            problems += [problem for problem in found.problems if problem not in problems]
+            problems |= dict.fromkeys(found.problems)
             record["problems"] = [problem_record(problem) for problem in found.problems]
             continue
         record |= {"ok": True, "scenes": found.scenes, "shots": found.shots}
@@ -98,7 +98,10 @@ def check(
         for warning in found.warnings:
             session.console.warn(warning)
     if problems:
-        raise InputError.of(problems)
+        first = next(iter(problems))  # Of each file at most a hundred are told.
+        raise InputError(
+            first.message, where=first.where, hint=first.hint, problems=tuple(problems)
+        )
 
 
 def schema(

@@ -46,6 +46,10 @@ class Problem:
     hint: str = ""
 
 
+MOST_TOLD = 100
+"""Problems of one file that are told one by one."""
+
+
 class InputError(HolocineError):
     """The input is at fault: repeating the call unchanged never helps."""
 
@@ -64,9 +68,14 @@ class InputError(HolocineError):
 
     @classmethod
     def of(cls, problems: Sequence[Problem]) -> InputError:
-        """One error for all of a file's problems, in file order."""
-        first = problems[0]
-        return cls(first.message, where=first.where, hint=first.hint, problems=problems)
+        """One error for all of a file's problems, in file order; of very many the first and a
+        count."""
+        first, told = problems[0], tuple(problems)
+        if len(told) > MOST_TOLD:
+            rest = told[MOST_TOLD:]
+            more = f"and {len(rest):,} more problem{'s' * (len(rest) > 1)}"
+            told = (*told[:MOST_TOLD], Problem(more, rest[0].where, "mend those above first"))
+        return cls(first.message, where=first.where, hint=first.hint, problems=told)
 
 
 class MachineError(HolocineError):

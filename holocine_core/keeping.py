@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, write_frames
+from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, read_frames, write_frames
 from holocine_core.edit.own_cuts import CutWatch
 from holocine_core.errors import Interrupted, MachineError, RenderError
-from holocine_core.events import Emit, FramesDecoded, StepDone, Stop, TakeStarted
+from holocine_core.events import Emit, FramesDecoded, StepDone, Stop, TakeStarted, Warned
 from holocine_core.film.provenance import versions
+from holocine_core.model.hardware import processor_model
 from holocine_core.plan.before import begun_record, gone_parts, gone_problem
 from holocine_core.plan.values import Plan, Take
+from holocine_core.script.timeline import pixel_span
 from holocine_core.store.vault import Entry, Vault
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ class KeptTakes:
 
         for entry in self._vault.stopped(take.progress_key):
             if self._vault.intact("progress", entry.key, self._emit) is not None:
+                self._tell_of_another_machine(take.scene, entry)
                 return tensors.read_progress(entry.path)
         return None
 
@@ -189,8 +192,28 @@ class KeptTakes:
 
     def _made(self) -> dict[str, Any]:
         """How a take is made, beside what its fingerprint tells."""
-        computing = self._plan.placement.computing
-        return {"computing": computing, "versions": versions(), **begun_record(self._plan)}
+        placement = self._plan.placement
+        return {
+            "computing": placement.computing,
+            **({"kernel": placement.kernel} if placement.device == "cpu" else {}),
+            "machine": _machine(placement.device),
+            "versions": versions(),
+            **begun_record(self._plan),
+        }
+
+    def _tell_of_another_machine(self, scene: str, entry: Entry) -> None:
+        """Of a take that goes on: sums of other threads or processors have other last bits."""
+        made = entry.sidecar.get("made")
+        then, now = made.get("machine") if isinstance(made, dict) else None, self._made()["machine"]
+        if isinstance(then, dict) and then != now:
+            was, is_ = (", ".join(map(str, one.values())) for one in (then, now))
+            self._emit(
+                Warned(
+                    message=f"scene '{scene}' was begun on other hardware ({was}; now {is_}): its "
+                    "last bits may differ from those of a film made in one go",
+                    hint="go on where it was begun, with as many threads, for the same bits",
+                )
+            )
 
     def latents(self, take: Take) -> Tensor:
         """A take's latents, to decode.
@@ -201,8 +224,21 @@ class KeptTakes:
         self._require_weights(frozenset({"vae"}), take)
         return self._latents(take)
 
+    def undecoded(self, take: Take) -> list[Take]:
+        """The take, behind those that it keeps shots of and that have no clip to take them from."""
+        lacking = [take]
+        while (known := lacking[-1].known) is not None:
+            base = known.base
+            if self._vault.intact("clips", base.clip_key, self._emit) is not None:
+                break
+            if self._vault.intact("latents", base.latents_key, self._emit) is None:
+                break  # Dropped with its version: what is kept of it is in the take's own latents.
+            lacking.append(base)
+        return lacking[::-1]
+
     def keep_clip(self, take: Take, decoded: Iterable[Frames]) -> None:
-        """Store a take's frames as its clip, with where it cuts.
+        """Store a take's frames as its clip, with where it cuts. Shots that it keeps of an earlier
+        take are that one's frames, to the bit, whoever decodes.
 
         Raises:
             RenderError: There are fewer or more than its scene has.
@@ -212,7 +248,7 @@ class KeptTakes:
 
         def write(path: Path) -> None:
             with write_frames(path, *size, self._plan.fps, MASTER_ARGS) as writer:
-                for frames in self._watched(take, decoded):
+                for frames in self._watched(take, self._with_kept(take, decoded)):
                     writer.write(frames)
                     watching.add(frames)
 
@@ -221,6 +257,25 @@ class KeptTakes:
             return {"scene": take.scene, "frames": take.timeline.frames, "cuts": seen.record()}
 
         self._vault.keep("clips", take.clip_key, write, sidecar)
+
+    def _with_kept(self, take: Take, decoded: Iterable[Frames]) -> Iterator[Frames]:
+        """A take's frames, those of the latents that it keeps as the earlier take shows them."""
+        known = take.known
+        base = None if known is None else self._vault.find("clips", known.base.clip_key)
+        if known is None or base is None:
+            yield from decoded
+            return
+        stay = {at for span in known.spans for latent in span for at in pixel_span(latent)}
+        before = (frame for chunk in read_frames(base.path) for frame in chunk)
+        at = 0
+        for frames in decoded:
+            whole = frames.copy()
+            for i in range(len(frames)):
+                earlier = next(before, None)
+                if at in stay and earlier is not None:
+                    whole[i] = earlier
+                at += 1
+            yield whole
 
     def _watched(self, take: Take, decoded: Iterable[Frames]) -> Iterator[Frames]:
         done, of = 0, take.timeline.frames
@@ -238,6 +293,15 @@ class KeptTakes:
         self._vault.require_held()
         if self._should_stop():
             stop_now()
+
+
+def _machine(device: str) -> dict[str, Any]:
+    """What computes, as far as it can change last bits."""
+    import torch
+
+    if device.startswith("cuda"):
+        return {"gpu": torch.cuda.get_device_name(device)}
+    return {"processor": processor_model(), "threads": torch.get_num_threads()}
 
 
 def stop_now() -> None:

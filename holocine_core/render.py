@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from holocine_core.errors import HolocineError, MachineError, RenderError, TakenOver
+from holocine_core.errors import HolocineError, InputError, MachineError, RenderError, TakenOver
 from holocine_core.events import (
     CutsSeen,
     Emit,
@@ -22,8 +22,10 @@ from holocine_core.events import (
     ignore,
     never,
 )
-from holocine_core.film.finish import cut_film, finished_film, preflight, write_sidecar
-from holocine_core.film.ownership import refuse_to_overwrite, sidecar_is_ours
+from holocine_core.film.finish import cut_film, preflight, write_sidecar
+from holocine_core.film.ownership import place_of, refuse_to_overwrite, sidecar_is_ours
+from holocine_core.film.proof import proven_film
+from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
 from holocine_core.plan.pace import paced
@@ -34,6 +36,7 @@ from holocine_core.store.vault import Vault
 
 if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
+    from holocine_core.sample.generator import Generator
 
 
 def render(
@@ -66,14 +69,19 @@ def render(
         Interrupted: ``should_stop`` said so.
     """
     refuse_to_overwrite(plan, force=force)
-    there = finished_film(plan, whole=True)
+    there = proven_film(plan, emit)
     if there is not None and sidecar_is_ours(plan):
         return _tell(there, plan, emit)
     if there is None:
         preflight(plan)
     vault, started = vault or Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
-    with vault.locked(command), _kept(plan, vault, emit) as emit, _held(studio) as studio:
+    with (
+        vault.locked(command),
+        vault.holding(*place_of(plan), command),
+        _kept(plan, vault, emit) as emit,
+        _held(studio) as studio,
+    ):
         emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
         if there is not None:
             return _told(write_sidecar(plan), emit, started)
@@ -83,23 +91,72 @@ def render(
             with failed.gathered(take):
                 began, clip = time.monotonic(), kept.clip(take)
                 if clip is None:
-                    generator = studio.generator(plan, emit)
-                    for one in kept.without_latents(take):
-                        given = kept.given(one, generator)
-                        text = generator.encode(one)
-                        made = generator.denoise(
-                            one, text, given.start, given.known, kept.keep_steps(one)
-                        )
-                        kept.keep_latents(one, generator.whole(one, made, given.base))
-                    kept.keep_clip(take, generator.decode(take, kept.latents(take)))
+                    _shoot(take, kept, studio.generator(plan, emit))
                 emit(_done(take, began, studio, reused=clip is not None))
         failed.raise_first()
         kept.stop_if_asked()
         return _told(cut_film(plan, vault, emit, force=force), emit, started)
 
 
+def _shoot(take: Take, kept: KeptTakes, generator: Generator) -> None:
+    """Denoise a take, behind those that it is made from, where the work folder lacks them; then
+    decode it."""
+    for one in kept.without_latents(take):
+        given = kept.given(one, generator)
+        text = generator.encode(one)
+        made = generator.denoise(one, text, given.start, given.known, kept.keep_steps(one))
+        kept.keep_latents(one, generator.whole(one, made, given.base))
+    for one in kept.undecoded(take):
+        kept.keep_clip(one, generator.decode(one, kept.latents(one)))
+
+
+def restore_clips(
+    plan: Plan,
+    emit: Emit = ignore,
+    *,
+    should_stop: Stop = never,
+    studio: Studio | None = None,
+    vault: Vault | None = None,
+) -> None:
+    """Have the clips of a finished film whole: damaged ones are told, and decoded again from their
+    latents. Nothing is denoised.
+
+    Args:
+        plan: That the film was made by.
+        emit: Told of what is damaged, and of the frames that are decoded.
+        should_stop: Asked after every piece.
+        studio: Networks that may be open already.
+        vault: The work folder, where the caller holds it already.
+
+    Raises:
+        InputError: A clip is not there, and its latents are not either.
+        InUse, MachineError, RenderError, Interrupted: As :func:`render`.
+    """
+    vault = vault or Vault(plan.work)
+    lacking = [take for take in plan.takes if vault.whole("clips", take.clip_key) is None]
+    gone = [take for take in lacking if vault.whole("latents", take.latents_key) is None]
+    if gone:
+        raise InputError(
+            f"{plan.out} is finished, but its takes are no longer there to cut from",
+            where=str(plan.work),
+            hint="move the film away and render it again",
+        )
+    if not lacking:
+        return
+    command = f"restore {plan.out.name}"
+    with vault.locked(command), _kept(plan, vault, emit) as emit, _held(studio) as studio:
+        kept = KeptTakes(plan, vault, emit, should_stop)
+        for take in lacking:
+            began = time.monotonic()
+            if kept.clip(take) is None:
+                _shoot(take, kept, studio.generator(plan, emit))
+            emit(_done(take, began, studio, reused=False))
+
+
 def _tell(film: Film, plan: Plan, emit: Emit) -> Film:
-    """An up-to-date film needs no work folder: nothing is written, nothing is locked."""
+    """An up-to-date film needs no work folder: nothing is written, nothing is locked. Whoever was
+    killed after its last word may have left something."""
+    tidy(plan)
     emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=0))
     emit(FilmDone(film=str(film.path), frames=film.frames, seconds=0.0, up_to_date=True))
     return film

@@ -17,6 +17,12 @@ WORK = ".holocine"
 """Name of the folder of work folders beside a film."""
 
 
+def stem_of(path: Path) -> str:
+    """A file's name without its suffix, as the name of a folder: that of ``...yaml`` would be the
+    folder above."""
+    return path.stem if path.stem.strip(".") else path.name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """None leaves the word to the screenplay, or to the film that is edited."""
@@ -50,7 +56,7 @@ class Request:
     from_draft: int | None = None
     """The draft to make the film from."""
     outside: bool = False
-    """Whether pictures may lie outside the screenplay's folder."""
+    """Whether pictures and sounds may lie outside the screenplay's folder."""
     anew: bool = False
     """Whether what was made or begun under earlier settings of the model does not count; but the
     draft that a film is made from does."""
@@ -79,4 +85,4 @@ class Request:
         """Where its takes are kept."""
         if self.work is not None:
             return self.work
-        return self.film(screenplay).parent / WORK / screenplay.stem
+        return self.film(screenplay).parent / WORK / stem_of(screenplay)

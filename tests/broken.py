@@ -64,39 +64,39 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def _holder(data: Any, path: tuple[Any, ...]) -> Any:
+def holder(data: Any, path: tuple[Any, ...]) -> Any:
     for key in path[:-1]:
         data = data[key]
     return data
 
 
 def _replace(data: Any, path: tuple[Any, ...], chance: random.Random) -> None:
-    _holder(data, path)[path[-1]] = copy.deepcopy(chance.choice(VALUES))
+    holder(data, path)[path[-1]] = copy.deepcopy(chance.choice(VALUES))
 
 
 def _delete(data: Any, path: tuple[Any, ...], chance: random.Random) -> None:
-    del _holder(data, path)[path[-1]]
+    del holder(data, path)[path[-1]]
 
 
 def _misspell(data: Any, path: tuple[Any, ...], chance: random.Random) -> None:
-    holder, key = _holder(data, path), path[-1]
-    if isinstance(holder, dict):
+    inside, key = holder(data, path), path[-1]
+    if isinstance(inside, dict):
         at = chance.randrange(len(key) + 1)
-        holder[key[:at] + chance.choice("aeiou-_ 1") + key[at:]] = holder.pop(key)
+        inside[key[:at] + chance.choice("aeiou-_ 1") + key[at:]] = inside.pop(key)
 
 
 def _double(data: Any, path: tuple[Any, ...], chance: random.Random) -> None:
-    holder, key = _holder(data, path), path[-1]
-    if isinstance(holder, list):
-        holder.insert(key, copy.deepcopy(holder[key]))
+    inside, key = holder(data, path), path[-1]
+    if isinstance(inside, list):
+        inside.insert(key, copy.deepcopy(inside[key]))
     else:
-        holder[f"{key}2"] = copy.deepcopy(holder[key])
+        inside[f"{key}2"] = copy.deepcopy(inside[key])
 
 
 def _swap(data: Any, path: tuple[Any, ...], chance: random.Random) -> None:
     other = chance.choice(places(data))
-    value = copy.deepcopy(_holder(data, other)[other[-1]])
-    _holder(data, path)[path[-1]] = value
+    value = copy.deepcopy(holder(data, other)[other[-1]])
+    holder(data, path)[path[-1]] = value
 
 
 BREAKS: list[Callable[[Any, tuple[Any, ...], random.Random], None]] = [

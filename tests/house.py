@@ -67,11 +67,13 @@ ROOMS: Mapping[str, Room] = {
     ),
     "keeping": Room(
         "a take at work -> what is kept of it, and where it goes on",
-        ["plan.before", "plan.values", "film.provenance", "store", "edit", "sample"],
+        ["plan.before", "plan.values", "script.timeline", "model.hardware", "film.provenance",
+         "store", "edit", "sample"],
     ),
     "render": Room(
         "plan -> film, in one function",
-        ["plan.pace", "plan.values", "film", "store", "keeping", "sample.studio"],
+        ["plan.pace", "plan.values", "film", "store", "keeping", "sample.generator",
+         "sample.studio"],
     ),
     "fleet": Room(
         "planned films -> those that are this worker's turn, each once; how all stand",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, slug
+from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, Slugs
+from holocine_core.adapt.names import Names, doubled, plain
+from holocine_core.script.prompt import mentions
 
 Kind = Literal[
     "title", "heading", "action", "character", "dialogue", "parenthetical", "lyric", "transition",
@@ -16,7 +18,6 @@ Kind = Literal[
 SECONDS_PER_WORD = {"action": 0.3, "speech": 0.4}
 SHORTEST, LONGEST = 2.0, 8.0
 """A shot's guessed length in seconds."""
-_EMPHASIS = re.compile(r"(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1", re.S)
 _PLACE = re.compile(r"^(INT\.?/EXT|EXT\.?/INT|I/E|INT|EXT|EST)(?:\.\s*|\s+)", re.I)
 _WHERE = {"INT": "Inside", "EXT": "Outside", "EST": "Outside"}
 _OFF_SCREEN = re.compile(r"\b(V\.?O|O\.?S|O\.?C)\b", re.I)
@@ -52,15 +53,16 @@ def to_draft(elements: Sequence[Element], source: str) -> Draft:
     for element in elements:
         draft.take(element)
     scenes = draft.scenes()
-    told = " ".join(shot.prompt for scene in scenes for shot in scene.shots)
+    seen = {m.name for scene in scenes for shot in scene.shots for m in mentions(shot.prompt)}
+    looks = draft.looks(elements)
     title = next((e.text for e in elements if e.kind == "title" and e.extra == "title"), source)
     return Draft(
-        title=_plain(title),
+        title=plain(title),
         source=source,
         looks={
-            name: _look(spoken, elements)
+            name: looks.get(spoken, "")
             for spoken, name in cast.items()
-            if f"{{{name}}}" in told  # A voice that is never seen needs no look.
+            if name in seen  # A voice that is never seen needs no look.
         },
         scenes=scenes,
         remarks=(
@@ -75,6 +77,8 @@ class _Drafting:
 
     def __init__(self, cast: Mapping[str, str]) -> None:
         self._cast = cast
+        self._names = Names(cast)
+        self._slugs = Slugs()
         self._scenes: list[DraftScene] = []
         self._shots: list[DraftShot] = []
         self._waiting: list[str] = []
@@ -84,6 +88,10 @@ class _Drafting:
         self._manner: list[str] = []
         self._passing = ""
         """A transition that waits to be the scene's last word."""
+
+    def looks(self, elements: Sequence[Element]) -> dict[str, str]:
+        """What the script says of each speaker."""
+        return self._names.looks(e.text for e in elements if e.kind == "action")
 
     def scenes(self) -> tuple[DraftScene, ...]:
         """All scenes, once the script has ended."""
@@ -104,13 +112,13 @@ class _Drafting:
             case "character":
                 self._speaker = element
             case "parenthetical":
-                self._manner.append(_plain(element.text))
+                self._manner.append(plain(element.text))
             case "dialogue" | "lyric":
                 self._say(element)
             case "transition":
                 self._passing = element.text.strip()
             case "centered":
-                self._waiting.append(f"{LOOK} a title card in the script: {_plain(element.text)}")
+                self._waiting.append(f"{LOOK} a title card in the script: {plain(element.text)}")
             case "remark":
                 self._waiting.append(element.text)
 
@@ -121,8 +129,7 @@ class _Drafting:
                 self._add(self._told(beat), "action")
 
     def _open(self, heading: Element) -> None:
-        taken = [scene.id for scene in self._scenes]
-        name = slug(_PLACE.sub("", heading.text), taken, "scene")
+        name = self._slugs(_PLACE.sub("", heading.text), "scene")
         remarks, self._waiting = tuple(self._waiting), []
         self._scenes.append(
             DraftScene(id=name, caption=_place(heading.text), shots=(), remarks=remarks)
@@ -152,7 +159,9 @@ class _Drafting:
         if not self._scenes:
             self._scenes.append(
                 DraftScene(
-                    id="opening", shots=(), remarks=(f"{LOOK} the script has no heading here",)
+                    id=self._slugs("opening", "scene"),
+                    shots=(),
+                    remarks=(f"{LOOK} the script has no heading here",),
                 )
             )
         words = len(prompt.split())
@@ -163,7 +172,7 @@ class _Drafting:
     def _say(self, line: Element) -> None:
         verb = "sings" if line.kind == "lyric" else "says"
         if self._speaker is None:
-            self._waiting.append(f"{LOOK} words without a speaker: {_plain(line.text)}")
+            self._waiting.append(f"{LOOK} words without a speaker: {plain(line.text)}")
             return
         name, extra = self._speaker.text, self._speaker.extra
         words = " ".join(self._told(line.text).split())
@@ -171,11 +180,11 @@ class _Drafting:
         self._spoke = True
         if _OFF_SCREEN.search(extra):
             told = f"{LOOK} heard, not seen: {', '.join([f'{name} ({extra})', *manner])}: "
-            self._waiting.append(told + _plain(line.text))
+            self._waiting.append(told + plain(line.text))
             return
         if extra and "CONT" not in extra.upper():
             self._waiting.append(f"{name} ({extra})")
-        told = "".join(f", {_doubled(one)}," for one in manner).replace(",,", ",")
+        told = "".join(f", {doubled(one)}," for one in manner).replace(",,", ",")
         self._add(f'{{{self._cast[name]}}}{told} {verb}: "{words}"', "speech")
 
     def _fall_silent(self) -> None:
@@ -193,7 +202,7 @@ class _Drafting:
 
     def _told(self, text: str) -> str:
         """A text with its characters as {names}."""
-        return tagged(" ".join(_plain(text).split()), self._cast)
+        return self._names.tagged(" ".join(plain(text).split()))
 
 
 def _with(shot: DraftShot, remarks: Sequence[str]) -> DraftShot:
@@ -208,21 +217,16 @@ def _transition(words: str) -> str | None:
     return "cut" if words.endswith("CUT TO") or words == "CUT" else None
 
 
-def _plain(text: str) -> str:
-    """Words without Fountain's emphasis."""
-    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).strip()
-
-
 def _place(heading: str) -> str:
     """``EXT. HARBOUR QUAY - DUSK`` -> ``Outside: harbour quay, dusk.``"""
     found = _PLACE.match(heading)
     kind = found[1].upper() if found else ""
-    place = _plain(_PLACE.sub("", heading))
+    place = plain(_PLACE.sub("", heading))
     place = re.sub(r"\s+[-\u2013\u2014]+\s+", ", ", place)
     shown = place.lower() if place.isupper() else place
     where = _WHERE.get(kind, "Inside and outside" if found else "")
     told = f"{where}: {shown}" if where else shown[:1].upper() + shown[1:]
-    return f"{_doubled(told)}."
+    return f"{doubled(told)}."
 
 
 # --- characters ----------------------------------------------------------------------------------
@@ -231,52 +235,16 @@ def _place(heading: str) -> str:
 def _cast(elements: Sequence[Element]) -> dict[str, str]:
     """Every speaker's name -> the name in the screenplay, in order of appearance."""
     found: dict[str, str] = {}
+    taken, numbers = set[str](), dict[str, int]()
     for element in elements:
         if element.kind == "character" and element.text not in found:
             name = re.sub(r"\W+", "_", element.text.lower()).strip("_")
             name = name if name.isidentifier() else f"character_{name}".rstrip("_")
-            number, free = 1, name
-            while free in found.values():
+            number, free = numbers.get(name, 1), name
+            while free in taken:
                 number += 1
                 free = f"{name}_{number}"
+            numbers[name] = number
+            taken.add(free)
             found[element.text] = free
     return found
-
-
-def _forms(name: str) -> tuple[str, ...]:
-    """How a script writes a name: never in small letters, where "Grace" would be grace."""
-    return tuple(dict.fromkeys((name, name.upper(), name.title(), name.capitalize())))
-
-
-def tagged(text: str, cast: Mapping[str, str]) -> str:
-    """A text in which names are {names} and braces doubled."""
-    forms = {form: tag for name, tag in cast.items() for form in _forms(name)}
-    if not forms:
-        return _doubled(text)
-    longest_first = sorted(forms, key=len, reverse=True)
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-    return "".join(_pieces(text, names, forms))
-
-
-def _pieces(text: str, names: re.Pattern[str], forms: Mapping[str, str]) -> Iterator[str]:
-    at = 0
-    for found in names.finditer(text):
-        yield _doubled(text[at : found.start()])
-        yield f"{{{forms[found[0]]}}}"
-        at = found.end()
-    yield _doubled(text[at:])
-
-
-def _doubled(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _look(name: str, elements: Sequence[Element]) -> str:
-    """What the script says when it brings a character in: ``MARA (60), an old woman, ...``."""
-    intro = re.compile(
-        rf"(?<!\w){re.escape(name.upper())}(?:\s*\(([^)]*)\))?,\s+((?:an?|the|in)\s[^,.;:()\n]+)"
-    )
-    for element in elements:
-        if element.kind == "action" and (found := intro.search(_plain(element.text))):
-            return _doubled(", ".join(part for part in (found[2].strip(), found[1]) if part))
-    return ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from holocine_core.errors import InputError
 from holocine_core.script.reader import read_text
 from holocine_core.script.yaml_source import yaml_of
 
@@ -80,18 +81,19 @@ def parted(scenes: Sequence[DraftScene], longest: float, fps: float = 15) -> tup
     A single shot that is longer stays whole; checking the screenplay tells of it.
     """
     found: list[DraftScene] = []
-    taken = [scene.id for scene in scenes]
+    slugs = Slugs(scene.id for scene in scenes)
     for scene in scenes:
         parts: list[list[DraftShot]] = [[]]
+        length = 0.0
         for shot in scene.shots:
-            length = sum(_seconds(one, fps) for one in (*parts[-1], shot))
+            length += _seconds(shot, fps)
             if parts[-1] and length > longest:
                 parts.append([])
+                length = _seconds(shot, fps)
             parts[-1].append(shot)
         for number, part in enumerate(parts, 1):
             last = number == len(parts)
-            name = scene.id if len(parts) == 1 else slug(f"{scene.id}-{number}", taken, "scene")
-            taken.append(name)
+            name = scene.id if len(parts) == 1 else slugs(f"{scene.id}-{number}", "scene")
             found.append(
                 replace(
                     scene,
@@ -122,9 +124,19 @@ def to_yaml(draft: Draft, model: str) -> str:
     Args:
         draft: What to write.
         model: The model it is for.
+
+    Raises:
+        InputError: It is longer than a screenplay can be.
     """
     text = "\n".join([*_head(draft, model), *_characters(draft), "scenes:", *_scenes(draft)]) + "\n"
-    manuscript = read_text(text)
+    try:
+        manuscript = read_text(text)
+    except InputError as error:
+        raise InputError(
+            f"the screenplay that is made of it would have {error.message}",
+            where=draft.source,
+            hint="part the script, and import the parts",
+        ) from None
     # Names and texts come from outside; what they break is told by `check`, with its line.
     assert isinstance(manuscript.source.data, dict), "a draft is a YAML mapping"
     return text
@@ -183,7 +195,12 @@ def _shot(shot: DraftShot) -> Iterator[str]:
 
 def _comments(text: str, indent: str) -> Iterator[str]:
     for line in text.splitlines():
-        yield f"{indent}# {line}".rstrip()
+        shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+        yield f"{indent}# {shown}".rstrip()
+
+
+_UNPRINTABLE = re.compile("[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML takes nowhere, not in a comment either."""
 
 
 def _scalar(text: str) -> str:
@@ -191,11 +208,24 @@ def _scalar(text: str) -> str:
     return yaml_of(text, width=10**9).removesuffix("...\n").strip()
 
 
-def slug(text: str, taken: Sequence[str], fallback: str) -> str:
-    """A short name of letters, digits and hyphens that nobody has yet."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or fallback
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}-{number}"
-    return found
+class Slugs:
+    """Short names of letters, digits and hyphens, each given once.
+
+    Args:
+        taken: Names that are given already.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, text: str, fallback: str) -> str:
+        """A name like the text that nobody has yet."""
+        name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or fallback
+        found, number = name, self._numbers.get(name, 1)
+        while found in self._taken:
+            number += 1
+            found = f"{name}-{number}"
+        self._numbers[name] = number  # Where the next of that name begins to look.
+        self._taken.add(found)
+        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holocine_core.adapt.draft import Draft, DraftScene, DraftShot
 from holocine_core.errors import InputError
-from holocine_core.script.prompt import COUNT, GLOBAL, parse_raw
+from holocine_core.script.prompt import GLOBAL, parse_raw, said_counts
 
 GUESSED = 3.0
 """Seconds of a shot: a raw prompt says nothing of time."""
@@ -44,9 +44,9 @@ def raw_draft(text: str, source: str, title: str) -> Draft:
 
 def _uncounted(caption: str, shots: int) -> str:
     """A caption without its count of shots where that is added again: last, and right."""
-    found = list(COUNT.finditer(caption))
-    if len(found) == 1 and int(found[0][1]) == shots and not caption[found[0].end() :].strip():
-        return caption[: found[0].start()]
+    told = list(said_counts(caption))
+    if len(told) == 1 and told[0][1] == shots and not caption[told[0][0].end() :].strip():
+        return caption[: told[0][0].start()]
     return caption
 
 

@@ -15,6 +15,8 @@ from holocine_core.errors import InputError
 from holocine_core.script.prompt import GLOBAL
 
 Kind = Literal["fountain", "fdx", "csv", "raw"]
+MAX_BYTES = 5_000_000
+"""Of a script; a long film's has less than a tenth of it."""
 _SUFFIXES: dict[str, Kind] = {
     ".fountain": "fountain", ".spmd": "fountain", ".fdx": "fdx", ".csv": "csv", ".tsv": "csv",
 }  # fmt: skip
@@ -38,7 +40,7 @@ def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | Non
     title = path.stem.replace("_", " ").replace("-", " ").strip() or path.name
     match kind:
         case "fountain":
-            draft = to_draft(fountain_elements(text), path.name)
+            draft = to_draft(fountain_elements(text, str(path)), path.name)
         case "fdx":
             draft = to_draft(fdx_elements(text, str(path)), path.name)
         case "csv":
@@ -60,13 +62,20 @@ def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | Non
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"the script cannot be read: {error.strerror}",
+            f"the script cannot be read: {getattr(error, 'strerror', None) or error}",
             where=str(path),
             hint="is that its name?",
         ) from error
+    if len(content) > MAX_BYTES:
+        raise InputError(
+            f"the script has more than {MAX_BYTES:,} bytes",
+            where=str(path),
+            hint="is this the right file? Part it, and import the parts",
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

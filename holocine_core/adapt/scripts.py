@@ -14,22 +14,34 @@ _KINDS: dict[str, Kind] = {
     "HEADING": "heading", "ACTION": "action", "CHARACTER": "character", "DIALOGUE": "dialogue",
     "PARENTHETICAL": "parenthetical", "LYRIC": "lyric", "TRANSITION": "transition",
 }  # fmt: skip
+LONGEST_LINE = 5000
+"""Characters: a paragraph is one line, and reading a line takes the square of its length."""
+_BLANKS = re.compile(r"[^\S\r\n\v\f\x1c-\x1e\x85\u2028\u2029]{9,}")
+"""More blanks than an indent has; the library's time goes with their cube."""
 _MARK = re.compile(r"\[\[(\d+)\]\]|/\*(\d+)\*/")
 _TRANSITIONS = re.compile(r"(?:FADE|CUT|DISSOLVE|SMASH CUT|MATCH CUT)\b[A-Z ]*[.:]?", re.I)
 
 
-def fountain_elements(text: str) -> list[Element]:
+def fountain_elements(text: str, where: str) -> list[Element]:
     """The paragraphs of a Fountain script.
 
     Raises:
+        InputError: A line is too long to be one of a script's.
         MachineError: ``screenplay-tools`` isn't installed.
     """
     try:
         from screenplay_tools.fountain.parser import Parser
     except ImportError:
         raise _missing() from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"the line has {len(line):,} characters; a script's has at most {LONGEST_LINE:,}",
+                where=f"{where}:{number}:1",
+                hint="is it a Fountain file? Begin paragraphs in lines of their own",
+            )
     parser = Parser()
-    parser.add_text(text)
+    parser.add_text(_BLANKS.sub(" " * 8, text))
     return list(_elements(parser.script))
 
 
@@ -88,11 +100,14 @@ def _asides(root: ET.Element) -> Iterator[Element]:
 
 
 def _paragraphs(content: ET.Element) -> Iterator[ET.Element]:
-    for paragraph in content.findall("Paragraph"):
+    """Those of the document and, after each, those that speak at once below it, however deep."""
+    waiting = content.findall("Paragraph")[::-1]
+    while waiting:
+        paragraph = waiting.pop()
         if paragraph.find("Text") is not None:
             yield paragraph
-        for spoken in paragraph.findall("DualDialogue"):
-            yield from _paragraphs(spoken)
+        below = [one for dual in paragraph.findall("DualDialogue") for one in dual]
+        waiting += [one for one in reversed(below) if one.tag == "Paragraph"]
 
 
 def _elements(script: Any) -> Iterator[Element]:
@@ -128,11 +143,9 @@ def _without_marks(script: Any, text: str) -> tuple[str, list[str]]:
     """A text without the library's marks of notes and crossed-out parts, and what they held."""
     notes = []
     for found in _MARK.finditer(text):
-        number, held = int(found[1] or found[2]), script.notes if found[1] else script.boneyards
-        if number >= len(held):
+        digits, held = found[1] or found[2], script.notes if found[1] else script.boneyards
+        if len(digits) > len(str(len(held))) or int(digits) >= len(held):
             continue  # The script's own words, which only look like a mark.
-        if found[1] is not None:
-            notes.append(f"note: {script.notes[int(found[1])].text.strip()}")
-        else:
-            notes.append(f"crossed out: {script.boneyards[int(found[2])].text.strip()}")
+        what = "note" if found[1] else "crossed out"
+        notes.append(f"{what}: {held[int(digits)].text.strip()}")
     return (_MARK.sub("", text) if notes else text), notes

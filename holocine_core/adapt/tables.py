@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import get_args
 
-from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, slug
+from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, Slugs
 from holocine_core.errors import InputError, Problem
 from holocine_core.script.screenplay import Angle, Movement, Size
 
@@ -60,17 +60,17 @@ def table_draft(text: str, source: str, title: str) -> Draft:
     if not shots:
         raise InputError("the table has no shots", where=f"{source}:{first}")
     scenes: list[DraftScene] = []
-    before: list[tuple[str, str, DraftShot]] = []
+    slugs, before = Slugs(), set[str]()
     for name, group in groupby(shots, key=lambda one: one[0]):
         members = list(group)
         told = dict.fromkeys(caption for _, caption, _ in members if caption)
         remarks = [f"scene: {name}"] if name and not name.isascii() else []
-        if name and any(name == other for other, *_ in before):
+        if name and name in before:
             remarks.append(f"{LOOK} '{name}' comes back: this is another scene, filmed by itself")
-        before += members
+        before.add(name)
         scenes.append(
             DraftScene(
-                id=slug(name, [scene.id for scene in scenes], f"scene-{len(scenes) + 1}"),
+                id=slugs(name, f"scene-{len(scenes) + 1}"),
                 caption=" ".join(told).replace("{", "{{").replace("}", "}}"),
                 remarks=tuple(remarks),
                 shots=tuple(shot for *_, shot in members),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from holocine_core.api.films import render
 from holocine_core.errors import InputError
-from holocine_core.events import Emit, Stop, ignore, never
+from holocine_core.events import Emit, Stop, Warned, ignore, never
 from holocine_core.film.editing import Edit, Edited
 from holocine_core.request import Request
 
@@ -177,39 +177,50 @@ class FilmVersion:
     """Where it lies as a film."""
 
 
-def versions(film: str | Path, request: Request = Request()) -> tuple[FilmVersion, ...]:
-    """The versions of a film, the first one as it was rendered.
+def versions(
+    film: str | Path, request: Request = Request(), emit: Emit = ignore
+) -> tuple[FilmVersion, ...]:
+    """The versions of a film, the first one as it was rendered; also of one that is gone, where its
+    work folder knows it.
 
     Args:
         film: Made by holocine.
         request: Its work folder, models and LoRAs, where they are others than it says.
+        emit: Told of versions whose records were lost.
 
     Raises:
         InputError: It is no film of holocine's, or would not be made again as it is.
     """
     from holocine_core.film.ownership import film_key
+    from holocine_core.film.recall import mend_versions, recalled
     from holocine_core.film.reopen import open_film
     from holocine_core.film.versions import remember_version
 
-    _, plan = open_film(Path(film), request)
+    path = Path(film)
+    if not path.exists():
+        work, _ = recalled(path, request)
+        return _listed(work, "")
+    found, plan = open_film(path, request)
+    for problem in mend_versions(found, plan, request):
+        emit(Warned(message=problem.message, where=problem.where, hint=problem.hint))
     remember_version(plan)
-    return _listed(plan, film_key(plan))
+    return _listed(plan.work, film_key(plan))
 
 
-def _listed(plan: Plan, current: str) -> tuple[FilmVersion, ...]:
-    from holocine_core.film.versions import lying
+def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
+    from holocine_core.film.versions import bytes_of, lying
     from holocine_core.film.versions import versions as versions_in
     from holocine_core.script.edits import told
     from holocine_core.store.vault import Vault
 
-    known, vault = versions_in(plan.work), Vault(plan.work)
-    films = lying(plan.work, known)
+    known, vault = versions_in(work), Vault(work)
+    films = lying(work, known)
     return tuple(
         FilmVersion(
             number=one.number,
             told=told(one.edits),
             edits=one.edits,
-            bytes=one.bytes_in(vault),
+            bytes=bytes_of(one, vault),
             current=one.key == current,
             film=films.get(one.key),
         )
@@ -220,18 +231,30 @@ def _listed(plan: Plan, current: str) -> tuple[FilmVersion, ...]:
 def plan_version(film: str | Path, number: int, request: Request = Request()) -> Plan:
     """The plan that makes a film one of its versions again; ``render`` it with ``force``.
 
+    Args:
+        film: There, or gone: then its work folder tells of it.
+        number: Of the version.
+        request: As of :func:`versions`.
+
     Raises:
-        InputError: There is no such version of this film.
+        InputError: There is no such version of this film; or records of versions were lost, and
+            numbers may stand for others than they did.
     """
-    from holocine_core.film.editing import plan_version as planned
+    from holocine_core.film import recall
     from holocine_core.film.reopen import open_film
-    from holocine_core.film.versions import pick_version, remember_version
+    from holocine_core.film.versions import pick_version, remember_version, root_of
     from holocine_core.film.versions import versions as versions_in
 
-    found, plan = open_film(Path(film), request)
+    path = Path(film)
+    if not path.exists():
+        work, known = recall.recalled(path, request)
+        return recall.plan_version(path, pick_version(known, number), request, work)
+    found, plan = open_film(path, request)
+    recall.require_exact(recall.mend_versions(found, plan, request))
     remember_version(plan)
     version = pick_version(versions_in(plan.work), number)
-    return planned(found, version, request, plan.work)
+    recall.require_same_film(plan, root_of(plan), version)
+    return recall.plan_version(path, version, request, plan.work)
 
 
 def drop_versions(
@@ -259,6 +282,7 @@ def drop_versions(
     """
     from holocine_core.film import versions as store
     from holocine_core.film.ownership import film_key
+    from holocine_core.film.recall import mend_versions, require_exact
     from holocine_core.film.reopen import open_film
     from holocine_core.store.vault import Vault
 
@@ -266,7 +290,8 @@ def drop_versions(
         raise InputError(
             "say which versions to drop, or how many of the newest to keep", hint="one of the two"
         )
-    _, plan = open_film(Path(film), request)
+    found, plan = open_film(Path(film), request)
+    require_exact(mend_versions(found, plan, request))
     store.remember_version(plan)
     chosen = list(numbers) if keep is None else store.older_versions(plan.work, keep, plan)
     with Vault(plan.work).locked("versions"):

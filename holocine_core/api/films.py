@@ -227,7 +227,11 @@ def render(
         check_extras(film, extras, force=force)
     over = may_replace(film, extras or Extras(), force=force)
     made = make(film, emit, force=over, should_stop=should_stop, studio=studio, vault=vault)
-    return made if extras is None else replace(made, beside=beside(film, extras, should_stop))
+    return (
+        made
+        if extras is None
+        else replace(made, beside=beside(film, extras, should_stop, emit=emit))
+    )
 
 
 def beside(
@@ -235,6 +239,7 @@ def beside(
     extras: Extras,
     should_stop: Stop = never,
     tell: Callable[[Beside], None] = lambda made: None,
+    emit: Emit = ignore,
 ) -> Beside:
     """Make what is to lie beside a finished film.
 
@@ -243,6 +248,8 @@ def beside(
         extras: What to make; :func:`require_place` looks whether it would replace another's.
         should_stop: Asked after every file.
         tell: Told of all that is there after each kind.
+        emit: Told of takes that are damaged: they are decoded again before anything is cut from
+            them.
 
     Raises:
         InputError: Its takes are gone.
@@ -250,8 +257,12 @@ def beside(
         Interrupted: ``should_stop`` said so.
     """
     from holocine_core.film.extras import make_extras
+    from holocine_core.render import restore_clips
 
-    return make_extras(planned, extras, should_stop, tell)
+    def restore() -> None:
+        restore_clips(planned, emit, should_stop=should_stop)
+
+    return make_extras(planned, extras, restore, should_stop, tell)
 
 
 def clips(planned: Plan) -> dict[str, Path | None]:
@@ -291,10 +302,19 @@ def require_board(planned: Plan, board: Path, *, force: bool = False) -> None:
     check_board(planned, board, force=force)
 
 
-def draw_board(plans: Sequence[Plan], board: Path) -> Path:
-    """The storyboard of several drafts, side by side."""
-    from holocine_core.film.extras import draw_board as draw
+def draw_board(plans: Sequence[Plan], board: Path, emit: Emit = ignore) -> Path:
+    """The storyboard of several drafts, side by side.
 
+    Args:
+        plans: That they were made by.
+        board: The picture's place.
+        emit: Told of takes that are damaged: they are decoded again.
+    """
+    from holocine_core.film.extras import draw_board as draw
+    from holocine_core.render import restore_clips
+
+    for planned in plans:
+        restore_clips(planned, emit)
     return draw(plans, board)
 
 
@@ -345,4 +365,4 @@ def preview(
             )
             for planned in plans
         ]
-    return Drafts(films=tuple(films), storyboard=draw_board(plans, board))
+    return Drafts(films=tuple(films), storyboard=draw_board(plans, board, emit))

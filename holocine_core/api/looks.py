@@ -43,7 +43,7 @@ def extract(found: Inspection, out: str | Path, *, force: bool = False) -> Path:
 
     path, text = Path(out), found.screenplay.encode()
     refuse_to_be(path, found.path, "film")
-    save(path, text, replace=force or (path.is_file() and path.read_bytes() == text))
+    save(path, text, replace=force)
     return path
 
 
@@ -77,13 +77,13 @@ def report(
         MachineError: ffmpeg or the disk failed.
     """
     from holocine_core.evaluate.film_page import write_report
-    from holocine_core.store.files import refuse_to_be, refuse_to_replace
+    from holocine_core.store.files import refuse_to_be
 
     source = Path(film)
     path = Path(out) if out is not None else source.with_suffix(".html")
     refuse_to_be(path, source, "film")
-    refuse_to_replace(path, replace=force)
-    return Reported(path=path, page=write_report(source, path, clip=clip, dino=dino))
+    page = write_report(source, path, clip=clip, dino=dino, force=force)
+    return Reported(path=path, page=page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +117,10 @@ def export(
         InputError: No film of holocine's, a rate that does not go, or a file is in the way.
         MachineError: OpenTimelineIO isn't installed.
     """
-    from holocine_core.edit.exchange import write_cut_list
+    from holocine_core.edit.exchange import cut_list_text
     from holocine_core.edit.subtitles import subtitles
     from holocine_core.film.cut_list import cut_list
-    from holocine_core.store.files import refuse_to_be, refuse_to_replace, save
+    from holocine_core.store.files import refuse_to_be, save
 
     source = Path(film)
     path = Path(out) if out is not None else source.with_suffix(f".{to}")
@@ -132,8 +132,9 @@ def export(
         shots = [shot for shot in cuts.shots if "card" not in shot.facts]  # Those are read as is.
         save(path, subtitles(shots, cuts.fps, to).encode(), replace=force)
         return Exported(path=path, cuts=cuts, rate=None)
-    refuse_to_replace(path, replace=force)
-    return Exported(path=path, cuts=cuts, rate=write_cut_list(cuts, to, path, rate))
+    text, found = cut_list_text(cuts, to, path, rate)
+    save(path, text.encode(), replace=force)
+    return Exported(path=path, cuts=cuts, rate=found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.script.timeline import DeliveredSpan
-from holocine_core.store.files import replacing
+from holocine_core.store.files import Ready, replacing
 
 Format = Literal["otio", "edl", "fcpxml", "xml"]
 # OpenTimelineIO's name of each format, and the whole rates that it keeps exactly: SMPTE timecode
@@ -104,13 +104,37 @@ def _listed(rates: tuple[int, ...]) -> str:
     return f"{', '.join(map(str, rates[:-1]))} and {rates[-1]}"
 
 
-def write_cut_list(cuts: CutList, kind: Format, out: Path, rate: int | None = None) -> Fraction:
+def write_cut_list(
+    cuts: CutList,
+    kind: Format,
+    out: Path,
+    rate: int | None = None,
+    *,
+    ready: Ready = lambda made, out: None,
+) -> Fraction:
     """Write a cut list for editing programs; replaces a file there. Returns the timeline's rate.
+    ``ready`` is called right before it gets its name.
+
+    Raises:
+        InputError: As :func:`cut_list_text`.
+        MachineError: OpenTimelineIO isn't installed, or the disk refuses.
+        RenderError: As :func:`cut_list_text`.
+    """
+    text, found = cut_list_text(cuts, kind, out, rate)
+    with replacing(out, ready) as made:
+        made.write_text(text, encoding="utf-8", newline="\n")
+    return found
+
+
+def cut_list_text(
+    cuts: CutList, kind: Format, out: Path, rate: int | None = None
+) -> tuple[str, Fraction]:
+    """A cut list for editing programs that is to lie at ``out``, and the timeline's rate.
 
     Raises:
         InputError: As :func:`timeline_rate`, or the format cannot hold the film.
-        MachineError: OpenTimelineIO isn't installed, or the disk refuses.
-        RenderError: What was written does not read back as the same cuts.
+        MachineError: OpenTimelineIO isn't installed.
+        RenderError: It does not read back as the same cuts.
     """
     found = timeline_rate(cuts, kind, rate)
     if kind == "edl" and len(cuts.shots) > 999:
@@ -120,14 +144,10 @@ def write_cut_list(cuts: CutList, kind: Format, out: Path, rate: int | None = No
     otio = require_library()
     options = {"rate": float(found)} if kind == "edl" else {}
     timeline = _timeline(otio, cuts, kind, found)
-    with replacing(out) as made:
-        text = otio.adapters.write_to_string(timeline, _ADAPTERS[kind], **options)
-        made.write_text(text, encoding="utf-8", newline="\n")
-        again = otio.adapters.read_from_string(
-            made.read_text(encoding="utf-8"), _ADAPTERS[kind], **options
-        )
-        _compare(again, cuts, found, out)
-    return found
+    text = str(otio.adapters.write_to_string(timeline, _ADAPTERS[kind], **options))
+    again = otio.adapters.read_from_string(text, _ADAPTERS[kind], **options)
+    _compare(again, cuts, found, out)
+    return text, found
 
 
 def require_library() -> Any:

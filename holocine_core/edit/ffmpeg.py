@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from holocine_core.edit.process import DISK_FULL, Run, url
+from holocine_core.edit.process import DISK_FULL, Run, source, url
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.script.timeline import FrameSpan
 
@@ -131,7 +131,7 @@ def read_frames(
         )
     chain = [] if span is None else [f"trim=start_frame={span.start}:end_frame={span.stop}"]
     chain += [filters] if filters else []
-    args = ["-xerror", "-i", url(path), "-map", "0:V:0", "-vf", ",".join([*chain, _TO_RGB])]
+    args = ["-xerror", *source(path), "-map", "0:V:0", "-vf", ",".join([*chain, _TO_RGB])]
     output = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     count = None if filters else len(wanted)
     return _decode([*args, *output], path, (held.height, held.width), count)
@@ -220,14 +220,21 @@ def _streams(path: Path, *maps: str) -> tuple[list[_Stream], str]:
     """The mapped streams with all their packets, and ffmpeg's log."""
     _require_file(path)
     choose = [arg for each in maps for arg in ("-map", each)]
-    args = ["-xerror", "-i", url(path), *choose, "-map_metadata", "-1", "-c", "copy"]
+    args = ["-xerror", *source(path), *choose, "-map_metadata", "-1", "-c", "copy"]
     run = Run([*args, "-f", "framecrc", "pipe:1"], level="info")
     try:
         table = run.stdout.read().decode()
     except BaseException:
         run.kill()
         raise
-    if run.wait_reading(path) or "partial file" in run.log:
+    failed = run.wait_reading(path)
+    if failed and "not on whitelist" in run.log:
+        raise InputError(
+            "it is a playlist, or another kind of file that names others or is not read here",
+            where=str(path),
+            hint="give the film or sound itself, in one file: MP4, MKV, MOV, WAV, FLAC, MP3, OGG",
+        )
+    if failed or "partial file" in run.log:
         raise InputError(
             f"ffmpeg cannot read it: {run.reason}",
             where=str(path),

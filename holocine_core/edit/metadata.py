@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from holocine_core.edit.ffmpeg import probe
-from holocine_core.edit.process import Run, url
+from holocine_core.edit.process import Run, source
 from holocine_core.errors import InputError
 
 # Written by the container itself, not by us.
@@ -60,6 +60,13 @@ class FilmMetadata:
             at = chapter.end_frame
 
 
+class FoundMetadata(FilmMetadata):
+    """What a file of others has: keys and chapters such as are never written here."""
+
+    def __post_init__(self) -> None:
+        """Nothing is asked of what is there."""
+
+
 def _require_writable(what: str, text: str) -> None:
     if "\0" in text:
         raise InputError(f"{what} holds a NUL", hint="leave that character out")
@@ -83,7 +90,7 @@ def metadata_args(suffix: str, source: int) -> tuple[str, ...]:
     """Output options that take tags and chapters from input ``source`` into a ``suffix`` file."""
     take = ("-map_metadata", str(source), "-map_chapters", str(source))
     if suffix == ".mkv":
-        return take
+        return (*take, "-write_crc32", "0")  # Of tags that are sealed later (edit/seal.py).
     return (*take, "-movflags", "+faststart+use_metadata_tags")
 
 
@@ -91,9 +98,10 @@ def read_metadata(path: Path) -> FilmMetadata:
     """Tags (keys in lower case) and chapters of a film. Raises InputError if unreadable."""
     fps = probe(path).fps
     # Without bitexact the document's own encoder would stand in it as if it were the film's.
-    run = Run(["-i", url(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
+    run = Run([*source(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
     try:
-        document = run.stdout.read().decode()
+        # What is no UTF-8 stays told apart from text: it is damage, not a letter.
+        document = run.stdout.read().decode(errors="surrogateescape")
         failed = run.wait_reading(path)
     finally:
         run.kill()
@@ -110,7 +118,10 @@ def read_metadata(path: Path) -> FilmMetadata:
             title = entries.get("title", "")
             chapters.append(Chapter(start_frame=start, end_frame=end, title=title))
     kept = {key: text for key, text in tags.items() if key not in _CONTAINER_TAGS}
-    return FilmMetadata(tags=kept, chapters=tuple(chapters))
+    try:
+        return FilmMetadata(tags=kept, chapters=tuple(chapters))
+    except (ValueError, InputError):
+        return FoundMetadata(tags=kept, chapters=tuple(chapters))
 
 
 def _line(text: str) -> str:

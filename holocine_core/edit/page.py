@@ -14,7 +14,7 @@ from typing import Literal
 
 from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, probe
-from holocine_core.edit.process import Run, url
+from holocine_core.edit.process import Run, source, url
 from holocine_core.errors import MachineError
 from holocine_core.script.timeline import timecode
 
@@ -98,6 +98,15 @@ def page_html(page: Page, room: Path) -> str:
     )
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file begins as a page does."""
+    head = _TEMPLATE.read_text(encoding="utf-8").partition("$")[0].encode()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
 def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
@@ -109,7 +118,7 @@ def _playable(film: Path, room: Path) -> Path:
     if plain and film.suffix.lower() in (".mp4", ".mov") and film.stat().st_size <= LARGEST_FILM:
         return film
     copy = room / "copy.mp4"
-    run = Run(["-i", url(film), "-map", "0:V:0", "-map", "0:a:0?", *_COPY, "-y", url(copy)])
+    run = Run([*source(film), "-map", "0:V:0", "-map", "0:a:0?", *_COPY, "-y", url(copy)])
     try:
         failed = run.wait_reading(film)
     finally:

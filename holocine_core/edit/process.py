@@ -44,6 +44,24 @@ def url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
+FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,mxf,nut,flv,asf,rm,gxf,dv,ivf,obu,av1,h264,hevc,m4v,"
+    "mjpeg,yuv4mpegpipe,gif,apng,ogg,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,ape,tta,wv,dts,"
+    "truehd"
+)
+"""Containers that hold all that they play. Playlists and lists (hls, dash, concat, image sequences)
+name other files, which no fingerprint covers and nobody gave. ffmpeg tells them by content, however
+they are called: only what is listed here is read."""
+GUARDS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
+"""What is let in, as ffmpeg and PyAV are told for each file that they open."""
+
+
+def source(path: Path) -> list[str]:
+    """The options that open a film or sound file: that one alone, and by its content."""
+    guards = [word for name, value in GUARDS.items() for word in (f"-{name}", value)]
+    return [*guards, "-i", url(path)]
+
+
 class Run:
     """One ffmpeg process whose stderr is drained while it works."""
 

@@ -187,6 +187,13 @@ def roll(clips: Sequence[ClipInput], transitions: Sequence[Transition]) -> Itera
                 yield dim(chunk, clip.frames - 1 - at, after.tail, step=-1)
 
 
+def read_to_end(clip: ClipInput, size: tuple[int, int], fps: Fraction) -> None:
+    """Raise DamagedClip where a clip is not what is announced, or can't be read to its end."""
+    check_clip(clip, size, fps)
+    for _ in _clip_frames(clip.path):
+        pass
+
+
 def _clip_frames(path: Path) -> Iterator[Frames]:
     try:
         yield from read_frames(path)

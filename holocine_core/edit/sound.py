@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holocine_core.edit.ffmpeg import SoundTrack, probe_audio
-from holocine_core.edit.process import DISK_FULL, Run, url
+from holocine_core.edit.process import DISK_FULL, Run, source, url
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Warned
 
@@ -220,7 +220,7 @@ def _decoder(path: Path) -> list[str]:
     # ffmpeg's own way from one channel to two takes 3 dB away.
     spread = "pan=stereo|c0=c0|c1=c0," if _track(path).mono else ""
     stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1"
-    return ["-i", url(path), "-map", "0:a:0", "-af", stereo]
+    return [*source(path), "-map", "0:a:0", "-af", stereo]
 
 
 def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix:
@@ -255,7 +255,7 @@ def measure_loudness(path: Path) -> Loudness:
         InputError: It holds no sound, or cannot be decoded to its end.
     """
     meter = ["-map", "0:a:0", "-af", "ebur128=peak=true:framelog=verbose", "-f", "null", "-"]
-    run = Run(["-i", url(path), *meter], level="info")
+    run = Run([*source(path), *meter], level="info")
     try:
         failed = run.wait_reading(path)
     finally:
@@ -296,7 +296,7 @@ def set_loudness(wav: Path, target: float, out: Path) -> Loudness | None:
         return None
     gain = min(target - held.integrated, TRUE_PEAK_DB - held.true_peak)
     target_args = ["-af", f"volume={gain:.3f}dB:precision=double", "-c:a", "pcm_s16le", "-y"]
-    run = Run(["-i", url(wav), *target_args, url(out)])
+    run = Run([*source(wav), *target_args, url(out)])
     try:
         failed = run.wait_reading(wav)
     finally:

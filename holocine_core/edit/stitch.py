@@ -22,7 +22,7 @@ from holocine_core.edit.delivery import (
 )
 from holocine_core.edit.ffmpeg import Frames, Probe, probe, read_frames, write_frames
 from holocine_core.edit.metadata import FilmMetadata, metadata_args, metadata_document
-from holocine_core.edit.process import url
+from holocine_core.edit.process import source, url
 from holocine_core.edit.reel import (
     ClipInput,
     Facts,
@@ -37,12 +37,13 @@ from holocine_core.edit.reel import (
     repeated,
     roll,
 )
+from holocine_core.edit.seal import SEAL_TAG, seal
 from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudness
 from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import DeliveredFrame, FrameSpan
-from holocine_core.store.files import replacing
+from holocine_core.store.files import Ready, replacing
 
 # One AAC frame at 48 kHz is 21 ms.
 _SOUND_TOLERANCE_S = 0.05
@@ -141,6 +142,8 @@ def stitch(
         _write_film(job, made, emit)
         film = probe(made)
         _verify_film(film, job, out)
+        if SEAL_TAG in job.metadata.tags:
+            seal(made)
         allow()
     return film
 
@@ -167,7 +170,7 @@ def _write_film(job: StitchJob, made: Path, emit: Emit) -> None:
     inputs = _tags_input(_delivered_metadata(job), job.out_fps, room)
     sound: tuple[str, ...] = ()
     if cues := _delivered_cues(job):
-        inputs += ["-i", url(_lay_sound(job, cues, room / "sound.wav", emit))]
+        inputs += source(_lay_sound(job, cues, room / "sound.wav", emit))
         sound = ("-map", "2:a", *sound_args(job.video))
     width, height = job.size
     with write_frames(
@@ -297,6 +300,7 @@ def cut_shots(
     folder: Path,
     video: VideoCodec,
     titles: Sequence[str] = (),
+    ready: Ready = lambda made, out: None,
 ) -> list[Path]:
     """Export every shot of a clip as a film of its own, exact to the frame; replaces files there.
 
@@ -304,6 +308,7 @@ def cut_shots(
         spans: Frames of the clip, not empty.
         names: One per span: the file's name without its suffix.
         titles: One per span, for the file's title tag; none where empty.
+        ready: Told of every file right before it gets its name.
 
     Raises:
         InputError, MachineError, RenderError: As :func:`stitch`; the shots before stay.
@@ -318,20 +323,25 @@ def cut_shots(
     for span, name, title in zip(spans, names, titles or [""] * len(spans), strict=True):
         out = folder / f"{name}{suffix}"
         metadata = FilmMetadata(tags={"title": title} if title else {})
-        _cut_shot(clip, held, span, metadata, video, out)
+        check_video(video, (held.width, held.height), out)
+        with replacing(out, ready) as part:
+            _cut_shot(clip, held, span, metadata, video, part)
+            _verify(probe(part), len(span), held.fps, (held.width, held.height), video, out)
         made.append(out)
     return made
 
 
 def _cut_shot(
-    clip: Path, held: Probe, span: FrameSpan, metadata: FilmMetadata, video: VideoCodec, out: Path
+    clip: Path,
+    held: Probe,
+    span: FrameSpan,
+    metadata: FilmMetadata,
+    video: VideoCodec,
+    made: Path,
 ) -> None:
     size = (held.width, held.height)
-    check_video(video, size, out)
-    with replacing(out) as made:
-        inputs = _tags_input(metadata, held.fps, made.parent)
-        args = _film_args(video, size, size, "pad", made.suffix)
-        with write_frames(made, *size, held.fps, args, inputs) as writer:
-            for chunk in read_frames(clip, span=span):
-                writer.write(chunk)
-        _verify(probe(made), len(span), held.fps, size, video, out)
+    inputs = _tags_input(metadata, held.fps, made.parent)
+    args = _film_args(video, size, size, "pad", made.suffix)
+    with write_frames(made, *size, held.fps, args, inputs) as writer:
+        for chunk in read_frames(clip, span=span):
+            writer.write(chunk)

@@ -15,7 +15,7 @@ from holocine_core.edit.ffmpeg import Frames
 from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
 from holocine_core.errors import InputError
 from holocine_core.script.timeline import FrameSpan, timecode
-from holocine_core.store.files import replacing
+from holocine_core.store.files import Ready, replacing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -58,8 +58,14 @@ class StoryboardRow:
         return min(_PICTURE_WIDTH, _PICTURES_WIDTH // len(self.pictures) - _GAP)
 
 
-def storyboard(rows: Sequence[StoryboardRow], out: Path, title: str) -> None:
-    """Write the storyboard as a PNG; replaces a file there.
+def storyboard(
+    rows: Sequence[StoryboardRow],
+    out: Path,
+    title: str,
+    ready: Ready = lambda made, out: None,
+) -> None:
+    """Write the storyboard as a PNG; replaces a file there. ``ready`` is called right before it
+    gets its name.
 
     Raises:
         InputError: ``out`` is no ``.png``.
@@ -70,7 +76,7 @@ def storyboard(rows: Sequence[StoryboardRow], out: Path, title: str) -> None:
     if not rows:
         raise ValueError("a storyboard needs at least one shot")
     page = _Page(rows, title)
-    with replacing(out) as made:
+    with replacing(out, ready) as made:
         page.draw().save(made, format="PNG", dpi=(_DPI, _DPI))
 
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, read_frames
-from holocine_core.edit.page import Cut, Page, page_html
+from holocine_core.edit.page import Cut, Page, is_page, page_html
 from holocine_core.film.cut_list import cut_list
 from holocine_core.film.provenance import Inspection, inspect
 from holocine_core.script.edits import read_edits, told
-from holocine_core.store.files import replacing
+from holocine_core.store.files import is_same, refuse_to_replace, replacing
 
 if TYPE_CHECKING:
     from holocine_core.evaluate.consistency import Extract
@@ -34,22 +34,33 @@ _CLEAR = 3.0
 
 
 def write_report(
-    film: Path, out: Path, *, clip: Path | None = None, dino: Path | None = None
+    film: Path,
+    out: Path,
+    *,
+    clip: Path | None = None,
+    dino: Path | None = None,
+    force: bool = False,
 ) -> Page:
-    """Write a film's report; replaces a file there.
+    """Write a film's report; the very same page is replaced unasked.
 
     Args:
         film: Made by holocine.
         out: The page.
         clip: A CLIP vision folder to compare shots by as well.
         dino: A DINO folder likewise.
+        force: Replace any file there.
 
     Raises:
-        InputError: No film of holocine's, or no such network.
+        InputError: No film of holocine's, no such network, or another file is in the way.
         MachineError: ffmpeg or the disk failed.
     """
+    refuse_to_replace(out, replace=force or is_page(out))  # Before the work.
     page = look_through(inspect(film), clip=clip, dino=dino)
-    with replacing(out) as made:
+
+    def ready(made: Path, out: Path) -> None:
+        refuse_to_replace(out, replace=force or is_same(out, made.read_bytes()))
+
+    with replacing(out, ready) as made:
         room = made.parent / "film"
         room.mkdir()
         made.write_text(page_html(page, room), encoding="utf-8")
@@ -73,7 +84,7 @@ def look_through(found: Inspection, *, clip: Path | None = None, dino: Path | No
         measured_by=by,
         changes=tuple(seen.changes),
         likeness={name: _likeness(cuts, seen, extract) for name, extract in compared.items()},
-        settings=dict(_settings(found.provenance, found.path)),
+        settings=dict(settings_told(found.provenance, found.path)),
         screenplay=found.screenplay,
     )
 
@@ -160,7 +171,7 @@ def _likeness(cuts: CutList, seen: _Seen, extract: Extract) -> list[list[float]]
     return [[float(a @ b) for b in means] for a in means]
 
 
-def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
+def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
     yield "film", film.name
     yield "model", f"{made['model']['name']} ({made['model']['licence']})"
     yield "profile", str(made["profile"])
@@ -181,11 +192,13 @@ def _settings(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, str]]:
         yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
-        eta = f" (eta {sampling['eta']:g})" if sampling.get("eta", 1) != 1 else ""
+        noise = sampling.get("eta")
+        eta = "" if noise in (None, 1) else f" (eta {noise:g})"
         yield (
             f"scene {take['scene']}",
             f"{take['frames']['got']} frames of {sampling['width']}x{sampling['height']}, seed "
-            f"{take['seed']}, {sampling['steps']} steps of {sampling['sampler']}{eta}, "
+            f"{take['seed']}, {sampling['steps']} steps of "
+            f"{sampling.get('sampler', 'euler')}{eta}, "
             f"guidance {sampling['guidance']:g}, shift {sampling['shift']:g}, "
             f"{sampling['attention']} attention",
         )

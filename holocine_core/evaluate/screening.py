@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ def screen(film: Path) -> Iterator[Screened]:
         InputError: No film, or one that says nothing about itself.
     """
     found = inspect(film)
+    if any(after.start_frame < before.end_frame for before, after in pairwise(found.chapters)):
+        raise InputError(
+            "the film's chapters do not follow each other",
+            where=str(film),
+            hint="its chapters were changed; evaluate the film as it was rendered",
+        )
     takes = found.provenance["takes"]
     cards = {card["text"] for card in found.provenance.get("cards", {}).values()}
     shown = [chapter for chapter in found.chapters if chapter.title not in cards]

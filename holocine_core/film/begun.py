@@ -81,9 +81,9 @@ def _recorded(plan: Plan) -> Past | None:
 
     made = inspect(plan.out).provenance
     told = read_text(made["screenplay"], str(plan.screenplay_path)).screenplay
-    options = made["options"]
+    options = made.get("options", {})
     said = {name: options[name] for name in ("profile", "model", "seed") if name in options}
-    if made["edits"] or told is None or told.model_copy(update=said) != plan.screenplay:
+    if made.get("edits") or told is None or told.model_copy(update=said) != plan.screenplay:
         return None
     return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),

@@ -15,23 +15,26 @@ from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.film.finish import stitch_job
 from holocine_core.plan.values import Plan
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.store.files import Ready
 from holocine_core.store.vault import Vault
 
 
-def draw_storyboard(plan: Plan, out: Path) -> Path:
-    """A storyboard of a rendered plan: a row per shot with its first, middle and last frame."""
-    storyboard(list(_rows(plan)), out, plan.title)
+def draw_storyboard(plan: Plan, out: Path, ready: Ready = lambda made, out: None) -> Path:
+    """A storyboard of a rendered plan: a row per shot with its first, middle and last frame.
+    ``ready`` is called right before it gets its name."""
+    storyboard(list(_rows(plan)), out, plan.title, ready)
     return out
 
 
-def draw_drafts(plans: Sequence[Plan], out: Path) -> Path:
-    """A storyboard of several rendered drafts of one film: a row per shot, a picture per draft."""
+def draw_drafts(plans: Sequence[Plan], out: Path, ready: Ready = lambda made, out: None) -> Path:
+    """A storyboard of several rendered drafts of one film: a row per shot, a picture per draft.
+    ``ready`` is called right before it gets its name."""
     rows = []
     for drafts in zip(*(_rows(plan) for plan in plans), strict=True):
         middles = [row.pictures[1][1] for row in drafts]
         captions = [f"draft {plan.options.get('draft', 1)}" for plan in plans]
         rows.append(replace(drafts[0], pictures=tuple(zip(captions, middles, strict=True))))
-    storyboard(rows, out, plans[0].title)
+    storyboard(rows, out, plans[0].title, ready)
     return out
 
 

@@ -27,8 +27,6 @@ def cut_list(found: Inspection) -> CutList:
     made = found.provenance
     takes = made["takes"]
     cards = made.get("cards", {})  # Films had none once.
-    reel = _reel(takes, cards)
-    first = int("opening" in cards)
     film = probe(found.path)
     kinds = {take["transition"]["kind"] for take in takes}
     if not kinds <= {"cut", "fade", "crossfade"}:
@@ -37,6 +35,8 @@ def cut_list(found: Inspection) -> CutList:
             where=str(found.path),
             hint="it was not made by this program, or by a newer one",
         )
+    reel = _reel(found.path, takes, cards)
+    first = int("opening" in cards)
     fps = Fraction(made["fps"])
     shots = []
     for number, shot, span in reel:
@@ -76,7 +76,7 @@ def cut_list(found: Inspection) -> CutList:
 
 
 def _reel(
-    takes: Sequence[dict[str, Any]], cards: dict[str, Any]
+    film: Path, takes: Sequence[dict[str, Any]], cards: dict[str, Any]
 ) -> tuple[tuple[int, int, FrameSpan], ...]:
     """Every shot and card that is seen: which, its shot (from 0), its frames of the reel."""
     clips = [
@@ -87,14 +87,24 @@ def _reel(
         )
         for take in takes
     ]
-    transitions = [Transition(**take["transition"]) for take in takes[:-1]]
+    transitions = [
+        Transition(kind=take["transition"]["kind"], frames=take["transition"]["frames"])
+        for take in takes[:-1]
+    ]
     if "opening" in cards:
         clips.insert(0, _card_clip("opening", cards))
         transitions.insert(0, Transition())
     if "closing" in cards:
         clips.append(_card_clip("closing", cards))
         transitions.append(Transition())
-    return shots_in_reel(clips, transitions)
+    try:
+        return shots_in_reel(clips, transitions)
+    except ValueError as error:
+        raise InputError(
+            f"the film's provenance is that of no film: {error}",
+            where=str(film),
+            hint="its tags were changed: take the file that holocine rendered",
+        ) from None
 
 
 def _card_clip(name: str, cards: dict[str, Any]) -> ClipInput:

@@ -21,6 +21,8 @@ def watch_cuts(plan: Plan, vault: Vault) -> dict[str, SeenCuts]:
             continue
         seen = read_seen(entry.sidecar.get("cuts"))
         if seen is None or seen.asked != take.timeline.cuts:
+            if vault.whole("clips", take.clip_key) is None:
+                continue  # Damaged: who needs its frames will say so.
             try:
                 seen = watch_clip(entry.path, take.timeline.cuts)
             except (InputError, MachineError):

@@ -7,21 +7,24 @@ a call that was killed in between finds its work done. May import: film, plan, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import film_key
+from holocine_core.film.finish import write_sidecar
+from holocine_core.film.ownership import film_key, sidecar_is_ours
 from holocine_core.film.provenance import Inspection
+from holocine_core.film.recall import mend_versions
 from holocine_core.film.reopen import changed_frames, open_film, place_of, read_shots, replan
+from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
-from holocine_core.film.versions import Version, remember_version
+from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import read_json, write_json
-from holocine_core.store.vault import disk_errors
+from holocine_core.store.vault import Vault, disk_errors
 
 PENDING = "pending.json"
 """In the work folder: the edit that replaces a film, until all is said about it."""
@@ -79,6 +82,7 @@ def plan_reshoot(
         InputError: There is no such shot, or the film is not what it says.
     """
     found, before = open_film(film, request)
+    before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(before, call)) is not None:
         return made
     take, number = place_of(before, shot)
@@ -97,6 +101,7 @@ def plan_extend(
         InputError: The shots are wrong, or have no place in the film.
     """
     found, before = open_film(film, request)
+    before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(before, call)) is not None:
         return made
     name = scene or before.takes[-1].scene
@@ -114,6 +119,7 @@ def _planned(
     found: Inspection, before: Plan, change: Reshoot | Extend, request: Request, call: str
 ) -> Edit:
     plan = replan(found, (*before.edits, change), request)
+    plan = replace(plan, warnings=tuple(dict.fromkeys((*before.warnings, *plan.warnings))))
     return Edit(change=change, before=before, plan=plan, call=call, replaces=request.out is None)
 
 
@@ -123,8 +129,13 @@ def made_already(film: Plan, call: str) -> Edited | None:
     noted = read_json(pending) or {}
     if noted.get("line") != call or noted.get("after") != film_key(film):
         return None
+    vault = Vault(film.work)
+    if not sidecar_is_ours(film):  # What lies there tells of the film before.
+        with vault.locked(call):
+            write_sidecar(film)
     version = remember_version(film)
     pending.unlink(missing_ok=True)
+    tidy(film)
     return Edited(path=film.out, version=version.number, film=None)
 
 
@@ -151,19 +162,3 @@ def settle(edit: Edit) -> None:
     """All has been said about an edit: the same call again is another one."""
     if edit.replaces:
         (edit.plan.work / PENDING).unlink(missing_ok=True)
-
-
-def plan_version(found: Inspection, version: Version, request: Request, work: Path) -> Plan:
-    """The plan that makes a film one of its versions.
-
-    Raises:
-        InputError: It is a version of another film in the work folder.
-    """
-    plan = replan(found, version.edits, request)
-    if film_key(plan) != version.key:
-        raise InputError(
-            f"version {version.number} is one of another film in this work folder",
-            where=str(work),
-            hint="call versions with that film: its preview, or the file that -o named",
-        )
-    return plan

@@ -1,7 +1,8 @@
 """What lies beside a film: shot clips, a storyboard, a cut list; where, and what they may replace.
 
-The work folder's ``extras.json`` keeps the hash of every extra that was written. A file is
-replaced unasked only while it is still what was written.
+The work folder's ``extras.json`` keeps the hash of every extra before it gets its name, beside that
+of the one which it replaces: whoever is killed in between finds one of the two. A file is replaced
+unasked only while it is still what was written.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError, Interrupted, Problem
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
+from holocine_core.request import stem_of
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.leases import leased
-from holocine_core.store.vault import Vault, disk_errors, file_hash
+from holocine_core.store.records import sidecar_path
+from holocine_core.store.vault import disk_errors, file_hash
 
 RECORD = "extras.json"
 
@@ -49,7 +51,7 @@ def otio_path(film: Path) -> Path:
 
 def shots_folder(shots: Path, film: Path) -> Path:
     """The film's own folder inside the one of ``--shots``."""
-    return shots / film.stem
+    return shots / stem_of(film)
 
 
 def is_ours(plan: Plan, path: Path) -> bool:
@@ -59,17 +61,20 @@ def is_ours(plan: Plan, path: Path) -> bool:
     if key not in record or path.is_symlink() or not path.is_file():
         return False
     with disk_errors("read", path):
-        return bool(record[key] == file_hash(path))
+        return file_hash(path) in str(record[key]).split()
 
 
-def remember(plan: Plan, path: Path) -> None:
-    """Note what was just written."""
+def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
+    """Note what was just written, or ``made``, which is about to get that name."""
     with (
         disk_errors("note what was written", plan.work / RECORD),
         leased(plan.work, "extras", name="extras-lease", wait=True),
     ):
         record = _record(plan.work)
-        record[_record_key(plan, path)] = file_hash(path)
+        key, hashes = _record_key(plan, path), [file_hash(made or path)]
+        if path.is_file() and (there := file_hash(path)) in str(record.get(key, "")).split():
+            hashes.append(there)
+        record[key] = " ".join(dict.fromkeys(hashes))
         write_json(plan.work / RECORD, record)
 
 
@@ -198,6 +203,7 @@ def lacks_extras(plan: Plan, extras: Extras) -> bool:
 def make_extras(
     plan: Plan,
     extras: Extras,
+    restore: Callable[[], None],
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[Beside], None] = lambda made: None,
 ) -> Beside:
@@ -206,11 +212,11 @@ def make_extras(
     Args:
         plan: That the film was made by.
         extras: What was checked by :func:`check_extras`.
+        restore: Has the takes' clips whole before anything is cut from them.
         should_stop: Asked after every file.
         tell: Told of all that is there after each kind.
 
     Raises:
-        InputError: The film's takes are gone.
         MachineError: A file can not be written.
         Interrupted: ``should_stop`` said so.
     """
@@ -226,7 +232,7 @@ def make_extras(
         made = replace(made, otio=_write_otio(plan, stop_if_asked))
         tell(made)
     if extras.shots is not None or extras.storyboard:
-        _require_clips(plan)
+        restore()
         stop_if_asked()
     if extras.shots is not None:
         made = replace(made, shots=_cut_shots(plan, extras.shots, stop_if_asked))
@@ -244,32 +250,22 @@ def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
 
     stop_if_asked()
     path = otio_path(plan.out)
-    write_cut_list(cut_list(inspect(plan.out)), "otio", path)
-    remember(plan, path)
+    cuts = cut_list(inspect(plan.out))
+    write_cut_list(cuts, "otio", path, ready=lambda made, out: remember(plan, out, made))
     return path
-
-
-def _require_clips(plan: Plan) -> None:
-    vault = Vault(plan.work)
-    if any(vault.find("clips", take.clip_key) is None for take in plan.takes):
-        raise InputError(
-            f"{plan.out} is finished, but its takes are no longer there to cut from",
-            where=str(plan.work),
-            hint="move the film away and render it again",
-        )
 
 
 def _cut_shots(plan: Plan, shots: Path, stop_if_asked: Callable[[], None]) -> tuple[Path, ...]:
     from holocine_core.film.shots import export_shots
 
-    def written(path: Path) -> None:
-        remember(plan, path)
-        stop_if_asked()
-
     folder = shots_folder(shots, plan.out)
     with disk_errors("make the folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return tuple(export_shots(plan, folder, written))
+
+    def ready(made: Path, out: Path) -> None:
+        remember(plan, out, made)
+
+    return tuple(export_shots(plan, folder, ready, written=lambda path: stop_if_asked()))
 
 
 def check_board(plan: Plan, board: Path, *, force: bool) -> None:
@@ -286,9 +282,11 @@ def draw_board(plans: Sequence[Plan], board: Path) -> Path:
     """The storyboard of a film, or one of several drafts."""
     from holocine_core.film.boards import draw_drafts, draw_storyboard
 
+    def ready(made: Path, out: Path) -> None:
+        remember(plans[0], out, made)
+
     if len(plans) == 1:
-        draw_storyboard(plans[0], board)
+        draw_storyboard(plans[0], board, ready)
     else:
-        draw_drafts(plans, board)
-    remember(plans[0], board)
+        draw_drafts(plans, board, ready)
     return board

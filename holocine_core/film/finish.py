@@ -22,8 +22,10 @@ from holocine_core.edit.reel import (
     DamagedClip,
     Transition,
     check_reel,
+    read_to_end,
     shots_in_reel,
 )
+from holocine_core.edit.seal import BLANK, SEAL_TAG
 from holocine_core.edit.sound import (
     SoundCue,
     check_sound,
@@ -44,40 +46,35 @@ from holocine_core.events import Emit, ignore
 from holocine_core.film.cuts_seen import watch_cuts
 from holocine_core.film.ownership import (
     KEY_TAG,
-    film_is_ours,
     film_key,
     refuse_to_overwrite,
-    sidecar_is_ours,
-    sidecar_path,
 )
 from holocine_core.film.provenance import TAG, provenance
 from holocine_core.film.values import Film
+from holocine_core.film.version_store import as_stored
+from holocine_core.film.versions import held_by, remember_replaced
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import hidden_room, make_folder
+from holocine_core.store.records import intact_record, sidecar_path, write_record
 from holocine_core.store.vault import Vault, disk_errors, file_hash
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
     refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
+    remember_replaced(plan)
     cut_cards(plan, vault)
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
-        plan.out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(plan.out.parent)
     try:
         found = stitch(job, plan.out, emit, vault.require_held)
     except DamagedClip as damaged:
-        # Read to its end and not what was kept there: its latents are, so little is lost.
-        vault.drop("clips", damaged.path.stem)
-        raise RenderError(
-            f"a clip of the work folder was damaged and is removed: {damaged.message}",
-            where=str(damaged.path),
-            hint="run the same command again: it is decoded anew",
-        ) from damaged
-    film = _film(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
+        raise _without_damaged(job, vault, damaged) from damaged
+    film = film_of(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
     vault.require_held()
     _write_sidecar(plan, film)
     if film.loudness is not None and plan.delivery.loudness is not None:
@@ -87,12 +84,34 @@ def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = Fal
     return film
 
 
+def _without_damaged(job: StitchJob, vault: Vault, first: DamagedClip) -> RenderError:
+    """Remove every clip that is not what was kept there, so that one more call is enough; the error
+    to raise. Their latents are kept, so little is lost."""
+    damaged = [first.path]
+    for clip in job.reel[0]:
+        try:
+            read_to_end(clip, job.size, job.fps)
+        except DamagedClip as another:
+            damaged.append(another.path)
+    damaged = list(dict.fromkeys(damaged))
+    for path in damaged:
+        vault.drop("clips", path.stem)
+    many = len(damaged) > 1
+    what = f"{len(damaged)} clips" if many else "a clip"
+    were = "were damaged and are" if many else "was damaged and is"
+    return RenderError(
+        f"{what} of the work folder {were} removed: {first.message}",
+        where=", ".join(map(str, damaged)),
+        hint=f"run the same command again: {'they are' if many else 'it is'} decoded anew",
+    )
+
+
 def _write_sidecar(plan: Plan, film: Film) -> None:
     path = sidecar_path(plan.out)
     with disk_errors("write the film's sidecar", path):
         for part in path.parent.glob(f".{glob.escape(path.stem)}.*.part.json"):
             part.unlink(missing_ok=True)  # Of a render that was killed while it wrote.
-        write_json(
+        write_record(
             path,
             {
                 "key": film_key(plan),
@@ -108,6 +127,7 @@ def _write_sidecar(plan: Plan, film: Film) -> None:
                 # Relative to the film, so that all of it can move together.
                 "work": _beside(plan.out, plan.work),
                 "screenplay_file": _beside(plan.out, plan.screenplay_path),
+                "holds": as_stored(held_by(plan)),
                 "made": _made(plan),
                 **provenance(plan),
             },
@@ -125,11 +145,11 @@ def _made(plan: Plan) -> dict[str, Any]:
     return {scene: entry.sidecar.get("made") for scene, entry in entries.items() if entry}
 
 
-def _film(
+def film_of(
     plan: Plan, found: Probe, *, up_to_date: bool, cuts: Mapping[str, SeenCuts] | None = None
 ) -> Film:
     if cuts is None:
-        told = (read_json(sidecar_path(plan.out)) or {}).get("cuts_seen")
+        told = intact_record(sidecar_path(plan.out)).get("cuts_seen")
         named = told.items() if isinstance(told, dict) else ()
         cuts = {scene: seen for scene, one in named if (seen := read_seen(one)) is not None}
     return Film(
@@ -176,7 +196,12 @@ def stitch_job(plan: Plan, vault: Vault) -> StitchJob:
     )
     document = json.dumps(provenance(plan), ensure_ascii=False, sort_keys=True)
     metadata = FilmMetadata(
-        tags={"title": plan.title, TAG: document, KEY_TAG: film_key(plan)},
+        tags={
+            "title": plan.title,
+            TAG: document,
+            KEY_TAG: film_key(plan),
+            SEAL_TAG: BLANK,
+        },
         chapters=chapters(plan, reel),
     )
     return replace(
@@ -287,33 +312,10 @@ def _chapter_title(take: Take, shot: int) -> str:
     return f"{take.scene} {shot + 1}: {short}"
 
 
-# --- is it there already? ------------------------------------------------------------------------
-
-
-def finished_film(plan: Plan, *, whole: bool = False) -> Film | None:
-    """The film, if this very plan made the file at ``plan.out``.
-
-    A film gets its name whole, with its key inside: it counts without its sidecar too, which a
-    render that was killed between the two has not written.
-
-    Args:
-        whole: Also compare the file's content with its sidecar; a damaged film is None then.
-    """
-    if not os.path.isfile(plan.out):  # noqa: PTH113 - False, not an error, for impossible names
-        return None
-    if sidecar_is_ours(plan):
-        sidecar = read_json(sidecar_path(plan.out)) or {}
-        if whole and file_hash(plan.out) != sidecar.get("sha256"):
-            return None
-    elif not film_is_ours(plan):
-        return None
-    return _film(plan, probe(plan.out), up_to_date=True)
-
-
 def write_sidecar(plan: Plan) -> Film:
     """Write a finished film's sidecar where a killed render left it without one; the film."""
     cuts = watch_cuts(plan, Vault(plan.work))
-    film = _film(plan, probe(plan.out), up_to_date=True, cuts=cuts)
+    film = film_of(plan, probe(plan.out), up_to_date=True, cuts=cuts)
     _write_sidecar(plan, film)
     return film
 
@@ -342,12 +344,12 @@ def preflight(plan: Plan) -> None:
         raise MachineError(first.message, where=first.where, hint=first.hint)
     for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
         with disk_errors(doing, folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            # As long as the longest name that will be written there.
-            trial = folder / f".{plan.out.name}.json.{os.getpid()}.part"
-            trial.touch()
-            trial.unlink(missing_ok=True)  # The render that holds the folder may have swept it.
-    _try_ffmpeg(plan)
+            make_folder(folder)
+            with hidden_room(folder) as room:
+                # The longest name that will be written there.
+                (room / sidecar_path(plan.out).name).touch()
+    with disk_errors("write into the work folder", plan.work), hidden_room(plan.work) as room:
+        _try_ffmpeg(plan, room / "trial.mp4")
 
 
 def _check_sound(plan: Plan, sound: Sound) -> None:
@@ -361,13 +363,10 @@ def _check_sound(plan: Plan, sound: Sound) -> None:
         )
 
 
-def _try_ffmpeg(plan: Plan) -> None:
+def _try_ffmpeg(plan: Plan, trial: Path) -> None:
     """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
     import numpy as np
 
-    trial = plan.work / f".trial.{os.getpid()}.part.mp4"
     black = np.zeros((1, 16, 16, 3), np.uint8)
     with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
         writer.write(black)
-    with disk_errors("clean up the work folder", trial):
-        trial.unlink(missing_ok=True)

@@ -5,15 +5,15 @@ May import: plan, edit. No torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from holocine_core.edit.metadata import Chapter, read_metadata
 from holocine_core.errors import InputError
+from holocine_core.film.record import read_provenance
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
@@ -150,6 +150,9 @@ class Inspection:
     path: Path
     provenance: Mapping[str, Any]
     chapters: tuple[Chapter, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """``work`` and ``screenplay_file``, relative to the film, where more than its sidecar tells of
+    them."""
 
     @property
     def screenplay(self) -> str:
@@ -160,15 +163,14 @@ def inspect(path: Path) -> Inspection:
     """Read a film's provenance out of the file itself.
 
     Raises:
-        InputError: No film, or not one of holocine's.
+        InputError: No film, not one of holocine's, or one whose tag was changed.
     """
     metadata = read_metadata(path)
-    try:
-        document = json.loads(metadata.tags[TAG])
-    except (KeyError, ValueError):
+    if TAG not in metadata.tags:
         raise InputError(
             f"{path.name} carries no holocine provenance",
             where=str(path),
             hint="it was made elsewhere, or re-encoded without its metadata",
-        ) from None
+        )
+    document = read_provenance(metadata.tags[TAG], path)
     return Inspection(path=path, provenance=document, chapters=metadata.chapters)

@@ -14,20 +14,22 @@ from pydantic import ValidationError
 
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import film_is_ours, sidecar_path
+from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.film.record import read_sidecar
 from holocine_core.plan.before import recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import WORK, Request
+from holocine_core.request import WORK, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timing import is_number
 from holocine_core.script.yaml_source import read_source
-from holocine_core.store.files import read_json
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 
 
@@ -84,10 +86,7 @@ def replan(
         MachineError: There is no such device.
     """
     made = found.provenance
-    sidecar = read_json(sidecar_path(found.path)) or {}
-    home = found.path.resolve().parent
-    work = request.work or home / sidecar.get("work", f"{WORK}/{found.path.stem}")
-    screenplay = home / sidecar.get("screenplay_file", f"{found.path.stem}.yaml")
+    work, screenplay = _whereabouts(found, request)
     options = made.get("options", {})
     # As it was sampled, by the weights that made it: whatever the model's card says today.
     past = Past(sampling=recorded_sampling(made, Vault(work)), identity=made["model"]["files"])
@@ -108,6 +107,36 @@ def replan(
     plan = make_edited_plan(manuscript, request, edits, past)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
     return replace(plan, title=str(made["title"]))
+
+
+def _whereabouts(found: Inspection, request: Request) -> tuple[Path, Path]:
+    """A film's work folder and its screenplay's file, by its sidecar where nothing else is said.
+
+    A sidecar comes with a film from wherever: a work folder that is not beside the film counts only
+    where it holds a take of that film.
+
+    Raises:
+        InputError: The sidecar is damaged, or names a folder that is not this film's.
+    """
+    home = found.path.resolve().parent
+    path = sidecar_path(found.path)
+    try:
+        told = {**read_sidecar(path), **found.beside}
+    except InputError:
+        if request.work is None:
+            raise
+        told = dict(found.beside)
+    work = request.work or home / str(told.get("work") or f"{WORK}/{stem_of(found.path)}")
+    screenplay = home / str(told.get("screenplay_file") or f"{found.path.stem}.yaml")
+    if request.work is None and not work.resolve().is_relative_to((home / WORK).resolve()):
+        keys = [str(take["fingerprint"]) for take in found.provenance["takes"]]
+        if not any(Vault(work).find("latents", key) for key in keys):
+            raise InputError(
+                f"the film says that its takes are in {work}, and none of them is",
+                where=str(path),
+                hint="name their folder with --work",
+            )
+    return work, screenplay
 
 
 def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, past: Past) -> Past:
@@ -133,7 +162,7 @@ def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
         InputError: There is no such shot.
     """
     scene, _, number = shot.rpartition(":")
-    if not number.isdecimal() or int(number) < 1:
+    if not is_number(number) or int(number) < 1:
         raise InputError(
             f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holocine_core.plan.values import Plan
+from holocine_core.store.files import Ready
 from holocine_core.store.vault import Vault
 
 
@@ -26,12 +27,16 @@ def shot_paths(plan: Plan, folder: Path) -> list[Path]:
 
 
 def export_shots(
-    plan: Plan, folder: Path, written: Callable[[Path], None] = lambda path: None
+    plan: Plan,
+    folder: Path,
+    ready: Ready = lambda made, out: None,
+    written: Callable[[Path], None] = lambda path: None,
 ) -> list[Path]:
     """Write every shot of a rendered plan as a clip of its own, frame-exact.
 
     Args:
         folder: Made where missing; files of the shots' names in it are replaced.
+        ready: Told of every clip right before it gets its name.
         written: Told of every clip right after it got its name; may raise to end the work.
     """
     from holocine_core.edit.delivery import VideoCodec
@@ -44,6 +49,6 @@ def export_shots(
         take_clip = vault.path("clips", take.clip_key)
         shots = zip(take.timeline.shot_spans, names, take.prompt.shots, strict=True)
         for span, name, title in shots:
-            clips += cut_shots(take_clip, [span], [name], folder, video, [title])
+            clips += cut_shots(take_clip, [span], [name], folder, video, [title], ready)
             written(clips[-1])
     return clips

@@ -1,93 +1,113 @@
-"""The versions of a film that its work folder can make again at once.
+"""The versions of a film that its work folder can make again at once: the film as rendered, then
+every edit of it, and what it was before its screenplay was changed.
 
-``versions.json`` lists them in the order they were first made: the film as rendered, then every
-edit of it. May import: plan, standing, vault, script.
+May import: plan, film, store.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import film_key, sidecar_path
+from holocine_core.film.ownership import KEY_TAG, film_key, is_preview
+from holocine_core.film.provenance import provenance
+from holocine_core.film.version_store import (
+    Version,
+    as_stored,
+    forget_version,
+    noting,
+    read_versions,
+    write_version,
+)
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
-from holocine_core.script.edits import Extend, Reshoot, read_edits
-from holocine_core.store.files import read_json, write_json
-from holocine_core.store.leases import leased
-from holocine_core.store.vault import Kind, Vault, disk_errors, fingerprint, folder_of, kind_of
-
-LIST = "versions.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """One of them.
-
-    Attributes:
-        number: From 1; a dropped one's is not given again.
-        key: The film's fingerprint.
-        edits: Since it was rendered.
-        takes: Keys of its latents and clips, those of takes they are based on included.
-        film: Where it was written, from the work folder; empty in older lists.
-        root: Tells what was rendered before all edits: a film and its preview share a work folder,
-            and versions of the one are none of the other.
-    """
-
-    number: int
-    key: str
-    edits: tuple[Reshoot | Extend, ...]
-    takes: tuple[tuple[Kind, str], ...]
-    film: str = ""
-    root: str = ""
-
-    def bytes_in(self, vault: Vault) -> int:
-        """What its takes take up in the work folder."""
-        found = (vault.find(kind, key) for kind, key in self.takes)
-        return sum(int(entry.sidecar["bytes"]) for entry in found if entry is not None)
+from holocine_core.store.records import intact_record, sidecar_path
+from holocine_core.store.vault import Kind, Vault, file_hash, fingerprint
 
 
 def versions(work: Path) -> list[Version]:
     """All of them, in order; none where nothing was edited."""
-    held = read_json(work / LIST) or {}
-    return [
-        Version(
-            number=one["number"],
-            key=one["key"],
-            edits=read_edits(one["edits"]),
-            takes=tuple((kind_of(folder), key) for folder, key in one["takes"]),
-            film=one.get("film", ""),
-            root=one.get("root", ""),
-        )
-        for one in held.get("versions", [])
-    ]
+    return list(read_versions(work).known)
 
 
-def remember_version(plan: Plan) -> Version:
-    """Note a plan whose film is made; one that is known keeps its number."""
-    key = film_key(plan)
-    if (found := _of(key, versions(plan.work))) is not None:
+def bytes_of(version: Version, vault: Vault) -> int:
+    """What a version's takes take up in the work folder."""
+    found = (vault.find(kind, key) for kind, key in version.kept)
+    return sum(int(entry.sidecar["bytes"]) for entry in found if entry is not None)
+
+
+def remember_version(plan: Plan, number: int | None = None) -> Version:
+    """Note a plan whose film is made; one that is known keeps its number.
+
+    Args:
+        plan: Of the film.
+        number: That it had, where its record was lost; the next one where None.
+
+    Raises:
+        MachineError: The work folder can not be written.
+    """
+    return _remember(
+        plan.work,
+        {
+            "key": film_key(plan),
+            "edits": plan.edits,
+            "takes": as_stored(held_by(plan)),
+            "film": os.path.relpath(plan.out, plan.work),
+            "root": root_of(plan),
+            "source": os.path.relpath(plan.screenplay_path.resolve(), plan.out.resolve().parent),
+            "made": provenance(plan),
+        },
+        number,
+    )
+
+
+def _remember(work: Path, told: Mapping[str, Any], number: int | None = None) -> Version:
+    if (found := _of(told["key"], read_versions(work).known)) is not None:
         return found  # Looking needs no leave to write.
-    with _held(plan.work):
-        known = versions(plan.work)
-        if (found := _of(key, known)) is not None:
+    with noting(work):
+        stored = read_versions(work)
+        if (found := _of(told["key"], stored.known)) is not None:
             return found
-        number = _next(plan.work, known)
-        new = Version(
-            number=number,
-            key=key,
-            edits=plan.edits,
-            takes=tuple(dict.fromkeys(_keys(plan))),
-            film=os.path.relpath(plan.out, plan.work),
-            root=root_of(plan),
-        )
-        _write(plan.work, [*known, new], number + 1)
+        new = Version.model_validate({**told, "number": number or stored.following}, strict=False)
+        write_version(work, new)
     return new
+
+
+def remember_replaced(plan: Plan) -> None:
+    """Note the film that lies in a plan's place and that the plan's film is about to replace, if it
+    was made in the same work folder and is as it was made.
+
+    Raises:
+        MachineError: The work folder can not be written.
+    """
+    told = intact_record(sidecar_path(plan.out))
+    if not plan.out.is_file() or told.get("key") in (None, film_key(plan)):
+        return
+    if is_preview(plan.out):
+        return  # It was to be replaced.
+    home = plan.out.resolve().parent
+    if (home / str(told.get("work"))).resolve() != plan.work.resolve():
+        return
+    if file_hash(plan.out) != told.get("sha256"):
+        return
+    try:
+        _remember(plan.work, {
+            "key": told["key"],
+            "edits": told.get("edits", ()),
+            "takes": told.get("holds")
+            or as_stored([("latents", take["fingerprint"]) for take in told["takes"]]),
+            "film": os.path.relpath(plan.out, plan.work),
+            "root": fingerprint([told["screenplay"], told["profile"], told["options"]]),
+            "source": told.get("screenplay_file", ""),
+            "made": {name: told[name] for name in provenance(plan) if name in told},
+        })  # fmt: skip
+    except (KeyError, TypeError, ValidationError):
+        return  # A film that only another holocine understands: its takes stay all the same.
 
 
 def _of(key: str, known: Sequence[Version]) -> Version | None:
@@ -104,35 +124,37 @@ def lying(work: Path, known: Sequence[Version]) -> dict[str, Path]:
     found = {}
     for name in dict.fromkeys(version.film for version in known if version.film):
         path = work / name
-        key = (read_json(sidecar_path(path)) or {}).get("key")
-        if isinstance(key, str) and path.is_file():
+        if path.is_file() and isinstance(key := _key_at(path), str):
             found[key] = path
     return found
 
 
-@contextlib.contextmanager
-def _held(work: Path) -> Iterator[None]:
-    """The list for oneself; a moment is all that others need it for."""
-    with contextlib.ExitStack() as stack:
-        with disk_errors("note the film's versions", work / LIST):
-            work.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(leased(work, "versions", name="versions-lease", wait=True))
-        yield
+def _key_at(film: Path) -> object:
+    """What the file says it is: in its sidecar, else in its own tags."""
+    told = intact_record(sidecar_path(film)).get("key")
+    if told is not None:
+        return told
+    from holocine_core.edit.metadata import read_metadata
+
+    try:
+        return read_metadata(film).tags.get(KEY_TAG)
+    except InputError:
+        return None
 
 
-def _next(work: Path, known: Sequence[Version]) -> int:
-    """The number that comes next; older lists don't say."""
-    told = (read_json(work / LIST) or {}).get("next", 1)
-    return max(int(told), 1 + max((version.number for version in known), default=0))
+def held_by(plan: Plan) -> tuple[tuple[Kind, str], ...]:
+    """What a film's plan needs of its work folder, each once."""
+    return tuple(dict.fromkeys(_held_by(plan)))
 
 
-def _keys(plan: Plan) -> list[tuple[Kind, str]]:
-    found: list[tuple[Kind, str]] = []
+def _held_by(plan: Plan) -> Iterator[tuple[Kind, str]]:
     for take in plan.takes:
-        found.append(("clips", take.clip_key))
-        found += [("latents", one.latents_key) for one in take.chain()]
-    cards = (card_of(plan, name) for name in CARDS)
-    return [*found, *(("clips", card.key) for card in cards if card is not None)]
+        yield "clips", take.clip_key
+        for one in take.chain():
+            yield "latents", one.latents_key
+    for name in CARDS:
+        if (card := card_of(plan, name)) is not None:
+            yield "clips", card.key
 
 
 def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
@@ -149,9 +171,12 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
     Raises:
         InputError: There is no such version, or it is a film as it lies there.
     """
-    with _held(work):
-        known = versions(work)
-        dropped = [pick_version(known, number) for number in numbers]
+    with noting(work):
+        stored = read_versions(work)
+        known = stored.known
+        # Whoever was killed right after a version was dropped calls again.
+        wanted = [number for number in numbers if number not in stored.dropped]
+        dropped = [pick_version(known, number) for number in wanted]
         films = lying(work, known)
         for version in dropped:
             if version.key == current:
@@ -163,15 +188,15 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
                     f"version {version.number} is {films[version.key].name} as it lies there",
                     hint=f"pick another one for {films[version.key].name} first",
                 )
-        left = [version for version in known if version not in dropped]
-        needed = {take for version in left for take in version.takes}
+        needed = {take for version in known if version not in dropped for take in version.kept}
         vault, freed = Vault(work), 0
-        for kind, key in dict.fromkeys(take for version in dropped for take in version.takes):
+        for kind, key in dict.fromkeys(take for version in dropped for take in version.kept):
             entry = vault.find(kind, key)
-            if (kind, key) not in needed and entry is not None:
-                freed += int(entry.sidecar["bytes"])
-                vault.drop(kind, key)
-        _write(work, left, _next(work, known))
+            if (kind, key) not in needed:
+                freed += 0 if entry is None else int(entry.sidecar["bytes"])
+                vault.drop(kind, key)  # Also what a killed call left of it.
+        for version in dropped:
+            forget_version(work, version.number)
     return freed
 
 
@@ -182,7 +207,8 @@ def older_versions(work: Path, keep: int, plan: Plan) -> list[int]:
     """
     known = versions(work)
     films = {film_key(plan), *lying(work, known)}
-    own = [version for version in known if version.root in ("", root_of(plan))]
+    here = os.path.relpath(plan.out, work)
+    own = [one for one in known if one.root in ("", root_of(plan)) or one.film == here]
     return [version.number for version in own[:-keep] if version.key not in films]
 
 
@@ -197,19 +223,3 @@ def pick_version(known: Sequence[Version], number: int) -> Version:
             else "nothing was edited yet",
         )
     return found
-
-
-def _write(work: Path, known: Sequence[Version], following: int) -> None:
-    listed: list[dict[str, Any]] = [
-        {
-            "number": version.number,
-            "key": version.key,
-            "edits": [edit.model_dump(mode="json", exclude_none=True) for edit in version.edits],
-            "takes": [[folder_of(kind), key] for kind, key in version.takes],
-            "film": version.film,
-            "root": version.root,
-        }
-        for version in known
-    ]
-    with disk_errors("note the film's versions", work / LIST):
-        write_json(work / LIST, {"versions": listed, "next": following})

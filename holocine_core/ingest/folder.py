@@ -32,7 +32,7 @@ from holocine_core.ingest.shots import Shot
 from holocine_core.script.reader import read, read_text
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.unwritten import unwritten
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import open_log, read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 from holocine_core.units import counted
 
@@ -101,7 +101,7 @@ class SampleFolder:
         line = "\n" + json.dumps([name, self._samples[name]])
         with disk_errors("write down what was made", self._notes):
             self._notes.parent.mkdir(parents=True, exist_ok=True)
-            with self._notes.open("a", encoding="utf-8") as notes:
+            with open_log(self._notes) as notes:
                 notes.write(line)
 
     def _known(self, name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from holocine_core.edit.process import url
+from holocine_core.edit.process import GUARDS, url
 from holocine_core.errors import InputError
 
 
@@ -24,7 +24,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     require_file(path)
     try:
         # As a URL: a name with a colon would else be read as one with a protocol.
-        container = av.open(url(path), metadata_errors="replace")
+        container = av.open(url(path), options=dict(GUARDS), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise unreadable(path, error) from None
     with container:

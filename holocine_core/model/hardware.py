@@ -61,8 +61,12 @@ def usable_cores() -> int:
 
 def processor_name() -> str:
     """The processor's model, and how many of its cores this process uses."""
-    name = _first_core().get("model name") or platform.processor() or platform.machine()
-    return f"{name}, {usable_cores()} cores"
+    return f"{processor_model()}, {usable_cores()} cores"
+
+
+def processor_model() -> str:
+    """The processor's model."""
+    return _first_core().get("model name") or platform.processor() or platform.machine()
 
 
 def _first_core() -> dict[str, str]:

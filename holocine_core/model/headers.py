@@ -85,7 +85,8 @@ def _entry(name: str, told: Any) -> TensorEntry:
     """One tensor as a header lists it; ValueError says what is wrong with it."""
     if not isinstance(told, dict):
         raise ValueError(f"{_shown(name)} is listed as no tensor")
-    dtype, shape, offsets = (told.get(key) for key in ("dtype", "shape", "data_offsets"))
+    listed: list[Any] = [told.get(key) for key in ("dtype", "shape", "data_offsets")]
+    dtype, shape, offsets = listed
     if not isinstance(dtype, str) or dtype not in _SIZES.keys() | _PACKED:
         raise ValueError(f"{_shown(name)} is of the type {dtype!r:.40}, which no tensor has")
     if not _are_counts(shape) or max(shape, default=0) > _LONGEST:

@@ -87,7 +87,8 @@ def read_vocabulary(located: LocatedModel) -> Vocabulary | None:
 @lru_cache(maxsize=4)
 def _read_vocabulary(path: Path, _: tuple[int, int, int]) -> Vocabulary:
     content = load_json(path)
-    taught, words, nearest = (content.get(name) for name in ("taught", "words", "nearest"))
+    held: list[Any] = [content.get(name) for name in ("taught", "words", "nearest")]
+    taught, words, nearest = held
     origin = content.get("origin", "")
     whole = isinstance(taught, dict) and all(map(_are_texts, taught.values()))
     whole = whole and _are_texts(words) and isinstance(nearest, dict)

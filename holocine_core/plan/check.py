@@ -6,7 +6,6 @@ The reader has found what a file shows by itself; here the model's grid and toke
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -20,6 +19,7 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.pictures import picture_problems
+from holocine_core.plan.sounds import sound_problems
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.vocabulary_check import unknown_words
 from holocine_core.sampling import Sampling
@@ -108,7 +108,7 @@ def scene_problems(
         manuscript: The screenplay.
         spec: The model's.
         size: The film's; None where it is not known yet.
-        outside: Whether pictures may lie outside the screenplay's folder.
+        outside: Whether pictures and sounds may lie outside the screenplay's folder.
     """
     data = manuscript.source.data
     fps = data.get("fps")
@@ -125,8 +125,8 @@ def scene_problems(
                 manuscript, i, scene, timing.timeline, size, outside=outside
             )
         if scene.sound is not None:
-            yield from _sound_problems(manuscript, ("scenes", i, "sound"), scene.sound.file)
-        yield from _transition_problems(manuscript, i, fps)
+            yield from sound_problems(manuscript, ("scenes", i, "sound"), scene.sound.file, outside)
+        yield from _transition_problems(manuscript, i, scene.transition, fps)
     scenes = dict(manuscript.scenes)
     for i, timing in timings.items():
         before = transition_of(scenes[i - 1], fps) if i - 1 in scenes else ("cut", 0)
@@ -142,23 +142,13 @@ def scene_problems(
     music = data.get("music")
     file = music.get("file") if isinstance(music, dict) else music
     if isinstance(file, str) and file.strip():
-        yield from _sound_problems(manuscript, ("music",), file)
+        yield from sound_problems(manuscript, ("music",), file, outside)
 
 
-def _sound_problems(manuscript: Manuscript, key: Key, file: str) -> Iterator[Problem]:
-    path = manuscript.source.path.parent / file
-    # False, not an error, for impossible names.
-    if not os.path.isfile(path):  # noqa: PTH113
-        hint = "paths are relative to the screenplay"
-        yield manuscript.problem(key, f"no sound file at {path}", hint)
-    elif not os.access(path, os.R_OK):
-        hint = "give yourself the right to read it"
-        yield manuscript.problem(key, f"the sound file {path} may not be read", hint)
-
-
-def _transition_problems(manuscript: Manuscript, scene: int, fps: Fraction) -> Iterator[Problem]:
+def _transition_problems(
+    manuscript: Manuscript, scene: int, asked: TransitionTo, fps: Fraction
+) -> Iterator[Problem]:
     """A transition that is too short to be one: a cut instead would be a silent repair."""
-    asked = dict(manuscript.scenes)[scene].transition
     least = _LEAST[asked.kind]
     if _transition_frames(asked, fps) < least:
         needed = math.ceil((least - Fraction(1, 2)) / fps * 1000) / 1000
@@ -285,6 +275,11 @@ def text_problems(
                 yield from _too_long(manuscript, key, "the scene's prompt", tokens)
             for part in counter.unread(prompt.text):
                 yield _unread(manuscript, key, part)
+            continue
+        caption = counter.count(prompt.caption)
+        if caption.count > caption.limit:  # Then so is every shot's text, which holds it.
+            what = "the global caption"
+            yield from _too_long(manuscript, key, what, caption, per_shot=True)
             continue
         for j, text in enumerate(prompt.windows):
             here = key if scene.prompt is not None else (*key, j)

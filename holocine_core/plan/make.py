@@ -47,7 +47,7 @@ from holocine_core.plan.loras import (
     told,
 )
 from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
-from holocine_core.plan.state import begun_in, begun_otherwise, with_state
+from holocine_core.plan.state import begun_in, begun_otherwise, shot_before, with_state
 from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take, TakeCost
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
@@ -91,7 +91,7 @@ def make_plan(
     takes = tuple(earlier.get(i) or _take(film, i) for i in range(len(screenplay.scenes)))
     work = request.work_folder(path)
     takes, placement, obstacles = _stated(
-        located, film.identity, takes, film.device, request.memory, work
+        located, film.identity, takes, film.device, request.memory, (work, request.film(path))
     )
     return Plan(
         screenplay_path=path,
@@ -141,13 +141,15 @@ def _film(
             *film_lora_problems(manuscript, placed, spec),
         ]
     ).model_copy(update=spoken)
+    sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
+    _require_grid(sampling, spec)
     return _Film(
         screenplay=screenplay,
         spec=spec,
         identity={**located.identity(), **past.identity},
         loras=loras,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
-        sampling=past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec),
+        sampling=sampling,
         fps=Fraction(screenplay.fps or spec.fps),
         counter=counter,
         device=pick_device(request.device),
@@ -155,6 +157,16 @@ def _film(
         draft=request.draft,
         gpus=request.gpus,
     )
+
+
+def _require_grid(sampling: Sampling, spec: ModelSpec) -> None:
+    """Raises InputError where a film says that it was sampled at a size that its model has not."""
+    if sampling.width % spec.size_multiple or sampling.height % spec.size_multiple:
+        raise InputError(
+            f"{spec.name} films no {sampling.width}x{sampling.height}: its sides are multiples of "
+            f"{spec.size_multiple}",
+            hint="the film's tags were changed: take the file that holocine rendered",
+        )
 
 
 def with_placement(plan: Plan, takes: Sequence[Take], memory: str) -> Plan:
@@ -166,7 +178,7 @@ def with_placement(plan: Plan, takes: Sequence[Take], memory: str) -> Plan:
         memory: The placement that is asked for.
     """
     stated, placement, obstacles = _stated(
-        plan.model, plan.identity, tuple(takes), plan.device, memory, plan.work
+        plan.model, plan.identity, tuple(takes), plan.device, memory, (plan.work, plan.out)
     )
     return replace(plan, takes=stated, placement=placement, obstacles=obstacles)
 
@@ -177,13 +189,18 @@ def _stated(
     takes: tuple[Take, ...],
     device: str,
     memory: str,
-    work: Path,
+    places: tuple[Path, Path],
 ) -> tuple[tuple[Take, ...], Placement, tuple[Problem, ...]]:
     """Takes with what the work folder holds of them, where the networks will lie, and what is in
-    the way."""
+    the way.
+
+    Args:
+        places: The work folder's and the film's.
+    """
+    work, film = places
     vault = Vault(work)
     placement, obstacles = _placement(located, takes, device, memory, vault)
-    shot = cache(lambda: vault.entries("latents"))
+    shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
     return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
 
@@ -335,7 +352,7 @@ def _take(film: _Film, index: int) -> Take:
     last = index == len(screenplay.scenes) - 1
     return Take(
         index=index,
-        scene=screenplay.scene_ids()[index],
+        scene=screenplay.scene_id(index),
         prompt=prompt,
         negative=screenplay.negative,
         timing=timing,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
 from holocine_core.model.placement import STRATEGIES, Placement
 from holocine_core.plan.values import State, Take
+from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import Entry, Vault, fingerprint
 
 Shot = Callable[[], Sequence[Entry]]
@@ -72,6 +74,14 @@ def _progress_key(latents_key: str, computing: str) -> str:
     return fingerprint([latents_key, computing])
 
 
+def shot_before(vault: Vault, film: Path) -> list[Entry]:
+    """What was shot in a work folder, those takes last that the film in its place is made of: a
+    change is one from that film, not from another that shares the folder."""
+    told = intact_record(sidecar_path(film)).get("takes")
+    of_film = {one.get("fingerprint") for one in told or () if isinstance(one, dict)}
+    return sorted(vault.entries("latents"), key=lambda entry: entry.key in of_film)
+
+
 def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None = None) -> Take:
     """The take, and those it is made from, with what the work folder holds of each and their keys
     for a stopped denoising.
@@ -80,7 +90,8 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
         take: With its final keys.
         placement: Where the networks will lie.
         vault: The work folder.
-        shot: Lists what was shot there; takes of one plan share the listing.
+        shot: Lists what was shot there, what a take is compared with last; takes of one plan share
+            the listing.
     """
     shot = shot or (lambda: vault.entries("latents"))
     if take.known is not None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import Timeline, latent_frame_of, pixel_span
-from holocine_core.script.timing import TimingProblem, parse_time
+from holocine_core.script.timing import TimingProblem, is_number, parse_time
 from holocine_core.script.yaml_source import Key
 
 
@@ -43,6 +43,7 @@ def held_pictures(scene: Scene, timeline: Timeline) -> list[Held] | list[TimingP
     """
     problems: list[TimingProblem] = []
     held: list[Held] = []
+    taken: set[int] = set()
     for key, file, at in _asked(scene, timeline):
         if isinstance(at, str):
             hint = "write a frame (37), seconds (2.5s) or a timecode (00:00:02.5)"
@@ -57,7 +58,7 @@ def held_pictures(scene: Scene, timeline: Timeline) -> list[Held] | list[TimingP
             )
         else:
             one = Held(key=key, file=file, asked=at, latent=latent_frame_of(int(at)))
-            if any(other.latent == one.latent for other in held):
+            if one.latent in taken:
                 span = pixel_span(one.latent)
                 problems.append(
                     TimingProblem(
@@ -66,6 +67,7 @@ def held_pictures(scene: Scene, timeline: Timeline) -> list[Held] | list[TimingP
                         "leave one out, or move it by four frames",
                     )
                 )
+            taken.add(one.latent)
             held.append(one)
     return problems or sorted(held, key=lambda one: one.latent)
 
@@ -76,5 +78,5 @@ def _asked(scene: Scene, timeline: Timeline) -> Iterator[tuple[Key, str, Fractio
             yield ("shots", i, "image"), shot.image, Fraction(span.start)
     for time, file in scene.keyframes.items():
         # A mapping's keys are read as text, numbers too.
-        at = parse_time(int(time) if time.isdecimal() else time, timeline.fps)
+        at = parse_time(int(time) if is_number(time) else time, timeline.fps)
         yield ("keyframes", time), file, at

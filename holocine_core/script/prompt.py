@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -74,7 +76,15 @@ class Mention:
     name: str | None
 
 
-_BRACES = re.compile(r"\{\{|\}\}|\{\s*([^{}]*?)\s*\}|[{}]")
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def said_counts(caption: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Where a caption tells a number of shots, and which: -1 for one with more digits than any."""
+    for found in COUNT.finditer(caption):
+        digits = found[1].lstrip("0")
+        # Python refuses to read some thousand digits as a number.
+        yield found, int(digits or "0") if len(digits) < 10 else -1
 
 
 def mentions(text: str) -> Iterator[Mention]:
@@ -82,8 +92,12 @@ def mentions(text: str) -> Iterator[Mention]:
     for found in _BRACES.finditer(text):
         if found[0] in ("{{", "}}"):
             continue
-        name = unicodedata.normalize("NFC", found[1]) if len(found[0]) > 1 and found[1] else None
-        yield Mention(found.start(), name)
+        yield Mention(found.start(), _name(found) or None)
+
+
+def _name(found: re.Match[str]) -> str:
+    """The name between a pair of braces; empty where there is none."""
+    return unicodedata.normalize("NFC", (found[1] or "").strip())
 
 
 def substitute(text: str, tags: Mapping[str, str]) -> str:
@@ -96,7 +110,7 @@ def substitute(text: str, tags: Mapping[str, str]) -> str:
     def one(found: re.Match[str]) -> str:
         if found[0] in ("{{", "}}"):
             return found[0][0]
-        return tags[unicodedata.normalize("NFC", found[1] or "")]
+        return tags[_name(found)]
 
     return _BRACES.sub(one, text)
 
@@ -107,18 +121,25 @@ class ScenePrompt:
 
     Attributes:
         text: The cleaned HoloCine prompt of the whole scene.
-        windows: Per shot, the prompt that holds the global caption and this shot only (``text:
-            per-shot`` encodes these one by one).
         caption: The global caption as it enters ``text``.
         captions: Each shot's caption as it enters ``text``.
         shots: Each shot's caption as a person wrote it, with plain names, for display.
+        written: The global caption and each shot's, before cleaning.
     """
 
     text: str
-    windows: tuple[str, ...]
     caption: str
     captions: tuple[str, ...]
     shots: tuple[str, ...]
+    written: tuple[str, tuple[str, ...]]
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """Per shot, the prompt that holds the global caption and this shot only (``text:
+        per-shot`` encodes these one by one). Each repeats the caption, so they are made when they
+        are asked for."""
+        caption, texts = self.written
+        return tuple(clean(f"{GLOBAL} {caption} {PER_SHOT} {text}") for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +246,12 @@ def some(prompt: ScenePrompt, shots: Sequence[int]) -> ScenePrompt:
 
 
 def _assemble(caption: str, texts: Sequence[str], shown: Sequence[str]) -> ScenePrompt:
-    if not any(int(said[1]) == len(texts) for said in COUNT.finditer(caption)):
+    if all(said != len(texts) for _, said in said_counts(caption)):
         caption = f"{caption} This scene contains {len(texts)} shots.".strip()
     text = f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(t.strip() for t in texts)}"
-    windows = tuple(clean(f"{GLOBAL} {caption} {PER_SHOT} {t.strip()}") for t in texts)
     return ScenePrompt(
         text=clean(text),
-        windows=windows,
+        written=(caption, tuple(t.strip() for t in texts)),
         caption=clean(caption),
         captions=tuple(clean(t) for t in texts),
         shots=tuple(shown),
@@ -248,7 +268,38 @@ def clean(text: str) -> str:
         return " ".join(text.split())
     import ftfy
 
-    return re.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip()
+    return re.sub(r"\s+", " ", _unescaped(_unescaped(ftfy.fix_text(text)))).strip()
+
+
+_LONG_ENTITY = re.compile(r"&#0*([0-9]*);?")
+
+
+def _unescaped(text: str) -> str:
+    """HTML's entities as characters; a number beyond all characters is the replacement character,
+    however many digits it has: Python refuses to read some thousand."""
+    short = _LONG_ENTITY.sub(
+        lambda found: found[0] if len(found[0]) < 20 else _entity(found[1]), text
+    )
+    return html.unescape(short)
+
+
+def _entity(digits: str) -> str:
+    return f"&#{digits or '0'};" if len(digits) < 10 else "\N{REPLACEMENT CHARACTER}"
+
+
+def lost_entity(text: str) -> str | None:
+    """The first of a text's entities whose number is beyond all characters; None where none is."""
+    if "&" not in text:
+        return None
+    for form in (text, _unescaped(text)):
+        for found in _NUMBER.finditer(form):
+            digits = (found[1] or found[2]).lstrip("0")
+            if len(digits) > 7 or int(digits or "0", 16 if found[2] else 10) > sys.maxunicode:
+                return found[0]
+    return None
+
+
+_NUMBER = re.compile(r"&#(?:([0-9]+)|[xX]([0-9a-fA-F]+));?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,11 +359,9 @@ def _members(prompt: str, offsets: Sequence[tuple[int, int]]) -> list[list[int]]
     bounds = [shots_at, *ends, len(prompt)]
     parts = [(start, shots_at), *pairwise(bounds)]
     members: list[list[int]] = [[] for _ in parts]
+    stops = [stop for _, stop in parts]
     for token, (first, last) in enumerate(offsets):
-        if last <= first:
-            continue
-        for part, (low, high) in enumerate(parts):
-            if first < high and last > low:
-                members[part].append(token)
-                break
+        part = bisect_right(stops, first)  # The first that does not end before the token.
+        if first < last and part < len(parts) and last > parts[part][0]:
+            members[part].append(token)
     return members

@@ -5,19 +5,21 @@ from __future__ import annotations
 import copy
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from holocine_core.errors import InputError, Problem
+from holocine_core.errors import MOST_TOLD, InputError, Problem
 from holocine_core.script import prompt as prompts
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
 from holocine_core.script.wording import shape_problem
-from holocine_core.script.yaml_source import Key, Source, parse_source, read_source
+from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
 
 
 def read(path: Path) -> Manuscript:
@@ -174,6 +176,7 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
     declared = _declared(data)
     problems: list[Problem] = []
     used: set[str] = set()
+    nearest = _Nearest(declared)
     for key, text in _texts(data):
         for mention in prompts.mentions(text):
             if mention.name is None:
@@ -183,10 +186,12 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
                     )
                 )
             elif mention.name not in declared:
-                problems.append(_unknown_name(manuscript, key, mention.name, list(declared)))
+                problems.append(_unknown_name(manuscript, key, mention.name, nearest))
             used.add(mention.name or "")
         problems += _cleaned_problems(manuscript, key, text)
+        problems += _entity_problems(manuscript, key, text)
     for key, text in _nameless_texts(data):
+        problems += _entity_problems(manuscript, key, text)
         problems += _cleaned_problems(manuscript, key, text) if key != ("negative",) else []
         problems += [
             manuscript.problem(
@@ -245,6 +250,14 @@ def _cleaned_problems(manuscript: Manuscript, key: Key, text: str) -> list[Probl
     ]
 
 
+def _entity_problems(manuscript: Manuscript, key: Key, text: str) -> list[Problem]:
+    lost = prompts.lost_entity(text)
+    if lost is None:
+        return []
+    message = f"'{short(lost)}' is no character: there are none beyond &#{sys.maxunicode};"
+    return [manuscript.problem(key, message, "write the character itself")]
+
+
 def _listed(data: Mapping[str, Any]) -> set[str]:
     scenes = data.get("scenes")
     return {
@@ -256,12 +269,27 @@ def _listed(data: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _unknown_name(manuscript: Manuscript, key: Key, name: str, declared: Sequence[str]) -> Problem:
-    near = difflib.get_close_matches(name, declared, n=1)
+class _Nearest:
+    """The declared name that an unknown one is most like; empty where none is.
+
+    Comparing takes its time: the first hundred unknown names are compared with the first thousand.
+    """
+
+    def __init__(self, declared: Iterable[str]) -> None:
+        self._declared = tuple(islice(declared, 1000))
+        self._found: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        if name not in self._found and len(self._found) < MOST_TOLD:
+            near = difflib.get_close_matches(name, self._declared, n=1)
+            self._found[name] = near[0] if near else ""
+        return self._found.get(name, "")
+
+
+def _unknown_name(manuscript: Manuscript, key: Key, name: str, nearest: _Nearest) -> Problem:
+    near = nearest(name)
     hint = (
-        f"did you mean {{{near[0]}}}?"
-        if near
-        else f"declare it under `characters:` as `{name}: ...`"
+        f"did you mean {{{near}}}?" if near else f"declare it under `characters:` as `{name}: ...`"
     )
     return manuscript.problem(key, f"unknown character {{{name}}}", hint)
 
@@ -270,6 +298,7 @@ def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]])
     problems: list[Problem] = []
     declared = _declared(manuscript.source.data)
     ids: dict[str, int] = {}
+    nearest = _Nearest(declared)
     for i, scene in scenes:
         name = scene.id or f"scene-{i + 1}"
         # Their files would be one on a disk that does not tell capitals.
@@ -282,19 +311,23 @@ def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]])
                 )
             )
         ids.setdefault(plain, i + 1)
-        problems += _cast_problems(manuscript, i, scene, declared)
+        problems += _cast_problems(manuscript, i, scene, declared, nearest)
         problems += _raw_problems(manuscript, i, scene)
     return problems
 
 
 def _cast_problems(
-    manuscript: Manuscript, i: int, scene: Scene, declared: Mapping[str, Any]
+    manuscript: Manuscript,
+    i: int,
+    scene: Scene,
+    declared: Mapping[str, Any],
+    nearest: _Nearest,
 ) -> list[Problem]:
     if scene.characters is None or manuscript.flat:
         return []
     listed = scene.characters
     problems = [
-        _unknown_name(manuscript, ("scenes", i, "characters", j), name, list(declared))
+        _unknown_name(manuscript, ("scenes", i, "characters", j), name, nearest)
         for j, name in enumerate(listed)
         if name not in declared
     ]
@@ -304,14 +337,15 @@ def _cast_problems(
         )
     texts = [scene.global_, *(shot.prompt for shot in scene.shots or ())]
     named = {mention.name for text in texts for mention in prompts.mentions(text)}
+    left_out = (named & declared.keys()).difference(listed)
     problems += [
         manuscript.problem(
             ("scenes", i, "characters"),
             f"{{{name}}} is in the scene's prompts but not in its list of characters",
             "add the name, or leave `characters` out of the scene",
         )
-        for name in declared
-        if name in named and name not in listed
+        for name in (declared if left_out else ())
+        if name in left_out
     ]
     return problems
 
@@ -333,12 +367,13 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
                 )
             ]
         said, shots = raw.global_, len(raw.shots)
-    return [
+    lost = _entity_problems(manuscript, key, scene.prompt) if scene.prompt is not None else []
+    return lost + [
         manuscript.problem(
             key,
-            f"the text says '{found[0]}' but there are {shots}",
+            f"the text says '{short(found[0])}' but there are {shots}",
             "leave the sentence out: it is added",
         )
-        for found in prompts.COUNT.finditer(said)
-        if int(found[1]) != shots
+        for found, count in prompts.said_counts(said)
+        if count != shots
     ]

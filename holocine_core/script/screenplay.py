@@ -346,7 +346,11 @@ class Screenplay(Frozen):
 
     def scene_ids(self) -> tuple[str, ...]:
         """The id of every scene, given or by position."""
-        return tuple(scene.id or f"scene-{i}" for i, scene in enumerate(self.scenes, 1))
+        return tuple(self.scene_id(index) for index in range(len(self.scenes)))
+
+    def scene_id(self, index: int) -> str:
+        """The id of one scene, counted from 0."""
+        return self.scenes[index].id or f"scene-{index + 1}"
 
 
 SCENE_KEYS = frozenset(

@@ -18,7 +18,7 @@ from holocine_core.script.timeline import (
     even_cuts,
     nearest_on_grid,
 )
-from holocine_core.script.yaml_source import Key
+from holocine_core.script.yaml_source import Key, short
 
 SECONDS_PER_SHOT = 4
 """Length of a shot for which neither the scene nor the shot gives one."""
@@ -204,9 +204,10 @@ def _from_lengths(scene: Scene, fps: Fraction) -> _Found | list[TimingProblem]:
 def _told(given: Sequence[Fraction | None], whole: bool) -> list[bool]:
     """Of each cut, whether lengths say where it is: those of all shots before it, or of the scene
     and of all shots after it."""
-    return [
-        None not in given[:i] or (whole and None not in given[i:]) for i in range(1, len(given))
-    ]
+    # `is`, since a Fraction that is compared takes its time.
+    open_shots = [i for i, length in enumerate(given) if length is None]
+    first, last = (open_shots[0], open_shots[-1]) if open_shots else (len(given), -1)
+    return [first >= i or (whole and last < i) for i in range(1, len(given))]
 
 
 def _even(scene: Scene, fps: Fraction, shots: int, max_frames: int) -> _Found | list[TimingProblem]:
@@ -287,6 +288,11 @@ CUT_FORMS = (_SECONDS, _TIMECODE, _FRAME_CODE)
 """How a cut can be written that is no frame number."""
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number of frames or shots: a few digits, as Python reads them."""
+    return text.isdecimal() and len(text) <= 18
+
+
 def parse_time(value: int | str, fps: Fraction) -> Fraction | str:
     """Frames of a cut point (exact), or what is wrong with it.
 
@@ -305,4 +311,4 @@ def parse_time(value: int | str, fps: Fraction) -> Fraction | str:
             return f"'{value}' counts {found[4]} frames into a second of {float(fps):g}"
         whole = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
         return whole * fps + int(found[4])
-    return f"'{value}' is no cut point"
+    return f"'{short(text)}' is no cut point"

@@ -35,22 +35,30 @@ class _Dumper(yaml.SafeDumper):
     """SafeDumper that quotes what either version of YAML takes for something else than text."""
 
 
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
-    (
-        "float",
+_CORE = "tag:yaml.org,2002:"
+_FORMS = {
+    "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    "int": (r"^[-+]?[0-9]+$", "-+0123456789"),
+    "float": (
         r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$"
         r"|^\.(?:nan|NaN|NAN)$",
         "-+.0123456789",
     ),
-    ("null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
-):
+    "null": (r"^(?:~|null|Null|NULL|)$", "~nN\0"),
+}
+"""How a value of each kind is written, and with what it begins."""
+_WRITTEN = {kind: re.compile(pattern) for kind, (pattern, _) in _FORMS.items()}
+_ASKED = {
+    "bool": "write true or false",
+    "int": "write digits: 7",
+    "float": "write a number: 2.5",
+    "null": "leave the value out",
+}
+
+for _tag, (_, _first) in _FORMS.items():
     for _side in (_CoreLoader, _Dumper):
         _side.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}",
-            re.compile(_pattern),
-            [*_first, ""] if _tag == "null" else list(_first),
+            f"{_CORE}{_tag}", _WRITTEN[_tag], [*_first, ""] if _tag == "null" else list(_first)
         )
 
 
@@ -93,16 +101,18 @@ def read_source(path: Path) -> Source:
         InputError: Where it can't be read or isn't YAML, with file:line:column.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(
             f"no screenplay at {path}", where=str(path), hint="`holocine new NAME` writes a starter"
         ) from None
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}", where=str(path)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"can't read {path}: {reason}", where=str(path)) from error
     if len(raw) > MAX_BYTES:
         raise InputError(
-            f"{path.name} has {len(raw):,} bytes; a screenplay has at most {MAX_BYTES:,}",
+            f"{path.name} has more than {MAX_BYTES:,} bytes, the most that a screenplay has",
             where=str(path),
             hint="is this the right file?",
         )
@@ -118,8 +128,21 @@ def read_source(path: Path) -> Source:
 
 def parse_source(text: str, path: Path) -> Source:
     """Parse YAML text; ``path`` only names it in errors."""
+    node = _composed(text.removeprefix("\ufeff"), path)
+    builder = _Builder(path)
     try:
-        node = yaml.compose(text.removeprefix("\ufeff"), Loader=_CoreLoader)
+        data = builder.build(node, ())
+    except RecursionError:
+        raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
+    return Source(path, text, data, builder.places, builder.key_places, tuple(builder.problems))
+
+
+def _composed(text: str, path: Path) -> yaml.Node:
+    """The document's nodes. Raises InputError with the place where the reader gave up."""
+    loader = None
+    try:
+        loader = _CoreLoader(text)
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -137,18 +160,22 @@ def parse_source(text: str, path: Path) -> Source:
             where=f"{path}:{line}:1",
             hint="save it as plain UTF-8 text",
         ) from None
-    except RecursionError:
-        raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
+    except (RecursionError, ValueError, OverflowError) as error:
+        mark = loader.get_mark() if loader is not None else None
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
+        if isinstance(error, RecursionError):
+            raise InputError("nested too deeply", where=where, hint=_DEPTH_HINT) from None
+        # The library takes a code of a character, or a number of %YAML, as it comes.
+        raise InputError(
+            "not valid YAML: a number that there is no character or version of",
+            where=where,
+            hint="characters end at \\U0010FFFF; `%YAML 1.2` is the newest version",
+        ) from None
     if node is None:
         raise InputError(
             "the file is empty", where=f"{path}:1:1", hint="`holocine new NAME` writes a starter"
         )
-    builder = _Builder(path)
-    try:
-        data = builder.build(node, ())
-    except RecursionError:
-        raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
-    return Source(path, text, data, builder.places, builder.key_places, tuple(builder.problems))
+    return node
 
 
 def _yaml_hint(problem: str) -> str:
@@ -191,11 +218,8 @@ class _Builder:
             self._problem(node, "an alias holds itself", "write the value out")
             return None
         self._open.add(id(node))
-        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.rsplit(":", 1)[-1] not in (
-            "seq",
-            "map",
-        ):
-            self._problem(node, f"tag '{node.tag}' is not understood here", "drop the tag")
+        if node.tag != f"{_CORE}{'seq' if isinstance(node, yaml.SequenceNode) else 'map'}":
+            self._problem(node, f"tag '{short(node.tag)}' is not understood here", "drop the tag")
         if isinstance(node, yaml.SequenceNode):
             built: Any = [self.build(item, (*key, i)) for i, item in enumerate(node.value)]
         else:
@@ -210,6 +234,7 @@ class _Builder:
             if not isinstance(name_node, yaml.ScalarNode):
                 self._problem(name_node, "a key must be a plain word", _BRACE_HINT)
                 continue
+            self._kind(name_node)
             name = unicodedata.normalize("NFC", self._text(name_node))
             if name == "<<" and not name_node.style:
                 self._problem(name_node, "merge keys (<<) are not supported", "write the keys out")
@@ -228,24 +253,38 @@ class _Builder:
         return result
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        text = str(node.value)
-        kind = node.tag.rsplit(":", 1)[-1]
+        text, kind = str(node.value), self._kind(node)
         if kind == "null":
             return None
         if kind == "bool":
             return text.lower() == "true"
         if kind in ("int", "float"):
             return self._number(node, text, kind)
-        if kind != "str":
-            self._problem(node, f"tag '{node.tag}' is not understood here", "drop the tag")
-            return text
         return self._text(node)
+
+    def _kind(self, node: yaml.ScalarNode) -> str:
+        """What a value is: what its tag says, where it is written like one of those."""
+        kind, text = node.tag.removeprefix(_CORE), str(node.value)
+        if kind == "str":
+            return kind
+        if kind == node.tag or kind not in _WRITTEN:
+            self._problem(node, f"tag '{short(node.tag)}' is not understood here", "drop the tag")
+            return "str"
+        # A tag such as !!bool stands before any text.
+        if not _WRITTEN[kind].fullmatch(text):
+            hint = f"{_ASKED[kind]}, or drop the tag"
+            self._problem(node, f"'{short(text)}' is no {kind}, as its tag says", hint)
+            return "null" if kind == "null" else "str"
+        return kind
 
     def _text(self, node: yaml.ScalarNode) -> str:
         text = str(node.value)
-        if any("\ud800" <= c <= "\udfff" for c in text):
-            self._problem(node, "a text with a broken character (surrogate)", "retype it")
-            return ""
+        if _SURROGATE.search(text):
+            try:  # JSON writes one character as two halves.
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                self._problem(node, "a text with a broken character (surrogate)", "retype it")
+                return ""
         if "\0" in text:
             self._problem(node, "a text with a NUL character", "leave that character out")
             return ""
@@ -267,6 +306,14 @@ class _Builder:
         self.problems.append(
             Problem(message, f"{self.path}:{mark.line + 1}:{mark.column + 1}", hint)
         )
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def short(text: str) -> str:
+    """A text that is named in a message."""
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 _DEPTH_HINT = "a screenplay is a few levels deep: look for brackets that are never closed"

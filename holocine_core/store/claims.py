@@ -1,4 +1,5 @@
-"""A folder that one process works in: a training run's, or one that footage is read into."""
+"""A folder that one process works in: a training run's, or one that footage is read into; and what
+killed processes left of their claims."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InUse, TakenOver
+from holocine_core.store.files import read_small
+from holocine_core.store.holders import PART, read_holder
 from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.vault import disk_errors
 
@@ -53,3 +56,21 @@ def claimed(folder: Path, doing: str, *, what: str, instead: str) -> Iterator[Ca
         yield require
     finally:
         lease.release()
+
+
+def sweep_claims(folder: Path) -> None:
+    """Remove what processes of this host were writing into claims of a folder when they were
+    killed; the claims themselves are for the next holder to see."""
+    for part in folder.glob(".*.part"):
+        if (named := PART.fullmatch(part.name)) is None:
+            continue
+        with contextlib.suppress(OSError):  # It has got its name, or another has removed it.
+            claim = folder / f"{named['claim']}.json"
+            holders = [read_holder(read_small(one)) for one in (part, claim) if one.exists()]
+            mine = [one for one in holders if one.process and one.token == named["token"]]
+            if not (mine and mine[0].process and mine[0].process.is_gone()):
+                continue
+            if claim.exists() and len(mine) == 1 and holders[-1].process is None:
+                part.replace(claim)  # It is not whole, and without this nobody knows whose it is.
+            else:
+                part.unlink(missing_ok=True)

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.store.processes import Process, in_file_names, read_process, this_process
@@ -27,6 +27,8 @@ _FORGOTTEN = 86400.0
 can not be asked is one that was left."""
 _SWEPT: set[Path] = set()
 """Folders that this process has looked through for what killed ones left."""
+Ready = Callable[[Path, Path], None]
+"""Told of a finished file and of the name that it gets next."""
 
 
 @contextmanager
@@ -40,19 +42,20 @@ def atomic(path: Path) -> Iterator[Path]:
     if folder not in _SWEPT:  # A large folder takes a while to list, and once is enough.
         sweep(folder)
         _SWEPT.add(folder)
-    with _room(path.parent) as room:
+    with hidden_room(path.parent) as room:
         made = room / path.name
         yield made
         _flush(made)
         made.replace(path)
-        if os.name == "posix":
-            _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 @contextmanager
-def replacing(out: Path) -> Iterator[Path]:
+def replacing(out: Path, ready: Ready = lambda made, out: None) -> Iterator[Path]:
     """As :func:`atomic`, for files that people name: missing folders are made, and a link stays a
     link: the file that it names is the one that is replaced.
+
+    ``ready`` is called right before the file gets its name; what it raises keeps it from that.
 
     Raises:
         InputError: A folder has that name.
@@ -62,20 +65,21 @@ def replacing(out: Path) -> Iterator[Path]:
         raise InputError("it is a folder", where=str(out), hint="give the name of a file")
     try:
         target = out.resolve() if out.is_symlink() else out
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         sweep(target.parent)
         with atomic(target) as whole:
             made = whole.with_name(out.name)  # Formats are told by the name that was given.
             yield made
+            ready(made, out)
             if made != whole:
                 made.replace(whole)
     except OSError as failed:
         raise _cannot_write(out, failed) from failed
 
 
-def sweep(folder: Path) -> None:
-    """Remove the hidden folders that killed processes left in ``folder``; those at work stay."""
-    for room in folder.glob(".holocine-*"):
+def sweep(*folders: Path) -> None:
+    """Remove the hidden folders that killed processes left in folders; those at work stay."""
+    for room in (room for folder in folders for room in folder.glob(".holocine-*")):
         with suppress(OSError):  # another user's, or gone by now
             if _ROOM.fullmatch(room.name):
                 if _is_left(room):
@@ -84,9 +88,26 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(room)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing, to last: a name that is not on the
+    disk itself takes all with it that is below. The system's own errors pass."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        flush_folder(one.parent)
+
+
+def sweep_below(folder: Path) -> None:
+    """As :func:`sweep`, in a folder and all that are in it."""
+    for place, folders, _ in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".holocine-")]
+        sweep(Path(place))
+
+
 @contextmanager
-def _room(parent: Path) -> Iterator[Path]:
-    """A new folder, removed in the end, that says whose it is."""
+def hidden_room(parent: Path) -> Iterator[Path]:
+    """A new folder, removed in the end, that says whose it is: :func:`sweep` removes it where its
+    process was killed."""
     here = this_process()
     whose = f"{in_file_names(here.host)}-{here.pid}"
     with TemporaryDirectory(prefix=f".holocine-{whose}-", dir=parent) as name:
@@ -112,7 +133,7 @@ def _is_left(room: Path) -> bool:
         return True
     if (owner.host, owner.pids, owner.boot) == (here.host, here.pids, here.boot):
         return False
-    with _room(room.parent) as clock:
+    with hidden_room(room.parent) as clock:
         now = clock.stat().st_mtime
     return now - max(one.stat().st_mtime for one in (room, *room.rglob("*"))) > _FORGOTTEN
 
@@ -139,7 +160,10 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk, where the system can."""
+    if os.name != "posix":
+        return
     try:
         _flush(folder)
     except OSError as failed:  # Some file systems flush no folders.
@@ -156,13 +180,32 @@ def _cannot_write(out: Path, failed: OSError) -> MachineError:
     )
 
 
+def open_log(path: Path) -> TextIO:
+    """A log of ours, to append lines to; made where it is missing. The system's errors pass.
+
+    Raises:
+        InputError: A link is in its place: lines would go into whatever file it names.
+    """
+    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    if path.is_symlink():
+        raise InputError(
+            f"{path.name} is a link, and logs are written to no other file",
+            where=str(path),
+            hint="remove the link",
+        )
+    return os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8", buffering=1)
+
+
 def save(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write a file.
+    """Write a file; one that is there with this very content is done.
 
     Raises:
         InputError: Another file is in the way and may not be replaced.
         MachineError: The folder or disk cannot take it.
     """
+    if not replace and is_same(path, content):
+        sweep(path.parent)
+        return
     refuse_to_replace(path, replace=replace)
     with replacing(path) as made:
         made.write_bytes(content)
@@ -176,6 +219,12 @@ def refuse_to_replace(path: Path, *, replace: bool) -> None:
             where=str(path),
             hint="choose another name, or replace it with --force",
         )
+
+
+def is_same(path: Path, content: bytes) -> bool:
+    """Whether a file is there with this very content: who was killed after writing it calls
+    again."""
+    return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 def refuse_to_be(path: Path, source: Path, what: str) -> None:
@@ -301,10 +350,16 @@ def stamp(path: Path) -> tuple[int, int, int]:
 
 
 def replace_folder(part: Path, folder: Path) -> None:
-    """Give a finished folder its name; the one that had it goes."""
+    """Give a finished folder its name, with all in it on the disk; the one that had it goes."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
+    for one in (*part.rglob("*"), part):
+        if one.is_dir():
+            flush_folder(one)
+        else:
+            _flush(one)
     with suppress(FileNotFoundError):
         folder.rename(old)
     part.rename(folder)
+    flush_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)

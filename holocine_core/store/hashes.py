@@ -7,13 +7,12 @@ written. What cannot be kept is computed again; nothing depends on it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from holocine_core.store.files import read_json
+from holocine_core.store.files import read_json, write_json
 
 _AT_MOST = 1000
 _SETTLED_NS = 2 * 10**9
@@ -55,7 +54,5 @@ def _read() -> dict[str, str]:
 def _write(known: dict[str, str]) -> None:
     with contextlib.suppress(OSError, RuntimeError):
         path = _file()
-        part = path.with_name(f".{path.name}.{os.getpid()}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known), encoding="utf-8")
-        part.replace(path)
+        write_json(path, known)

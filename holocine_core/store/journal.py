@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.events import Emit, Event
-from holocine_core.store.files import open_file
+from holocine_core.store.files import open_file, open_log
 from holocine_core.store.vault import disk_errors
 
 NAME = "run.jsonl"
@@ -26,7 +26,7 @@ def journal(folder: Path, emit: Emit) -> Iterator[Emit]:
     with disk_errors("write the log", path):
         if path.exists():
             open_file(path).close()  # Else a pipe is waited for.
-        log = path.open("a", encoding="utf-8", buffering=1)
+        log = open_log(path)
         if _torn(path):
             log.write("\n")
 

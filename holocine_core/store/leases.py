@@ -16,58 +16,25 @@ do not have: there it never takes over what a dead holder has left.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from holocine_core.errors import InputError
-from holocine_core.store.files import parse_json, read_small
-from holocine_core.store.processes import Process, read_process, this_process
+from holocine_core.store.files import read_small
+from holocine_core.store.holders import PART, SECONDS, Holder, holder_text, read_holder
+from holocine_core.store.processes import Process, this_process
 
-SECONDS = 60.0
-"""How long a lease lasts that is not renewed."""
 VARIABLE = "HOLOCINE_LEASE"
 _RENEWED = 3
 """Times that a lease is renewed while it lasts."""
 _POLL = 0.05
 _LOOK = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who has a lease, or had it last.
-
-    Attributes:
-        process: That claimed it; None where the file is not whole.
-        token: Tells its claims apart.
-        since: When it was claimed, as the holder's clock says; for people.
-        doing: What for; likewise.
-        seconds: How long the lease lasts if it is not renewed.
-        beat: Times that it was renewed.
-        released: Whether it was given back.
-    """
-
-    process: Process | None = None
-    token: str = ""
-    since: str = ""
-    doing: str = ""
-    seconds: float = SECONDS
-    beat: int = 0
-    released: bool = False
-
-    def __str__(self) -> str:
-        if self.process is None:
-            return "another process"
-        what = f" ({self.doing})" if self.doing else ""
-        return f"{self.process} since {self.since}{what}"
 
 
 class Lost(Exception):
@@ -126,15 +93,19 @@ class Lease:
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def claim(self) -> None:
+    def claim(self, gone: Process | None = None) -> None:
         """Take the lease and renew it from now on.
+
+        Args:
+            gone: A process that is known to be silent for too long: what it held is free.
 
         Raises:
             Held: Another process has it, or was faster.
             OSError: The folder is not there or can not be written.
         """
         number, holder = self._highest()
-        if holder is not None and not self._has_ended(number, holder):
+        free = holder is None or self._has_ended(number, holder)
+        if holder is not None and not free and (gone is None or holder.process != gone):
             raise Held(holder)
         mine = Holder(
             process=this_process(),
@@ -143,31 +114,46 @@ class Lease:
             doing=self._doing,
             seconds=self._seconds,
         )
-        path = self._path(number + 1)
+        path, part = self._path(number + 1), self._part(number + 1, mine)
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(_text(mine))
+            # Who is killed before the claim is whole has told already whose it is.
+            part.write_text(holder_text(mine), encoding="utf-8")
+            path.open("x").close()
         except FileExistsError:
+            part.unlink(missing_ok=True)
             raise Held(self._highest()[1] or Holder()) from None
         except OSError:
-            with contextlib.suppress(OSError):
-                path.unlink()  # A full disk: nobody is to wait for half a claim.
+            _remove(part)
+            raise
+        try:
+            part.replace(path)
+        except OSError:
+            _remove(path, part)  # Nobody is to wait for half a claim.
             raise
         # A host that saw the folder as it was a moment ago makes a number that was given before.
         highest, other = self._highest()
         if highest != number + 1 or other is None:
             path.unlink(missing_ok=True)
             raise Held(other or Holder())
-        for older in self._numbers():
-            if older < highest:
-                self._path(older).unlink(missing_ok=True)
+        self._remove_others(highest, mine)
         self.before = None if holder is None or holder.released else holder
         self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
 
-    def claim_at_last(self) -> None:
+    def _remove_others(self, number: int, mine: Holder) -> None:
+        """Former claims, and what others were writing when they were killed: who lives and has come
+        in vain misses nothing."""
+        for older in self._numbers():
+            if older < number:
+                self._path(older).unlink(missing_ok=True)
+        for part in self.folder.glob(f".{self._name}-*.part"):
+            found = PART.fullmatch(part.name)
+            if found and int(found["number"]) <= number and found["token"] != mine.token:
+                part.unlink(missing_ok=True)
+
+    def claim_at_last(self, gone: Process | None = None) -> None:
         """As :meth:`claim`, for one that has seen nothing of the folder yet: whether a holder of
         another host lives is found out by waiting for its next sign of life.
 
@@ -178,7 +164,7 @@ class Lease:
         first: Holder | None = None
         while True:
             try:
-                return self.claim()
+                return self.claim(gone)
             except Held as held:
                 process, here = held.holder.process, this_process()
                 near = process is not None and (process.host, process.boot) == (
@@ -200,15 +186,24 @@ class Lease:
         with self._renewing:
             mine = self._require()
             if time.monotonic() - self._renewed > mine.seconds / _RENEWED:
-                self._renew(mine)
+                with contextlib.suppress(FileNotFoundError):  # Whoever took it over removed it.
+                    self._renew(mine)
                 self._require()
 
-    def release(self) -> None:
-        """Give the folder back, if it is still this process's; what can not be written runs out."""
+    def release(self, *, leaving_nothing: bool = False) -> None:
+        """Give the folder back, if it is still this process's; what can not be written runs out.
+
+        Args:
+            leaving_nothing: Remove the lease's file, where nobody is to look who held it last.
+        """
         self._ended.set()
         with self._renewing:
             with contextlib.suppress(OSError, Lost):
-                self._write(replace(self._require(), released=True))
+                mine = self._require()
+                if leaving_nothing:
+                    self._path(self._number).unlink()
+                else:
+                    self._write(replace(mine, released=True))
             self._mine = None
 
     def holder(self) -> Holder | None:
@@ -218,6 +213,14 @@ class Lease:
             OSError: The folder can not be read.
         """
         return self._highest()[1]
+
+    def is_unused(self) -> bool:
+        """Whether nothing tells of anyone who has the folder or ever asked for it.
+
+        Raises:
+            OSError: The folder can not be read.
+        """
+        return not self._numbers() and not list(self.folder.glob(f".{self._name}-*.part"))
 
     def is_over(self) -> bool:
         """Whether nobody has the folder, as far as this object has seen: ask the same one again.
@@ -262,15 +265,17 @@ class Lease:
                     return
 
     def _write(self, holder: Holder) -> None:
-        path = self._path(self._number)
-        part = path.with_name(f".{path.stem}.{holder.token}.part")
+        path, part = self._path(self._number), self._part(self._number, holder)
         try:
-            part.write_text(_text(holder), encoding="utf-8")
+            part.write_text(holder_text(holder), encoding="utf-8")
             part.replace(path)
         except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            _remove(part)
             raise
+
+    def _part(self, number: int, holder: Holder) -> Path:
+        """Where a claim is written before it gets its name."""
+        return self.folder / f".{self._name}-{number}.{holder.token}.part"
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{self._name}-{number}.json"
@@ -284,8 +289,20 @@ class Lease:
         """The newest claim: its number, and what it says; 0 and None where there is none."""
         while numbers := self._numbers():
             with contextlib.suppress(FileNotFoundError):  # A newer one came and this one went.
-                return numbers[-1], _read(read_small(self._path(numbers[-1])))
+                told = read_holder(read_small(self._path(numbers[-1])))
+                return numbers[-1], told if told.process else self._begun(numbers[-1])
         return 0, None
+
+    def _begun(self, number: int) -> Holder:
+        """Whose a claim is that is not whole: of those that were about to make it one that may
+        live, else one that is gone."""
+        found = [Holder()]
+        for part in self.folder.glob(f".{self._name}-{number}.*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                found.insert(0, read_holder(read_small(part)))
+        known = [one for one in found if one.process is not None]
+        living = [one for one in known if one.process and not one.process.is_gone()]
+        return next(iter(living or known), Holder())
 
 
 @contextlib.contextmanager
@@ -319,6 +336,12 @@ def leased(
         lease.release()
 
 
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def lease_seconds() -> float:
     """How long this process's leases last: as ``HOLOCINE_LEASE`` says, else :data:`SECONDS`.
 
@@ -339,27 +362,3 @@ def lease_seconds() -> float:
             hint="seconds, from 1 to 86400; 60 without it",
         )
     return seconds
-
-
-def _text(holder: Holder) -> str:
-    process = holder.process or this_process()
-    told = {**dataclasses.asdict(process), **dataclasses.asdict(holder)}
-    del told["process"]
-    return json.dumps(told, ensure_ascii=False) + "\n"
-
-
-def _read(raw: bytes) -> Holder:
-    """What a claim says; of one that is not whole (yet) only that it is there."""
-    try:
-        told: Any = parse_json(raw)
-        return Holder(
-            process=read_process(told),
-            token=str(told["token"]),
-            since=str(told["since"]),
-            doing=str(told["doing"]),
-            seconds=float(told["seconds"]),
-            beat=int(told["beat"]),
-            released=told["released"] is True,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        return Holder()

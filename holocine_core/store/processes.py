@@ -48,7 +48,7 @@ class Process:
             return False
         told = _stat(self.pid)
         if told is None:
-            return not _answers(self.pid)
+            return not answers(self.pid)
         began = self.start.partition(" ")[2]
         return told.state in "ZX" or bool(began and self.start != told.start)
 
@@ -98,7 +98,8 @@ def _stat(pid: int) -> _Stat | None:
         return None
 
 
-def _answers(pid: int) -> bool:
+def answers(pid: int) -> bool:
+    """Whether a process of this host has a number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

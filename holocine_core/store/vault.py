@@ -11,6 +11,8 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,11 @@ from typing import Any, Literal
 
 from holocine_core.errors import InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned, ignore
-from holocine_core.store.files import atomic, read_json, sweep, write_json
-from holocine_core.store.leases import Held, Holder, Lease, Lost
+from holocine_core.store.files import atomic, make_folder, sweep
+from holocine_core.store.holders import Holder
+from holocine_core.store.leases import Held, Lease, Lost
+from holocine_core.store.processes import answers
+from holocine_core.store.records import intact_record, write_record
 
 FORMAT = 1
 """Version of the folder; part of every fingerprint."""
@@ -32,6 +37,10 @@ SUFFIX: Mapping[Kind, str] = {
 }
 _FOLDER: Mapping[Kind, str] = {"latents": "negatives"}
 """Kinds that are called otherwise on disk: work folders keep their words for ever."""
+
+
+_PART = re.compile(r"\..*\.(\d{1,10})\.part(?:\.\w+)*")
+"""A half-written file of an earlier version, with its process's number."""
 
 
 def folder_of(kind: Kind) -> str:
@@ -93,6 +102,7 @@ class Vault:
         self.before: Holder | None = None
         """Who held the folder before and did not give it back, while it is held."""
         self._lease: Lease | None = None
+        self._place: Lease | None = None
 
     def path(self, kind: Kind, key: str) -> Path:
         return self.folder / folder_of(kind) / f"{key}{SUFFIX[kind]}"
@@ -100,13 +110,13 @@ class Vault:
     def find(self, kind: Kind, key: str) -> Entry | None:
         """The entry, if its file is as long as its sidecar says; cheap, for planning."""
         path = self.path(kind, key)
-        sidecar = read_json(path.with_suffix(".json"))
-        if sidecar is None or not path.is_file() or _size(path) != sidecar.get("bytes"):
+        sidecar = intact_record(path.with_suffix(".json"))
+        if not sidecar or not path.is_file() or _size(path) != sidecar.get("bytes"):
             return None
         return Entry(key, path, sidecar)
 
-    def intact(self, kind: Kind, key: str, emit: Emit = ignore) -> Entry | None:
-        """The entry, if its file is the very one that was kept; a damaged one is dropped, and told.
+    def whole(self, kind: Kind, key: str) -> Entry | None:
+        """The entry, if its file is the very one that was kept; nothing is told or dropped.
 
         Raises:
             MachineError: The file can't be read.
@@ -115,17 +125,27 @@ class Vault:
         if entry is None:
             return None
         with disk_errors("read", entry.path):
-            whole = file_hash(entry.path) == entry.sidecar.get("sha256")
-        if whole:
+            return entry if file_hash(entry.path) == entry.sidecar.get("sha256") else None
+
+    def intact(self, kind: Kind, key: str, emit: Emit = ignore) -> Entry | None:
+        """As :meth:`whole`; what was kept and is damaged or gone is dropped, and told.
+
+        Raises:
+            MachineError: The file can't be read.
+        """
+        if (entry := self.whole(kind, key)) is not None:
             return entry
-        emit(
-            Warned(
-                message=f"a file of the work folder is damaged and will be made again: {key}",
-                where=str(entry.path),
-                hint="if it happens again, check the disk",
+        path = self.path(kind, key)
+        if os.path.lexists(path.with_suffix(".json")):  # It is the proof that it was kept.
+            what = "damaged" if os.path.lexists(path) else "gone"
+            emit(
+                Warned(
+                    message=f"a file of the work folder is {what} and will be made again: {key}",
+                    where=str(path),
+                    hint="if it happens again, check the disk",
+                )
             )
-        )
-        self.drop(kind, key)
+            self.drop(kind, key)
         return None
 
     def keep(
@@ -148,15 +168,16 @@ class Vault:
         doing = f"keep {kind} {key}"
         with contextlib.ExitStack() as stack:
             with disk_errors(doing, path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 made = stack.enter_context(atomic(path))
             write(made)
             self.require_held()  # Writing a clip takes minutes.
             with disk_errors(doing, path):
                 told = sidecar() if callable(sidecar) else sidecar
                 whole = {**told, "bytes": made.stat().st_size, "sha256": file_hash(made)}
+                path.with_suffix(".json").unlink(missing_ok=True)  # Of a file that it replaces.
                 stack.close()  # The file gets its name.
-                write_json(path.with_suffix(".json"), whole)
+                write_record(path.with_suffix(".json"), whole)
         return Entry(key, path, whole)
 
     def drop(self, kind: Kind, key: str) -> None:
@@ -208,7 +229,7 @@ class Vault:
             return
         known, lease = lease is not None, lease or Lease(self.folder, doing)
         with disk_errors("claim the work folder", self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             try:
                 if known:
                     lease.claim()
@@ -225,27 +246,69 @@ class Vault:
             self._lease = self.before = None
             lease.release()
 
+    @contextlib.contextmanager
+    def holding(self, film: Path, folder: Path, doing: str) -> Iterator[None]:
+        """Hold a film's place as well, against renders from whatever work folder.
+
+        Args:
+            film: The place; nothing need be there.
+            folder: Hidden, beside the film: the claim lies there while it lasts.
+            doing: What for, as others are told.
+
+        Raises:
+            InUse: Another process makes that film.
+            MachineError: The folder can't be written.
+        """
+        made = not folder.is_dir()
+        lease = _place_lease(film, folder, doing)
+        with disk_errors("claim the film's place", film):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lease.claim_at_last(None if self.before is None else self.before.process)
+            except Held as held:
+                raise InUse(
+                    f"another render is making this film: {held.holder}",
+                    where=str(film),
+                    hint="wait for it, or name another file with -o",
+                ) from None
+        self._place = lease
+        try:
+            yield
+        finally:
+            self._place = None
+            lease.release(leaving_nothing=True)
+            if made:
+                with contextlib.suppress(OSError):  # Another's claim may lie there by now.
+                    folder.rmdir()
+
     def require_held(self) -> None:
-        """Before anything is kept: whether a folder that was held still is.
+        """Before anything is kept: whether a folder that was held still is, and a film's place.
 
         Raises:
             TakenOver: Another process has it by now.
             MachineError: The folder can't be read or written.
         """
-        if self._lease is None:
-            return
-        with disk_errors("renew the claim of the work folder", self.folder):
-            try:
-                self._lease.require()
-            except Lost as lost:
-                raise _taken_over(lost, self.folder) from None
+        for lease in (self._lease, self._place):
+            if lease is None:
+                continue
+            with disk_errors("renew the claim of the work folder", lease.folder):
+                try:
+                    lease.require()
+                except Lost as lost:
+                    raise _taken_over(lost, lease.folder) from None
 
     def _sweep(self) -> None:
         """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
-        for folder in (self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX)):
-            sweep(folder)
+        # A lease's own are its next holder's to remove, who knows whether someone writes there.
+        sweep(self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX))
         for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
-            part.unlink(missing_ok=True)
+            made_by = _PART.fullmatch(part.name)
+            if made_by is not None and not answers(int(made_by[1])):
+                part.unlink(missing_ok=True)
+        for path in (self.folder / folder_of("progress")).glob("[!.]*"):
+            both = path.with_suffix(".json"), path.with_suffix(SUFFIX["progress"])
+            if not all(one.exists() for one in both):
+                path.unlink(missing_ok=True)
         for progress in self.entries("progress"):
             done = progress.sidecar.get("negative")
             if isinstance(done, str) and self.find("latents", done) is not None:
@@ -264,6 +327,20 @@ def _written(path: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_mtime_ns
     return 0
+
+
+def free_place(film: Path, folder: Path) -> None:
+    """Remove the claim of a film's place, if whoever made it is gone; as :meth:`Vault.holding`."""
+    lease = _place_lease(film, folder, "sweep")
+    with contextlib.suppress(OSError, Held):
+        if not lease.is_unused():
+            lease.claim()
+            lease.release(leaving_nothing=True)
+
+
+def _place_lease(film: Path, folder: Path, doing: str) -> Lease:
+    name = f"film-{hashlib.sha256(film.name.encode()).hexdigest()[:16]}"
+    return Lease(folder, doing, name=name)
 
 
 def _in_use(holder: Holder, folder: Path) -> InUse:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from holocine_core.errors import MachineError
-from holocine_core.store.files import atomic
+from holocine_core.store.files import atomic, open_log
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.recipe import Recipe
 
@@ -43,7 +43,7 @@ class Metrics:
         self._tracked = _tracked(recipe)
         with disk_errors("write metrics", self._path):
             _drop_after(self._path, step)
-            self._file = self._path.open("a", encoding="utf-8", buffering=1)
+            self._file = open_log(self._path)
 
     def __enter__(self) -> Metrics:
         return self

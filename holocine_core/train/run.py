@@ -17,6 +17,7 @@ from holocine_core.model.attention.cpu import multiplies_bfloat16
 from holocine_core.model.failures import device_errors
 from holocine_core.model.parallel import Team, join_team, lost_ranks
 from holocine_core.model.rank_numbers import asked_ranks
+from holocine_core.store.files import sweep_below
 from holocine_core.store.journal import journal
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.call import Call, ExportOf
@@ -109,6 +110,7 @@ def _held(recipe: Recipe, emit: Emit) -> Iterator[tuple[Callable[[], None], Emit
     """Hold a run's folder; yields what to call now and then, and who is told."""
     out = Path(recipe.out)
     with locked(out) as require_held, journal(out, emit) as emit:
+        sweep_below(out)
         yield require_held, emit
 
 

@@ -22,7 +22,6 @@ from holocine_core.api import Extras, Request
 from holocine_core.errors import InputError
 from holocine_core.evaluate import cuts
 from holocine_core.events import Event, FilmDone
-from holocine_core.film.extras import make_extras
 from tests.conftest import SMALL
 
 VERBS = (
@@ -196,10 +195,10 @@ def test_versions_are_dropped_by_name_and_never_by_default(at_home: Path) -> Non
 
 def test_an_extra_of_a_film_whose_takes_are_gone_is_refused(at_home: Path) -> None:
     plan = holocine.plan("film.yaml")
-    for clip in (plan.work / "clips").glob("*.mp4"):
-        clip.unlink()
+    for file in [*plan.work.glob("clips/*.mp4"), *plan.work.glob("negatives/*.safetensors")]:
+        file.unlink()
     with pytest.raises(InputError, match="no longer there to cut from"):
-        make_extras(plan, Extras(storyboard=True))
+        holocine.beside(plan, Extras(storyboard=True))
 
 
 @pytest.mark.slow

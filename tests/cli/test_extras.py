@@ -165,8 +165,8 @@ def test_a_stop_between_shots_keeps_them_for_the_next_call(
     original = extras.remember
     with monkeypatch.context() as stopped:
 
-        def remember(plan: Plan, path: Path) -> None:
-            original(plan, path)
+        def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
+            original(plan, path, made)
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.1)
 

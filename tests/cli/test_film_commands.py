@@ -44,7 +44,10 @@ def test_the_plan_knows_the_film_at_its_place(holocine: Holocine, in_made: Path)
         return str(holocine("plan", "room.yaml", "--json", *words).json["target"]["state"])
 
     assert state() == "up-to-date"
-    assert state("--seed", "1") == "refused"
+    assert state("--seed", "1") == "replaced", "this screenplay made it, and it is kept"
+    shutil.copy("room.yaml", "other.yaml")
+    refused = holocine("plan", "other.yaml", "-o", "room.mp4", "--seed", "1", "--json")
+    assert refused.json["target"]["state"] == "refused"
     assert state("--seed", "1", "--force") == "replaced"
     assert state("-o", "other.mp4") == "new"
     assert state("-o", "other.avi") == "refused"

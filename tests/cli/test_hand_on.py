@@ -26,6 +26,9 @@ def test_a_film_is_exported_beside_itself(holocine: Holocine, film: Path, to: st
     answer = holocine("export", "room.mp4", "--to", to)
     assert (answer.exit_code, answer.stdout) == (0, f"room.{to}\n")
     assert "A lamp is lit." in Path(f"room.{to}").read_text()
+    assert holocine("export", "room.mp4", "--to", to).exit_code == 0, "it is there already, whole"
+    with Path(f"room.{to}").open("a") as file:
+        file.write("\nedited by hand")
     again = holocine("export", "room.mp4", "--to", to, "--json")
     assert again.exit_code == 2
     assert "there already" in again.json["error"]["message"]
@@ -59,6 +62,9 @@ def test_a_report_is_one_page_beside_the_film(
     assert (cut["shot"], cut["begins"], cut["asked"]) == ("scene-1 2", "cut", 5)
     assert len(answer.json["likeness"]["colour"]) == 2
     assert "A lamp is lit." in Path("room.html").read_text()
+    assert holocine("report", "room.mp4").exit_code == 0, "it is there already, whole"
+    with Path("room.html").open("a") as file:
+        file.write("\nedited by hand")
     assert holocine("report", "room.mp4").exit_code == 2
     answer = holocine("report", "room.mp4", "--force")
     assert (answer.exit_code, answer.stdout) == (0, "room.html\n")
@@ -76,6 +82,9 @@ def test_an_imported_script_is_a_screenplay(holocine: Holocine, tmp_path: Path) 
     assert (answer.json["scenes"], answer.json["shots"]) == (1, 2)
     assert (answer.json["characters"], answer.json["open_places"]) == (["ann"], 1)
     assert holocine("check", "room.yaml").exit_code == 0
+    assert holocine("import", "room.fountain").exit_code == 0, "it is there already, whole"
+    with Path("room.yaml").open("a") as file:
+        file.write("# edited by hand\n")
     assert holocine("import", "room.fountain").exit_code == 2
     answer = holocine("import", "room.fountain", "--force")
     assert (answer.exit_code, answer.stdout) == (0, "room.yaml\n")

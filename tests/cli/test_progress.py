@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_cli.console import Paint
 from holocine_cli.layout import columns, wrapped
 from holocine_cli.progress import Meter
 from holocine_core.api import clock, counted, duration, memory, scaled
@@ -85,10 +86,9 @@ def test_the_films_bar_never_falls_and_ends_full(plan: Plan) -> None:
 
 
 def test_columns_line_up_whatever_their_colours() -> None:
-    lines = columns(
-        [("\x1b[1mscene\x1b[0m", "5"), ("b", "121\nx")], right=frozenset({1}), indent=""
-    )
-    assert [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in lines] == [
+    scene = Paint(True)("scene", bold=True)
+    lines = columns([(scene, "5"), ("b", "121\nx")], right=frozenset({1}), indent="")
+    assert [line.replace(scene, "scene") for line in lines] == [
         "scene    5",
         "b      121",
         "         x",

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from holocine_core.store.leases import Holder, Lease
+from holocine_core.store.holders import Holder
+from holocine_core.store.leases import Lease
 from tests.cli.conftest import Holocine, holocine  # noqa: F401 - a fixture
 from tests.fleet.conftest import SHORT
 
@@ -69,7 +70,7 @@ def is_alive(pid: int) -> bool:
 
 
 def holders() -> list[Holder | None]:
-    return [Lease(work).holder() for work in Path("films/.holocine").glob("film*")]
+    return [Lease(work).holder() for work in Path("films/.holocine").glob("film*/")]
 
 
 def nobody_holds_anything() -> bool:

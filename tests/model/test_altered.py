@@ -20,7 +20,7 @@ from holocine_core.model.headers import read_header
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.model.weights import check_state, load_component, read_state_dict
-from tests.altered import DEEP, altered
+from tests.altered_files import DEEP, altered
 from tests.model.checkpoints import golden_state, write_gguf
 
 BASE = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}

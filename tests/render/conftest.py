@@ -13,9 +13,9 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor
 
 from holocine_core.events import Event, StepDone
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.model.attention.layout import ShotLayout
 from holocine_core.production import render_film
+from holocine_core.store.records import sidecar_path
 from tests.conftest import SMALL, tiny_for_nano
 
 

@@ -127,8 +127,10 @@ def test_settings_that_a_screenplay_changes_are_no_earlier_ones(earlier: Path, s
     change_settings(earlier)
     text = Path("plain.yaml").read_text()
     Path("plain.yaml").write_text(text + "profiles: {standard: {steps: 5}}\n")
-    refused = say("render", "plain.yaml", code=2)
-    assert "is another film" in refused["error"]["message"]
+    made = say("render", "plain.yaml")
+    assert not made["up_to_date"]
+    assert say("inspect", "plain.mp4")["provenance"]["takes"][0]["sampling"]["steps"] == 5
+    assert [one["version"] for one in say("versions", "plain.mp4")["versions"]] == [1, 2]
 
 
 @pytest.mark.parametrize("odd", ["[]", "{}", '{"screenplay": 3}', '{"takes": []}', "7"])
@@ -136,6 +138,7 @@ def test_a_film_that_says_odd_things_of_itself_is_another_film(
     odd: str, earlier: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_settings(earlier, told=False)
+    Path("plain.mp4.json").unlink()
     strange = Inspection(path=Path("plain.mp4"), provenance=json.loads(odd), chapters=())
     monkeypatch.setattr("holocine_core.film.provenance.inspect", lambda path: strange)
     refused = say("render", "plain.yaml", code=2)

@@ -181,3 +181,30 @@ def test_a_take_with_too_few_frames_is_no_clip(
             render(plan)
     assert not list((plan.work / "clips").glob("*.mp4"))
     assert render(plan).frames == 23
+
+
+def test_several_broken_clips_take_one_more_call(
+    own: tuple[Path, Path], whole: tuple[Path, Path]
+) -> None:
+    screenplay, out = own
+    plan = plan_film(screenplay, Request(out=out))
+    for take in plan.takes:
+        Vault(plan.work).keep(
+            "clips", take.clip_key, lambda path: path.write_bytes(b"no film") and None, {}
+        )
+    out.unlink()
+    with pytest.raises(RenderError, match="2 clips of the work folder were damaged"):
+        render_film(screenplay, out)
+    render_film(screenplay, out)
+    assert out.read_bytes() == whole[1].read_bytes()
+
+
+def test_a_link_in_the_logs_place_is_followed_nowhere(small: Path, tmp_path: Path) -> None:
+    plan = plan_film(small, Request(out=tmp_path / "film.mp4"))
+    plan.work.mkdir(parents=True)
+    letter = tmp_path / "letter.txt"
+    letter.write_text("a letter")
+    (plan.work / "run.jsonl").symlink_to(letter)
+    with pytest.raises(InputError, match="is a link"):
+        render(plan)
+    assert letter.read_text() == "a letter"

@@ -11,13 +11,13 @@ import pytest
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.events import StepDone, TakeDone, TakeStarted, Warned
 from holocine_core.film import finish as film_room
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.production import render_film
 from holocine_core.render import render
 from holocine_core.request import Request
 from holocine_core.sample.studio import Studio
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 from tests.render.conftest import Listener, fails_once
 
@@ -83,7 +83,7 @@ def test_a_kill_between_film_and_sidecar_is_healed(
     whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "film.mp4"
-    fails_once(monkeypatch, film_room, "write_json", KeyboardInterrupt())
+    fails_once(monkeypatch, film_room, "write_record", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         render_film(whole[0], out)
     assert out.exists()
@@ -138,7 +138,7 @@ def test_damaged_files_are_found_and_made_again(
     listener = Listener()
     render_film(screenplay, out, emit=listener)
     assert out.read_bytes() == whole[1].read_bytes()
-    assert len(listener.of(Warned)) == (0 if kind == "film" else 1)
+    assert len(listener.of(Warned)) == 1
     assert bool(listener.of(StepDone)) == (kind == "latents")
 
 

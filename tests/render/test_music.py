@@ -14,11 +14,11 @@ from holocine_core.edit.ffmpeg import probe
 from holocine_core.edit.sound import measure_loudness
 from holocine_core.errors import InputError
 from holocine_core.events import Event, Warned
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.production import render_film
 from holocine_core.render import render
 from holocine_core.request import Request
+from holocine_core.store.records import sidecar_path
 from tests.conftest import Write
 
 pytestmark = pytest.mark.slow

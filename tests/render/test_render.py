@@ -15,7 +15,6 @@ import torch
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
 from holocine_core.film.boards import draw_storyboard
-from holocine_core.film.ownership import sidecar_path
 from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
 from holocine_core.film.shots import export_shots
@@ -23,6 +22,7 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.sample import generator
 from holocine_core.sample import noise as noise_of
+from holocine_core.store.records import sidecar_path
 from tests.conftest import SMALL, expected_frames
 from tests.render.conftest import Listener, watch_passes
 

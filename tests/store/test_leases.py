@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import InputError
-from holocine_core.store import leases
+from holocine_core.store import holders, leases
 from holocine_core.store.leases import Held, Lease, Lost, lease_seconds, leased
 
 HOLDS = """
@@ -230,7 +230,7 @@ def test_half_a_claim_runs_out_like_any_other(
     lease = Lease(tmp_path)
     with pytest.raises(Held, match="another process"):
         lease.claim()
-    later = time.monotonic() + leases.SECONDS
+    later = time.monotonic() + holders.SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
     lease.claim()
     assert [path.name for path in tmp_path.iterdir()] == ["lease-4.json"]
@@ -281,7 +281,7 @@ def test_one_can_wait(tmp_path: Path) -> None:
 
 def test_how_long_they_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(leases.VARIABLE, raising=False)
-    assert lease_seconds() == leases.SECONDS
+    assert lease_seconds() == holders.SECONDS
     monkeypatch.setenv(leases.VARIABLE, " 90 ")
     assert lease_seconds() == 90
     for wrong in ("0", "soon", "nan", "1e9"):
