@@ -26,7 +26,7 @@ from holocine_cli.console import (
 )
 from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
-from holocine_cli.signals import SHOW_CURSOR, StopRequest, handling
+from holocine_cli.signals import SHOW_CURSOR, StopRequest, acts_as, handling
 from holocine_core import api
 from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
 
@@ -160,7 +160,7 @@ def _interrupted(session: Session) -> ExitCode:
 def _failed(session: Session, error: HolocineError) -> ExitCode:
     session.stop.ending = True
     code = code_of(error)
-    if isinstance(error, Interrupted) and session.stop.number == signal.SIGTERM:
+    if isinstance(error, Interrupted) and acts_as(session.stop.number) == signal.SIGTERM:
         code = ExitCode.TERMINATED
     if isinstance(error, Interrupted) and not session.stop.number and session.stop.time_is_over:
         code = ExitCode.PARTIAL

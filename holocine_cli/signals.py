@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM: the first asks to stop after the current step, the second ends at once; and
-the time at which a call is to end."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first asks to stop after the current step, the second ends at
+once; and the time at which a call is to end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from datetime import datetime
 
 from holocine_cli.escapes import sequence
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", None)
+"""A terminal that was closed; Windows has none."""
+SIGNALS = tuple(n for n in (signal.SIGINT, signal.SIGTERM, HANGUP) if n is not None)
 SHOW_CURSOR = sequence("?25h")
+
+
+def acts_as(number: int) -> int:
+    """The signal that another one is like: a closed terminal is a SIGTERM."""
+    return signal.SIGTERM if number == HANGUP else number
 
 
 class StopRequest:
@@ -61,6 +68,7 @@ class StopRequest:
 
     def end(self, number: int) -> None:
         """End the process."""
+        number = acts_as(number)
         self.last_words(number)
         os._exit(128 + number)
 
@@ -122,7 +130,9 @@ def handling(stop: StopRequest) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop.heard) for number in SIGNALS}
+    # Who calls us by nohup wants a closed terminal to be nothing.
+    heard = [n for n in SIGNALS if n != HANGUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop.heard) for number in heard}
     try:
         yield
     finally:

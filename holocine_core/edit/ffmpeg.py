@@ -57,7 +57,8 @@ class FrameWriter:
                 f"expected uint8 [n, *{self._shape}], got {frames.dtype} {frames.shape}"
             )
         try:
-            self._run.stdin.write(np.ascontiguousarray(frames).reshape(-1).data)
+            with self._run.waited():
+                self._run.stdin.write(np.ascontiguousarray(frames).reshape(-1).data)
         except BrokenPipeError as broken:
             self._run.wait()
             raise _cannot_write(self._path, self._run) from broken
@@ -67,7 +68,8 @@ class FrameWriter:
         if not self.frames:
             raise RenderError("a clip needs at least one frame", where=str(self._path))
         try:
-            self._run.stdin.close()
+            with self._run.waited():
+                self._run.stdin.close()
         except BrokenPipeError as broken:
             self._run.wait()
             raise _cannot_write(self._path, self._run) from broken
@@ -148,7 +150,9 @@ def _decode(
     try:
         while True:
             chunk = np.empty((per_chunk, height, width, 3), np.uint8)
-            whole, rest = divmod(_fill(run.stdout, chunk), frame_bytes)
+            with run.waited():
+                filled = _fill(run.stdout, chunk)
+            whole, rest = divmod(filled, frame_bytes)
             got += whole
             if whole:
                 yield chunk[:whole]
@@ -223,7 +227,8 @@ def _streams(path: Path, *maps: str) -> tuple[list[_Stream], str]:
     args = ["-xerror", *source(path), *choose, "-map_metadata", "-1", "-c", "copy"]
     run = Run([*args, "-f", "framecrc", "pipe:1"], level="info")
     try:
-        table = run.stdout.read().decode()
+        with run.waited():
+            table = run.stdout.read().decode()
     except BaseException:
         run.kill()
         raise

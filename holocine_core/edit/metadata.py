@@ -101,7 +101,8 @@ def read_metadata(path: Path) -> FilmMetadata:
     run = Run([*source(path), "-fflags", "+bitexact", "-f", "ffmetadata", "pipe:1"])
     try:
         # What is no UTF-8 stays told apart from text: it is damage, not a letter.
-        document = run.stdout.read().decode(errors="surrogateescape")
+        with run.waited():
+            document = run.stdout.read().decode(errors="surrogateescape")
         failed = run.wait_reading(path)
     finally:
         run.kill()

@@ -10,12 +10,13 @@ import re
 import subprocess
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from io import BufferedReader
 from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from holocine_core.edit.standstill import Watch
 from holocine_core.errors import MachineError
 
 _QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
@@ -70,8 +71,9 @@ class Run:
         self._lines: deque[str] = deque(maxlen=100_000)
         self._errors: list[str] = []
         try:
+            command = [exe, *_QUIET, f"level+{level}", *args]
             self.process = subprocess.Popen(
-                [exe, *_QUIET, f"level+{level}", *args],
+                command,
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -85,6 +87,7 @@ class Run:
             ) from failed
         self._drain = Thread(target=self._read_log, daemon=True)
         self._drain.start()
+        self._watch = Watch(self.process, command)
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None
@@ -105,9 +108,22 @@ class Run:
         assert isinstance(self.process.stdout, BufferedReader)
         return self.process.stdout
 
+    def waited(self) -> AbstractContextManager[None]:
+        """Around whatever waits for ffmpeg: where it stands still meanwhile it is ended, and what
+        waits for it fails as if it had died. :meth:`wait` then says so."""
+        return self._watch.waiting()
+
     def wait(self) -> int:
+        """The exit code. Raises MachineError where it stood still and was ended."""
+        with self.waited():
+            code = self._joined()
+        self._watch.require_alive()
+        return code
+
+    def _joined(self) -> int:
         code = self.process.wait()
         self._drain.join()
+        self._watch.end()
         return code
 
     def wait_reading(self, path: Path) -> int:
@@ -130,7 +146,7 @@ class Run:
             if pipe is not None:
                 with suppress(BrokenPipeError):  # unsent bytes of a process that is gone
                     pipe.close()
-        self.wait()
+        self._joined()
         assert self.process.stderr is not None
         self.process.stderr.close()
 

@@ -98,7 +98,8 @@ def check_sound(path: Path) -> None:
     """
     run = Run(["-xerror", *_decoder(path), "-f", "crc", "pipe:1"])
     try:
-        checksum = run.stdout.read()
+        with run.waited():
+            checksum = run.stdout.read()
         failed = run.wait_reading(path)
     finally:
         run.kill()

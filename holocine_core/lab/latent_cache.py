@@ -16,7 +16,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,24 +25,28 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import holocine_core.lab.stage
 from holocine_core.errors import Interrupted, MachineError
-from holocine_core.events import Emit, LatentsDrawn
+from holocine_core.events import Emit, LatentsDrawn, Stop, never
 from holocine_core.lab.stage.sample import SHOT_LENGTHS, sample_layout, sample_scene
 from holocine_core.lab.stage.world import EVERYTHING, Repertoire, Scene
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
 from holocine_core.store.files import atomic
-from holocine_core.store.tensors import write_tensors
+from holocine_core.store.tensors import CHECKSUM, set_aside, write_tensors
 from holocine_core.store.vault import disk_errors, fingerprint
 from holocine_core.train.recipe import GROUP
 
 SHARD = 128
 """Scenes in one shard, or one group if that is larger."""
+KEEP_S = 60.0
+"""Seconds after which what is drawn is kept, though no shard is full: a kill takes no more."""
+_ASKED_S = 0.2
+"""Seconds between two looks at whether to stop."""
 FEW = 2
 """Jobs that are done sooner than processes start."""
 TELLING = frozenset(
@@ -158,10 +162,20 @@ class LatentCache:
         return sample_scene(seed, layout, within=self._drawing.world)
 
     def read(self, group: int) -> Tensor:
-        """A group's latents [B, C, F, H, W], half precision."""
+        """A group's latents [B, C, F, H, W], half precision.
+
+        Raises:
+            MachineError: Their shard is damaged, and is now called so.
+        """
         path = self._shards[group]
-        with safe_open(path, framework="pt") as shard:
-            latents: Tensor = shard.get_tensor(f"group.{group}")
+        latents: Tensor | None = None
+        with contextlib.suppress(SafetensorError), safe_open(path, framework="pt") as shard:
+            read: Tensor = shard.get_tensor(f"group.{group}")
+            told = (shard.metadata() or {}).get(f"{CHECKSUM}.{group}")
+            # Shards of earlier versions have none.
+            latents = read if told in (None, _sum(read)) else None
+        if latents is None:
+            raise set_aside(path)
         return latents
 
     def missing(self, groups: Sequence[int]) -> list[int]:
@@ -188,10 +202,10 @@ class LatentCache:
             groups: Numbers in rising order.
             emit: Told after every group.
             spare: Cores that are left to others, which this process works for.
-            should_stop: Asked after every group.
+            should_stop: Asked several times a second, or after every scene.
 
         Raises:
-            Interrupted: Finished shards are kept.
+            Interrupted: Whatever groups are finished are kept.
             MachineError: Disk full, or a process was killed.
         """
         missing = self.missing(groups)
@@ -200,10 +214,14 @@ class LatentCache:
         with disk_errors("make the folder", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         started, done = time.monotonic(), 0
+        kept = started
         waiting: dict[int, Tensor] = {}
         size = self._drawing.group
-        with contextlib.closing(_drawn(self._drawing, missing, spare)) as drawn:
+        with contextlib.closing(_drawn(self._drawing, missing, spare, should_stop)) as drawn:
             for group, latents in drawn:
+                if waiting and group != max(waiting) + 1:
+                    self._keep(waiting)
+                    waiting = {}
                 waiting[group] = torch.from_numpy(latents)
                 done += 1
                 emit(
@@ -214,51 +232,86 @@ class LatentCache:
                         seconds=time.monotonic() - started,
                     )
                 )
-                stop = should_stop() and done < len(missing)
-                following = missing[done] if done < len(missing) else -1
-                if stop or following != group + 1 or len(waiting) * size >= SHARD:
+                if len(waiting) * size >= SHARD or time.monotonic() - kept > KEEP_S:
                     self._keep(waiting)
-                    waiting = {}
-                if stop:
-                    raise Interrupted("stopped while drawing; the scenes drawn so far are kept")
+                    waiting, kept = {}, time.monotonic()
+        if waiting:
+            self._keep(waiting)
+        if done < len(missing):
+            raise Interrupted("stopped while drawing; the scenes drawn so far are kept")
         self._find()
 
     def _keep(self, groups: dict[int, Tensor]) -> None:
         path = self.folder / f"{min(groups):07d}-{max(groups):07d}.safetensors"
         tensors = {f"group.{group}": latents for group, latents in groups.items()}
-
+        sums = {f"{CHECKSUM}.{group}": _sum(latents) for group, latents in groups.items()}
         with disk_errors("keep latents", path), atomic(path) as part:
-            write_tensors(part, tensors)
+            write_tensors(part, tensors, sums)
+
+
+def _sum(latents: Tensor) -> str:
+    return hashlib.sha256(latents.contiguous().numpy().data).hexdigest()
 
 
 Latents = NDArray[np.float16]
 
 
-def _drawn(drawing: Drawing, groups: Sequence[int], spare: int) -> Generator[tuple[int, Latents]]:
-    """Every group's latents, in order."""
-    size = drawing.group
-    jobs = [(group, at) for group in groups for at in range(0, size, GROUP)]
-    if len(jobs) <= FEW and not spare:
-        vae = load_component(drawing.vae, torch.float32)
-        done = (draw_scenes(drawing, *job, vae) for job in jobs)
-        yield from ((group, _joined(done, size)) for group in groups)
+def _drawn(
+    drawing: Drawing, groups: Sequence[int], spare: int, should_stop: Stop
+) -> Generator[tuple[int, Latents]]:
+    """Every group's latents, in order; only those that are finished once it should stop."""
+    jobs = {group: [(group, at) for at in range(0, drawing.group, GROUP)] for group in groups}
+    count = sum(map(len, jobs.values()))
+    if count > FEW or spare:
+        yield from _drawn_by_processes(drawing, jobs, count, spare, should_stop)
         return
+    vae = load_component(drawing.vae, torch.float32)
+    with contextlib.suppress(Interrupted):
+        for group, parts in jobs.items():
+            if should_stop():
+                return
+            drawn = [draw_scenes(drawing, *part, vae, should_stop) for part in parts]
+            yield group, np.concatenate(drawn)
+
+
+Jobs = Mapping[int, Sequence[tuple[int, int]]]
+
+
+def _drawn_by_processes(
+    drawing: Drawing, jobs: Jobs, count: int, spare: int, should_stop: Stop
+) -> Generator[tuple[int, Latents]]:
     pool = concurrent.futures.ProcessPoolExecutor(
-        max(1, min(len(jobs), len(os.sched_getaffinity(0)) - spare)),
+        max(1, min(count, len(os.sched_getaffinity(0)) - spare)),
         # Fork would copy the locks of torch's threads.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_prepare,
         initargs=(drawing,),
     )
+    drawn = {group: [pool.submit(_draw, part) for part in parts] for group, parts in jobs.items()}
+    stopped = True
     try:
-        drawn = pool.map(_draw, jobs)
-        yield from ((group, _joined(drawn, size)) for group in groups)
+        while drawn:
+            group, parts = next(iter(drawn.items()))
+            if should_stop():
+                yield from (
+                    (one, _joined(drawn[one]))
+                    for one in drawn
+                    if all(part.done() and part.exception() is None for part in drawn[one])
+                )
+                return
+            if not concurrent.futures.wait(parts, timeout=_ASKED_S).not_done:
+                yield group, _joined(drawn.pop(group))
+        stopped = False
     except BrokenProcessPool as killed:
         raise MachineError(
             "a process that draws scenes was ended by the system",
             hint="free some memory and run the same command again: finished scenes are kept",
         ) from killed
     finally:
+        # A scene takes a second, and a process longer to begin: whoever stops waits for neither.
+        # They write nothing.
+        for process in list((pool._processes or {}).values()) if stopped else ():
+            process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -272,17 +325,23 @@ def _prepare(drawing: Drawing) -> None:
     _WORKER.update(drawing=drawing, vae=load_component(drawing.vae, torch.float32))
 
 
-def _joined(done: Iterator[Latents], size: int) -> Latents:
-    """The next jobs' results that make a group."""
-    return np.concatenate([next(done) for _ in range(0, size, GROUP)])
+def _joined(parts: Sequence[concurrent.futures.Future[Latents]]) -> Latents:
+    """The jobs' results that make a group."""
+    return np.concatenate([part.result() for part in parts])
 
 
 def _draw(job: tuple[int, int]) -> Latents:
     return draw_scenes(_WORKER["drawing"], *job, _WORKER["vae"])
 
 
-def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
-    """Draw and encode some of a group's scenes, from its number ``at`` on: [B, C, F, H, W]."""
+def draw_scenes(
+    drawing: Drawing, group: int, at: int, vae: Any, should_stop: Stop = never
+) -> Latents:
+    """Draw and encode some of a group's scenes, from its number ``at`` on: [B, C, F, H, W].
+
+    Raises:
+        Interrupted: ``should_stop`` said so between two scenes.
+    """
     from holocine_core.lab.stage.paint import draw
 
     layout = drawing.layout(group)
@@ -292,5 +351,7 @@ def draw_scenes(drawing: Drawing, group: int, at: int, vae: Any) -> Latents:
         scene = sample_scene(seed, layout, within=drawing.world)
         frames = draw(scene, drawing.height, drawing.width)
         clips.append(encode_frames(vae, frames.numpy()))
+        if seed + 1 < first + GROUP and should_stop():
+            raise Interrupted("stopped between two scenes")
     latents: Latents = torch.cat(clips).half().cpu().numpy()
     return latents

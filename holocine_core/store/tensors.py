@@ -8,8 +8,9 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from holocine_core.errors import MachineError
 from holocine_core.store.files import atomic
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 CHECKSUM = "holocine_sha256"
-"""Key of a checked file's metadata: of the bytes of all its tensors, by their names."""
+"""Key of a checked file's metadata: of the bytes of all its tensors, by their names. Earlier
+versions wrote it."""
+SUM = "holocine_sum"
+"""Key of a checked file's metadata: of its tensors with their types and shapes, and of all else
+that it says."""
+_PART = 2**22
+"""Bytes that are compared at a time."""
 DAMAGED = ".damaged"
 """Added to the name of a file that is not what was written."""
 
@@ -65,6 +72,22 @@ def _in_order(path: Path) -> None:
             file.write(text.ljust(length))
 
 
+def same_weights(one: Path, other: Path) -> bool:
+    """Whether two safetensors files say the same: earlier versions ordered what they say of
+    themselves anew in every process."""
+    with one.open("rb") as first, other.open("rb") as second:
+        if _header(first) != _header(second):
+            return False
+        while part := first.read(_PART):
+            if part != second.read(_PART):
+                return False
+        return not second.read(1)
+
+
+def _header(file: BinaryIO) -> object:
+    return json.loads(file.read(int.from_bytes(file.read(8), "little")))
+
+
 def write_checked(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
@@ -76,7 +99,38 @@ def write_checked(
     with disk_errors("keep tensors", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as part:
-            write_tensors(part, tensors, {**(metadata or {}), CHECKSUM: _checksum(tensors)})
+            write_tensors(part, tensors, with_sum(tensors, metadata or {}))
+
+
+def with_sum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """Metadata by which a file can be checked."""
+    return {**metadata, SUM: _sum(tensors, metadata)}
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a safetensors file is what was written; of one without a sum, whether it can be read.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        return _read(path)[2]
+    except SafetensorError:
+        return False
+
+
+def read_one_of(folder: Path, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """As :func:`read_checked`, of a file in a folder of such. Where it is damaged all others are
+    looked at too: one more call makes them all anew, and not one call each."""
+    try:
+        return read_checked(path)
+    except MachineError:
+        for other in sorted(folder.rglob("[!.]*.safetensors")):
+            with suppress(MachineError):
+                read_checked(other)
+        raise
 
 
 def read_checked(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -85,15 +139,13 @@ def read_checked(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         MachineError: It is damaged, and is now called so, or it can't be read.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
+    sound = False
     try:
-        with safe_open(path, framework="pt") as opened:
-            metadata = dict(opened.metadata() or {})
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        sound = metadata.get(CHECKSUM) in (None, _checksum(tensors))
+        tensors, metadata, sound = _read(path)
     except SafetensorError:
-        sound = False
+        pass
     except OSError as error:
         raise MachineError(
             f"could not read what was kept: {error.strerror or error}",
@@ -101,15 +153,45 @@ def read_checked(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             hint="run the same command again: what is missing is made anew",
         ) from error
     if not sound:
-        damaged = path.with_name(path.name + DAMAGED)
-        with disk_errors("set aside", path):
-            path.replace(damaged)
-        raise MachineError(
-            "what was kept is damaged",
-            where=str(damaged),
-            hint="run the same command again: it is made anew; if it happens again, check the disk",
-        )
+        raise set_aside(path)
     return tensors, metadata
+
+
+def set_aside(path: Path) -> MachineError:
+    """Call a damaged file so, that it is made anew; the error that tells.
+
+    Raises:
+        MachineError: It can't be renamed.
+    """
+    damaged = path.with_name(path.name + DAMAGED)
+    with disk_errors("set aside", path):
+        path.replace(damaged)
+    return MachineError(
+        "what was kept is damaged",
+        where=str(damaged),
+        hint="run the same command again: it is made anew; if it happens again, check the disk",
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str], bool]:
+    """Tensors, metadata, and whether both are what was written."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as opened:
+        metadata = dict(opened.metadata() or {})
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    if SUM in metadata:
+        told = {name: text for name, text in metadata.items() if name != SUM}
+        return tensors, metadata, metadata[SUM] == _sum(tensors, told)
+    if CHECKSUM in metadata:
+        return tensors, metadata, metadata[CHECKSUM] == _checksum(tensors)
+    return tensors, metadata, True
+
+
+def _sum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    kinds = {name: [str(t.dtype), list(t.shape)] for name, t in tensors.items()}
+    told = json.dumps([kinds, dict(metadata)], sort_keys=True)
+    return hashlib.sha256(f"{told}\n{_checksum(tensors)}".encode()).hexdigest()
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

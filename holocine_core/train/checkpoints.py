@@ -24,7 +24,8 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
 from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.records import DamagedRecord, intact_record, read_record, write_record
+from holocine_core.store.tensors import is_whole
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.continuity import Best, tuned_since
 from holocine_core.train.parted import ABOUT, Saving, about, is_sound, load, load_shares
@@ -136,8 +137,7 @@ class Checkpoints:
     def _point_to(self, path: Path) -> None:
         """Name the newest checkpoint, and remove those that are too old."""
         with disk_errors("keep a checkpoint", path):
-            before = read_json(self.folder / LATEST) or {}
-            best = before.get("best")
+            best = self._pointer().get("best")
             others = [each for each in self._kept() if each != path]
             ageing = [each for each in others if best is None or each.name != best["file"]]
             old = ageing[: max(0, len(ageing) + 1 - self._recipe.checkpoints.keep)]
@@ -149,7 +149,7 @@ class Checkpoints:
                 "others": {p.name: hashes[p.name] for p in others if p.name in hashes},
                 **({} if best is None else {"best": best}),
             }
-            write_json(self.folder / LATEST, pointer)
+            write_record(self.folder / LATEST, pointer)
             for each in old:
                 if each.is_dir():
                     shutil.rmtree(each)
@@ -161,20 +161,36 @@ class Checkpoints:
         until another is better."""
         path = self.path(best.step)
         with disk_errors("keep a checkpoint", self.folder / LATEST):
-            pointer = read_json(self.folder / LATEST) or {}
+            pointer = self._pointer()
             told = {"file": path.name, "loss": best.loss, "told_by": best.told_by}
-            write_json(self.folder / LATEST, {**pointer, "best": told})
+            write_record(self.folder / LATEST, {**pointer, "best": told})
 
     def best_known(self) -> Best:
         """The best one; of step 0 where there is none."""
-        best = (read_json(self.folder / LATEST) or {}).get("best")
+        best = self._pointer().get("best")
         if best is None or not (self.folder / best["file"]).exists():
             return Best(step=0, loss=math.inf, told_by=[])
         return Best(step=step_of(Path(best["file"])), loss=best["loss"], told_by=best["told_by"])
 
+    def _pointer(self) -> dict[str, Any]:
+        """What the pointer says; nothing where it is not there, or damaged."""
+        return intact_record(self.folder / LATEST)
+
+    def _warn_of_the_pointer(self, emit: Emit) -> None:
+        try:
+            read_record(self.folder / LATEST)
+        except DamagedRecord as damaged:
+            emit(
+                Warned(
+                    message=f"{damaged.message}: which checkpoint was the best is not known now",
+                    where=damaged.where,
+                    hint="if it happens again, check the disk",
+                )
+            )
+
     def _hashes(self) -> dict[str, str]:
         """Hashes of the files that the pointer knows."""
-        pointer = read_json(self.folder / LATEST) or {}
+        pointer = self._pointer()
         named = {pointer["file"]: pointer["sha256"]} if "sha256" in pointer else {}
         return {**pointer.get("others", {}), **named}
 
@@ -192,6 +208,7 @@ class Checkpoints:
                 names what differs.
             MachineError: There are checkpoints, and none of them is whole.
         """
+        self._warn_of_the_pointer(emit)
         found = self._first_whole(list(reversed(self._kept())), emit, template)
         if found is not None and (self._team is None or self._team.leads):
             self._point_where_needed(self._kept()[-1])
@@ -199,7 +216,7 @@ class Checkpoints:
 
     def _point_where_needed(self, path: Path) -> None:
         """Point to a checkpoint that got its name just before the run was killed."""
-        if (read_json(self.folder / LATEST) or {}).get("file") != path.name:
+        if self._pointer().get("file") != path.name:
             self._point_to(path)
 
     def best(self, emit: Emit, template: Template) -> Checkpoint:
@@ -208,7 +225,7 @@ class Checkpoints:
         Raises:
             InputError: None is marked.
         """
-        best = (read_json(self.folder / LATEST) or {}).get("best")
+        best = self._pointer().get("best")
         if best is None or not (self.folder / best["file"]).exists():
             raise InputError(
                 "no checkpoint is known to be the best",
@@ -260,7 +277,9 @@ class Checkpoints:
         if path.is_dir():
             known = path.name not in hashes or _hash(path) == hashes[path.name]
             return is_sound(path, self._team) and known
-        return path.name not in hashes or file_hash(path) == hashes[path.name]
+        if path.name in hashes:
+            return file_hash(path) == hashes[path.name]
+        return is_whole(path)
 
     def _set_aside(self, path: Path) -> Path:
         damaged = path.with_name(path.name + DAMAGED)
@@ -282,7 +301,12 @@ class Checkpoints:
         if not kept:
             return 0
         if (metadata := _metadata(kept[-1])) is not None:
-            self._compare(metadata, kept[-1])
+            try:
+                self._compare(metadata, kept[-1])
+            except (InputError, ValueError, KeyError, TypeError, AttributeError):
+                # A damaged one may say anything; the run goes on from the one before.
+                if self._is_sound(kept[-1], self._hashes()):
+                    raise
         return step_of(kept[-1])
 
     def _kept(self) -> list[Path]:

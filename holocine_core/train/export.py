@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from holocine_core.model.parallel import Team
 from holocine_core.model.pipeline import TIED, write_pipeline
 from holocine_core.model.spec import ModelSpec
 from holocine_core.store.files import load_json, replace_folder
-from holocine_core.store.tensors import write_tensors
+from holocine_core.store.tensors import same_weights, write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
 from holocine_core.train.data.worlds import drawn_world
@@ -78,7 +79,26 @@ def export(
             drawn_world().note_vocabulary(part / "tokenizer", drawn[-1].world)
         if learned := _learned(recipe, model.located, longest):
             _card_with(part / CARD_NAME, model.located.spec, learned)
-        replace_folder(part, folder)
+        if _says_the_same(part, folder):
+            shutil.rmtree(part)  # Films were made with the one that is there.
+        else:
+            replace_folder(part, folder)
+
+
+def _says_the_same(made: Path, there: Path) -> bool:
+    """Whether every file of a model is in another folder too, with what it says."""
+    files = [path for path in made.rglob("*") if path.is_file()]
+    return all(_same_file(path, there / path.relative_to(made)) for path in files)
+
+
+def _same_file(made: Path, there: Path) -> bool:
+    if not there.is_file():
+        return False
+    try:
+        same = made.suffix == ".safetensors" and same_weights(made, there)
+    except ValueError:
+        return False  # It is damaged.
+    return same or filecmp.cmp(made, there, shallow=False)
 
 
 def export_lora(

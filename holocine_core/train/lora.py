@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch import nn
 from holocine_core.errors import InputError
 from holocine_core.model.parallel import Team
 from holocine_core.store.files import atomic
-from holocine_core.store.tensors import write_tensors
+from holocine_core.store.tensors import same_weights, write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.recipe import Lora
 from holocine_core.train.sharding import whole_on_leader
@@ -84,3 +86,6 @@ def write_lora(
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as part:
             write_tensors(part, tensors, header)
+            with suppress(FileNotFoundError, ValueError):  # None is there, or a damaged one.
+                if same_weights(part, path):
+                    shutil.copyfile(path, part)  # In whatever order it says so.

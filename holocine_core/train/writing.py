@@ -9,7 +9,7 @@ from threading import Thread
 from torch import Tensor
 
 from holocine_core.store.files import atomic
-from holocine_core.store.tensors import write_tensors
+from holocine_core.store.tensors import with_sum, write_tensors
 from holocine_core.store.vault import disk_errors
 
 
@@ -52,7 +52,7 @@ class Writing:
     def _write(self) -> None:
         try:
             with disk_errors("keep a checkpoint", self._path), atomic(self._path) as part:
-                write_tensors(part, self._copied, self._metadata)
+                write_tensors(part, self._copied, with_sum(self._copied, self._metadata))
         except BaseException as failed:
             self._failed = failed
         self._copied = {}

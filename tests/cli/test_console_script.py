@@ -59,7 +59,7 @@ with handling(stop), stop.awaited(first):
 """One call of C that lasts minutes and looks at no signal, as a step of a large model does."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_heard_inside_a_long_step_and_the_second_ends_at_once(number: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", LONG_STEP], stdout=subprocess.PIPE, text=True
@@ -70,7 +70,22 @@ def test_signals_are_heard_inside_a_long_step_and_the_second_ends_at_once(number
         assert process.stdout.readline() == f"first {int(number)}\n"
         process.send_signal(number)
         assert process.stdout.read() == "second\n"
-        assert process.wait(5) == 128 + number
+        assert process.wait(5) == 128 + (15 if number == signal.SIGHUP else number)
+
+
+def test_a_closed_terminal_is_nothing_to_one_that_was_told_so() -> None:
+    """As by nohup."""
+    with subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", LONG_STEP],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == f"first {int(signal.SIGTERM)}\n"
+        process.kill()
 
 
 def test_signals_outside_a_render_are_left_alone(holocine: Holocine) -> None:

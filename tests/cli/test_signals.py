@@ -1,9 +1,11 @@
-"""Ctrl-C and SIGTERM at any moment of a call, heard once for all its films."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment of a call, heard once for all its films."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -19,7 +21,11 @@ from tests.cli.conftest import Holocine, write_scene
 
 pytestmark = pytest.mark.slow
 
-BOTH = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+BOTH = [
+    (signal.SIGINT, 130, "interrupted"),
+    (signal.SIGTERM, 143, "terminated"),
+    (signal.SIGHUP, 143, "terminated"),
+]
 
 
 @pytest.fixture
@@ -148,3 +154,21 @@ def test_the_first_moments_are_guarded_too(
     assert (document["exit_code"], document["status"]) == (code, status)
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("stopped: ")
+
+
+def test_a_terminal_that_is_closed_ends_a_render_as_a_sigterm_does(
+    scene: Path, tiny: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "holocine_cli", "render", str(scene), "--model", str(tiny)]
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, command)
+    started = time.monotonic()
+    while not list(tmp_path.glob(".holocine/room/run.jsonl")) and time.monotonic() < started + 30:
+        with contextlib.suppress(OSError):
+            os.read(terminal, 4096)
+    os.close(terminal)  # The system tells the session's leader by SIGHUP.
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 143
+    log = [json.loads(line) for line in (tmp_path / ".holocine/room/run.jsonl").open()]
+    assert "FilmDone" not in {line["event"] for line in log}

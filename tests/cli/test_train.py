@@ -225,7 +225,10 @@ def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
     assert going_on.stdout == "run/model\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+STOPS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+
+
+@pytest.mark.parametrize(("number", "code"), STOPS)
 def test_a_signal_ends_after_the_step(
     holocine: Holocine, desk: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from holocine_core.errors import Interrupted
-from holocine_core.events import Event, LatentsDrawn, ignore
+from holocine_core.errors import Interrupted, MachineError
+from holocine_core.events import Event, LatentsDrawn, Stop, ignore
 from holocine_core.lab import latent_cache as caches
 from holocine_core.lab.clips import StageDataset
 from holocine_core.lab.latent_cache import Drawing, LatentCache, layout_of
@@ -173,12 +174,16 @@ def test_a_phase_is_drawn_beside_another(
 ) -> None:
     go_on = threading.Event()
 
-    def drawn(_: Drawing, groups: list[int], spare: int) -> Iterator[tuple[int, object]]:
+    def drawn(
+        _: Drawing, groups: list[int], spare: int, should_stop: Stop
+    ) -> Iterator[tuple[int, object]]:
         """Stands in for the processes."""
         assert spare == MAKERS + 1
         for group in groups:
             assert go_on.wait(20)
             yield group, torch.zeros(8, 2, 8, 4, 4).half().numpy()
+            if should_stop():
+                return
 
     monkeypatch.setattr(caches, "_drawn", drawn)
     cache, told = LatentCache(tmp_path, drawing), list[Event]()
@@ -219,3 +224,62 @@ def test_comments_of_the_stage_change_nothing(
     before = identity('"""Draws."""\nx = 1\n')
     assert identity('"""Paints."""\n\n# One.\nx = 1\n') == before
     assert identity('"""Draws."""\nx = 2\n') != before
+
+
+def test_damaged_latents_are_told_and_drawn_anew(drawing: Drawing, tmp_path: Path) -> None:
+    cache = LatentCache(tmp_path, drawing)
+    cache.fill([3], emit=ignore, should_stop=lambda: False)
+    whole = cache.read(3).clone()  # What was read still lies in the file.
+    (shard,) = cache.folder.glob("*.safetensors")
+    for at in (-3, 20):
+        raw = bytearray(shard.read_bytes())
+        raw[at] ^= 1
+        shard.write_bytes(raw)
+        with pytest.raises(MachineError, match="what was kept is damaged") as told:
+            cache.read(3)
+        assert told.value.where == f"{shard}.damaged"
+        again = LatentCache(tmp_path, drawing)
+        again.fill([3], emit=ignore, should_stop=lambda: False)
+        assert torch.equal(again.read(3), whole)
+
+
+def test_a_stop_waits_for_no_process_and_keeps_what_is_done(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
+    large = replace(drawing, height=128, width=224, latent_frames=(31, 31))
+    cache = LatentCache(tmp_path, large)
+    asked = time.monotonic() + 1  # Processes are still beginning.
+    with pytest.raises(Interrupted):
+        cache.fill([1, 2, 3], emit=ignore, should_stop=lambda: time.monotonic() > asked)
+    assert time.monotonic() - asked < 3
+    small, told = LatentCache(tmp_path, drawing), list[Event]()
+    with pytest.raises(Interrupted):
+        small.fill(range(1, 60), emit=told.append, should_stop=lambda: bool(told))
+    assert 1 <= 59 - len(small.missing(range(1, 60))) < 59
+
+
+def test_a_stop_comes_between_two_scenes(drawing: Drawing, tmp_path: Path) -> None:
+    asked = iter([False, False, True])
+    cache = LatentCache(tmp_path, drawing)
+    with pytest.raises(Interrupted):
+        cache.fill([1], emit=ignore, should_stop=lambda: next(asked))
+    assert cache.missing([1]) == [1]
+    assert not list(cache.folder.glob("*.safetensors"))
+
+
+def test_what_is_drawn_is_kept_now_and_then(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a kill takes little, however long a shard takes to fill."""
+    monkeypatch.setattr(caches, "draw_scenes", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    monkeypatch.setattr(caches, "KEEP_S", 0.0)
+    cache = LatentCache(tmp_path, drawing)
+    held: list[int] = []
+
+    def look(event: Event) -> None:
+        held.append(len(list(cache.folder.glob("*.safetensors"))))
+
+    monkeypatch.setattr(caches, "FEW", 9)
+    cache.fill([1, 2, 3], emit=look, should_stop=lambda: False)
+    assert held == [0, 1, 2]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.sample.vae import encode_stream
-from holocine_core.store.tensors import read_checked, write_checked
+from holocine_core.store.tensors import read_one_of, write_checked
 from holocine_core.train.data.batches import Batch, Layout
 from holocine_core.train.data.samples import Sample, buckets_of
 from holocine_core.train.data.texts import Texts
@@ -58,7 +58,7 @@ class FolderDataset:
     def batch(self, group: int, members: Sequence[int], epoch: int) -> Batch:
         chosen = [self._groups[group][member] for member in members]
         latents: list[Tensor] = [
-            read_checked(self._path(sample))[0]["latents"] for sample in chosen
+            read_one_of(self._folder, self._path(sample))[0]["latents"] for sample in chosen
         ]
         shots = tuple(sample.shots for sample in chosen)
         texts = self._texts

@@ -24,7 +24,7 @@ from holocine_core.sample.conditioning import (
     padded_conditioning,
 )
 from holocine_core.script.prompt import ScenePrompt
-from holocine_core.store.tensors import read_checked, write_checked
+from holocine_core.store.tensors import read_one_of, write_checked
 from holocine_core.train.data.batches import KeptText
 from holocine_core.train.data.samples import text_name
 
@@ -77,7 +77,7 @@ class Texts:
         Raises:
             MachineError: It is damaged, or not there.
         """
-        tensors, metadata = read_checked(self._path(key))
+        tensors, metadata = read_one_of(self._folder, self._path(key))
         windows = tuple(map(tuple, json.loads(metadata["windows"])))
         return KeptText(rows_LD=tensors["rows"], windows=windows)
 
