@@ -202,7 +202,7 @@ def _refusals(kind: str, path: Path) -> Iterator[None]:
     """Sizes that are possible each, and make no network together, as the one who builds it says."""
     from huggingface_hub.errors import StrictDataclassError
 
-    known = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
+    known = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RuntimeError)
     try:
         yield
     except (*known, StrictDataclassError) as refused:

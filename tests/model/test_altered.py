@@ -121,7 +121,7 @@ def test_a_number_without_a_point_is_a_number(model: Path) -> None:
 
 def test_what_transformers_refuses_is_told(model: Path) -> None:
     path = model / "text_encoder" / "config.json"
-    change(path, chunk_size_feed_forward="x")
+    change(path, id2label=3)
     with pytest.raises(InputError, match="no UMT5EncoderModel can be made of this config") as told:
         opened(model, "text_encoder")
     assert told.value.where == str(path)
