@@ -25,6 +25,8 @@ Tokens = Annotated[int, Field(ge=0, le=2**24)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Small = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(gt=0)]
+FLOATS = ("initializer_factor", "layer_norm_epsilon")
+"""Of a text encoder's config: what is a number with a point, however it is written."""
 _SHOWN = 5
 
 
@@ -120,7 +122,7 @@ class TextConfig(_Config):
     dropout_rate: Part = 0.1
     classifier_dropout: Part = 0.0
     layer_norm_epsilon: Small = 1e-6
-    initializer_factor: float = 1.0
+    initializer_factor: Annotated[float, Field(ge=0, le=1e6)] = 1.0
     feed_forward_proj: str = "gated-gelu"
     dense_act_fn: str | None = None
     is_gated_act: bool | None = None

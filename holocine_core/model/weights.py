@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model import lean, umt5
 from holocine_core.model.components import ComponentFiles
-from holocine_core.model.config_schema import read_config
+from holocine_core.model.config_schema import FLOATS, read_config
 from holocine_core.model.failures import misread
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
@@ -200,9 +200,12 @@ def empty_network(files: ComponentFiles) -> Any:
 @contextlib.contextmanager
 def _refusals(kind: str, path: Path) -> Iterator[None]:
     """Sizes that are possible each, and make no network together, as the one who builds it says."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    known = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RuntimeError)
     try:
         yield
-    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as refused:
+    except (*known, StrictDataclassError) as refused:
         raise InputError(
             f"no {kind} can be made of this config: {str(refused).strip():.300}",
             where=str(path),
@@ -222,6 +225,8 @@ def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
         )
     # Types are chosen at loading; the one a config names belongs to the file it came with.
     settings = {key: value for key, value in config.items() if "dtype" not in key}
+    # A whole number is a number in JSON; transformers wants its point.
+    settings |= {key: float(settings[key]) for key in FLOATS if key in settings}
     with _refusals("UMT5EncoderModel", path):
         return UMT5EncoderModel(UMT5Config(**settings))
 

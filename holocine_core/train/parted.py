@@ -6,6 +6,7 @@ is written under a hidden name, looked through, described in ``holocine.json`` a
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -16,6 +17,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.metadata import Metadata, StorageMeta
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.tensor import DTensor
@@ -23,9 +26,27 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 
 from holocine_core.errors import MachineError
 from holocine_core.model.parallel import Team
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import open_file, read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash
 
+_LISTED: Mapping[str, tuple[str, ...]] = {
+    "collections": ("OrderedDict",),
+    "pathlib": ("PosixPath", "WindowsPath"),
+    "pathlib._local": ("PosixPath", "WindowsPath"),
+    "torch": ("Size",),
+    "torch.distributed.checkpoint.filesystem": ("_StorageInfo",),
+    "torch.distributed.checkpoint.metadata": (
+        "ChunkStorageMetadata",
+        "Metadata",
+        "MetadataIndex",
+        "StorageMeta",
+        "TensorProperties",
+        "TensorStorageMetadata",
+        "_MEM_FORMAT_ENCODING",
+    ),
+    "torch.serialization": ("_get_layout",),
+}
+"""What torch lists tensors with. Not its BytesStorageMetadata: what that names would be run."""
 ABOUT = "holocine.json"
 """In a checkpoint's folder: what a safetensors file's header says, and every file's hash."""
 
@@ -125,13 +146,36 @@ def load(template: Mapping[str, Tensor], folder: Path) -> None:
     """
     try:
         # In a group where there is one; alone otherwise.
-        load_distributed(dict(template), checkpoint_id=str(folder))
+        load_distributed(dict(template), storage_reader=_Reader(folder))
     except CheckpointException as error:
         raise MachineError(
             f"the checkpoint can't be read: {_reason(error)}",
             where=str(folder),
             hint="remove this folder: the checkpoint before it is used then",
         ) from None
+
+
+class _Reader(FileSystemReader):
+    """torch's, which would run whatever the list of a folder's tensors, a pickle, asks for."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        with open_file(Path(self.path) / ".metadata") as file:
+            metadata: Metadata = _Listing(file).load()
+        if not isinstance(metadata, Metadata):
+            raise pickle.UnpicklingError("its list of tensors is none")
+        metadata.storage_meta = metadata.storage_meta or StorageMeta()
+        metadata.storage_meta.load_id = self.load_id
+        return metadata
+
+
+class _Listing(pickle.Unpickler):
+    """Reads lists of tensors, and nothing that does anything."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        is_type = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
+        if is_type or name in _LISTED.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds more than tensors: {module}.{name}")
 
 
 @torch.no_grad()

@@ -89,6 +89,7 @@ def test_a_header_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None
     [
         ("text_encoder", {"dropout_rate": "16"}, "dropout_rate can't be '16'"),
         ("text_encoder", {"num_layers": 10**9}, "num_layers can't be"),
+        ("text_encoder", {"initializer_factor": 10**40}, "initializer_factor can't be"),
         ("text_encoder", {"d_kv": True}, "d_kv can't be True"),
         ("transformer", {"eps": "x"}, "eps can't be 'x'"),
         ("transformer", {"num_layers": 10**40}, "num_layers can't be"),
@@ -111,6 +112,19 @@ def test_a_config_is_checked_field_by_field(
     with pytest.raises(InputError, match=says) as raised:
         find_model(str(model))
     assert raised.value.where == str(path)
+
+
+def test_a_number_without_a_point_is_a_number(model: Path) -> None:
+    change(model / "text_encoder" / "config.json", initializer_factor=1)
+    opened(model, "text_encoder")
+
+
+def test_what_transformers_refuses_is_told(model: Path) -> None:
+    path = model / "text_encoder" / "config.json"
+    change(path, id2label=3)
+    with pytest.raises(InputError, match="no UMT5EncoderModel can be made of this config") as told:
+        opened(model, "text_encoder")
+    assert told.value.where == str(path)
 
 
 @pytest.mark.parametrize("name", ["model_index.json", "holocine.json", "vae/config.json"])
