@@ -134,30 +134,13 @@ def _files(folder: Path) -> tuple[Path, ...]:
 
 def _write_release(root: Path) -> None:
     """With GGUF for one expert, safetensors for the other, and the codec as a pickle."""
-    import torch
-    from diffusers import AutoencoderKLWan
-
-    from tests.model.checkpoints import (
-        ORIGINAL_WAN,
-        WAN,
-        golden_state,
-        original_vae,
-        write_gguf,
-        write_release,
-    )
+    from tests.model.checkpoints import golden_state, with_original_vae, write_gguf, write_release
 
     write_release(root)
     home = root / "HoloCine_dit" / "full"
     (home / "full_high_noise.safetensors").unlink()
     write_gguf(golden_state(), home / "full_high_noise.gguf")
-    shutil.rmtree(root / WAN / "vae")
-    codec = AutoencoderKLWan(
-        base_dim=2, z_dim=4, num_res_blocks=2, latents_mean=[0.0] * 4, latents_std=[1.0] * 4
-    )
-    pickled = root / ORIGINAL_WAN / "Wan2.1_VAE.pth"
-    pickled.parent.mkdir()
-    torch.save(original_vae(codec.state_dict()), pickled)
-    pickled.with_suffix(".json").write_text(json.dumps(dict(codec.config)))
+    with_original_vae(root)
 
 
 def _write_lora(path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -95,6 +96,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
         write_scene("room.yaml", model=str(tiny))
         assert main(["render", "room.yaml", "-qq"]) == 0
     return folder
+
+
+@pytest.fixture
+def film(holocine: Holocine, made: Path) -> Path:
+    """A finished film of its own in the current folder, with its work folder."""
+    for name in ("room.yaml", "room.mp4", "room.mp4.json"):
+        shutil.copy(made / name, name)
+    shutil.copytree(made / ".holocine", ".holocine")
+    return Path("room.mp4")
 
 
 @pytest.fixture

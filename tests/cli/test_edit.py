@@ -15,15 +15,6 @@ from tests.cli.conftest import SCENE, Holocine, write_scene
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def film(holocine: Holocine, made: Path) -> Path:
-    """A finished film of its own in the current folder, with its work folder."""
-    for name in ("room.yaml", "room.mp4", "room.mp4.json"):
-        shutil.copy(made / name, name)
-    shutil.copytree(made / ".holocine", ".holocine")
-    return Path("room.mp4")
-
-
 def test_versions_goes_on_under_its_former_name(holocine: Holocine, film: Path) -> None:
     now, before = holocine("versions", film, "--json"), holocine("takes", film, "--json")
     assert before.exit_code == 0

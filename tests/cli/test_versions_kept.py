@@ -13,15 +13,6 @@ from tests.cli.conftest import Holocine
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def film(holocine: Holocine, made: Path) -> Path:
-    """A finished film of its own in the current folder, with its work folder."""
-    for name in ("room.yaml", "room.mp4", "room.mp4.json"):
-        shutil.copy(made / name, name)
-    shutil.copytree(made / ".holocine", ".holocine")
-    return Path("room.mp4")
-
-
 def change_screenplay() -> None:
     text = Path("room.yaml").read_text()
     Path("room.yaml").write_text(text.replace("goes out", "flickers"))

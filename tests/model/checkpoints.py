@@ -65,6 +65,22 @@ def write_release(root: Path, attention: str = "full") -> Path:
     return root
 
 
+def with_original_vae(root: Path) -> None:
+    """The codec of a release tree as Wan's own file instead of diffusers'."""
+    from diffusers import AutoencoderKLWan
+
+    shutil.rmtree(root / WAN / "vae")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        vae = AutoencoderKLWan(
+            base_dim=2, z_dim=4, num_res_blocks=2, latents_mean=[0.1] * 4, latents_std=[2.0] * 4
+        )
+    path = root / ORIGINAL_WAN / "Wan2.1_VAE.pth"
+    path.parent.mkdir()
+    torch.save(original_vae(vae.state_dict()), path)
+    path.with_suffix(".json").write_text(json.dumps(dict(vae.config)))
+
+
 def write_experts(home: Path, attention: str, state: State | None = None) -> None:
     home.mkdir(parents=True)
     state = golden_state() if state is None else state

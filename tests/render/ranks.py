@@ -1,6 +1,4 @@
-"""Films' latents by several ranks beside those of one process; run by every rank:
-
-python -m torch.distributed.run --standalone --nproc-per-node 2 -m tests.render.ranks FOLDER
+"""Films' latents by several ranks beside those of one process; run by every rank (tests.forked).
 
 Prints a line per case: its name and the greatest difference, on the leader.
 """

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 import pytest
 import torch
 
+from holocine_cli.app import main as holocine
 from holocine_core.errors import InputError, MachineError
 from holocine_core.film.planning import plan_film
 from holocine_core.fleet import launch
@@ -26,9 +27,11 @@ from holocine_core.request import Request
 from holocine_core.sample.crew import refuse
 from holocine_core.sampling import Cache
 from holocine_core.script.timeline import LatentSpan, TokenSpan
+from tests.forked import Forked
 from tests.render.ranks import SCENE, write_models
 
 pytestmark = pytest.mark.slow
+HERE = Path(__file__).parents[2]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 LONG = SCENE.replace("steps: 4", "steps: 90").replace("frames: 29", "frames: 121")
 
@@ -40,15 +43,27 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    ranks = Forked("tests.render.ranks", tmp_path_factory.mktemp("logs"))
+    yield ranks
+    ranks.close()
+
+
 def run(words: Sequence[str], at: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LOGLEVEL": "CRITICAL", "PYTHONPATH": str(Path.cwd())}
+    environment = {**os.environ, "LOGLEVEL": "CRITICAL", "PYTHONPATH": str(HERE)}
     return subprocess.run(
         words, cwd=at, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 
-def render(at: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "holocine_cli", "render", "film.yaml", "--device", "cpu", *words]
+RENDER = ("render", "film.yaml", "--device", "cpu")
+COMMAND = (sys.executable, "-m", "holocine_cli", *RENDER)
+
+
+def alone(*words: str) -> None:
+    """Renders here, as one process does."""
+    assert holocine([*RENDER, *words]) == 0
 
 
 def digest(path: Path) -> str:
@@ -56,25 +71,25 @@ def digest(path: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_latents_are_those_of_one_process(size: int, models: Path) -> None:
-    words = (*TORCHRUN, "--nproc-per-node", str(size), "-m", "tests.render.ranks", str(models))
-    answer = run(words, Path.cwd())
-    found = re.findall(r"^(.+): (\S+) of (\S+)$", answer.stdout, re.M)
-    assert answer.returncode == 0, answer.stderr
-    assert len(found) == 8, answer.stdout
+def test_latents_are_those_of_one_process(size: int, models: Path, forked: Forked) -> None:
+    told = forked.run(size, models)
+    found = re.findall(r"^(.+): (\S+) of (\S+)$", told, re.M)
+    assert len(found) == 8, told
     for name, error, most in found:
         assert float(error) <= 1e-6 * float(most), name
 
 
-def test_a_film_by_several_and_by_one(models: Path, tmp_path: Path) -> None:
+def test_a_film_by_several_and_by_one(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "film.yaml").write_text(SCENE.format(guidance="2", more="", lora=""))
     model = ("--model", str(models / "one"))
-    one = run(render(tmp_path, *model, "-o", "one.mp4"), tmp_path)
-    assert one.returncode == 0, one.stderr
-    two = run(render(tmp_path, *model, "-o", "two.mp4", "--work", "w", "--gpus", "2"), tmp_path)
+    alone(*model, "-o", "one.mp4")
+    two = run([*COMMAND, *model, "-o", "two.mp4", "--work", "w", "--gpus", "2"], tmp_path)
     assert (two.returncode, two.stdout) == (0, "two.mp4\n"), two.stderr
     assert digest(tmp_path / "one.mp4") == digest(tmp_path / "two.mp4")
-    words = (*TORCHRUN, "--nproc-per-node", "2", *render(tmp_path, *model)[1:])
+    words = (*TORCHRUN, "--nproc-per-node", "2", *COMMAND[1:], *model)
     given = run((*words, "-o", "given.mp4", "--work", "w2", "--gpus", "2"), tmp_path)
     assert given.returncode == 0, given.stderr
     assert digest(tmp_path / "given.mp4") == digest(tmp_path / "one.mp4")
@@ -94,13 +109,21 @@ def rank(of: psutil.Process, number: int) -> psutil.Process | None:
 
 @pytest.mark.parametrize(("number", "signalled"), [(1, signal.SIGKILL), (0, signal.SIGKILL)])
 def test_a_rank_that_dies_ends_all(
-    number: int, signalled: signal.Signals, models: Path, tmp_path: Path
+    number: int,
+    signalled: signal.Signals,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "film.yaml").write_text(LONG.format(guidance="2", more="", lora=""))
-    words = render(tmp_path, "--model", str(models / "one"), "-o", "film.mp4", "-qq")
+    words = ("--model", str(models / "one"), "-qq")
     log = tmp_path / ".holocine/film/run.jsonl"
     with subprocess.Popen(
-        [*words, "--gpus", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *words, "--gpus", "2"],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stderr=subprocess.PIPE,
+        text=True,
     ) as film:
         until = time.monotonic() + 120
         while not (log.is_file() and log.read_text().count("StepDone") > 6):
@@ -122,10 +145,8 @@ def test_a_rank_that_dies_ends_all(
     assert alive == []
     assert not (tmp_path / "film.mp4").exists()
     assert list((tmp_path / ".holocine/film/progress").glob("*.safetensors"))
-    alone = run(words, tmp_path)
-    assert alone.returncode == 0, alone.stderr
-    whole = run([*words[:-2], "whole.mp4", "-qq", "--work", "w"], tmp_path)
-    assert whole.returncode == 0, whole.stderr
+    alone(*words)
+    alone(*words, "-o", "whole.mp4", "--work", "w")
     assert digest(tmp_path / "film.mp4") == digest(tmp_path / "whole.mp4")
 
 

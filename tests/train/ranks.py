@@ -1,8 +1,6 @@
-"""A training by several ranks; run by every rank:
+"""A training by several ranks; run by every rank (see tests.forked).
 
-python -m torch.distributed.run --standalone --nproc-per-node 2 -m tests.train.ranks RECIPE
-
-The recipe's name may end in ``:STEPS``: it is stopped after so many.
+The word it gets is a recipe, whose name may end in ``:STEPS``: it is stopped after so many.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from holocine_core.production import render_film
 from holocine_core.request import Request
 from holocine_core.train.run import train
 from tests.conftest import Write
-from tests.model.checkpoints import ORIGINAL_WAN, WAN, original_vae, write_gguf, write_release
+from tests.model.checkpoints import with_original_vae, write_gguf, write_release
 from tests.train.conftest import MakeRecipe, write_one
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_the_release_itself_is_trained_whole(
     """HoloCine's own files, in Wan's original names, become a pipeline that diffusers opens."""
     home = write_release(tmp_path / "models", "sparse")
     if codec == "pth":
-        as_wan_published(home)
+        with_original_vae(home)
     monkeypatch.setenv("HOLOCINE_MODELS", str(home))
     base = find_model("holocine-14b-sparse")
     made = recipe(
@@ -158,20 +158,6 @@ def test_the_release_itself_is_trained_whole(
     assert torch.equal(opened.vae.post_quant_conv.weight, codec_of(base).post_quant_conv.weight)
     film = render_film(write(FILM), tmp_path / "a.mp4", Request(model=str(done), device="cpu"))
     assert film.frames == 9
-
-
-def as_wan_published(home: Path) -> None:
-    """The codec of a release tree as Wan's own file instead of diffusers'."""
-    shutil.rmtree(home / WAN / "vae")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
-        vae = AutoencoderKLWan(
-            base_dim=2, z_dim=4, num_res_blocks=2, latents_mean=[0.1] * 4, latents_std=[2.0] * 4
-        )
-    path = home / ORIGINAL_WAN / "Wan2.1_VAE.pth"
-    path.parent.mkdir()
-    torch.save(original_vae(vae.state_dict()), path)
-    path.with_suffix(".json").write_text(json.dumps(dict(vae.config)))
 
 
 def codec_of(located: LocatedModel) -> AutoencoderKLWan:

@@ -3,10 +3,8 @@ environment, since diffusers would import it everywhere."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from torch import Tensor
 from holocine_core.errors import MachineError
 from holocine_core.model.tiny import write_tiny
 from holocine_core.train.run import train
+from tests.forked import Forked
 from tests.train.conftest import MakeRecipe, write_one
 
 pytestmark = pytest.mark.slow
@@ -49,19 +48,11 @@ def make(home: Path, name: str, kind: str = "adamw-8bit") -> Path:
     return path
 
 
-def run(recipe: str | Path, ranks: int = 1) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m"]
-    if ranks > 1:
-        command += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "-m"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(BESIDE)}
-    return subprocess.run(
-        [*command, "tests.train.ranks", str(recipe)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
+@pytest.fixture
+def ranks(tmp_path: Path) -> Iterator[Forked]:
+    forked = Forked("tests.train.ranks", tmp_path, {"PYTHONPATH": str(BESIDE)})
+    yield forked
+    forked.close()
 
 
 def weights(home: Path, name: str) -> Mapping[str, Tensor]:
@@ -74,13 +65,12 @@ def apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
 
 
 @pytest.mark.skipif(not BESIDE.is_dir(), reason="make setup installs torchao beside")
-def test_eight_bits_go_on_to_the_same_bits(recipes: Path) -> None:
-    for name in ("whole", "stopped:3", "stopped"):
-        stem, _, steps = name.partition(":")
-        done = run(f"{make(recipes, stem)}:{steps}" if steps else make(recipes, stem))
-        assert done.returncode == 0, done.stderr[-3000:]
+def test_eight_bits_go_on_to_the_same_bits(recipes: Path, ranks: Forked) -> None:
+    ranks.run(1, make(recipes, "whole"))
+    ranks.run(1, f"{make(recipes, 'stopped')}:3")
+    ranks.run(1, make(recipes, "stopped"))
     assert apart(weights(recipes, "whole"), weights(recipes, "stopped")) == 0
-    assert run(make(recipes, "full", "adamw")).returncode == 0
+    ranks.run(1, make(recipes, "full", "adamw"))
     # It is another optimizer, and nearly the same.
     moved = apart(weights(recipes, "full"), load_start(recipes))
     assert 0 < apart(weights(recipes, "whole"), weights(recipes, "full")) < moved / 5
@@ -93,15 +83,15 @@ def load_start(home: Path) -> Mapping[str, Tensor]:
 
 
 @pytest.mark.skipif(not BESIDE.is_dir(), reason="make setup installs torchao beside")
-def test_ranks_keep_their_own_and_are_not_parted_otherwise(recipes: Path) -> None:
-    for name in ("whole", "stopped:3", "stopped"):
-        stem, _, steps = name.partition(":")
-        done = run(f"{make(recipes, stem)}:{steps}" if steps else make(recipes, stem), ranks=2)
-        assert done.returncode == 0, done.stderr[-3000:]
+def test_ranks_keep_their_own_and_are_not_parted_otherwise(recipes: Path, ranks: Forked) -> None:
+    ranks.run(2, make(recipes, "whole"))
+    ranks.run(2, f"{make(recipes, 'stopped')}:3")
+    ranks.run(2, make(recipes, "stopped"))
     assert apart(weights(recipes, "whole"), weights(recipes, "stopped")) == 0
-    alone = run(make(recipes, "stopped"))
-    assert alone.returncode != 0
-    assert "kept on 2 ranks: what adamw-8bit remembers can't be parted among 1" in alone.stderr
+    alone = ranks.start(1, make(recipes, "stopped"))
+    assert ranks.end(alone) == 1
+    told = alone.log.read_text(encoding="utf-8")
+    assert "kept on 2 ranks: what adamw-8bit remembers can't be parted among 1" in told
 
 
 def test_without_torchao_the_remedy_is_told(recipe: MakeRecipe) -> None:

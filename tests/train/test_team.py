@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from holocine_core.train.order import Pick, chunks
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.run import train
 from holocine_core.train.sharding import refuse_undivided
+from tests.forked import Forked
 from tests.train.conftest import MakeRecipe, write_one
 from tests.train.test_export import FILM
 
@@ -66,31 +65,38 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Make = Callable[..., Path]
 
 
+def _write(home: Path, folder: Path, name: str, **changes: Any) -> Path:
+    """A recipe of STEPS steps."""
+    settings = {
+        "out": str(folder / name),
+        "seed": 3,
+        "model": {"folder": str(home / "model")},
+        "expert": "low",
+        "precision": "float32",
+        "optimizer": {"kind": "adamw", "lr": 0.001, "clip": 0.5},
+        "schedule": {"warm_up": 2},
+        "drop_caption": 0.2,
+        "clean_shots": 0.4,
+        "phases": [{"steps": STEPS, "batch": 3, "data": str(home / "samples")}],
+        "held_out": {"every": 10, "data": str(home / "kept"), "bins": 2},
+        "checkpoints": {"every": 100},
+        "cache": str(home / "latents"),
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
+    return path
+
+
+def _showing(folder: Path) -> dict[str, object]:
+    """A screenplay that training shows in the end."""
+    path = folder / "room.yaml"
+    path.write_text(FILM, encoding="utf-8")
+    return {"every": STEPS, "screenplays": [str(path)]}
+
+
 @pytest.fixture
 def make(home: Path, tmp_path: Path) -> Make:
-    """Writes a recipe of STEPS steps."""
-
-    def write(name: str, **changes: Any) -> Path:
-        settings = {
-            "out": str(tmp_path / name),
-            "seed": 3,
-            "model": {"folder": str(home / "model")},
-            "expert": "low",
-            "precision": "float32",
-            "optimizer": {"kind": "adamw", "lr": 0.001, "clip": 0.5},
-            "schedule": {"warm_up": 2},
-            "drop_caption": 0.2,
-            "clean_shots": 0.4,
-            "phases": [{"steps": STEPS, "batch": 3, "data": str(home / "samples")}],
-            "held_out": {"every": 10, "data": str(home / "kept"), "bins": 2},
-            "checkpoints": {"every": 100},
-            "cache": str(home / "latents"),
-        }
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
-        return path
-
-    return write
+    return partial(_write, home, tmp_path)
 
 
 def _read(path: Path) -> Recipe:
@@ -99,17 +105,25 @@ def _read(path: Path) -> Recipe:
     return read_recipe(path, Recipe)
 
 
-def _ranks(size: int, *words: str | Path, wait: bool = True) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(size), "-m", "tests.train.ranks", *map(str, words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, start_new_session=True
-    )
-    if wait:
-        _, told = process.communicate(timeout=150)
-        assert process.returncode == 0, told.decode()[-3000:]
-    return process
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    forked = Forked("tests.train.ranks", tmp_path_factory.mktemp("logs"))
+    yield forked
+    forked.close()
+
+
+@pytest.fixture(scope="module")
+def alone(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recipe]:
+    """What one process trains of a kind; once for all tests."""
+    folder, trained = tmp_path_factory.mktemp("alone"), dict[str, Recipe]()
+
+    def of(kind: str) -> Recipe:
+        if kind not in trained:
+            trained[kind] = _read(_write(home, folder, kind, **KINDS[kind], films=_showing(folder)))
+            train(trained[kind], device="cpu")
+        return trained[kind]
+
+    return of
 
 
 def _kept(recipe: Recipe) -> Mapping[str, Tensor]:
@@ -174,14 +188,6 @@ def _film_apart(one: Recipe, other: Recipe) -> float:
     return float(np.abs(first.astype(int) - second).mean())
 
 
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """A screenplay that training shows."""
-    path = tmp_path / "room.yaml"
-    path.write_text(FILM, encoding="utf-8")
-    return path
-
-
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "full": {},
     "lora": {"train": "lora", "lora": {"rank": 3}, "checkpoint_activations": True},
@@ -201,15 +207,17 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     ],
 )
 def test_ranks_train_as_one_process_does(
-    make: Make, film: Path, size: int, ulysses: int, kind: str
+    make: Make,
+    alone: Callable[[str], Recipe],
+    ranks: Forked,
+    tmp_path: Path,
+    size: int,
+    ulysses: int,
+    kind: str,
 ) -> None:
-    showing = {"every": STEPS, "screenplays": [str(film)]}
-    alone = make("alone", **KINDS[kind], films=showing)
-    train(_read(alone), device="cpu")
-    parted = make("parted", **KINDS[kind], films=showing, ulysses=ulysses)
-    _ranks(size, parted)
-    recipes = zip(_read(parted).by_expert(), _read(alone).by_expert(), strict=True)
-    for mine, its in recipes:
+    parted = make("parted", **KINDS[kind], films=_showing(tmp_path), ulysses=ulysses)
+    ranks.run(size, parted)
+    for mine, its in zip(_read(parted).by_expert(), alone(kind).by_expert(), strict=True):
         expected = _kept(its)
         assert _moved(expected) > 0.01
         assert _apart(_kept(mine), expected) < NEAR
@@ -220,31 +228,31 @@ def test_ranks_train_as_one_process_does(
         assert _film_apart(mine, its) < 8
 
 
-def test_kept_on_four_and_gone_on_with_by_one(make: Make) -> None:
-    whole, stopped = make("whole"), make("stopped", ulysses=2)
-    train(_read(whole), device="cpu")
-    _ranks(4, f"{stopped}:7")
+def test_kept_on_four_and_gone_on_with_by_one(
+    make: Make, alone: Callable[[str], Recipe], ranks: Forked
+) -> None:
+    stopped = make("stopped", ulysses=2)
+    ranks.run(4, f"{stopped}:7")
     told: list[Event] = []
     train(_read(stopped), device="cpu", emit=told.append)
     assert any(isinstance(e, Warned) and "kept on 4 ranks" in e.message for e in told)
-    assert _apart(_kept(_read(stopped)), _kept(_read(whole))) < NEAR
+    assert _apart(_kept(_read(stopped)), _kept(alone("full"))) < NEAR
 
 
-def test_killed_ranks_go_on_to_the_same_bits(make: Make) -> None:
+def test_killed_ranks_go_on_to_the_same_bits(make: Make, ranks: Forked) -> None:
     checkpoints = {"every": 3}
     whole = make("whole", checkpoints=checkpoints)
     killed = make("killed", checkpoints=checkpoints)
-    _ranks(2, whole)
-    process = _ranks(2, killed, wait=False)
+    ranks.run(2, whole)
+    launch = ranks.start(2, killed)
     folder = Path(_read(killed).out) / "checkpoints"
     ends = time.monotonic() + 120
     while not list(folder.glob("step-*")) and time.monotonic() < ends:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    subprocess.run(["pkill", "-9", "-f", str(killed)], check=False)
-    process.communicate(timeout=60)
+    launch.kill()
+    assert ranks.end(launch) == -signal.SIGKILL
     assert list(folder.glob("step-*"))
-    _ranks(2, killed)
+    ranks.run(2, killed)
     assert _apart(_kept(_read(killed)), _kept(_read(whole))) == 0
     # A flipped bit is seen, and the checkpoint before it used.
     newest = sorted(folder.glob("step-???????"))[-1]
@@ -252,7 +260,7 @@ def test_killed_ranks_go_on_to_the_same_bits(make: Make) -> None:
     data = bytearray(part.read_bytes())
     data[len(data) // 2] ^= 4
     part.write_bytes(bytes(data))
-    _ranks(2, killed)
+    ranks.run(2, killed)
     assert _apart(_kept(_read(killed)), _kept(_read(whole))) == 0
     assert list(folder.glob("*.damaged"))
 
