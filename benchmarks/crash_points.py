@@ -1,6 +1,9 @@
 """Kill commands right before every change they make, call them again, and look what there is.
 
-python -m benchmarks.crash_points [WORD ...] [--every N] [--verbose]
+python -m benchmarks.crash_points [WORD ...] [--every N] [--fault EIO]
+
+With --fault the disk answers a change with an error instead, once: the command must end with 3 (or
+4) and say so, or have all done without it.
 
 The network is a stub, all else is real: files, ffmpeg, the command line. With words only the
 commands whose names begin with one. What a command ends as is compared byte for byte with what it
@@ -18,6 +21,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.quick import parsed
 from tests.crash.cases import cases, ready, staged
+from tests.crash.points import FAULTS
 from tests.crash.runs import VERDICTS, Outcome, counted, outcomes
 
 
@@ -25,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wanted", nargs="*", metavar="WORD")
     parser.add_argument("--every", type=int, default=1, help="of so many points one")
+    parser.add_argument("--fault", choices=FAULTS, default="death")
     parser.add_argument("--ffmpeg", action="store_true", help="call it anew each time")
     args = parsed(parser, wanted=["export"], every=5)
     os.environ.update(OMP_NUM_THREADS="1", HOLOCINE_CPU_ATTENTION="products")
@@ -44,7 +49,7 @@ def main() -> None:
         with ready(found, folder / "warm", ffmpeg=args.ffmpeg):
             for case in found:
                 stage = staged(case, folder / "stage")
-                ends = list(outcomes(stage, args.every))
+                ends = list(outcomes(stage, args.every, fault=args.fault))
                 counts = counted(ends)
                 print(
                     row(case.name, len(stage.points), len(ends), list(counts.values())), flush=True

@@ -1,4 +1,4 @@
-"""Every call of a process that changes a folder, and death right before one of them.
+"""Every call of a process that changes a folder, and death or an error instead of one of them.
 
 Python tells of most calls by its audit events, before they are made. It tells nothing of writes and
 flushes, which are wrapped; so that every write passes there, files are opened by Python's own
@@ -8,6 +8,7 @@ flushes, which are wrapped; so that every write passes there, files are opened b
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import os
 import signal
@@ -15,8 +16,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+Fault = Literal["death", "EIO", "ENOSPC"]
+"""What happens instead of a change: the process is killed, or told of an error."""
+FAULTS: tuple[Fault, ...] = ("death", "EIO", "ENOSPC")
 CHANGES = {
     "os.rename": 2,
     "os.remove": 1,
@@ -29,25 +33,29 @@ CHANGES = {
     "os.utime": 1,
 }
 """Audit events and how many of their first values are paths; folders' handles come behind."""
+WAITED = "ffmpeg ends"
+"""No call of ours: who waits is told of no error of the disk."""
 _HANDLES = {"os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.link": 2}
 """Where the first folder's handle is among an event's values."""
 
 
 class Points:
-    """Counts what this process changes below a folder, and kills it before one change.
+    """Counts what this process changes below a folder, and keeps it from one change.
 
     There is one for a process, which it watches to its end.
 
     Args:
         folder: What lies elsewhere is nobody's concern.
-        die_at: The number, from 0, of the change that is not made any more; None for none.
+        fails_at: The number, from 0, of the change that is not made; None for none.
+        fault: What happens there.
     """
 
-    def __init__(self, folder: Path, die_at: int | None = None) -> None:
+    def __init__(self, folder: Path, fails_at: int | None = None, fault: Fault = "death") -> None:
         self.seen: list[str] = []
         """What was changed, in words."""
         self._folder = str(folder)
-        self._die_at = die_at
+        self._fails_at = fails_at
+        self._fault = fault
         self._asked = False
 
     def watch(self) -> None:
@@ -76,7 +84,7 @@ class Points:
     def _awaited(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def wait(process: Any, *args: Any, **named: Any) -> Any:
             if (out := _written_by(process.args)) and process.returncode is None:
-                self._point("ffmpeg ends", out)
+                self._point(WAITED, out)
             return call(process, *args, **named)
 
         return wait
@@ -107,9 +115,13 @@ class Points:
             self._asked = False
         if not place.startswith(self._folder):
             return False
-        if len(self.seen) == self._die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        fails = len(self.seen) == self._fails_at
         self.seen.append(f"{what} {place.removeprefix(self._folder).lstrip('/') or '.'}")
+        if fails and self._fault == "death":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fails and what != WAITED:
+            number = getattr(errno, self._fault)
+            raise OSError(number, os.strerror(number), place)
         return True
 
 

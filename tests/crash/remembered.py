@@ -45,8 +45,7 @@ class Remembered:
         self._out = Path(args[-1].removeprefix("file:")) if "-y" in args else None
         # It's no process, but would be one: whoever listens is told.
         sys.audit("subprocess.Popen", args[0], list(args), None, None)
-        if self._out is not None:
-            self._out.write_bytes(b"")
+        self._failed = self._written(b"")
         heard, self._voice = os.pipe()
         self.stderr = os.fdopen(heard, "rb")
         self.stdin = _Ear(self) if stdin == subprocess.PIPE else None
@@ -62,13 +61,23 @@ class Remembered:
         if not folder.exists():
             self._ask(fed, folder)
         told = json.loads((folder / "told").read_text())
-        self.returncode = told["code"]
-        if self._out is not None and (folder / "out").exists():
-            self._out.write_bytes((folder / "out").read_bytes())
+        said = (folder / "stderr").read_bytes()
+        if not self._failed and (folder / "out").exists():
+            self._failed = self._written((folder / "out").read_bytes())
+        self.returncode = 1 if self._failed else told["code"]
         with os.fdopen(self._voice, "wb") as voice:
-            voice.write((folder / "stderr").read_bytes())
+            voice.write(self._failed or said)
         if self.stdin is None:
             self.stdout = (folder / "stdout").open("rb")
+
+    def _written(self, data: bytes) -> bytes:
+        """Writes its file; what ffmpeg says where that fails."""
+        try:
+            if self._out is not None:
+                self._out.write_bytes(data)
+        except OSError as error:
+            return f"Error opening output file: {error.strerror}\n".encode()
+        return b""
 
     def _question(self, fed: bytes) -> str:
         digest = hashlib.sha256(fed)

@@ -1,5 +1,5 @@
-"""A command that is killed before a change it makes, and called again: does it end as if nothing
-had been?
+"""A command that is killed before a change it makes, or told of an error of the disk, and called
+again: does it end as if nothing had been?
 
 Every call is a fork of this process, which has imported all that it needs: so a death costs what
 the command itself does.
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.crash.points import Points
+from tests.crash.points import Fault, Points
 
 Verdict = Literal["survived", "wrong", "refused", "exit 1", "other exit", "debris"]
 VERDICTS: tuple[Verdict, ...] = ("survived", "wrong", "refused", "exit 1", "other exit", "debris")
@@ -53,7 +53,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one death.
+    """What became of one death or error.
 
     Attributes:
         point: The change that was not made.
@@ -120,13 +120,19 @@ class Stage:
         """The command, as things are."""
         return self._run(self.case.words)
 
-    def outcome(self, number: int) -> Outcome:
-        """Die before a change, call the same command again, and look."""
+    def outcome(self, number: int, fault: Fault = "death") -> Outcome:
+        """Fail at a change, call the same command again, and look."""
         self._set()
         point = self.points[number]
-        killed = self._run(self.case.words, number)
-        if killed.code not in (-signal.SIGKILL, 0):
-            return Outcome(point=point, verdict="other exit", told=f"unkilled: {killed}")
+        failed = self._run(self.case.words, number, fault)
+        # 4: some of several films.
+        allowed = (-signal.SIGKILL, 0) if fault == "death" else (0, 3, 4)
+        if failed.code not in allowed:
+            verdict: Verdict = "exit 1" if failed.code == 1 else "other exit"
+            return Outcome(point=point, verdict=verdict, told=f"at the {fault}: {failed}")
+        # Whoever hears of nothing has everything.
+        if failed.code == 0 and (lacks := self._faults()):
+            return Outcome(point=point, verdict="wrong", told=f"told nothing, {lacks}")
         again = self._run(self.case.words)
         match again.code:
             case 0:
@@ -138,14 +144,18 @@ class Stage:
         return Outcome(point=point, verdict="other exit", told=f"{again.code}: {again.said}")
 
     def _compared(self, point: str) -> Outcome:
+        if lacks := self._faults():
+            return Outcome(point=point, verdict="wrong", told=lacks)
+        if debris := [name for name in contents(self._folder) if name not in self._whole]:
+            return Outcome(point=point, verdict="debris", told=str(debris))
+        return Outcome(point=point, verdict="survived")
+
+    def _faults(self) -> str:
+        """What is not as a whole run makes it; empty where all is."""
         found = contents(self._folder)
         lost = [name for name in self._whole if name not in found]
         other = [n for n, held in self._whole.items() if n in found and found[n] != held]
-        if lost or other:
-            return Outcome(point=point, verdict="wrong", told=f"lacks {lost}, others: {other}")
-        if debris := [name for name in found if name not in self._whole]:
-            return Outcome(point=point, verdict="debris", told=str(debris))
-        return Outcome(point=point, verdict="survived")
+        return f"lacks {lost}, others: {other}" if lost or other else ""
 
     def _counted(self) -> list[str]:
         """The changes of a whole run; that no two runs differ in what they make is seen as well."""
@@ -165,7 +175,12 @@ class Stage:
             raise AssertionError(f"{' '.join(words)} ended with {ended}")
 
     def _run(
-        self, words: Sequence[str], die_at: int | None = None, *, counting: bool = False
+        self,
+        words: Sequence[str],
+        fails_at: int | None = None,
+        fault: Fault = "death",
+        *,
+        counting: bool = False,
     ) -> Ended:
         """A call in a process of its own."""
         said = self._told.with_suffix(".said")
@@ -175,7 +190,8 @@ class Stage:
         if child == 0:
             code = 99
             try:
-                code = self._child(words, die_at, said, counting=counting)
+                points = Points(self._folder, fails_at, fault)
+                code = self._child(words, points, said, watched=counting or fails_at is not None)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -183,9 +199,7 @@ class Stage:
         code = _waited(child)
         return Ended(code, said.read_text(encoding="utf-8", errors="replace")[-1500:])
 
-    def _child(
-        self, words: Sequence[str], die_at: int | None, said: Path, *, counting: bool
-    ) -> int:
+    def _child(self, words: Sequence[str], points: Points, said: Path, *, watched: bool) -> int:
         stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for handle in (1, 2):
             os.dup2(stream, handle)
@@ -194,11 +208,10 @@ class Stage:
         os.chdir(self._folder)
         os.environ["XDG_CACHE_HOME"] = str(self._folder / "cache")
         os.fsync = lambda handle: None  # Nobody pulls the plug.
-        points = Points(self._folder, die_at)
-        if counting or die_at is not None:
+        if watched:
             points.watch()
         code = self._call(list(words))
-        if counting:
+        if watched:
             self._told.write_text(json.dumps(points.seen), encoding="utf-8")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -233,10 +246,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def outcomes(stage: Stage, every: int = 1, first: int = 0) -> Iterator[Outcome]:
-    """Deaths before all changes, or before some of them, evenly."""
+def outcomes(
+    stage: Stage, every: int = 1, first: int = 0, fault: Fault = "death"
+) -> Iterator[Outcome]:
+    """Faults at all changes, or at some of them, evenly."""
     for number in range(first, len(stage.points), every):
-        yield stage.outcome(number)
+        yield stage.outcome(number, fault)
 
 
 def counted(found: Iterable[Outcome]) -> dict[Verdict, int]:
