@@ -26,7 +26,7 @@ from typing import Literal, cast, get_args
 
 from holocine_core.errors import InputError
 from holocine_core.model.hardware import processor_name
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import read_cache, write_json
 from holocine_core.store.hashes import cache_folder
 
 CpuKernel = Literal["products", "products-erf", "fused", "fused-erf"]
@@ -73,7 +73,7 @@ def is_open() -> bool:
 def measured() -> CpuKernel | None:
     """The fastest kernel here as it was measured; None where it was not."""
     with contextlib.suppress(RuntimeError):  # No home.
-        found = (read_json(cache_folder() / NAME) or {}).get(_key())
+        found = read_cache(cache_folder() / NAME).get(_key())
         if isinstance(found, dict) and found.get("kernel") in KERNELS:
             return cast(CpuKernel, found["kernel"])
     return None
@@ -96,7 +96,7 @@ def settle() -> CpuKernel:
     with contextlib.suppress(OSError, RuntimeError):
         path = cache_folder() / NAME
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**(read_json(path) or {}), _key(): {"kernel": chosen, **seconds}})
+        write_json(path, {**read_cache(path), _key(): {"kernel": chosen, **seconds}})
     return chosen
 
 

@@ -27,7 +27,7 @@ from holocine_core.events import (
 )
 from holocine_core.model.placement import machine_name
 from holocine_core.plan.values import Plan, Take
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import read_cache, write_json
 from holocine_core.store.hashes import cache_folder
 
 NAME = "pace.json"
@@ -241,7 +241,7 @@ def _read(path: Path) -> dict[str, list[dict[str, float]]]:
     with contextlib.suppress(RuntimeError):  # No home.
         return {
             key: films
-            for key, films in (read_json(path) or {}).items()
+            for key, films in read_cache(path).items()
             if isinstance(films, list) and films and all(_is_pace(film, names) for film in films)
         }
     return {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TextIO
 
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import HolocineError, InputError, MachineError
 from holocine_core.store.processes import Process, in_file_names, read_process, this_process
 
 _ROOM = re.compile(r"\.holocine-(?P<host>[A-Za-z0-9._]+)-(?P<pid>\d+)-[a-z0-9_]{8}")
@@ -328,15 +328,30 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none that can be read whole.
+    """A JSON object; None where the file is not there, or holds something else.
 
     Raises:
         InputError: What has its name is no file, or far too large: nothing of ours.
+        MachineError: It is there and can't be read now: what it holds may be whole.
     """
-    with suppress(OSError, ValueError):
+    try:
         value = parse_json(read_small(path))
-        return value if isinstance(value, dict) else None
-    return None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        raise MachineError(
+            f"{path.name} can not be read: {error.strerror}",
+            where=str(path),
+            hint="check that it may be read, and run the same command again",
+        ) from error
+    return value if isinstance(value, dict) else None
+
+
+def read_cache(path: Path) -> dict[str, Any]:
+    """A JSON object that nothing depends on; empty where none can be read, for whatever reason."""
+    with suppress(OSError, HolocineError):
+        return read_json(path) or {}
+    return {}
 
 
 def stamp(path: Path) -> tuple[int, int, int]:

@@ -34,6 +34,9 @@ VARIABLE = "HOLOCINE_LEASE"
 _RENEWED = 3
 """Times that a lease is renewed while it lasts."""
 _POLL = 0.05
+_idle: set[str] = set()
+"""Tokens of this process that hold nothing: a claim, or its end, that could not be written may have
+left one behind, and nobody is to wait for itself."""
 _LOOK = 0.5
 
 
@@ -115,6 +118,7 @@ class Lease:
             seconds=self._seconds,
         )
         path, part = self._path(number + 1), self._part(number + 1, mine)
+        _idle.add(mine.token)
         try:
             # Who is killed before the claim is whole has told already whose it is.
             part.write_text(holder_text(mine), encoding="utf-8")
@@ -138,6 +142,7 @@ class Lease:
         self._remove_others(highest, mine)
         self.before = None if holder is None or holder.released else holder
         self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
+        _idle.discard(mine.token)
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
@@ -198,6 +203,8 @@ class Lease:
         """
         self._ended.set()
         with self._renewing:
+            if self._mine is not None:
+                _idle.add(self._mine.token)
             with contextlib.suppress(OSError, Lost):
                 mine = self._require()
                 if leaving_nothing:
@@ -233,6 +240,8 @@ class Lease:
 
     def _has_ended(self, number: int, holder: Holder) -> bool:
         if holder.released or (holder.process is not None and holder.process.is_gone()):
+            return True
+        if holder.token in _idle and holder.process == this_process():
             return True
         seen, now = (number, holder), time.monotonic()
         if self._seen is None or self._seen[0] != seen:

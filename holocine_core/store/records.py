@@ -45,6 +45,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     Raises:
         DamagedRecord: Something else is there by now.
         InputError: What has its name is no file, or far too large: nothing of ours.
+        MachineError: It is there and can't be read now.
     """
     value = read_json(path)
     if value is None:
@@ -61,6 +62,7 @@ def intact_record(path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: What has its name is no file, or far too large: nothing of ours.
+        MachineError: It is there and can't be read now.
     """
     try:
         return read_record(path) or {}

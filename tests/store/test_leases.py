@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -296,3 +297,26 @@ def test_the_name_of_a_host_is_its_own(tmp_path: Path) -> None:
         assert holder is not None
         assert holder.process is not None
         assert holder.process.host == socket.gethostname()
+
+
+@pytest.mark.parametrize("fails", ["replace", "write_text"])
+def test_nobody_waits_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Whatever of a claim or its end could not be written."""
+
+    def refused(*args: object, **named: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    lease = Lease(tmp_path)
+    lease.claim()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, fails, refused)
+        lease.release()
+    assert Lease(tmp_path).holder() is not None, "its end is not noted"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, fails, refused)
+        with pytest.raises(OSError, match="Input/output error"):
+            Lease(tmp_path).claim()
+    with leased(tmp_path):
+        pass

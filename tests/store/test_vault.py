@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +36,29 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("a file")
     with pytest.raises(MachineError, match="could not keep clips a"):
         Vault(tmp_path).keep("clips", "a", lambda path: None, {})
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES, errno.ESTALE])
+def test_what_can_not_be_read_now_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    vault = Vault(tmp_path)
+    entry = vault.keep("latents", "0123456789abcdef", lambda path: _write(path), {})
+    real = os.open
+
+    def refused(path: Any, *args: Any, **named: Any) -> int:
+        if str(path).endswith(".json"):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        for ask in (vault.find, vault.whole, vault.intact):
+            with pytest.raises(MachineError, match="can not be read") as told:
+                ask("latents", entry.key)
+            assert told.value.where == str(entry.path.with_suffix(".json"))
+    assert vault.intact("latents", entry.key) is not None
+
+
+def _write(path: Path) -> None:
+    path.write_bytes(b"hours of work")
