@@ -21,16 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 240
+"""Seconds after which ranks that wait for each other are ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """Ranks that run; they are a group of processes of their own."""
 
+    number: int
     pid: int
     log: Path
 
     def kill(self) -> None:
+        assert self.pid > 1
         os.killpg(self.pid, signal.SIGKILL)
 
 
@@ -54,15 +58,14 @@ class Forked:
         self._launches += 1
         log = self._folder / f"ranks-{self._launches}.log"
         assert self._server.stdin is not None
-        order = {"size": size, "words": [str(word) for word in words], "log": str(log)}
+        order = {"number": self._launches, "size": size, "log": str(log)}
+        order["words"] = [str(word) for word in words]
         print(json.dumps(order), file=self._server.stdin, flush=True)
-        return Launch(self._answer(), log)
+        return Launch(self._launches, self._answer(self._launches, "pid"), log)
 
     def end(self, launch: Launch) -> int:
         """Waits for its end: 0 where every rank ended so."""
-        code = self._answer()
-        assert code is not None
-        return code
+        return self._answer(launch.number, "code")
 
     def run(self, size: int, *words: object) -> str:
         """Starts, waits, and fails where a rank did; what they wrote."""
@@ -75,11 +78,14 @@ class Forked:
         self._server.kill()
         self._server.communicate()
 
-    def _answer(self) -> int:
+    def _answer(self, number: int, word: str) -> int:
+        """What is told of a launch; of earlier ones nobody may have asked."""
         assert self._server.stdout is not None
-        answer = self._server.stdout.readline()
-        assert answer, "the process that forks has ended"
-        return int(answer)
+        while line := self._server.stdout.readline():
+            answer = json.loads(line)
+            if answer["number"] == number and word in answer:
+                return int(answer[word])
+        raise AssertionError("the process that forks has ended")
 
 
 def _serve(module: str) -> None:
@@ -91,15 +97,18 @@ def _serve(module: str) -> None:
         launch = os.fork()
         if not launch:
             os.setsid()
+            signal.alarm(PATIENCE)
             answers.close()
             _to(Path(order["log"]))
             os._exit(_ranks(main, [module, *order["words"]], order["size"]))
-        print(launch, file=answers, flush=True)
+        told = {"number": order["number"]}
+        print(json.dumps({**told, "pid": launch}), file=answers, flush=True)
         _, status = os.waitpid(launch, 0)
         # Ranks whose launch was killed may outlive it for a moment.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(launch, signal.SIGKILL)
-        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+        code = os.waitstatus_to_exitcode(status)
+        print(json.dumps({**told, "code": code}), file=answers, flush=True)
 
 
 def _to(log: Path) -> None:

@@ -126,7 +126,7 @@ class Stage:
         point = self.points[number]
         failed = self._run(self.case.words, number, fault)
         # 4: some of several films.
-        allowed = (-signal.SIGKILL, 0) if fault == "death" else (0, 3, 4)
+        allowed = (-signal.SIGKILL,) if fault == "death" else (0, 3, 4)
         if failed.code not in allowed:
             verdict: Verdict = "exit 1" if failed.code == 1 else "other exit"
             return Outcome(point=point, verdict=verdict, told=f"at the {fault}: {failed}")
