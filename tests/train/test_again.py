@@ -83,6 +83,21 @@ def test_a_finished_lora_stays_the_same_file_to_the_byte(recipe: MakeRecipe, ear
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("length", [2**44, 2**63, 0])
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_a_product_whose_length_is_damaged_is_written_anew(
+    kind: str, length: int, recipe: MakeRecipe
+) -> None:
+    made = recipe(train=kind)
+    model = train(made, device="cpu").model
+    assert model is not None
+    path = next(model.rglob("diffusion*.safetensors")) if model.is_dir() else model
+    before = path.read_bytes()
+    path.write_bytes(length.to_bytes(8, "little") + before[8:])
+    assert train(made, device="cpu").model == model
+    assert path.read_bytes() == before
+
+
 def test_a_run_that_went_on_becomes_the_same_bytes(recipe: MakeRecipe) -> None:
     made = recipe()
     model = train(made, device="cpu").model
