@@ -28,7 +28,7 @@ from holocine_cli.contract import ExitCode, code_of, document
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import SHOW_CURSOR, StopRequest, acts_as, handling
 from holocine_core import api
-from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError
+from holocine_core.errors import HolocineError, InputError, Interrupted, MachineError, is_panic
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -139,6 +139,8 @@ def _code_after(session: Session, error: BaseException) -> ExitCode | int:
                 return _failed(session, _usage_error(session, error))
             refused = machine_faults.told(error)
             return _bug(session, error) if refused is None else _failed(session, refused)
+        case _ if is_panic(error):
+            return _bug(session, error)
     raise error
 
 
@@ -214,7 +216,7 @@ def _usage_error(session: Session, error: typer.TyperException) -> InputError:
     return InputError(message, hint=f"{path} --help")
 
 
-def _bug(session: Session, error: Exception) -> ExitCode:
+def _bug(session: Session, error: BaseException) -> ExitCode:
     line = session.line.replace(PROGRAM, f"{PROGRAM} --debug", 1)
     hint = "please report it with the lines above" if session.debug else f"run again with {line}"
     told = HolocineError(f"unexpected {type(error).__name__}: {error}", hint=hint)

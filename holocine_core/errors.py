@@ -102,3 +102,9 @@ class Interrupted(HolocineError):
     """The user asked to stop; everything finished so far is kept."""
 
     kind = "interrupted"
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether a library in Rust gave up: what it raises then is no ``Exception``, and is told on
+    stderr by itself."""
+    return type(error).__module__ == "pyo3_runtime"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, is_panic
 from holocine_core.evaluate.consistency import Features
 from holocine_core.evaluate.features import load_network
 from holocine_core.store.files import parse_json, read_small
@@ -108,7 +108,9 @@ def clip_tokenizer(folder: Path) -> Any:
         for path in files:
             parse_json(read_small(path))
         return transformers.CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError) as error:
+    except BaseException as error:
+        if not isinstance(error, OSError | ValueError | TypeError) and not is_panic(error):
+            raise
         first = str(error).strip().splitlines()[0]
         raise InputError(
             f"CLIP's tokenizer cannot be read there: {first}", where=str(folder), hint=hint

@@ -16,7 +16,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -206,7 +206,7 @@ class LatentCache:
 
         Raises:
             Interrupted: Whatever groups are finished are kept.
-            MachineError: Disk full, or a process was killed.
+            MachineError: Disk full, or a process was killed: what is finished is kept as well.
         """
         missing = self.missing(groups)
         if not missing:
@@ -217,26 +217,30 @@ class LatentCache:
         kept = started
         waiting: dict[int, Tensor] = {}
         size = self._drawing.group
-        with contextlib.closing(_drawn(self._drawing, missing, spare, should_stop)) as drawn:
-            for group, latents in drawn:
-                if waiting and group != max(waiting) + 1:
-                    self._keep(waiting)
-                    waiting = {}
-                waiting[group] = torch.from_numpy(latents)
-                done += 1
-                emit(
-                    LatentsDrawn(
-                        size=f"{self._drawing.width}x{self._drawing.height}",
-                        scenes=done * size,
-                        of=len(missing) * size,
-                        seconds=time.monotonic() - started,
+        try:
+            with contextlib.closing(_drawn(self._drawing, missing, spare, should_stop)) as drawn:
+                for group, latents in drawn:
+                    if waiting and group != max(waiting) + 1:
+                        full, waiting = waiting, {}
+                        self._keep(full)
+                    waiting[group] = torch.from_numpy(latents)
+                    done += 1
+                    emit(
+                        LatentsDrawn(
+                            size=f"{self._drawing.width}x{self._drawing.height}",
+                            scenes=done * size,
+                            of=len(missing) * size,
+                            seconds=time.monotonic() - started,
+                        )
                     )
-                )
-                if len(waiting) * size >= SHARD or time.monotonic() - kept > KEEP_S:
-                    self._keep(waiting)
-                    waiting, kept = {}, time.monotonic()
-        if waiting:
-            self._keep(waiting)
+                    if len(waiting) * size >= SHARD or time.monotonic() - kept > KEEP_S:
+                        # What can't be written is not tried again below.
+                        full, waiting = waiting, {}
+                        self._keep(full)
+                        kept = time.monotonic()
+        finally:
+            if waiting:
+                self._keep(waiting)
         if done < len(missing):
             raise Interrupted("stopped while drawing; the scenes drawn so far are kept")
         self._find()
@@ -287,22 +291,23 @@ def _drawn_by_processes(
         initializer=_prepare,
         initargs=(drawing,),
     )
-    drawn = {group: [pool.submit(_draw, part) for part in parts] for group, parts in jobs.items()}
+    drawn: dict[int, list[concurrent.futures.Future[Latents]]] = {}
     stopped = True
     try:
+        for group, parts in jobs.items():
+            drawn[group] = [pool.submit(_draw, part) for part in parts]
         while drawn:
-            group, parts = next(iter(drawn.items()))
+            group = next(iter(drawn))
             if should_stop():
-                yield from (
-                    (one, _joined(drawn[one]))
-                    for one in drawn
-                    if all(part.done() and part.exception() is None for part in drawn[one])
-                )
+                yield from _finished(drawn)
                 return
-            if not concurrent.futures.wait(parts, timeout=_ASKED_S).not_done:
-                yield group, _joined(drawn.pop(group))
+            if not concurrent.futures.wait(drawn[group], timeout=_ASKED_S).not_done:
+                latents = _joined(drawn[group])
+                del drawn[group]
+                yield group, latents
         stopped = False
     except BrokenProcessPool as killed:
+        yield from _finished(drawn)
         raise MachineError(
             "a process that draws scenes was ended by the system",
             hint="free some memory and run the same command again: finished scenes are kept",
@@ -313,6 +318,15 @@ def _drawn_by_processes(
         for process in list((pool._processes or {}).values()) if stopped else ():
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(
+    drawn: Mapping[int, Sequence[concurrent.futures.Future[Latents]]],
+) -> Iterator[tuple[int, Latents]]:
+    """The groups that are whole."""
+    for group, parts in drawn.items():
+        if all(part.done() and part.exception() is None for part in parts):
+            yield group, _joined(parts)
 
 
 _WORKER: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from holocine_core.errors import InputError, MachineError
+from holocine_core.errors import InputError, MachineError, is_panic
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder, locate_parted
 from holocine_core.model.release import locate_release
@@ -101,7 +101,8 @@ def _read_tokenizer(path: Path, _: tuple[int, int, int], where: str) -> Any:
 
 
 class _Refusals:
-    """Around the library of tokenizers: it refuses with an ``Exception`` and no kind of one."""
+    """Around the library of tokenizers: it refuses with an ``Exception`` and no kind of one, or
+    panics."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -109,7 +110,8 @@ class _Refusals:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if kind in (Exception, TypeError, ValueError, OverflowError):
+        refused = kind in (Exception, TypeError, ValueError, OverflowError)
+        if refused or (error is not None and is_panic(error)):
             raise _no_tokenizer(f"can not be used: {error}", self._where) from error
 
 

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from holocine_core.store.files import read_json, write_json
+from holocine_core.errors import HolocineError
+from holocine_core.store.records import intact_record, write_record
 
 _AT_MOST = 1000
 _SETTLED_NS = 2 * 10**9
@@ -40,19 +41,21 @@ def remembered(path: Path, compute: Callable[[Path], str]) -> str:
 
 
 def _file() -> Path:
-    return cache_folder() / "hashes.json"
+    # hashes.json, of earlier versions, has no sum: a flipped digit in it would be believed.
+    return cache_folder() / "hashes-2.json"
 
 
 def _read() -> dict[str, str]:
-    with contextlib.suppress(RuntimeError):  # No home.
-        found = read_json(_file()) or {}
+    with contextlib.suppress(HolocineError, OSError, RuntimeError):  # No file; or no home.
+        found = intact_record(_file())
         if all(isinstance(value, str) for value in found.values()):
             return found
     return {}
 
 
 def _write(known: dict[str, str]) -> None:
-    with contextlib.suppress(OSError, RuntimeError):
+    with contextlib.suppress(HolocineError, OSError, RuntimeError):
         path = _file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, known)
+        if path.is_file() or not os.path.lexists(path):
+            write_record(path, known)

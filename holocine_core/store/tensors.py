@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from holocine_core.errors import MachineError
-from holocine_core.store.files import atomic
+from holocine_core.store.files import atomic, open_file, parse_json
 from holocine_core.store.vault import disk_errors
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def _in_order(path: Path) -> None:
     """Sort what a file's header says about itself: safetensors orders it otherwise in every
     process, and the same tensors would make another file."""
     with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
+        header, length = _header(file)
         if "__metadata__" not in header:
             return
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -74,9 +73,15 @@ def _in_order(path: Path) -> None:
 
 def same_weights(one: Path, other: Path) -> bool:
     """Whether two safetensors files say the same: earlier versions ordered what they say of
-    themselves anew in every process."""
-    with one.open("rb") as first, other.open("rb") as second:
-        if _header(first) != _header(second):
+    themselves anew in every process.
+
+    Raises:
+        ValueError: One of them is damaged.
+        InputError: What has its name is no file.
+        OSError: It is not there, or can't be read.
+    """
+    with open_file(one) as first, open_file(other) as second:
+        if _header(first)[0] != _header(second)[0]:
             return False
         while part := first.read(_PART):
             if part != second.read(_PART):
@@ -84,8 +89,15 @@ def same_weights(one: Path, other: Path) -> bool:
         return not second.read(1)
 
 
-def _header(file: BinaryIO) -> object:
-    return json.loads(file.read(int.from_bytes(file.read(8), "little")))
+def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
+    """What a file that was just opened lists, and the bytes of that; ValueError where it can't."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > os.fstat(file.fileno()).st_size - 8:  # As much memory would be asked for.
+        raise ValueError(f"a header of {length} bytes is longer than the file")
+    header = parse_json(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its header lists no tensors")
+    return header, length
 
 
 def write_checked(

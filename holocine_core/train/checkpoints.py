@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,17 +22,15 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
 from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
-from holocine_core.store.records import DamagedRecord, intact_record, read_record, write_record
 from holocine_core.store.tensors import is_whole
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.continuity import Best, tuned_since
 from holocine_core.train.parted import ABOUT, Saving, about, is_sound, load, load_shares
+from holocine_core.train.pointer import Pointer, kept_in, step_of
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.writing import Writing
 
 FORMAT = 1
-LATEST = "latest.json"
-_NAME = re.compile(r"step-(\d+)(?:\.safetensors)?")
 Template = Callable[[], Mapping[str, Tensor]]
 DAMAGED = ".damaged"
 """Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
@@ -80,6 +76,7 @@ class Checkpoints:
         team: Team | None = None,
     ) -> None:
         self.folder = folder / "checkpoints"
+        self._pointer = Pointer(self.folder)
         self._recipe = recipe
         self._start = dict(start or {})
         self._team = team
@@ -137,19 +134,10 @@ class Checkpoints:
     def _point_to(self, path: Path) -> None:
         """Name the newest checkpoint, and remove those that are too old."""
         with disk_errors("keep a checkpoint", path):
-            best = self._pointer().get("best")
-            others = [each for each in self._kept() if each != path]
-            ageing = [each for each in others if best is None or each.name != best["file"]]
+            others = [each for each in kept_in(self.folder) if each != path]
+            ageing = [each for each in others if not self._pointer.stays(each)]
             old = ageing[: max(0, len(ageing) + 1 - self._recipe.checkpoints.keep)]
-            hashes = self._hashes()
-            pointer = {
-                "step": step_of(path),
-                "file": path.name,
-                "sha256": _hash(path),
-                "others": {p.name: hashes[p.name] for p in others if p.name in hashes},
-                **({} if best is None else {"best": best}),
-            }
-            write_record(self.folder / LATEST, pointer)
+            self._pointer.point(path, _hash(path), others)
             for each in old:
                 if each.is_dir():
                     shutil.rmtree(each)
@@ -159,40 +147,12 @@ class Checkpoints:
     def mark_best(self, best: Best) -> None:
         """Say of a checkpoint, which is settled, that none has a lower held-out loss: it stays
         until another is better."""
-        path = self.path(best.step)
-        with disk_errors("keep a checkpoint", self.folder / LATEST):
-            pointer = self._pointer()
-            told = {"file": path.name, "loss": best.loss, "told_by": best.told_by}
-            write_record(self.folder / LATEST, {**pointer, "best": told})
+        with disk_errors("keep a checkpoint", self._pointer.path):
+            self._pointer.mark(self.path(best.step), best)
 
     def best_known(self) -> Best:
         """The best one; of step 0 where there is none."""
-        best = self._pointer().get("best")
-        if best is None or not (self.folder / best["file"]).exists():
-            return Best(step=0, loss=math.inf, told_by=[])
-        return Best(step=step_of(Path(best["file"])), loss=best["loss"], told_by=best["told_by"])
-
-    def _pointer(self) -> dict[str, Any]:
-        """What the pointer says; nothing where it is not there, or damaged."""
-        return intact_record(self.folder / LATEST)
-
-    def _warn_of_the_pointer(self, emit: Emit) -> None:
-        try:
-            read_record(self.folder / LATEST)
-        except DamagedRecord as damaged:
-            emit(
-                Warned(
-                    message=f"{damaged.message}: which checkpoint was the best is not known now",
-                    where=damaged.where,
-                    hint="if it happens again, check the disk",
-                )
-            )
-
-    def _hashes(self) -> dict[str, str]:
-        """Hashes of the files that the pointer knows."""
-        pointer = self._pointer()
-        named = {pointer["file"]: pointer["sha256"]} if "sha256" in pointer else {}
-        return {**pointer.get("others", {}), **named}
+        return self._pointer.best
 
     def latest(self, emit: Emit, template: Template) -> Checkpoint | None:
         """The newest whole checkpoint of this recipe; None where the run is new.
@@ -208,15 +168,15 @@ class Checkpoints:
                 names what differs.
             MachineError: There are checkpoints, and none of them is whole.
         """
-        self._warn_of_the_pointer(emit)
-        found = self._first_whole(list(reversed(self._kept())), emit, template)
+        self._pointer.warn(emit)
+        found = self._first_whole(list(reversed(kept_in(self.folder))), emit, template)
         if found is not None and (self._team is None or self._team.leads):
-            self._point_where_needed(self._kept()[-1])
+            self._point_where_needed(kept_in(self.folder)[-1])
         return found
 
     def _point_where_needed(self, path: Path) -> None:
         """Point to a checkpoint that got its name just before the run was killed."""
-        if self._pointer().get("file") != path.name:
+        if self._pointer.file != path.name:
             self._point_to(path)
 
     def best(self, emit: Emit, template: Template) -> Checkpoint:
@@ -225,18 +185,19 @@ class Checkpoints:
         Raises:
             InputError: None is marked.
         """
-        best = self._pointer().get("best")
-        if best is None or not (self.folder / best["file"]).exists():
+        self._pointer.warn(emit)
+        best = self._pointer.best_file
+        if best is None:
             raise InputError(
                 "no checkpoint is known to be the best",
                 where=str(self.folder),
                 hint="a recipe with `held_out:` marks one at each measurement",
             )
         try:
-            found = self._first_whole([self.folder / best["file"]], emit, template)
+            found = self._first_whole([best], emit, template)
         except MachineError as damaged:
             raise MachineError(
-                f"the best checkpoint, {best['file']}, is damaged",
+                f"the best checkpoint, {best.name}, is damaged",
                 where=damaged.where,
                 hint="--export makes a model of the latest one",
             ) from damaged
@@ -246,7 +207,7 @@ class Checkpoints:
     def _first_whole(
         self, paths: Sequence[Path], emit: Emit, template: Template
     ) -> Checkpoint | None:
-        hashes, damaged = self._hashes(), None
+        hashes, damaged = self._pointer.hashes, None
         for path in paths:
             with disk_errors("read", path):
                 sound = self._is_sound(path, hashes)
@@ -297,7 +258,7 @@ class Checkpoints:
     def refuse_others(self) -> int:
         """The step of the newest checkpoint by its name, 0 where there is none; errors as of
         :meth:`latest`, of what its header says alone."""
-        kept = self._kept()
+        kept = kept_in(self.folder)
         if not kept:
             return 0
         if (metadata := _metadata(kept[-1])) is not None:
@@ -305,14 +266,9 @@ class Checkpoints:
                 self._compare(metadata, kept[-1])
             except (InputError, ValueError, KeyError, TypeError, AttributeError):
                 # A damaged one may say anything; the run goes on from the one before.
-                if self._is_sound(kept[-1], self._hashes()):
+                if self._is_sound(kept[-1], self._pointer.hashes):
                     raise
         return step_of(kept[-1])
-
-    def _kept(self) -> list[Path]:
-        """Checkpoints by step, oldest first: files of one process and folders of several."""
-        found = [path for path in self.folder.glob("step-*") if _NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda path: (step_of(path), path.name))
 
     def _read(self, path: Path, emit: Emit, template: Template) -> Checkpoint | None:
         metadata = _metadata(path)
@@ -377,12 +333,6 @@ def _metadata(path: Path) -> Mapping[str, str] | None:
             return dict(opened.metadata() or {})
     except (SafetensorError, ValueError):
         return None
-
-
-def step_of(path: Path) -> int:
-    """The steps that a checkpoint was kept after, by its name."""
-    found = _NAME.fullmatch(path.name)
-    return int(found[1]) if found else 0
 
 
 def _hash(path: Path) -> str:

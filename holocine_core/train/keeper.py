@@ -11,10 +11,11 @@ from torch import Tensor
 
 from holocine_core.events import CheckpointKept
 from holocine_core.train.call import Call
-from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch, step_of
+from holocine_core.train.checkpoints import Checkpoint, Checkpoints, Stretch
 from holocine_core.train.continuity import Best, measured_on
 from holocine_core.train.networks import TrainingModel
 from holocine_core.train.optim import EMA, Optimization
+from holocine_core.train.pointer import step_of
 from holocine_core.train.recipe import Phase, Recipe
 
 

@@ -156,16 +156,26 @@ def load(template: Mapping[str, Tensor], folder: Path) -> None:
 
 
 class _Reader(FileSystemReader):
-    """torch's, which would run whatever the list of a folder's tensors, a pickle, asks for."""
+    """torch's, which would run whatever the list of a folder's tensors, a pickle, asks for, and
+    read whatever file it names."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         with open_file(Path(self.path) / ".metadata") as file:
             metadata: Metadata = _Listing(file).load()
         if not isinstance(metadata, Metadata):
             raise pickle.UnpicklingError("its list of tensors is none")
+        for place in (metadata.storage_data or {}).values():
+            _require_within(place.relative_path)
         metadata.storage_meta = metadata.storage_meta or StorageMeta()
         metadata.storage_meta.load_id = self.load_id
         return metadata
+
+
+def _require_within(name: object) -> None:
+    """Refuse what is not the plain name of a file in the checkpoint's own folder."""
+    plain = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
+    if not plain:
+        raise pickle.UnpicklingError(f"it names a file outside its folder: {name!r:.80}")
 
 
 class _Listing(pickle.Unpickler):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from holocine_core.errors import Interrupted
 from holocine_core.events import Emit, Stop, Warned, ignore, never
@@ -159,16 +160,20 @@ def _all(recipe: Recipe, place: torch.device, call: Call, team: Team | None = No
 
 
 def _is_made(recipe: Recipe, product: Path) -> bool:
-    """Whether an expert's run has become what it becomes: nothing of it is opened then.
+    """Whether an expert's run has become what it becomes: nothing of it is opened then. What is
+    damaged is written anew.
 
     Raises:
         InputError: It was made by another recipe.
     """
     part = EXPERTS[recipe.expert or "high"]
-    told = told_by(product / part) if recipe.train == "full" else told_by_file(product)
-    if told.get(STEP) != str(recipe.steps):
+    try:
+        told = told_by(product / part) if recipe.train == "full" else told_by_file(product)
+        if told.get(STEP) != str(recipe.steps):
+            return False
+        tuned_since(recipe, {}, {"recipe": told[RECIPE]}, product)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    tuned_since(recipe, {}, {"recipe": told[RECIPE]}, product)
     return True
 
 

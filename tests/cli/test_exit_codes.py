@@ -62,6 +62,18 @@ def test_1_a_bug_is_one_line_until_debug(
     assert "in broken" in debugged.stderr
 
 
+def test_1_a_panic_of_a_library_has_its_document(
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panicking(*_: object) -> None:
+        raise type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})("no bytes")
+
+    monkeypatch.setattr("holocine_core.api.films.plan_to_render", panicking)
+    answer = holocine("render", scene, "--json")
+    assert answer.exit_code == 1
+    assert answer.json["error"]["message"] == "unexpected PanicException: no bytes"
+
+
 def test_2_every_problem_of_the_file(holocine: Holocine) -> None:
     path = write_scene("room.yaml", text="shots: [One., '{ann} sits.']\nseed: -3\n")
     answer = holocine("render", path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
@@ -283,3 +285,56 @@ def test_what_is_drawn_is_kept_now_and_then(
     monkeypatch.setattr(caches, "FEW", 9)
     cache.fill([1, 2, 3], emit=look, should_stop=lambda: False)
     assert held == [0, 1, 2]
+
+
+def test_a_killed_process_takes_nothing_that_is_finished(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FEW", 0)
+    before = {child.pid for child in multiprocessing.active_children()}
+    cache, told = LatentCache(tmp_path, drawing), list[Event]()
+
+    def kill(event: Event) -> None:
+        told.append(event)
+        if len(told) == 2:
+            worker = next(c for c in multiprocessing.active_children() if c.pid not in before)
+            worker.kill()
+
+    with pytest.raises(MachineError, match="ended by the system") as raised:
+        cache.fill(range(1, 60), emit=kill, should_stop=lambda: False)
+    assert "finished scenes are kept" in (raised.value.hint or "")
+    assert len(cache.missing(range(1, 60))) == 59 - len(told)
+
+
+def test_whatever_ends_the_drawing_leaves_what_is_finished(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "draw_scenes", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    monkeypatch.setattr(caches, "FEW", 9)
+    cache, told = LatentCache(tmp_path, drawing), list[Event]()
+
+    def stop(event: Event) -> None:
+        told.append(event)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.fill([1, 2, 3], emit=stop, should_stop=lambda: False)
+    assert cache.missing([1, 2, 3]) == [3]
+
+
+def test_what_can_not_be_written_is_tried_once(
+    drawing: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "draw_scenes", lambda *a: torch.zeros(8, 2, 8, 4, 4).half().numpy())
+    monkeypatch.setattr(caches, "KEEP_S", 0.0)
+    tried: list[Path] = []
+
+    def full(path: Path, *_: object) -> None:
+        tried.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(caches, "write_tensors", full)
+    with pytest.raises(MachineError, match="the disk is full"):
+        LatentCache(tmp_path, drawing).fill([1], emit=ignore, should_stop=lambda: False)
+    assert len(tried) == 1

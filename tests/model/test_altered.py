@@ -170,6 +170,16 @@ def test_a_tokenizer_that_reads_nothing_is_refused(
     assert raised.value.where == str(path)
 
 
+@pytest.mark.parametrize("chars", ["AAAA", "EAAAAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ=="])
+def test_a_tokenizer_that_panics_is_refused(chars: str, model: Path) -> None:
+    """What it raises then is no Exception."""
+    path = model / "tokenizer" / "tokenizer.json"
+    change(path, normalizer={"type": "Precompiled", "precompiled_charsmap": chars})
+    with pytest.raises(MachineError, match=r"tokenizer\.json can not be used") as raised:
+        load_tokenizer(find_model(str(model)))
+    assert raised.value.where == str(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [

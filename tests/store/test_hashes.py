@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -70,11 +71,58 @@ def test_a_broken_cache_is_no_cache(
 ) -> None:
     compute, _ = counted
     cache_folder().mkdir(parents=True)
-    (cache_folder() / "hashes.json").write_text(held)
+    (cache_folder() / "hashes-2.json").write_text(held)
     path = tmp_path / "weights"
     path.write_text("one")
     settle(path, monkeypatch)
     assert remembered(path, compute) == "hash of one"
+
+
+def test_a_damaged_hash_is_taken_again(
+    tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Believed, it would make another model of the same weights, and its takes anew."""
+    compute, asked = counted
+    path = tmp_path / "weights"
+    path.write_text("one")
+    settle(path, monkeypatch)
+    remembered(path, compute)
+    (cache,) = cache_folder().glob("*.json")
+    cache.write_text(cache.read_text().replace("hash of one", "hash of onf"))
+    assert [remembered(path, compute) for _ in range(2)] == ["hash of one"] * 2
+    assert asked == ["one", "one"]
+
+
+def test_hashes_without_a_sum_are_not_believed(
+    tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, _ = counted
+    path = tmp_path / "weights"
+    path.write_text("one")
+    settle(path, monkeypatch)
+    remembered(path, compute)
+    (cache,) = cache_folder().glob("*.json")
+    known = {key: "another" for key in json.loads(cache.read_text()) if key != "check"}
+    cache.unlink()
+    (cache_folder() / "hashes.json").write_text(json.dumps(known))
+    assert remembered(path, compute) == "hash of one"
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_in_its_place_costs_only_time(
+    put: Callable[[Path], None], tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, asked = counted
+    cache_folder().mkdir(parents=True)
+    place = cache_folder() / "hashes-2.json"
+    put(place)
+    path = tmp_path / "weights"
+    path.write_text("one")
+    settle(path, monkeypatch)
+    assert {remembered(path, compute) for _ in range(2)} == {"hash of one"}
+    assert len(asked) == 2
+    assert place.exists(), "it is somebody's"
+    assert not place.is_file()
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(

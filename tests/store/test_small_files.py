@@ -11,7 +11,6 @@ import pytest
 
 from holocine_core.errors import InputError
 from holocine_core.store.files import load_json, open_file, parse_json, read_json, read_small
-from holocine_core.store.hashes import cache_folder, remembered
 from holocine_core.store.journal import NAME, journal, last_lines
 from holocine_core.store.leases import Lease
 
@@ -57,14 +56,6 @@ def test_a_claim_is_a_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lease-3.json")
     with pytest.raises(InputError, match=r"lease-3\.json is no file but a pipe"):
         Lease(tmp_path, "filming").claim()
-
-
-def test_the_kept_hashes_are_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache_folder().mkdir()
-    os.mkfifo(cache_folder() / "hashes.json")
-    with pytest.raises(InputError, match=r"hashes\.json is no file but a pipe"):
-        remembered(Path(__file__), lambda path: "hash")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from holocine_core.errors import MachineError
-from holocine_core.store.tensors import read_checked, write_checked, write_tensors
+from holocine_core.errors import InputError, MachineError
+from holocine_core.store.tensors import read_checked, same_weights, write_checked, write_tensors
 
 
 def test_files_are_for_whom_the_mask_allows(tmp_path: Path) -> None:
@@ -43,6 +43,22 @@ def test_the_same_tensors_are_the_same_file(tmp_path: Path) -> None:
     places = [header.index(f'"{name}"') for name in sorted(told)]
     assert places == sorted(places)
     assert torch.equal(load_file(paths[0])["a"], tensors["a"])
+
+
+@pytest.mark.parametrize("length", [0, 7, 2**24, 2**44, 2**63, 2**64 - 1])
+def test_a_length_that_is_damaged_asks_for_no_memory(length: int, tmp_path: Path) -> None:
+    whole, other = tmp_path / "whole.safetensors", tmp_path / "other.safetensors"
+    write_tensors(whole, {"a": torch.zeros(3)})
+    other.write_bytes(length.to_bytes(8, "little") + whole.read_bytes()[8:])
+    with pytest.raises(ValueError, match=r"longer than the file|Expecting|Unterminated"):
+        same_weights(whole, other)
+
+
+def test_only_files_are_compared(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "whole.safetensors", {"a": torch.zeros(3)})
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(InputError, match="no file but a pipe"):
+        same_weights(tmp_path / "whole.safetensors", tmp_path / "pipe.safetensors")
 
 
 def test_a_checked_file_tells_when_it_is_not_what_was_written(tmp_path: Path) -> None:

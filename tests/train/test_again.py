@@ -8,9 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import torch
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Event, TrainStepDone, Warned
+from holocine_core.train.checkpoints import Checkpoint, Checkpoints
+from holocine_core.train.continuity import Best
+from holocine_core.train.pointer import kept_in, step_of
 from holocine_core.train.run import train
 from tests.train.conftest import MakeRecipe
 
@@ -76,6 +80,21 @@ def test_a_finished_lora_stays_the_same_file_to_the_byte(recipe: MakeRecipe, ear
         in_another_order(path)
     before = path.read_bytes()
     train(made, device="cpu")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("length", [2**44, 2**63, 0])
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_a_product_whose_length_is_damaged_is_written_anew(
+    kind: str, length: int, recipe: MakeRecipe
+) -> None:
+    made = recipe(train=kind)
+    model = train(made, device="cpu").model
+    assert model is not None
+    path = next(model.rglob("diffusion*.safetensors")) if model.is_dir() else model
+    before = path.read_bytes()
+    path.write_bytes(length.to_bytes(8, "little") + before[8:])
+    assert train(made, device="cpu").model == model
     assert path.read_bytes() == before
 
 
@@ -150,6 +169,57 @@ def test_a_damaged_pointer_is_told(damage: bytes, recipe: MakeRecipe) -> None:
     ]
     assert json.loads(pointer.read_text())["file"] == "step-0000006.safetensors"
     assert not [event for event in told if isinstance(event, TrainStepDone)]
+
+
+def kept(checkpoints: Checkpoints, *steps: int) -> None:
+    for step in steps:
+        checkpoints.keep(Checkpoint(step=step, tensors={"a": torch.full((3,), float(step))}))
+        checkpoints.settle()
+
+
+def stand(checkpoints: Checkpoints) -> list[int]:
+    return [step_of(path) for path in kept_in(checkpoints.folder)]
+
+
+def of_loss(step: int) -> Best:
+    return Best(step=step, loss=1 / step, told_by=[])
+
+
+def test_the_best_checkpoint_outlives_a_damaged_pointer(recipe: MakeRecipe) -> None:
+    made = recipe(checkpoints={"keep": 2})
+    begun = Checkpoints(Path(made.out), made)
+    kept(begun, 100)
+    begun.mark_best(of_loss(100))
+    kept(begun, 200, 300)
+    pointer = begun.folder / "latest.json"
+    flip(pointer, pointer.read_bytes().index(b"300"))
+    told: list[Event] = []
+    for _ in range(2):  # The pointer that is written then says that the best is not known.
+        again = Checkpoints(Path(made.out), made)
+        assert again.latest(told.append, dict) is not None
+        assert stand(again) == [100, 200, 300]
+        assert again.best_known().step == 0
+    (warned,) = told
+    assert isinstance(warned, Warned)
+    assert "those that are there stay until one is marked the best" in (warned.hint or "")
+    kept(again, 400, 500, 600)
+    assert stand(again) == [100, 200, 300, 500, 600], "what came since is not the lost one"
+    again.mark_best(of_loss(600))
+    kept(again, 700)
+    assert stand(again) == [500, 600, 700]
+    assert Checkpoints(Path(made.out), made).best_known() == of_loss(600)
+
+
+def test_a_pointer_that_is_damaged_while_a_run_goes_on_loses_nothing(recipe: MakeRecipe) -> None:
+    made = recipe(checkpoints={"keep": 2})
+    going = Checkpoints(Path(made.out), made)
+    kept(going, 100)
+    going.mark_best(of_loss(100))
+    for step in (200, 300, 400):
+        (going.folder / "latest.json").write_bytes(b"{")
+        kept(going, step)
+    assert stand(going) == [100, 300, 400]
+    assert Checkpoints(Path(made.out), made).best_known() == of_loss(100)
 
 
 def test_another_recipe_is_refused_though_nothing_is_damaged(recipe: MakeRecipe) -> None:

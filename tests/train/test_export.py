@@ -300,6 +300,22 @@ def test_an_expert_that_is_done_is_not_opened_again(
 
 
 @pytest.mark.parametrize("kind", ["full", "lora"])
+def test_a_damaged_product_of_the_first_expert_is_written_anew(
+    recipe: MakeRecipe, two_experts: Path, kind: str
+) -> None:
+    made = recipe(model={"folder": str(two_experts)}, expert="both", train=kind, lora={"rank": 2})
+    told: list[Event] = []
+    with pytest.raises(Interrupted):
+        train(made, device="cpu", emit=told.append, should_stop=lambda: steps_of(told) >= 8)
+    weights = "high/model/transformer/diffusion_pytorch_model.safetensors"
+    product = Path(made.out) / (weights if kind == "full" else "lora-high.safetensors")
+    before = product.read_bytes()
+    product.write_bytes((2**44).to_bytes(8, "little") + before[8:])
+    assert train(made, device="cpu").step == 12
+    assert product.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
 def test_an_export_while_the_first_expert_learns(
     recipe: MakeRecipe, two_experts: Path, kind: str
 ) -> None:

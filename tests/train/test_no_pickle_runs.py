@@ -62,6 +62,22 @@ def test_bytes_in_a_tensors_place_are_not_opened(folder: Path, tmp_path: Path) -
     assert not trap.exists()
 
 
+@pytest.mark.parametrize("name", ["../other/{}", "{folder}/../other/{}", "../other\\{}", "..", 3])
+def test_a_checkpoint_reads_files_of_its_own_folder_alone(
+    name: object, folder: Path, tmp_path: Path
+) -> None:
+    save({n: torch.full_like(t, 7) for n, t in WEIGHTS.items()}, checkpoint_id=tmp_path / "other")
+    told = pickle.loads((folder / ".metadata").read_bytes())
+    for place in told.storage_data.values():
+        its = place.relative_path
+        place.relative_path = name.format(its, folder=folder) if isinstance(name, str) else name
+    (folder / ".metadata").write_bytes(pickle.dumps(told))
+    read = {name: torch.zeros_like(tensor) for name, tensor in WEIGHTS.items()}
+    with pytest.raises(MachineError, match="names a file outside its folder"):
+        load(read, folder)
+    assert not any(tensor.any() for tensor in read.values())
+
+
 @pytest.mark.parametrize("name", ["codec.pth", "codec.pt", "codec.ckpt", "codec.safetensors"])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_weight_file_runs_nothing(name: str, zipped: bool, tmp_path: Path) -> None:
