@@ -48,7 +48,7 @@ check: $(READY) ## Lint, format, types, generated files, then all tests: under e
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours
 	$(BIN)/python -m benchmarks.soak

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -362,6 +363,13 @@ def stamp(path: Path) -> tuple[int, int, int]:
     """
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def name_for_damaged(path: Path) -> Path:
+    """A name that nothing has, for a file or folder that is to be kept though it is damaged:
+    ``x.damaged``, ``x.damaged-2`` ..."""
+    names = (f"{path.name}.damaged{'' if n == 1 else f'-{n}'}" for n in itertools.count(1))
+    return next(one for name in names if not os.path.lexists(one := path.with_name(name)))
 
 
 def replace_folder(part: Path, folder: Path) -> None:

@@ -22,6 +22,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, Warned
 from holocine_core.model.parallel import Team
 from holocine_core.store.claims import claimed
+from holocine_core.store.files import name_for_damaged
 from holocine_core.store.tensors import is_whole
 from holocine_core.store.vault import disk_errors, file_hash
 from holocine_core.train.continuity import Best, tuned_since
@@ -32,7 +33,6 @@ from holocine_core.train.writing import Writing
 
 FORMAT = 1
 Template = Callable[[], Mapping[str, Tensor]]
-DAMAGED = ".damaged"
 """Added to the name of a checkpoint that can't be read, so that it is never taken for whole."""
 STEP, SEED, RECIPE = "holocine_step", "holocine_seed", "holocine_recipe"
 Stretch = Mapping[str, Any]
@@ -243,11 +243,7 @@ class Checkpoints:
         return is_whole(path)
 
     def _set_aside(self, path: Path) -> Path:
-        damaged = path.with_name(path.name + DAMAGED)
-        number = 1
-        while damaged.exists():
-            number += 1
-            damaged = path.with_name(f"{path.name}{DAMAGED}-{number}")
+        damaged = name_for_damaged(path)
         if self._team is not None:
             self._team.any(False)  # All have seen it.
         if self._team is None or self._team.leads:

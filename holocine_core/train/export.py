@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from holocine_core.events import Emit, Warned
 from holocine_core.model.card import CARD_NAME, card_of
 from holocine_core.model.components import STEMS, LocatedModel
 from holocine_core.model.parallel import Team
 from holocine_core.model.pipeline import TIED, write_pipeline
 from holocine_core.model.spec import ModelSpec
-from holocine_core.store.files import load_json, replace_folder
+from holocine_core.store.files import load_json, name_for_damaged, replace_folder
 from holocine_core.store.tensors import same_weights, write_tensors
 from holocine_core.store.vault import disk_errors
 from holocine_core.train.checkpoints import RECIPE, STEP, Stretch, stretch
@@ -40,6 +41,7 @@ def export(
     folder: Path,
     earlier: Sequence[Stretch] = (),
     longest: int = 0,
+    emit: Emit | None = None,
 ) -> None:
     """Write a pipeline folder with the weights that the networks hold now.
 
@@ -53,6 +55,8 @@ def export(
         folder: Where the model goes; an earlier export there is replaced.
         earlier: Steps of the run under settings that were changed since.
         longest: Frames of the longest clip it was trained on.
+        emit: Told where the folder holds these very steps and is not as they were written: it is
+            kept under another name then. None where it may hold what came before.
     """
     part = folder.with_name(f".{folder.name}.part")
     before = model.located.folder
@@ -82,6 +86,8 @@ def export(
         if _says_the_same(part, folder):
             shutil.rmtree(part)  # Films were made with the one that is there.
         else:
+            if emit is not None and folder.exists():
+                _keep_changed(folder, folder / anew[0], step, emit)
             replace_folder(part, folder)
 
 
@@ -102,10 +108,47 @@ def _same_file(made: Path, there: Path) -> bool:
 
 
 def export_lora(
-    recipe: Recipe, model: TrainingModel, step: int, path: Path, earlier: Sequence[Stretch] = ()
+    recipe: Recipe,
+    model: TrainingModel,
+    step: int,
+    path: Path,
+    earlier: Sequence[Stretch] = (),
+    emit: Emit | None = None,
 ) -> None:
     """Write the matrices that the transformer holds now as a LoRA file; else as :func:`export`."""
-    write_lora(model.transformer, path, _metadata(recipe, step, earlier), model.team)
+
+    def replacing() -> None:
+        if emit is not None:
+            _keep_changed(path, path, step, emit)
+
+    metadata = _metadata(recipe, step, earlier)
+    write_lora(model.transformer, path, metadata, model.team, replacing)
+
+
+def _keep_changed(product: Path, weights: Path, step: int, emit: Emit) -> None:
+    """Keep a product under another name, if it is of this step, and tell of it.
+
+    Args:
+        product: The model's folder, or the LoRA file.
+        weights: The file, or the folder of the part, that tells its step.
+        step: That of the product that takes its place.
+        emit: Who is told.
+    """
+    try:
+        told = told_by(weights) if weights.is_dir() else told_by_file(weights)
+        if told.get(STEP, str(step)) != str(step):
+            return  # It is what the run became earlier.
+    except (SafetensorError, OSError):
+        pass  # Damaged beyond telling.
+    kept = name_for_damaged(product)
+    product.rename(kept)
+    emit(
+        Warned(
+            message=f"{product.name} is not as this run wrote it: it is written anew",
+            where=str(kept),
+            hint="what was there is kept; remove it if you did not change it",
+        )
+    )
 
 
 def _transformer(model: TrainingModel) -> tuple[dict[str, Tensor], frozenset[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,11 @@ def add_matrices(transformer: Any, settings: Lora, seed: int) -> None:
 
 
 def write_lora(
-    transformer: Any, path: Path, metadata: Mapping[str, str], team: Team | None = None
+    transformer: Any,
+    path: Path,
+    metadata: Mapping[str, str],
+    team: Team | None = None,
+    replacing: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the matrices as one file that diffusers and `holocine render --lora` load.
 
@@ -66,6 +70,7 @@ def write_lora(
         path: A ``.safetensors`` file; it appears whole.
         metadata: What else its header says.
         team: The ranks that part the weights among them; the leader writes.
+        replacing: Called before a file that holds something else is replaced.
     """
     config = transformer.peft_config[ADAPTER].to_dict()
     settings = {
@@ -86,6 +91,10 @@ def write_lora(
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as part:
             write_tensors(part, tensors, header)
+            same = False
             with suppress(FileNotFoundError, ValueError):  # None is there, or a damaged one.
-                if same_weights(part, path):
-                    shutil.copyfile(path, part)  # In whatever order it says so.
+                same = same_weights(part, path)
+            if same:
+                shutil.copyfile(path, part)  # In whatever order it says so.
+            elif path.exists():
+                replacing()

@@ -84,7 +84,7 @@ class Trainer:
         )
         self._average = EMA(model.trained, recipe.ema)
         self._keeper = Keeper(recipe, model, self._optimization, self._average, checkpoints, call)
-        self._step = self._keeper.kept
+        self._step = self._began = self._keeper.kept
         ranks = 1 if model.team is None else model.team.size
         bf16 = computes_bf16(recipe.precision, model.device)
         self._rate = ranks * highest_rate(model.device, bf16=bf16)
@@ -336,11 +336,13 @@ class Trainer:
         if suffix:
             path = self._out / (f"lora{suffix}.safetensors" if lora else f"model{suffix}")
         made = self._recipe, self._model, self._step, path, self._keeper.earlier
+        # A run that was at its end when it was called wrote what is there.
+        emit = self._emit if self._began == self._step and not suffix else None
         with self._average.in_place():
             if lora:
-                export_lora(*made)
+                export_lora(*made, emit)
             else:
-                export(*made, longest_clip(self._recipe, self._read))
+                export(*made, longest_clip(self._recipe, self._read), emit)
         return path
 
     def _show_films(self) -> None:

@@ -64,11 +64,46 @@ def test_a_model_that_was_damaged_is_written_anew(recipe: MakeRecipe) -> None:
     model = train(made, device="cpu").model
     assert model is not None
     before = content(model)
-    for damage in (lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), lambda raw: raw[:100]):
-        path = next((model / "transformer").glob("*.safetensors"))
-        path.write_bytes(damage(path.read_bytes()))
-        train(made, device="cpu")
+    (name,) = (one for one in before if one.startswith("transformer/") and "safetensors" in one)
+    for number, (file, damage) in enumerate(
+        (
+            (name, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])),
+            (name, lambda raw: raw[:100]),
+            ("vae/config.json", lambda raw: raw + b" "),
+        ),
+        1,
+    ):
+        (model / file).write_bytes(damage((model / file).read_bytes()))
+        (model / "README.md").write_text("A page of one's own.")
+        damaged = content(model)
+        told: list[Event] = []
+        train(made, device="cpu", emit=told.append)
         assert content(model) == before
+        (warned,) = (one for one in told if isinstance(one, Warned))
+        assert "is not as this run wrote it" in warned.message
+        kept = model.with_name(f"model.damaged{f'-{number}' if number > 1 else ''}")
+        assert (warned.where, content(kept)) == (str(kept), damaged)
+
+
+def test_a_model_of_fewer_steps_gives_way_without_a_word(
+    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the last export, a run finds what it became earlier."""
+    short, whole = (recipe(phases=[{"steps": steps}]) for steps in (3, 6))
+    model = train(short, device="cpu").model
+    assert model is not None
+    with monkeypatch.context() as patch:
+        patch.setattr("holocine_core.train.trainer.export", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(whole, device="cpu")
+    told: list[Event] = []
+    train(whole, device="cpu", emit=told.append)
+    assert not [one for one in told if isinstance(one, Warned)]
+    assert not list(model.parent.glob("*.damaged*"))
+
+
+def killed(*args: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -93,9 +128,15 @@ def test_a_product_whose_length_is_damaged_is_written_anew(
     assert model is not None
     path = next(model.rglob("diffusion*.safetensors")) if model.is_dir() else model
     before = path.read_bytes()
-    path.write_bytes(length.to_bytes(8, "little") + before[8:])
-    assert train(made, device="cpu").model == model
+    damaged = length.to_bytes(8, "little") + before[8:]
+    path.write_bytes(damaged)
+    told: list[Event] = []
+    assert train(made, device="cpu", emit=told.append).model == model
     assert path.read_bytes() == before
+    (warned,) = (one for one in told if isinstance(one, Warned))
+    kept = Path(warned.where)
+    assert kept.name == f"{model.name}.damaged"
+    assert (kept if kind == "lora" else kept / path.relative_to(model)).read_bytes() == damaged
 
 
 def test_a_run_that_went_on_becomes_the_same_bytes(recipe: MakeRecipe) -> None:
