@@ -5,7 +5,11 @@ python -m benchmarks.altered [--count 2000] [--first 0] [--only nano]
 Every alteration is a file of a whole model, in turn: of a pipeline, of the embedded model, of a
 release tree with GGUF and pickles, a LoRA. Each is asked for in a process of its own: `models
 info`, `models verify`, `plan`, and the opening of its weights. What counts is the exit code, and
-whether an error names the file.
+whether an error's message or place names the file by its path in the model.
+
+What is taken (exit 0) is counted by what was altered, and headers and JSON that everything took
+with no word are listed: many an altered value changes nothing, and of a weight's value only a lock
+file knows.
 """
 
 from __future__ import annotations
@@ -31,11 +35,13 @@ from benchmarks.quick import parsed
 from holocine_cli.app import main as holocine
 from holocine_cli.contract import ExitCode, code_of, problems_of
 from holocine_core.errors import HolocineError
-from tests.altered_files import altered
+from tests.altered_files import altered, difference, kind_of
 
 FILM = "global: A lighthouse.\nseconds: 2\nshots: [A lamp is lit., The lamp goes out.]\n"
 PATIENCE = 60
 """Seconds that one alteration may take."""
+LISTED = ("JSON", "a header")
+"""Kinds of which it is worth knowing what was taken with no word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Said:
     code: int
     text: str
     names_it: bool
-    """Whether the altered file is named."""
+    """Whether the altered file is named, by its path in the model."""
 
 
 def main() -> None:
@@ -67,44 +73,65 @@ def main() -> None:
     parser.add_argument("--only", help="of these models one: pipeline, nano, release, lora")
     options = parsed(parser, count=12)
     counted: collections.Counter[tuple[str, str, int]] = collections.Counter()
+    kinds: collections.Counter[tuple[str, str, bool]] = collections.Counter()
     faults: list[str] = []
     silent: list[str] = []
+    taken: list[str] = []
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         models = [one for one in wholes(Path(scratch)) if options.only in (None, one.name)]
         for number in range(options.first, options.first + options.count):
             whole = models[number % len(models)]
-            files = whole.files
-            path = files[number // len(models) % len(files)]
-            said = answers(whole, path, number, Path(scratch) / "altered")
+            path = whole.files[number // len(models) % len(whole.files)]
+            content = altered(path, number)
+            said = answers(whole, path, content, Path(scratch) / "altered")
+            at = f"{number}: {whole.name} {named(whole, path)}"
             for one in said:
                 counted[whole.name, one.asked, one.code] += 1
-                told = f"{number}: {whole.name} {path.name}, {one.asked}: {one.code} {one.text}"
+                told = f"{at}, {one.asked}: {one.code} {one.text}"
                 if one.code not in (ExitCode.DONE, ExitCode.INPUT, ExitCode.MACHINE):
                     faults.append(told)
                 elif one.code and not one.names_it:
                     silent.append(told)
+            kind, of_all = kind_of(path, content), all(one.code == 0 for one in said)
+            kinds[whole.name, kind, of_all] += 1
+            if of_all and kind in LISTED:
+                taken.append(f"{at}, {kind}: {difference(path, content)}")
     print(f"# {machine()}")
     print(f"# {options.count} alterations in {time.perf_counter() - started:.0f} s\n")
     print(table(counted))
-    print(f"\n{len(faults)} faults: exit 1, a signal, or longer than {PATIENCE} s")
-    for fault in faults[:40]:
-        print(" ", fault)
-    print(f"{len(silent)} errors that do not name the file")
-    for fault in silent[:20]:
-        print(" ", fault)
+    print(f"\n{table_of_kinds(kinds)}")
+    for title, lines, most in (
+        (f"faults: exit 1, a signal, or longer than {PATIENCE} s", faults, 40),
+        ("errors that do not name the file", silent, 20),
+        ("headers and JSON taken with no word", taken, 40),
+    ):
+        print(f"\n{len(lines)} {title}")
+        for line in lines[:most]:
+            print(" ", line)
     sys.exit(bool(faults or silent))
 
 
 def table(counted: collections.Counter[tuple[str, str, int]]) -> str:
-    """By model and question: how many ended with which code."""
+    """By model and question: how many were taken, or ended with which code."""
     codes = sorted({code for *_, code in counted})
     rows = dict.fromkeys((name, asked) for name, asked, _ in counted)
-    lines = [f"| model | asked | {' | '.join(f'exit {code}' for code in codes)} |"]
+    titles = [f"exit {code}" if code else "taken" for code in codes]
+    lines = [f"| model | asked | {' | '.join(titles)} |"]
     lines.append("|---|---|" + "---|" * len(codes))
     for name, asked in rows:
         cells = " | ".join(str(counted[name, asked, code]) for code in codes)
         lines.append(f"| {name} | {asked} | {cells} |")
+    return "\n".join(lines)
+
+
+def table_of_kinds(kinds: collections.Counter[tuple[str, str, bool]]) -> str:
+    """By model and what was altered: how many everything took, and how many something refused."""
+    rows = sorted({(name, kind) for name, kind, _ in kinds})
+    lines = ["| model | altered | taken by all | refused |", "|---|---|---|---|"]
+    for name, kind in rows:
+        cells = f"{kinds[name, kind, True]} | {kinds[name, kind, False]}"
+        lines.append(f"| {name} | {kind} | {cells} |")
     return "\n".join(lines)
 
 
@@ -161,7 +188,13 @@ def _write_lora(path: Path) -> None:
     save_file(tensors, path, metadata={"lora_adapter_metadata": settings})
 
 
-def answers(whole: Whole, path: Path, number: int, folder: Path) -> list[Said]:
+def named(whole: Whole, path: Path) -> str:
+    """What an error calls a file at least: its path in the model, for names come in several
+    folders."""
+    return path.name if whole.lora else str(path.relative_to(whole.folder))
+
+
+def answers(whole: Whole, path: Path, content: bytes, folder: Path) -> list[Said]:
     """What everything that opens a model says of one with this file altered; from a process of
     its own, which may hang or be killed."""
     if whole.lora is None:
@@ -173,9 +206,10 @@ def answers(whole: Whole, path: Path, number: int, folder: Path) -> list[Said]:
         folder.mkdir()
         target = folder / path.name
         asked = lora_questions(whole.folder, target, folder.parent)
-    target.write_bytes(altered(path, number))
+    target.write_bytes(content)
+    file = named(whole, path)
     try:
-        return apart(lambda: [answered(name, ask, target.name) for name, ask in asked.items()])
+        return apart(lambda: [answered(name, ask, file) for name, ask in asked.items()])
     finally:
         shutil.rmtree(folder)
 
@@ -191,6 +225,8 @@ def mirrored(folder: Path, copy: Path) -> None:
             place.symlink_to(path.resolve())
 
 
+TELLING = ("message", "where")
+"""Keys of an error that say what is wrong with what."""
 Ask = Callable[[], tuple[int, str, list[str]]]
 
 
@@ -219,13 +255,13 @@ def lora_questions(model: Path, lora: Path, scratch: Path) -> dict[str, Ask]:
 
 
 def commanded(words: list[str]) -> tuple[int, str, list[str]]:
-    """A command of ours: its code, its message, and everything that it said."""
+    """A command of ours: its code, its message, and the messages and places of its errors."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = holocine([*words, "--json"])
     error = (json.loads(out.getvalue()) if out.getvalue() else {}).get("error") or {}
-    told = [one[key] for one in error.get("problems", ()) for key in ("message", "where", "hint")]
-    return code, f"{error.get('message')} ({error.get('where')})", [*told, out.getvalue()]
+    told = [one.get(key) or "" for one in (error, *error.get("problems", ())) for key in TELLING]
+    return code, f"{error.get('message')} ({error.get('where')})", told
 
 
 def opened(model: Path) -> tuple[int, str, list[str]]:
@@ -270,7 +306,7 @@ def asked_of(ask: Callable[[], object]) -> tuple[int, str, list[str]]:
     try:
         ask()
     except HolocineError as error:
-        told = [text for one in problems_of(error) for text in (one.message, one.where, one.hint)]
+        told = [text for one in problems_of(error) for text in (one.message, one.where)]
         return int(code_of(error)), f"{error.message} ({error.where})", told
     return 0, "", []
 
@@ -279,7 +315,7 @@ def answered(name: str, ask: Ask, file: str) -> Said:
     """One answer; whatever is raised beside our errors is exit 1."""
     try:
         code, text, told = ask()
-    except Exception as error:
+    except BaseException as error:  # A panic of a library in Rust is no Exception.
         return Said(name, 1, f"{type(error).__name__}: {str(error)[:200]}", False)
     return Said(name, int(code), text[:200], any(file in one for one in told))
 

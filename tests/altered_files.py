@@ -3,11 +3,14 @@ this."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from holocine_core.store.files import parse_json
 
 Header = dict[str, Any]
 VALUES: tuple[Any, ...] = (
@@ -27,6 +30,52 @@ def altered(path: Path, number: int) -> bytes:
     kinds = {".json": _json, ".safetensors": _safetensors}
     how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 else _bytes
     return how(raw, chance)
+
+
+def kind_of(path: Path, content: bytes) -> str:
+    """What of a file is another in an alteration."""
+    whole = path.read_bytes()
+    if path.suffix == ".json":
+        with contextlib.suppress(ValueError):
+            if parse_json(content) == parse_json(whole):
+                return "nothing that JSON says"
+        return "JSON"
+    if path.suffix == ".safetensors":
+        first = 8 + int.from_bytes(whole[:8], "little")
+        return "a header" if content[:first] != whole[:first] else "values"
+    return "bytes"
+
+
+def difference(path: Path, content: bytes) -> str:
+    """What is another in a file that was taken."""
+    whole = path.read_bytes()
+    if path.suffix == ".safetensors":
+        whole, content = (
+            raw[8 : 8 + int.from_bytes(raw[:8], "little")] for raw in (whole, content)
+        )
+    try:
+        one, other = parse_json(whole), parse_json(content)
+    except ValueError as error:
+        return f"no JSON any more ({error})"
+    return next(_differences("", one, other), "in the same words")[:200]
+
+
+def _differences(at: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in dict.fromkeys((*one, *other)):
+            if key not in one or key not in other:
+                yield f"{at}.{key:.40} {'came' if key in other else 'is gone'}"
+            else:
+                yield from _differences(f"{at}.{key:.40}", one[key], other[key])
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (before, after) in enumerate(zip(one, other, strict=True)):
+            yield from _differences(f"{at}.{number}", before, after)
+    elif one != other or type(one) is not type(other):
+        yield f"{at}: {one!r:.60} -> {other!r:.60}"
+
+
+def _header_of(raw: bytes) -> bytes:
+    return raw[8 : 8 + int.from_bytes(raw[:8], "little")]
 
 
 def _bytes(raw: bytes, chance: random.Random) -> bytes:

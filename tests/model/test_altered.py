@@ -20,7 +20,7 @@ from holocine_core.model.headers import read_header
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.model.weights import check_state, load_component, read_state_dict
-from tests.altered_files import DEEP, altered
+from tests.altered_files import DEEP, altered, difference, kind_of
 from tests.model.checkpoints import golden_state, write_gguf
 
 BASE = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
@@ -252,3 +252,20 @@ def test_every_alteration_of_a_few_is_answered(model: Path, tiny: Path) -> None:
         assert path.name in told[-1] or not told[-1]
         shutil.copy(whole, path)
     assert sum(map(bool, told)) > 10
+
+
+def test_what_was_altered_is_told(tiny: Path) -> None:
+    """By this the benchmark counts what is taken with no word."""
+    weights = tiny / "vae" / "diffusion_pytorch_model.safetensors"
+    raw = weights.read_bytes()
+    first = 8 + int.from_bytes(raw[:8], "little")
+    assert kind_of(weights, raw[:first] + b"\0" * (len(raw) - first)) == "values"
+    header = raw.replace(b"F32", b"I32", 1)
+    assert kind_of(weights, header) == "a header"
+    assert "dtype: 'F32' -> 'I32'" in difference(weights, header)
+    config = tiny / "vae" / "config.json"
+    told = json.loads(config.read_text())
+    assert kind_of(config, json.dumps(told, indent=5).encode()) == "nothing that JSON says"
+    other = json.dumps({**told, "z_dim": 3}).encode()
+    assert kind_of(config, other) == "JSON"
+    assert difference(config, other).startswith(".z_dim: ")
