@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from holocine_core.events import Emit, Warned
@@ -55,8 +55,8 @@ def export(
         folder: Where the model goes; an earlier export there is replaced.
         earlier: Steps of the run under settings that were changed since.
         longest: Frames of the longest clip it was trained on.
-        emit: Told where the folder holds these very steps and is not as they were written: it is
-            kept under another name then. None where it may hold what came before.
+        emit: Told where the folder is there and holds something else: it is kept under another
+            name then. None where it is what came before, and gives way.
     """
     part = folder.with_name(f".{folder.name}.part")
     before = model.located.folder
@@ -87,7 +87,7 @@ def export(
             shutil.rmtree(part)  # Films were made with the one that is there.
         else:
             if emit is not None and folder.exists():
-                _keep_changed(folder, folder / anew[0], step, emit)
+                _keep_changed(folder, emit)
             replace_folder(part, folder)
 
 
@@ -119,34 +119,21 @@ def export_lora(
 
     def replacing() -> None:
         if emit is not None:
-            _keep_changed(path, path, step, emit)
+            _keep_changed(path, emit)
 
     metadata = _metadata(recipe, step, earlier)
     write_lora(model.transformer, path, metadata, model.team, replacing)
 
 
-def _keep_changed(product: Path, weights: Path, step: int, emit: Emit) -> None:
-    """Keep a product under another name, if it is of this step, and tell of it.
-
-    Args:
-        product: The model's folder, or the LoRA file.
-        weights: The file, or the folder of the part, that tells its step.
-        step: That of the product that takes its place.
-        emit: Who is told.
-    """
-    try:
-        told = told_by(weights) if weights.is_dir() else told_by_file(weights)
-        if told.get(STEP, str(step)) != str(step):
-            return  # It is what the run became earlier.
-    except (SafetensorError, OSError):
-        pass  # Damaged beyond telling.
+def _keep_changed(product: Path, emit: Emit) -> None:
+    """Give a model's folder, or a LoRA file, another name, and tell of it."""
     kept = name_for_damaged(product)
     product.rename(kept)
     emit(
         Warned(
-            message=f"{product.name} is not as this run wrote it: it is written anew",
+            message=f"{product.name} is not as this run writes it: it is written anew",
             where=str(kept),
-            hint="what was there is kept; remove it if you did not change it",
+            hint="what was there is kept; remove it if nobody changed it",
         )
     )
 

@@ -80,30 +80,9 @@ def test_a_model_that_was_damaged_is_written_anew(recipe: MakeRecipe) -> None:
         train(made, device="cpu", emit=told.append)
         assert content(model) == before
         (warned,) = (one for one in told if isinstance(one, Warned))
-        assert "is not as this run wrote it" in warned.message
+        assert "is not as this run writes it" in warned.message
         kept = model.with_name(f"model.damaged{f'-{number}' if number > 1 else ''}")
         assert (warned.where, content(kept)) == (str(kept), damaged)
-
-
-def test_a_model_of_fewer_steps_gives_way_without_a_word(
-    recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed before the last export, a run finds what it became earlier."""
-    short, whole = (recipe(phases=[{"steps": steps}]) for steps in (3, 6))
-    model = train(short, device="cpu").model
-    assert model is not None
-    with monkeypatch.context() as patch:
-        patch.setattr("holocine_core.train.trainer.export", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(whole, device="cpu")
-    told: list[Event] = []
-    train(whole, device="cpu", emit=told.append)
-    assert not [one for one in told if isinstance(one, Warned)]
-    assert not list(model.parent.glob("*.damaged*"))
-
-
-def killed(*args: object) -> None:
-    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("earlier", [False, True])
