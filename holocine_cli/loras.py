@@ -11,13 +11,10 @@ from holocine_core.errors import InputError, Problem
 if TYPE_CHECKING:
     from holocine_core.api import LoraFile
 
-LORA_LIMIT = 4
-"""A screenplay takes no heavier LoRA either, up or down."""
-
 
 def loras_of(texts: Sequence[str]) -> tuple[LoraFile, ...]:
     """``FILE[:WEIGHT[:EXPERT]]``; what the file holds is checked with the plan."""
-    from holocine_core.api import EXPERTS, LoraFile
+    from holocine_core.api import EXPERTS, LORA_LIMIT, LoraFile
 
     loras, problems = [], []
     for text in texts:

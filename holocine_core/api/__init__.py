@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, Sampling
     from holocine_core.script.edits import edits_told
+    from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -234,6 +235,7 @@ _HOMES = {
     "Request": "request",
     "Studio": "sample.studio",
     "edits_told": "script.edits",
+    "LORA_LIMIT": "script.screenplay",
     "Moved": "script.timeline",
     "FrameSpan": "script.timeline",
     "save_json": "store.files",
@@ -253,6 +255,7 @@ _HOMES = {
 __all__ = [
     "EXPERTS",
     "HERE",
+    "LORA_LIMIT",
     "Beside",
     "Cache",
     "Check",

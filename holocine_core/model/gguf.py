@@ -73,6 +73,7 @@ def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tenso
     """Packed weights; sensitive layers unpacked to float32, the convolution to ``dtype``."""
     from diffusers.models.model_loading_utils import load_gguf_checkpoint
     from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
+    from gguf import GGMLQuantizationType
 
     try:
         packed = load_gguf_checkpoint(str(path))
@@ -84,12 +85,14 @@ def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tenso
         ) from unsupported
 
     def unpacked(name: str, tensor: Tensor) -> Tensor:
-        # diffusers computes with packed weights in linear layers only.
-        convolution = name.startswith("patch_embedding")
-        if not convolution and not _sensitive(name, keep):
+        # diffusers computes with packed weights in linear layers only. What is packed as bfloat16
+        # is as small unpacked, and a LoRA can be added to it.
+        sensitive = _sensitive(name, keep)
+        plain_already = tensor.quant_type == GGMLQuantizationType.BF16
+        if not (sensitive or plain_already or name.startswith("patch_embedding")):
             return tensor
         plain: Tensor = dequantize_gguf_tensor(tensor)
-        return plain.to(dtype) if convolution else plain.float()
+        return plain.float() if sensitive else plain.to(dtype)
 
     return {
         name: unpacked(name, tensor) if isinstance(tensor, GGUFParameter) else tensor

@@ -67,12 +67,16 @@ Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
+LORA_LIMIT = 10
+"""Most that a LoRA's change is multiplied by, either way: few-step LoRAs ask for up to 6."""
+
+
 class Lora(Frozen):
     """A LoRA file laid over the model."""
 
     file: Text
     """Path, relative to the screenplay."""
-    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
+    weight: Annotated[float, Field(ge=-LORA_LIMIT, le=LORA_LIMIT)] = 1.0
     expert: Literal["both", "high", "low"] = "both"
     """Which of the two experts it is for."""
 

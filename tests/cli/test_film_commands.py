@@ -140,12 +140,13 @@ def test_shots_and_storyboard_come_from_the_finished_takes(
     [
         ("no.safetensors", "the LoRA file does not exist"),
         ("no.safetensors:0", "a LoRA of weight 0 changes nothing"),
+        ("no.safetensors:-10", "the LoRA file does not exist"),
         ("no.safetensors:0.5:high", "the LoRA file does not exist"),
         ("no.safetensors:x", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
         ("no.safetensors:1:middle", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
-        ("no.safetensors:4.1", "a weight is a number from -4 to 4"),
-        ("no.safetensors:-5:low", "a weight is a number from -4 to 4"),
-        ("no.safetensors:nan", "a weight is a number from -4 to 4"),
+        ("no.safetensors:10.1", "a weight is a number from -10 to 10"),
+        ("no.safetensors:-11:low", "a weight is a number from -10 to 10"),
+        ("no.safetensors:nan", "a weight is a number from -10 to 10"),
         ("no.safetensors:1:high:x", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
     ],
 )

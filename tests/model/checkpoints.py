@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -167,14 +168,18 @@ def original_vae(state: State) -> State:
     return renamed
 
 
-def write_gguf(state: State, path: Path) -> None:
-    """Weights in original names as GGUF: matrices in Q8_0 where their rows divide by 32."""
+def write_gguf(state: State, path: Path, plain: Collection[str] = ()) -> None:
+    """Weights in original names as GGUF: matrices in Q8_0 where their rows divide by 32; those
+    named ``plain`` in BF16, as a widespread converter leaves them."""
     import gguf
 
     writer = gguf.GGUFWriter(str(path), "wan")
     for name, tensor in state.items():
         array = tensor.float().numpy()
-        if array.ndim == 2 and array.shape[1] % 32 == 0:
+        if name in plain:
+            packed = gguf.quants.quantize(array, gguf.GGMLQuantizationType.BF16)
+            writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.BF16)
+        elif array.ndim == 2 and array.shape[1] % 32 == 0:
             packed = gguf.quants.quantize(array, gguf.GGMLQuantizationType.Q8_0)
             writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
         else:

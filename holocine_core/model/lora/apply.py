@@ -32,7 +32,8 @@ def apply_loras(
 
     Args:
         transformer: The network, changed in place: matrices become peft adapters named
-            ``lora_0``, ``lora_1``..., whole differences are added to their parameters.
+            ``lora_0``, ``lora_1``..., whole differences are added to their parameters, file after
+            file: what DoRA makes of a weight depends on what was added before.
         part: Which expert it is: ``transformer`` takes high noise, ``transformer_2`` low noise.
         loras: Files for either expert.
         of_shots: Files that only some shots take.
@@ -95,7 +96,7 @@ def _add_differences(transformer: WanTransformer3DModel, change: Change, weight:
     parameters = dict(transformer.named_parameters())
     for name, difference in change.differences.items():
         parameter = parameters[name]
-        moved = parameter.float() + weight * difference.to(parameter.device)
+        moved = parameter.float() + weight * difference.of(parameter)
         # Not into its place: that may be the file, mapped to be read only.
         parameter.data = moved.to(parameter.dtype)
 

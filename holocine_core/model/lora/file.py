@@ -23,10 +23,22 @@ EXPERTS: tuple[Expert, ...] = ("high", "low", "both")
 Part = Literal["transformer", "transformer_2"]
 PARTS: Mapping[Part, Literal["high", "low"]] = {"transformer": "high", "transformer_2": "low"}
 
-DOWN = (".lora_A.weight", ".lora_down.weight", ".lora_A.default.weight")
-UP = (".lora_B.weight", ".lora_up.weight", ".lora_B.default.weight")
+DOWN = (".lora_A.weight", ".lora_down.weight", ".lora_A.default.weight", ".lora.down.weight")
+UP = (".lora_B.weight", ".lora_up.weight", ".lora_B.default.weight", ".lora.up.weight")
 DIFFERENCES = (".diff", ".diff_b", ".diff_m")
 """Endings of whole differences: of a weight, of a bias, of a modulation table."""
+JOINED = (
+    *(f".hada_w{one}_{half}" for one in (1, 2) for half in "ab"),
+    *(f".lokr_w{one}{half}" for one in (1, 2) for half in ("", "_a", "_b")),
+)
+"""Endings of LoHa's and LoKr's matrices."""
+LENGTHS = (
+    ".dora_scale",
+    ".lora_magnitude_vector",
+    ".lora_magnitude_vector.weight",
+    ".lora_magnitude_vector.default.weight",
+)
+"""Endings of DoRA's lengths, as LyCORIS and as peft names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +140,7 @@ def _fault_of_file(path: Path) -> tuple[str, str] | None:
             keys = list(opened.keys())
     except (SafetensorError, OSError) as failed:
         return f"the LoRA is not a whole safetensors file: {failed}", "fetch or save it again"
-    if not any(key.endswith(DOWN + UP + DIFFERENCES) for key in keys):
+    if not any(key.endswith(DOWN + UP + DIFFERENCES + JOINED) for key in keys):
         shown = ", ".join(sorted(keys)[:3]) or "nothing"
         return (
             f"the file holds no LoRA matrices; it holds {shown}",

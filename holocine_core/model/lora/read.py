@@ -1,10 +1,11 @@
 """LoRA files, read: every key has its place in a Wan transformer, or the file is refused.
 
-Three namings are read: diffusers (``transformer.blocks.0.attn1.to_q.lora_A.weight``), ComfyUI and
+Four namings are read: diffusers (``transformer.blocks.0.attn1.to_q.lora_A.weight``), ComfyUI and
 lightx2v (``diffusion_model.blocks.0.self_attn.q.lora_down.weight``), musubi and kohya
-(``lora_unet_blocks_0_self_attn_q.lora_down.weight``). Names are translated by the table with which
-diffusers loads Wan's original checkpoints. Its LoRA converters are not used: they drop whole
-differences in silence and fail on files that train some layers only.
+(``lora_unet_blocks_0_self_attn_q.lora_down.weight``), LyCORIS and SimpleTuner
+(``lycoris_blocks_0_attn1_to_q.lokr_w1``), each also behind peft's ``base_model.model.``. Names are
+translated by the table with which diffusers loads Wan's original checkpoints. Its LoRA converters
+are not used: they drop whole differences in silence and fail on files that train some layers only.
 
 Letters: R rank, I and O input and output width of a layer.
 """
@@ -26,15 +27,18 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from holocine_core.errors import InputError
-from holocine_core.model.lora.file import DOWN, PARTS, UP, LoraFile, Part
+from holocine_core.model.lora.dense import Decomposed, Difference, Joined, Plain, Product
+from holocine_core.model.lora.file import DOWN, JOINED, LENGTHS, PARTS, UP, LoraFile, Part
 
 PREFIXES = (
+    "base_model.model.",
     "transformer_2.",
     "transformer.",
     "model.diffusion_model.",
     "diffusion_model.",
     "pipe.dit.",
     "lora_unet_",
+    "lycoris_",
 )
 ROLES: Mapping[str, str] = {
     **dict.fromkeys(DOWN, "down"),
@@ -44,10 +48,12 @@ ROLES: Mapping[str, str] = {
     ".diff": "weight",
     ".diff_b": "bias",
     ".diff_m": "modulation",
+    **{ending: ending[1:] for ending in JOINED},
+    **dict.fromkeys(LENGTHS, "lengths"),
 }
 MODEL_HINT = (
     "use a text-to-video LoRA of Wan2.2-T2V-A14B or Wan2.1-T2V-14B "
-    "with plain LoRA matrices, in the diffusers, ComfyUI or musubi naming"
+    "(LoRA, LoKr, LoHa or DoRA) in the diffusers, ComfyUI, musubi or LyCORIS naming"
 )
 
 
@@ -66,7 +72,7 @@ class Change:
 
     low_rank: Mapping[str, LowRank]
     """By layer."""
-    differences: Mapping[str, Tensor]
+    differences: Mapping[str, Difference]
     """By parameter; added to it."""
 
     def tensors(self) -> Iterator[Tensor]:
@@ -75,7 +81,8 @@ class Change:
             yield from (pair.down_RI, pair.up_OR)
             if pair.bias_O is not None:
                 yield pair.bias_O
-        yield from self.differences.values()
+        for difference in self.differences.values():
+            yield from difference.tensors()
 
     @property
     def has_effect(self) -> bool:
@@ -83,7 +90,7 @@ class Change:
             (pair.down_RI.any() and pair.up_OR.any())
             or (pair.bias_O is not None and pair.bias_O.any())
             for pair in self.low_rank.values()
-        ) or any(bool(difference.any()) for difference in self.differences.values())
+        ) or any(difference.has_effect for difference in self.differences.values())
 
 
 def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) -> Change:
@@ -173,7 +180,7 @@ def _layer_names(transformer: WanTransformer3DModel) -> dict[str, str]:
     names = {original: name.removesuffix(".weight") for name, original in converted.items()}
     names |= {original.replace(".", "_"): name for original, name in names.items()}
     # Wan's norm3 is diffusers' norm2; the norm3 of diffusers has no weight that a file could mean.
-    return {name: name for name in own} | names
+    return {name: name for name in own} | {name.replace(".", "_"): name for name in own} | names
 
 
 def _table_names(transformer: WanTransformer3DModel) -> dict[str, str]:
@@ -233,20 +240,33 @@ def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int) -> 
 
 def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: Path) -> Change:
     low_rank: dict[str, LowRank] = {}
-    differences: dict[str, Tensor] = {}
+    differences: dict[str, Difference] = {}
     alone: list[str] = []
     for layer, roles in layers.items():
         paired = roles.keys() >= {"down", "up"}
+        joined = _joined(layer, roles, metadata, path)
         if not paired:
-            alone += [roles[role][0] for role in roles.keys() & {"down", "up", "alpha", "up_bias"}]
+            halves = {"down", "up", "up_bias"} | (set() if joined else {"alpha", "lengths"})
+            alone += [roles[role][0] for role in roles.keys() & halves]
+        if sum(("weight" in roles, paired, joined is not None)) > 1:
+            keys = ", ".join(key for key, _ in roles.values())
+            raise refusal(path, f"one weight is changed in more than one way: {keys:.200}")
         if "weight" in roles:
-            differences[f"{layer}.weight"] = roles["weight"][1].float()
+            differences[f"{layer}.weight"] = Plain(roles["weight"][1].float())
+        if joined is not None:
+            differences[f"{layer}.weight"] = joined
         if "modulation" in roles:
-            differences[layer] = roles["modulation"][1].float()
+            differences[layer] = Plain(roles["modulation"][1].float())
         if "bias" in roles and not paired:
-            differences[f"{layer}.bias"] = roles["bias"][1].float()
+            differences[f"{layer}.bias"] = Plain(roles["bias"][1].float())
         if paired:
             low_rank[layer] = _pair(layer, roles, metadata, path)
+        if paired and "lengths" in roles:
+            pair = low_rank.pop(layer)
+            if pair.bias_O is not None:
+                differences[f"{layer}.bias"] = Plain(pair.bias_O)
+            change = Product((pair.up_OR, pair.down_RI))
+            differences[f"{layer}.weight"] = _decomposed(change, roles, path)
     if alone:
         raise refusal(
             path,
@@ -277,6 +297,54 @@ def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> 
     return LowRank(down_RI=down_RI.float(), up_OR=up_OR.float() * scale, bias_O=bias_O)
 
 
+def _joined(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> Difference | None:
+    """A layer's LoKr or LoHa, with DoRA's lengths where there are some; None without one."""
+    found = {role: roles[role] for role in roles if role.startswith(("hada_", "lokr_"))}
+    if not found:
+        return None
+    kronecker = any(role.startswith("lokr_") for role in found)
+    kind = "lokr" if kronecker else "hada"
+    parts = [_product(f"{kind}_w{number}", found) for number in (1, 2)]
+    used = sum(len(part) for part in parts)
+    if used != len(found) or not all(parts):
+        raise refusal(
+            path,
+            f"{len(found)} matrices lack their other half: {first([k for k, _ in found.values()])}",
+            "fetch or save it again",
+        )
+    if any(tensor.ndim != 2 for part in parts for tensor in part) or any(
+        len(part) == 2 and part[0].shape[1] != part[1].shape[0] for part in parts
+    ):
+        shapes = "; ".join(f"{key} {list(tensor.shape)}" for key, tensor in found.values())
+        raise refusal(path, f"these matrices can not be multiplied: {shapes:.300}")
+    one, two = (Product(tuple(tensor.float() for tensor in part)) for part in parts)
+    if not kronecker and one.shape != two.shape:
+        raise refusal(path, f"the two halves of {layer} differ in shape")
+    ranks = [part[1].shape[0] for part in parts if len(part) == 2]
+    # LyCORIS: a LoKr of two whole matrices has no rank, and its alpha means nothing.
+    scale = _scale(layer, roles, metadata, ranks[0]) if ranks else 1.0
+    change = Joined(one, two, scale, kronecker)
+    return _decomposed(change, roles, path) if "lengths" in roles else change
+
+
+def _product(name: str, found: Roles) -> tuple[Tensor, ...]:
+    """A matrix's factors; empty where neither it nor both of them are there."""
+    if name in found:
+        return (found[name][1],)
+    if found.keys() >= {f"{name}_a", f"{name}_b"}:
+        return (found[f"{name}_a"][1], found[f"{name}_b"][1])
+    return ()
+
+
+def _decomposed(change: Difference, roles: Roles, path: Path) -> Difference:
+    key, lengths = roles["lengths"]
+    made = Decomposed(change, lengths.float())
+    if not made.fits:
+        rows, columns = change.shape
+        raise refusal(path, f"{key} {list(lengths.shape)} are no lengths of {rows}x{columns}")
+    return made
+
+
 def _refuse_misfits(transformer: WanTransformer3DModel, change: Change, path: Path) -> None:
     """Refuse matrices and differences whose shapes are not those of the network."""
     parameters = dict(transformer.named_parameters())
@@ -294,6 +362,12 @@ def _refuse_misfits(transformer: WanTransformer3DModel, change: Change, path: Pa
     for name, difference in change.differences.items():
         if name not in parameters:
             faults.append(f"{name} does not exist")
+        elif hasattr(parameters[name], "quant_type"):
+            raise refusal(
+                path,
+                f"it changes all of {name}, which lies packed in a GGUF file",
+                "use a bfloat16 model with it, or a LoRA of plain matrices",
+            )
         elif parameters[name].shape != difference.shape:
             have, got = parameters[name].shape, difference.shape
             faults.append(f"{name} is {_shape(have)}, the LoRA's {_shape(got)}")
