@@ -103,6 +103,15 @@ def info(
 def pull(
     ctx: typer.Context,
     name: Name,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PART",
+            help="Bring this part alone, such as tokenizer; give it again for more.",
+            show_default=False,
+        ),
+    ] = None,
     accept_licence: Annotated[
         bool,
         typer.Option(
@@ -115,10 +124,10 @@ def pull(
     models_dir: opt.ModelsDir = None,
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
-    """Download a model; running it again goes on where it stopped.
+    """Download what lacks of a model; running it again goes on where it stopped.
 
     holocine models pull holocine-14b-sparse --accept-licence
-    holocine models pull holocine-14b-full --accept-licence --models-dir /data
+    holocine models pull holocine-14b-full --only tokenizer --accept-licence --models-dir /data
 
     The licences are shown first. HoloCine's weights are for non-commercial use.
     """
@@ -126,12 +135,14 @@ def pull(
     from holocine_cli.downloads import downloading
     from holocine_core import api
 
-    if accept_licence and name in api.model_summaries():
+    if accept_licence and not only and name in api.model_summaries():
         for source in api.model(name, models_dir).spec.sources:
             size = file_size(source.bytes)
             session.console.note(f"{source.repo}: {size}, licence {source.licence}")
     with downloading(session.console) as emit:
-        state = api.pull(name, models_dir, accept_licence=accept_licence, emit=emit)
+        state = api.pull(
+            name, models_dir, only=only or (), accept_licence=accept_licence, emit=emit
+        )
     session.fields["models"] = [model_record(state)]
     session.console.product(f"{name}: {presence(state, session.console.out)}")
 

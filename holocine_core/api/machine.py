@@ -105,15 +105,17 @@ def pull(
     name: str,
     models_dir: Path | None = None,
     *,
+    only: Sequence[str] = (),
     accept_licence: bool = False,
     emit: Emit = ignore,
 ) -> ModelState:
-    """Download a model; calling it again goes on where it stopped.
+    """Download what lacks of a model; calling it again goes on where it stopped.
 
     Args:
         name: Of the table.
         models_dir: Where to.
-        accept_licence: Its licences were read and are accepted.
+        only: Parts to bring, of :data:`COMPONENTS`; all where it is empty.
+        accept_licence: The licences of what is to be fetched were read and are accepted.
         emit: Told of every file.
 
     Raises:
@@ -121,23 +123,18 @@ def pull(
         MachineError: The disk is too small, the hub out of reach, a file not the published one.
     """
     from holocine_core.model.fetch import pull as fetch
-    from holocine_core.model.locate import models_folder
+    from holocine_core.model.home import models_folder
     from holocine_core.model.spec import MODELS
 
     if name not in MODELS:
         known = ", ".join(MODELS)
         raise InputError(f"there is no model '{name}' to download", hint=f"known are {known}")
-    spec = MODELS[name]
-    if spec.sources and not accept_licence:
-        licences = "; ".join(f"{source.repo}: {source.licence}" for source in spec.sources)
-        raise InputError(
-            f"{name} comes under licences that you have to accept: {licences}",
-            where=" ".join(f"https://huggingface.co/{source.repo}" for source in spec.sources),
-            hint=f"read them, then run: holocine models pull {name} --accept-licence",
-        )
-    fetch(spec, models_folder(models_dir), emit, accept_licence=accept_licence)
+    fetch(MODELS[name], models_folder(models_dir), emit, only=only, accept_licence=accept_licence)
     state = model(name, models_dir)
-    state.located.require()
+    if not only:
+        state.located.require()
+    for part in only:
+        state.located.component(part)
     return state
 
 

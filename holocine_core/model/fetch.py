@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import shlex
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from holocine_core.errors import MachineError
+from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Emit, FileFetching, FileReady, ignore
+from holocine_core.model.components import COMPONENTS
 from holocine_core.model.headers import whole_hash
+from holocine_core.model.home import pull_command
 from holocine_core.model.hub import Hub, HubFile, HuggingFaceHub
+from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import LockedFile, LockedRepo, lock_file, read_lock
+from holocine_core.model.release import NOISES
 from holocine_core.model.spec import ModelSpec, Source
 
 SPARE_BYTES = 2**30
@@ -45,38 +50,97 @@ def pull(
     models_dir: Path,
     emit: Emit = ignore,
     *,
+    only: Sequence[str] = (),
     accept_licence: bool = False,
     hub: Hub | None = None,
 ) -> tuple[Path, ...]:
-    """Bring every file of ``spec`` into ``models_dir``; the paths, those already there included.
+    """Bring what lacks of ``spec`` into ``models_dir``; the paths, those already there included.
 
-    Running it again goes on where it stopped. A model that ships with holocine needs no file.
+    Running it again goes on where it stopped. A model that ships with holocine needs no file, nor
+    does a part that is there in another form: a text encoder as Wan's own .pth, experts as GGUF.
+
+    Args:
+        spec: Of the table.
+        models_dir: Where to.
+        emit: Told of every file.
+        only: Parts to bring, of :data:`COMPONENTS`; all where it is empty.
+        accept_licence: The licences of what is to be fetched are accepted.
+        hub: Where files come from.
 
     Raises:
-        MachineError: Where the licence is not accepted, the disk too small, the hub out of
-            reach, or a file is not the published one.
+        InputError: The model has no such part, or a licence is not accepted.
+        MachineError: The disk is too small, the hub out of reach, or a file is not the published
+            one.
     """
-    if not spec.sources:
-        return ()
-    if not accept_licence:
-        licences = "; ".join(f"{source.repo}: {source.licence}" for source in spec.sources)
-        raise MachineError(
+    sources, held = _lacking(spec, models_dir, only)
+    if sources and not accept_licence:
+        licences = "; ".join(f"{source.repo}: {source.licence}" for source in sources)
+        again = shlex.join([part for one in only for part in ("--only", one)])
+        raise InputError(
             f"{spec.name} comes under licences that you have to accept: {licences}",
-            where=" ".join(f"https://huggingface.co/{source.repo}" for source in spec.sources),
-            hint=f"read them, then run: holocine models pull {spec.name} --accept-licence",
+            where=" ".join(f"https://huggingface.co/{source.repo}" for source in sources),
+            hint=f"read them, then run: {pull_command(spec.name, models_dir)}"
+            f"{again and ' '}{again} --accept-licence",
         )
+    for path in held:
+        emit(FileReady(file=path.name, fetched=False))
     hub = hub or HuggingFaceHub()
     lock = read_lock(models_dir)
     wanted = [
         file
-        for source in spec.sources
+        for source in sources
         for file in _wanted(source, models_dir, lock.get(source.repo), hub)
     ]
     lacking = [file for file in wanted if not _is_there(file, lock, emit, models_dir)]
     _check_space(models_dir, sum(file.file.size for file in lacking))
     for file in lacking:
         _fetch(file, hub, models_dir, emit)
-    return tuple(file.path for file in wanted)
+    return (*held, *(file.path for file in wanted))
+
+
+def _lacking(
+    spec: ModelSpec, models_dir: Path, only: Sequence[str]
+) -> tuple[list[Source], list[Path]]:
+    """The sources with the files that are wanted of them, and those that are there in another form.
+
+    Raises:
+        InputError: The model has no part of ``only``.
+    """
+    if not spec.sources:
+        return [], []
+    parts = {pattern: part_of(pattern) for source in spec.sources for pattern in source.files}
+    if strange := [part for part in only if part not in parts.values()]:
+        known = ", ".join(dict.fromkeys(parts.values()))
+        raise InputError(f"{spec.name} has no part {strange[0]!r}", hint=f"its parts are {known}")
+    there = find_model(spec.name, models_dir).components
+    sources, held = [], []
+    for source in spec.sources:
+        home, wanted = models_dir / source.folder, []
+        for pattern in source.files:
+            part = parts[pattern]
+            if only and part not in only:
+                continue
+            paths = there[part].paths if part in there else ()
+            if paths and not any(_is_of(path, home, pattern) for path in paths):
+                held += paths
+            else:
+                wanted.append(pattern)
+        if wanted:
+            sources.append(replace(source, files=tuple(wanted)))
+    return sources, held
+
+
+def _is_of(path: Path, home: Path, pattern: str) -> bool:
+    """Whether a file is where a source's files go."""
+    return path.is_relative_to(home) and fnmatch.fnmatch(path.relative_to(home).as_posix(), pattern)
+
+
+def part_of(pattern: str) -> str:
+    """The part that a source's files make."""
+    first = pattern.partition("/")[0]
+    if first in COMPONENTS:
+        return first
+    return next((part for part, noise in NOISES.items() if noise in pattern), first)
 
 
 def _wanted(

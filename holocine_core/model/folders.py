@@ -19,6 +19,7 @@ from holocine_core.model.components import (
     shape_of,
 )
 from holocine_core.model.config_schema import read_config
+from holocine_core.model.home import pull_command
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
 from holocine_core.model.spec import (
@@ -66,7 +67,7 @@ def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
 
 def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
     """A model of the table whose parts lie below the folders of their sources."""
-    hint = f"holocine models pull {spec.name}"
+    hint = pull_command(spec.name, root)
     names = [name for name in COMPONENTS if name != "transformer_2" or spec.experts == 2]
     found = []
     for name in names:

@@ -20,12 +20,11 @@ from typing import Any
 from holocine_core.errors import InputError, MachineError, is_panic
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.folders import locate_folder, locate_parted
+from holocine_core.model.home import models_folder
 from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
 from holocine_core.store.files import parse_json, read_small, stamp
-from holocine_core.store.hashes import cache_folder
 
-MODELS_VARIABLE = "HOLOCINE_MODELS"
 _STRANGE = "A caf\u00e9, \u706f\u53f0; zq \U0001f3ac\x07 9"
 """A text that a tokenizer has to read: words, marks, and what it has no word for."""
 
@@ -56,16 +55,6 @@ def find_model(name_or_path: str, models_dir: Path | None = None) -> LocatedMode
         f"there is no model {name_or_path!r}, neither by that name nor as a folder",
         hint=(f"did you mean {near[0]}? " if near else "") + f"known are {', '.join(MODELS)}",
     )
-
-
-def models_folder(models_dir: Path | None = None) -> Path:
-    """Where downloaded models lie: the argument, HOLOCINE_MODELS or the user's cache folder."""
-    if models_dir is not None:
-        return models_dir.expanduser()
-    named = os.environ.get(MODELS_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    return cache_folder() / "models"
 
 
 def load_tokenizer(located: LocatedModel) -> Any:

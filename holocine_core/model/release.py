@@ -27,6 +27,7 @@ from holocine_core.model.components import (
     shape_of,
 )
 from holocine_core.model.config_schema import read_config
+from holocine_core.model.home import pull_command
 from holocine_core.model.spec import MODELS, ModelSpec
 
 TREE = "HoloCine_dit"
@@ -75,13 +76,18 @@ def find_release(folder: Path) -> tuple[ModelSpec, Path]:
 
 def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     """The files of a released model below ``root``; its shape from a config beside them."""
-    hint = f"holocine models pull {spec.name}"
+    hint = pull_command(spec.name, root)
     home = root / TREE / spec.attention
     found = [
         *(_component(root, spec, name, hint) for name in ORIGINAL_FILES),
         *(_expert(home, name, hint) for name in NOISES),
     ]
     parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
+    missing = tuple(part for part in found if isinstance(part, MissingFile))
+    if len(missing) == 1 and missing[0].part not in NOISES:
+        # All else weighs 57 GB.
+        alone = pull_command(spec.name, root, missing[0].part)
+        missing = (replace(missing[0], hint=alone),)
     own = home / "config.json"
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
@@ -92,7 +98,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
         spec=spec,
         folder=root,
         components=parts,
-        missing=tuple(part for part in found if isinstance(part, MissingFile)),
+        missing=missing,
     )
 
 

@@ -337,7 +337,7 @@ def warnings(
         yield Problem(
             f"the tokenizer of {spec.name} is not here: prompts are counted in words, "
             "which are never more than its tokens",
-            hint=f"holocine models pull {spec.name}",
+            hint=next((one.hint for one in located.missing if one.part == "tokenizer"), ""),
         )
     yield from _without_effect(manuscript, screenplay)
     for key in unwritten(screenplay):

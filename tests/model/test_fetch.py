@@ -16,7 +16,7 @@ import pytest
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from holocine_core.errors import MachineError
+from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Event
 from holocine_core.model import fetch
 from holocine_core.model.fetch import FileFetching, FileReady, pull
@@ -25,7 +25,7 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import LOCK_NAME, read_lock
 from holocine_core.model.spec import MODELS, WAN_COMPONENTS
 from holocine_core.model.verify import FileCheck, verify
-from tests.model.checkpoints import WAN, write_experts
+from tests.model.checkpoints import ORIGINAL_WAN, WAN, write_experts
 
 FULL = MODELS["holocine-14b-full"]
 HOLOCINE = "hlwang06/HoloCine"
@@ -88,6 +88,15 @@ def hub(release: Path, tmp_path: Path) -> FolderHub:
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
+
+
+def with_original_files(release: Path, models: Path) -> None:
+    """The experts as they are published, and Wan's own files beside them; no tokenizer."""
+    shutil.copytree(release, models)
+    shutil.rmtree(models / WAN)
+    (models / ORIGINAL_WAN).mkdir()
+    for name in ("models_t5_umt5-xxl-enc-bf16.pth", "Wan2.1_VAE.pth"):
+        (models / ORIGINAL_WAN / name).touch()
 
 
 class TestPull:
@@ -185,10 +194,51 @@ class TestPull:
         with pytest.raises(MachineError, match="holds no HoloCine_dit"):
             pull(FULL, models / "again", accept_licence=True, hub=hub)
 
+    def test_a_part_that_lacks_is_named_and_fetched_alone(
+        self, hub: FolderHub, release: Path, models: Path
+    ) -> None:
+        """HoloCine's own page has people fetch Wan's two .pth files and no tokenizer."""
+        with_original_files(release, models)
+        located = find_model(FULL.name, models_dir=models)
+        (lacks,) = located.missing
+        assert lacks.part == "tokenizer"
+        command = f"holocine models pull {FULL.name} --only tokenizer --models-dir {models}"
+        assert lacks.hint == command
+        with pytest.raises(InputError, match="Apache") as raised:
+            pull(FULL, models, only=["tokenizer"], hub=hub)
+        assert "CC BY-NC" not in raised.value.message
+        assert f"{command.split(' --only')[0]} --models-dir {models} --only tokenizer" in (
+            raised.value.hint
+        )
+        pull(FULL, models, only=["tokenizer"], accept_licence=True, hub=hub)
+        assert {name.partition("/")[0] for name in hub.fetched} == {"tokenizer"}
+        assert find_model(FULL.name, models_dir=models).missing == ()
+
+    def test_what_is_there_in_another_form_is_not_fetched(
+        self, hub: FolderHub, release: Path, models: Path
+    ) -> None:
+        with_original_files(release, models)
+        heard: list[Event] = []
+        paths = pull(FULL, models, heard.append, accept_licence=True, hub=hub)
+        assert {name.partition("/")[0] for name in hub.fetched} == {"tokenizer"}
+        ready = {event.file: event.fetched for event in heard if isinstance(event, FileReady)}
+        assert ready["Wan2.1_VAE.pth"] is ready["models_t5_umt5-xxl-enc-bf16.pth"] is False
+        assert models / ORIGINAL_WAN / "Wan2.1_VAE.pth" in paths
+        located = find_model(FULL.name, models_dir=models)
+        assert located.missing == ()
+        assert located.component("vae").form == "pth"
+
+    def test_a_part_that_no_model_has_is_refused(self, hub: FolderHub, models: Path) -> None:
+        with pytest.raises(InputError, match="has no part 'tokeniser'") as raised:
+            pull(FULL, models, only=["tokeniser"], accept_licence=True, hub=hub)
+        assert "tokenizer, text_encoder, vae" in raised.value.hint
+        assert (hub.asked, hub.fetched) == ([], [])
+
     def test_without_consent_nothing_is_asked(self, hub: FolderHub, models: Path) -> None:
-        with pytest.raises(MachineError, match="CC BY-NC-SA") as raised:
+        with pytest.raises(InputError, match="CC BY-NC-SA") as raised:
             pull(FULL, models, hub=hub)
-        assert "holocine models pull holocine-14b-full --accept-licence" in raised.value.hint
+        command = f"holocine models pull holocine-14b-full --models-dir {models} --accept-licence"
+        assert command in raised.value.hint
         assert (hub.asked, hub.fetched) == ([], [])
 
     def test_a_full_disk_is_seen_before_the_first_byte(

@@ -19,7 +19,8 @@ from holocine_core.model import headers
 from holocine_core.model.card import CARD_NAME, write_card
 from holocine_core.model.components import COMPONENTS
 from holocine_core.model.headers import content_hash, read_header
-from holocine_core.model.locate import find_model, load_tokenizer, models_folder
+from holocine_core.model.home import models_folder
+from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.spec import MODELS
 from holocine_core.model.tiny import TINY
 from tests.model.checkpoints import ORIGINAL_WAN, WAN, golden_state, write_experts
@@ -114,7 +115,8 @@ class TestNames:
         assert wanted in {file.path for file in located.missing}
         with pytest.raises(MachineError, match=r"tokenizer\.json") as raised:
             located.require()
-        assert raised.value.hint == "holocine models pull holocine-14b-sparse"
+        pull = f"holocine models pull holocine-14b-sparse --models-dir {tmp_path}"
+        assert raised.value.hint == pull
 
     def test_every_file_of_the_table_is_looked_for_where_pull_puts_it(self, tmp_path: Path) -> None:
         for source in FULL.sources:

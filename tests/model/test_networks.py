@@ -132,7 +132,8 @@ class TestUse:
         located = find_model("holocine-14b-full", models_dir=tmp_path)
         with pytest.raises(MachineError, match="lacks its vae") as raised:
             Networks(located, placed()).use("vae")
-        assert raised.value.hint == "holocine models pull holocine-14b-full"
+        pull = f"holocine models pull holocine-14b-full --models-dir {tmp_path}"
+        assert raised.value.hint == pull
 
     def test_a_gpu_that_is_not_there_is_said_at_once(self, tiny: Path) -> None:
         if torch.cuda.is_available():
