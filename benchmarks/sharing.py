@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmarks.film import FILM
 from benchmarks.machine import machine
 from benchmarks.quick import parsed, tiny
+from benchmarks.stages import SHORT
 from holocine_core.model.hardware import usable_cores
 
 SPINNING = {"GOMP_SPINCOUNT": "300000"}
@@ -36,10 +37,12 @@ while True:
 """
 
 
-def render(folder: Path, model: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def render(
+    folder: Path, film: str, model: str, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
     """Begin a draft in a new folder."""
     folder.mkdir()
-    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
+    (folder / "film.yaml").write_text(film, encoding="utf-8")
     words = ["render", "film.yaml", "--profile", "draft", "--model", model, "--device", "cpu"]
     return subprocess.Popen(
         [sys.executable, "-m", "holocine_cli", *words, "-qq"],
@@ -49,13 +52,13 @@ def render(folder: Path, model: str, environment: dict[str, str]) -> subprocess.
     )
 
 
-def seconds_of(model: str, environment: dict[str, str], *, at_once: bool) -> float:
+def seconds_of(film: str, model: str, environment: dict[str, str], *, at_once: bool) -> float:
     """Seconds of two renders."""
     with tempfile.TemporaryDirectory() as name:
         started = time.perf_counter()
         begun = []
         for number in range(2):
-            begun.append(render(Path(name) / str(number), model, environment))
+            begun.append(render(Path(name) / str(number), film, model, environment))
             if not at_once:
                 begun[-1].wait()
         if any(process.wait() for process in begun):
@@ -63,14 +66,14 @@ def seconds_of(model: str, environment: dict[str, str], *, at_once: bool) -> flo
         return time.perf_counter() - started
 
 
-def seconds_beside(model: str, environment: dict[str, str], *, busy: bool) -> float:
+def seconds_beside(film: str, model: str, environment: dict[str, str], *, busy: bool) -> float:
     """Seconds of one render, on a machine that is busy or quiet."""
     cores = usable_cores() if busy else 0
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(cores)]
     try:
         with tempfile.TemporaryDirectory() as name:
             started = time.perf_counter()
-            if render(Path(name) / "film", model, environment).wait():
+            if render(Path(name) / "film", film, model, environment).wait():
                 raise RuntimeError("the render failed")
             return time.perf_counter() - started
     finally:
@@ -85,19 +88,18 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--spinning", action="store_true")
     args = parsed(parser, rounds=1, model=tiny)
+    film, told = (SHORT, "2 shots and 9") if args.quick else (FILM, "4 shots and 121")
     ways: dict[str, dict[str, str]] = {"as holocine sets it": {}}
     if args.spinning:
         ways["spinning as OpenMP does"] = SPINNING
-    print(
-        f"*{machine()}; two drafts of 4 shots and 121 frames, {args.model}, {args.rounds} rounds*\n"
-    )
+    print(f"*{machine()}; two drafts of {told} frames, {args.model}, {args.rounds} rounds*\n")
     print("| threads that wait | one after the other: s | at once: s | ratio |")
     print("|---|---|---|---|")
     for name, environment in ways.items():
         turns: dict[bool, list[float]] = {False: [], True: []}
         for _ in range(args.rounds):
             for at_once, each in turns.items():
-                each.append(seconds_of(args.model, environment, at_once=at_once))
+                each.append(seconds_of(film, args.model, environment, at_once=at_once))
         print(row(name, turns), flush=True)
     print("\n| threads that wait | one film, quiet: s | beside other work: s | ratio |")
     print("|---|---|---|---|")
@@ -105,7 +107,7 @@ def main() -> None:
         turns = {False: [], True: []}
         for _ in range(args.rounds):
             for busy, each in turns.items():
-                each.append(seconds_beside(args.model, environment, busy=busy))
+                each.append(seconds_beside(film, args.model, environment, busy=busy))
         print(row(name, turns), flush=True)
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from benchmarks.film import FILM
 from benchmarks.machine import machine
 from benchmarks.quick import parsed, tiny
+from benchmarks.stages import SHORT
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.film.planning import plan_film
 from holocine_core.render import render
@@ -45,16 +46,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--model", default="nano")
     args = parsed(parser, seeds=1, model=tiny)
-    print(
-        f"*{machine()}; {args.model}, 4 shots, 121 frames; root mean square of the difference to "
-    )
+    film, told = (SHORT, "2 shots, 9") if args.quick else (FILM, "4 shots, 121")
+    print(f"*{machine()}; {args.model}, {told} frames; root mean square of the difference to ")
     print("the draft in grey levels, of means of 12x20 cells*\n")
     print("| seed | made from the draft | fresh, same seed | share |")
     print("|---|---|---|---|")
     for number in range(1, args.seeds + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "film.yaml").write_text(FILM)
+            (folder / "film.yaml").write_text(film)
             common = {"model": args.model, "work": folder / "work"}
             draft = coarse(folder, profile="draft", draft=number, **common)
             upscaled = coarse(folder, profile="standard", from_draft=number, **common)

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from benchmarks import gpu, step
 from benchmarks.gpu_bench import Row, Work
 from benchmarks.gpu_page import page
 from benchmarks.quick import parsed
+from tests.warm import Warm
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., str]
@@ -91,6 +93,8 @@ PRINTS = {
 SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
 """These make pictures only."""
 EXCEPTED = {"gpu": "has tests of its own here"}
+COLD = {"kill", "long_footage", "startup"}
+"""These look at the processes that they start, or kill them."""
 
 
 @pytest.fixture
@@ -120,6 +124,13 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    found = Warm(tmp_path_factory.mktemp("warm"))
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def chromium(tmp_path: Path) -> Path:
     """A command that takes an empty picture of a page that is there."""
@@ -140,9 +151,17 @@ Image.new("RGB", (80, 100)).save(path)
 
 @pytest.mark.parametrize(("name", "words"), CASES, ids=[" ".join(case).strip() for case in CASES])
 def test_a_benchmark_runs_whole_in_small(
-    name: str, words: str, run: Run, tmp_path: Path, chromium: Path
+    name: str,
+    words: str,
+    run: Run,
+    tmp_path: Path,
+    chromium: Path,
+    warm: Warm,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
+    if name not in COLD:
+        monkeypatch.setattr(subprocess, "Popen", warm.process())
     given = words.format(out=tmp_path / "out", chromium=chromium).split()
     printed = run(module.main, "--quick", *given)
     for path in (Path(word) for word in given if word.startswith(str(tmp_path / "out"))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -9,23 +10,55 @@ from pathlib import Path
 
 import pytest
 
+from holocine_cli.app import main
 from holocine_core.store.vault import Kind, folder_of
-from tests.cli.conftest import Holocine
+from tests.cli.conftest import Answer, Holocine
 
 pytestmark = pytest.mark.slow
 
 FILM = "room.mp4"
 WORK = Path(".holocine", "room")
-LATENTS = folder_of("latents")
-COMMANDS = (
-    ("plan", "room.yaml"),
-    ("render", "room.yaml"),
-    ("render", "room.yaml", "--storyboard"),
-    ("versions", FILM, "--pick", "1"),
-    ("versions", FILM),
-    ("inspect", FILM),
-    ("status", "."),
-)
+COMMANDS = {
+    "plan": ("plan", "room.yaml"),
+    "render": ("render", "room.yaml"),
+    "storyboard": ("render", "room.yaml", "--storyboard"),
+    "pick": ("versions", FILM, "--pick", "1"),
+    "versions": ("versions", FILM),
+    "inspect": ("inspect", FILM),
+    "status": ("status", "."),
+    "reshoot": ("reshoot", FILM, "--shot", "1"),
+}
+FILMING = {"plan", "render", "storyboard"}
+OF_VERSIONS = {"pick", "versions", "reshoot"}
+UNREADABLE = {
+    "sidecar": FILMING | OF_VERSIONS,
+    "clip": FILMING | OF_VERSIONS,
+    "latents": FILMING | OF_VERSIONS,
+    "version": OF_VERSIONS,
+    "list of versions": OF_VERSIONS,
+    "extras": {"storyboard"},
+    "pending edit": {"reshoot"},
+    "log": {"status", "reshoot"},
+}
+"""Which commands ask for a file, and have to name it."""
+NAMED_BY = {
+    "pipe": UNREADABLE,
+    "folder": UNREADABLE,
+    # A log may be as long as it is.
+    "large": UNREADABLE | {"log": set()},
+    "damaged": UNREADABLE
+    | {
+        # A plan goes by the film's own seal.
+        "sidecar": FILMING - {"plan"} | OF_VERSIONS,
+        # Only a storyboard reads the clip of a whole film again, and nothing its latents.
+        "clip": {"storyboard"},
+        "latents": set(),
+        # It told how the line of a version begins, of an edit that was stopped.
+        "pending edit": set(),
+        # As a process that was killed leaves it.
+        "log": set(),
+    },
+}
 
 
 def large(path: Path) -> None:
@@ -45,37 +78,68 @@ MAKE: dict[str, Callable[[Path], None]] = {
 }
 
 
-def places() -> list[Path]:
+def places() -> dict[str, Path]:
     kinds: tuple[Kind, ...] = ("clips", "latents")
-    takes = [next((WORK / folder_of(kind)).glob("*.json")) for kind in kinds]
-    lists = [WORK / name for name in ("versions.json", "extras.json", "pending.json", "run.jsonl")]
-    return [Path(f"{FILM}.json"), *takes, *lists]
-
-
-@pytest.mark.parametrize("kind", MAKE)
-def test_an_answer_that_names_it(kind: str, holocine: Holocine, made: Path, tmp_path: Path) -> None:
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    told = dict.fromkeys(map(str, places()), False)
-    for path in places():
-        for words in COMMANDS:
-            whole = path.read_bytes() if path.is_file() else None
-            path.unlink(missing_ok=True)
-            MAKE[kind](path)
-            answer = holocine(*words)
-            assert answer.exit_code in (0, 2, 3), (path, words, answer.stderr)
-            told[str(path)] |= path.stem in answer.stderr
-            if path.is_dir():
-                shutil.rmtree(path)
-            path.unlink(missing_ok=True)
-            if whole is not None:
-                path.write_bytes(whole)
-    silent = {path for path, was_told in told.items() if not was_told}
-    # None of these commands asks for a pending edit, or for latents of a whole clip; and a log may
-    # be as long as it is.
-    unasked = {"pending.json", LATENTS, "run.jsonl" * (kind == "large")}
-    assert kind == "damaged" or not {
-        path for path in silent if unasked.isdisjoint(Path(path).parts)
+    clip, latents = (sorted((WORK / folder_of(kind)).glob("*.json"))[0] for kind in kinds)
+    return {
+        "sidecar": Path(f"{FILM}.json"),
+        "clip": clip,
+        "latents": latents,
+        "version": WORK / "versions" / "0001.json",
+        "list of versions": WORK / "versions.json",
+        "extras": WORK / "extras.json",
+        "pending edit": WORK / "pending.json",
+        "log": WORK / "run.jsonl",
     }
+
+
+def says(answer: Answer, path: Path) -> bool:
+    """Whether an error or a warning names the file, or what the file is a record of."""
+    names = {path.name, path.with_suffix(".mp4").name}
+    if path.parent.name == "versions":
+        names.add("records of versions")
+    lines = answer.stderr.splitlines()
+    told = [line for line in lines if line.startswith(("error: ", "warning: ", "  at "))]
+    return any(name in line for line in told for name in names)
+
+
+@pytest.fixture(scope="module")
+def twice(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film with a second version, and back at its first."""
+    folder = tmp_path_factory.mktemp("twice") / "film"
+    shutil.copytree(made, folder)
+    with contextlib.chdir(folder):
+        assert main(["reshoot", FILM, "--shot", "2", "-qq"]) == 0
+        assert main(["versions", FILM, "--pick", "1", "-qq"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", MAKE)
+def test_an_answer_that_names_it(
+    kind: str, command: str, holocine: Holocine, twice: Path, tmp_path: Path
+) -> None:
+    asked = [name for name, by in NAMED_BY[kind].items() if command in by]
+
+    def answer(*names: str) -> Answer:
+        folder = tmp_path / "film"
+        shutil.copytree(twice, folder)
+        with contextlib.chdir(folder):
+            for path in (places()[name] for name in names):
+                path.unlink(missing_ok=True)
+                MAKE[kind](path)
+            given = holocine(*COMMANDS[command])
+        shutil.rmtree(folder)
+        return given
+
+    with contextlib.chdir(twice):
+        found = places()
+    for name in asked:
+        given = answer(name)
+        assert given.exit_code in (0, 2, 3), (name, given.stderr)
+        assert says(given, found[name]), (name, given.stderr)
+    # Whatever it does not ask for may be as it is, all of it at once.
+    assert answer(*(name for name in found if name not in asked)).exit_code == 0
 
 
 def test_a_damaged_list_of_extras_is_told_and_replaced(

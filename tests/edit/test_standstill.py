@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -39,14 +40,16 @@ def hung(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """An ffmpeg that starts something and waits for it; reads and writes nothing."""
     path = tmp_path / "bin" / "ffmpeg"
     path.parent.mkdir()
-    path.write_text("#!/bin/sh\nsleep 987\n")
+    # Nobody else on this machine sleeps so long: tests run beside this one, and so may suites.
+    asleep = f"sleep 987{uuid.uuid4().int % 10**12:012}"
+    path.write_text(f"#!/bin/sh\n{asleep}\n")
     path.chmod(0o755)
     whole = film(tmp_path / "whole.mkv")
     monkeypatch.setattr(standstill, "LIMIT_S", 0.6)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(path))
     assert ffmpeg_exe() == str(path)
     yield whole
-    left = subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True, text=True, check=False)
+    left = subprocess.run(["pgrep", "-f", asleep], capture_output=True, text=True, check=False)
     assert left.stdout == "", "what it started is gone too"
 
 

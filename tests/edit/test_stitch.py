@@ -16,6 +16,7 @@ from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, probe, read_frames, w
 from holocine_core.edit.metadata import Chapter, FilmMetadata, read_metadata
 from holocine_core.edit.process import ffmpeg_exe
 from holocine_core.edit.reel import ClipInput, DamagedClip, Transition
+from holocine_core.edit.seal import BLANK, SEAL_TAG, is_sealed
 from holocine_core.edit.sound import SoundCue
 from holocine_core.edit.stitch import (
     Delivery,
@@ -218,6 +219,34 @@ def test_provenance_and_chapters_are_in_the_film(make: Make, tmp_path: Path) -> 
     colours = levels(tmp_path / "film.mp4")
     assert colours[start - 1, 0] > 250
     assert colours[start, 2] > 250
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_flipped_bit_breaks_the_seal(make: Make, tmp_path: Path, suffix: str) -> None:
+    film = tmp_path / f"film{suffix}"
+    tags = {"title": "Ball", SEAL_TAG: BLANK}
+    stitch(make(solid(RED, 5), metadata=FilmMetadata(tags=tags)), film)
+    assert is_sealed(film) is True
+    told = read_metadata(film).tags
+    assert (told["title"], len(told[SEAL_TAG])) == ("Ball", len(BLANK))
+    whole = film.read_bytes()
+    for at in {0, *range(len(whole) - 1, 0, -len(whole) // 40)}:
+        flipped = bytearray(whole)
+        flipped[at] ^= 1
+        film.write_bytes(flipped)
+        assert is_sealed(film) is not True, f"byte {at} of {len(whole)}"
+    for other in (whole[:-1], whole + b"more"):
+        film.write_bytes(other)
+        assert is_sealed(film) is False
+    film.write_bytes(whole)
+    assert is_sealed(film) is True
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_film_that_was_not_sealed_carries_none(make: Make, tmp_path: Path, suffix: str) -> None:
+    film = tmp_path / f"film{suffix}"
+    stitch(make(solid(RED, 5)), film)
+    assert is_sealed(film) is None
 
 
 @pytest.mark.parametrize("motion", ["plain", "interpolate"])

@@ -83,22 +83,30 @@ def test_where_clip_and_latents_are_damaged_nothing_is_cut(own: tuple[Path, Path
 
 
 @pytest.mark.parametrize("at", [0.02, 0.3, 0.6, 0.9, 0.999])
-def test_a_film_that_was_copied_without_its_record_is_proven(
-    at: float, whole: tuple[Path, Path], tmp_path: Path
+def test_a_film_without_its_record_is_proven_by_its_seal(
+    at: float, whole: tuple[Path, Path], own: tuple[Path, Path]
 ) -> None:
+    sidecar_path(own[1]).unlink()
+    listener = Listener()
+    assert render_film(*own, emit=listener).up_to_date
+    assert listener.of(Warned) == []
+    sidecar_path(own[1]).unlink()
+    flip(own[1], at)
+    assert is_sealed(own[1]) is not True
+    assert not render_film(*own, emit=listener).up_to_date
+    (told,) = listener.of(Warned)
+    assert (told.message, told.where) == ("the film is damaged: it is made anew", str(own[1]))
+    assert listener.of(StepDone) == [], "its takes are there"
+    assert own[1].read_bytes() == whole[1].read_bytes()
+
+
+def test_a_film_that_was_copied_alone_is_taken(whole: tuple[Path, Path], tmp_path: Path) -> None:
     screenplay, film = whole
     copy = tmp_path / "film.mp4"
     shutil.copy(film, copy)
-    assert is_sealed(copy)
-    assert render_film(screenplay, copy).up_to_date
-    sidecar_path(copy).unlink()
-    flip(copy, at)
-    assert is_sealed(copy) is not True
     listener = Listener()
-    plan = plan_film(screenplay, Request(out=copy))
-    made = render(plan, listener, force=True)
-    assert not made.up_to_date
-    assert copy.read_bytes() == film.read_bytes()
+    assert render_film(screenplay, copy, emit=listener).up_to_date
+    assert listener.of(Warned) == []
 
 
 def test_a_damaged_film_is_told(own: tuple[Path, Path]) -> None:
