@@ -167,7 +167,7 @@ def require_place(
         force: Replace what is in the way.
     """
     from holocine_core.film.extras import Extras, check_extras, may_replace
-    from holocine_core.film.ownership import refuse_to_overwrite
+    from holocine_core.film.replaced import refuse_to_overwrite
 
     extras = extras or Extras()
     check_extras(planned, extras, films, force=force)
