@@ -23,8 +23,9 @@ from holocine_core.events import (
     never,
 )
 from holocine_core.film.finish import cut_film, preflight, write_sidecar
-from holocine_core.film.ownership import place_of, refuse_to_overwrite, sidecar_is_ours
+from holocine_core.film.ownership import film_place, sidecar_is_ours
 from holocine_core.film.proof import proven_film
+from holocine_core.film.replaced import refuse_to_overwrite
 from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
@@ -109,7 +110,7 @@ def _decode(take: Take, kept: KeptTakes, generator: Generator) -> None:
 @contextlib.contextmanager
 def _claimed(plan: Plan, vault: Vault, command: str) -> Iterator[None]:
     """Hold the work folder and the film's place."""
-    with vault.locked(command), vault.holding(*place_of(plan), command):
+    with vault.locked(command), vault.holding(*film_place(plan), command):
         yield
 
 

@@ -192,19 +192,24 @@ def versions(
         InputError: It is no film of holocine's, or would not be made again as it is.
     """
     from holocine_core.film.ownership import film_key
-    from holocine_core.film.recall import mend_versions, recalled
+    from holocine_core.film.recall import lost_list, mend_versions, recalled
     from holocine_core.film.reopen import open_film
+    from holocine_core.film.version_store import set_aside
     from holocine_core.film.versions import remember_version
 
     path = Path(film)
     if not path.exists():
         work, _ = recalled(path, request)
-        return _listed(work, "")
-    found, plan = open_film(path, request)
-    for problem in mend_versions(found, plan, request):
+        lost, key = lost_list(path, work), ""
+    else:
+        found, plan = open_film(path, request)
+        lost, work, key = mend_versions(found, plan, request), plan.work, film_key(plan)
+    for problem in lost:
         emit(Warned(message=problem.message, where=problem.where, hint=problem.hint))
-    remember_version(plan)
-    return _listed(plan.work, film_key(plan))
+    set_aside(work)  # Who sees the list has been told.
+    if key:
+        remember_version(plan)
+    return _listed(work, key)
 
 
 def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
@@ -248,6 +253,7 @@ def plan_version(film: str | Path, number: int, request: Request = Request()) ->
     path = Path(film)
     if not path.exists():
         work, known = recall.recalled(path, request)
+        recall.require_exact(recall.lost_list(path, work))
         return recall.plan_version(path, pick_version(known, number), request, work)
     found, plan = open_film(path, request)
     recall.require_exact(recall.mend_versions(found, plan, request))
@@ -294,5 +300,6 @@ def drop_versions(
     require_exact(mend_versions(found, plan, request))
     store.remember_version(plan)
     chosen = list(numbers) if keep is None else store.older_versions(plan.work, keep, plan)
-    with Vault(plan.work).locked("versions"):
-        return store.drop_versions(plan.work, chosen, film_key(plan))
+    vault = Vault(plan.work)
+    with vault.locked("versions"):
+        return store.drop_versions(vault, chosen, film_key(plan))

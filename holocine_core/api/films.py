@@ -167,7 +167,7 @@ def require_place(
         force: Replace what is in the way.
     """
     from holocine_core.film.extras import Extras, check_extras, may_replace
-    from holocine_core.film.ownership import refuse_to_overwrite
+    from holocine_core.film.replaced import refuse_to_overwrite
 
     extras = extras or Extras()
     check_extras(planned, extras, films, force=force)
@@ -249,7 +249,7 @@ def beside(
         should_stop: Asked after every file.
         tell: Told of all that is there after each kind.
         emit: Told of takes that are damaged: they are decoded again before anything is cut from
-            them.
+            them; and of files beside the film that are put aside.
 
     Raises:
         InputError: Its takes are gone.
@@ -262,7 +262,7 @@ def beside(
     def restore() -> None:
         restore_clips(planned, emit, should_stop=should_stop)
 
-    return make_extras(planned, extras, restore, should_stop, tell)
+    return make_extras(planned, extras, restore, should_stop, tell, emit)
 
 
 def clips(planned: Plan) -> dict[str, Path | None]:
@@ -308,14 +308,15 @@ def draw_board(plans: Sequence[Plan], board: Path, emit: Emit = ignore) -> Path:
     Args:
         plans: That they were made by.
         board: The picture's place.
-        emit: Told of takes that are damaged: they are decoded again.
+        emit: Told of takes that are damaged: they are decoded again; and of a picture there that is
+            put aside.
     """
     from holocine_core.film.extras import draw_board as draw
     from holocine_core.render import restore_clips
 
     for planned in plans:
         restore_clips(planned, emit)
-    return draw(plans, board)
+    return draw(plans, board, emit)
 
 
 def preview(

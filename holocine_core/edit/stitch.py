@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -125,11 +125,11 @@ def delivered_frame(job: StitchJob, frame: int) -> DeliveredFrame:
 
 
 def stitch(
-    job: StitchJob, out: Path, emit: Emit = ignore, allow: Callable[[], None] = lambda: None
+    job: StitchJob, out: Path, emit: Emit = ignore, ready: Ready = lambda made, out: None
 ) -> Probe:
     """Cut the film and put it at ``out`` once its probe agrees with the job; replaces a film there.
 
-    ``allow`` is called right before the film gets its name: what it raises keeps it from that.
+    ``ready`` is called right before the film gets its name: what it raises keeps it from that.
 
     Raises:
         InputError: Job, clips and file name do not go together; nothing was begun.
@@ -144,7 +144,7 @@ def stitch(
         _verify_film(film, job, out)
         if SEAL_TAG in job.metadata.tags:
             seal(made)
-        allow()
+        ready(made, out)
     return film
 
 

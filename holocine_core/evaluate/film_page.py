@@ -5,6 +5,7 @@ May import: provenance, cutlist, edit, evaluate.
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.page import Cut, Page, is_page, page_html
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.provenance import Inspection, inspect
+from holocine_core.film.provenance import Inspection, inspect, versions
 from holocine_core.script.edits import read_edits, told
 from holocine_core.store.files import is_same, refuse_to_replace, replacing
+from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 
 if TYPE_CHECKING:
     from holocine_core.evaluate.consistency import Extract
@@ -41,7 +43,8 @@ def write_report(
     dino: Path | None = None,
     force: bool = False,
 ) -> Page:
-    """Write a film's report; the very same page is replaced unasked.
+    """Write a film's report; the very same page is replaced unasked, and what another is there is
+    refused before the work.
 
     Args:
         film: Made by holocine.
@@ -54,7 +57,8 @@ def write_report(
         InputError: No film of holocine's, no such network, or another file is in the way.
         MachineError: ffmpeg or the disk failed.
     """
-    refuse_to_replace(out, replace=force or is_page(out))  # Before the work.
+    mark = _mark(film, clip, dino)
+    refuse_to_replace(out, replace=force or _is_whole(out, mark))  # Before the work.
     page = look_through(inspect(film), clip=clip, dino=dino)
 
     def ready(made: Path, out: Path) -> None:
@@ -63,8 +67,36 @@ def write_report(
     with replacing(out, ready) as made:
         room = made.parent / "film"
         room.mkdir()
-        made.write_text(page_html(page, room), encoding="utf-8")
+        text = page_html(page, room)
+        made.write_text(text + _sealed(mark, text.encode()), encoding="utf-8")
     return page
+
+
+def _mark(film: Path, clip: Path | None, dino: Path | None) -> str:
+    """Tells pages apart before they are made: by film, what its shots are compared by, and who
+    measures."""
+    from holocine_core.evaluate.cuts import detector_installed
+
+    if not film.is_file():
+        return ""  # Told by whoever reads it.
+    with disk_errors("read the film", film):
+        content = file_hash(film)
+    networks = [None if folder is None else str(folder.resolve()) for folder in (clip, dino)]
+    return fingerprint([content, film.name, networks, detector_installed(), versions()])
+
+
+def _sealed(mark: str, page: bytes) -> str:
+    """The last line of a page."""
+    return f"<!-- {mark} {hashlib.sha256(page).hexdigest()} -->\n"
+
+
+def _is_whole(out: Path, mark: str) -> bool:
+    """Whether a page is the one of this mark, as it was written."""
+    if not is_page(out):
+        return False
+    with disk_errors("read the page", out):
+        page, _, _ = out.read_bytes().rpartition(b"<!-- ")
+        return is_same(out, page + _sealed(mark, page).encode())
 
 
 def look_through(found: Inspection, *, clip: Path | None = None, dino: Path | None = None) -> Page:

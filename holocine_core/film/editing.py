@@ -6,24 +6,26 @@ a call that was killed in between finds its work done. May import: film, plan, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
+from holocine_core.film.aside import is_as_made
 from holocine_core.film.finish import write_sidecar
 from holocine_core.film.ownership import film_key, sidecar_is_ours
 from holocine_core.film.provenance import Inspection
 from holocine_core.film.recall import mend_versions
-from holocine_core.film.reopen import changed_frames, open_film, place_of, read_shots, replan
+from holocine_core.film.reopen import changed_frames, open_film, read_shots, replan, shot_place
 from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, told
+from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.records import DamagedRecord, read_record, write_record
 from holocine_core.store.vault import Vault, disk_errors
 
 PENDING = "pending.json"
@@ -83,9 +85,9 @@ def plan_reshoot(
     """
     found, before = open_film(film, request)
     before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
-    if (made := made_already(before, call)) is not None:
+    if (made := made_already(found, before, request, call)) is not None:
         return made
-    take, number = place_of(before, shot)
+    take, number = shot_place(before, shot)
     if prompt is not None and not prompt.strip():
         raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
     change = Reshoot(scene=take.scene, shot=number, prompt=prompt, seed=_seed(take.seed, seed))
@@ -102,11 +104,13 @@ def plan_extend(
     """
     found, before = open_film(film, request)
     before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
-    if (made := made_already(before, call)) is not None:
+    if (made := made_already(found, before, request, call)) is not None:
         return made
     name = scene or before.takes[-1].scene
     last = next((take for take in before.takes if take.scene == name), before.takes[-1])
     shots = read_shots(add, before.screenplay)
+    if not request.outside:
+        _require_inside(shots, add, before.screenplay_path.parent)
     change = Extend(scene=name, shots=shots, seed=_seed(last.seed, seed))
     return _planned(found, before, change, request, call)
 
@@ -123,12 +127,55 @@ def _planned(
     return Edit(change=change, before=before, plan=plan, call=call, replaces=request.out is None)
 
 
-def made_already(film: Plan, call: str) -> Edited | None:
-    """What this very call has made, if it replaced the film and was cut short right after."""
+def _require_inside(shots: Sequence[Shot], add: Path, folder: Path) -> None:
+    """What a file names stays in the folder that it speaks of: the film's own pictures were looked
+    at when it was rendered."""
+    wrong = [
+        Problem(
+            f"the picture {folder / shot.image} lies outside the screenplay's folder",
+            where=f"{add}: shot {number}",
+            hint=f"copy it into {folder}",
+        )
+        for number, shot in enumerate(shots, 1)
+        if shot.image is not None
+        and not (folder / shot.image).resolve().is_relative_to(folder.resolve())
+    ]
+    if wrong:
+        raise InputError.of(wrong)
+
+
+def made_already(
+    found: Inspection, film: Plan, request: Request, call: str
+) -> Edit | Edited | None:
+    """What this very call has made, if it replaced the film and was cut short right after; where
+    that film was damaged since, how it is made again.
+
+    Raises:
+        InputError: The note of it is damaged.
+    """
     pending = film.work / PENDING
-    noted = read_json(pending) or {}
-    if noted.get("line") != call or noted.get("after") != film_key(film):
+    try:
+        noted = read_record(pending) or {}
+    except DamagedRecord:
+        raise InputError(
+            f"{PENDING} is damaged: whether this edit is made already is no longer known",
+            where=str(pending),
+            hint=f"holocine versions {film.out} shows what is made; then remove that file, and "
+            "call again if the edit is not among it",
+        ) from None
+    if noted.get("line") != call or noted.get("after") != film_key(film) or not film.edits:
         return None
+    with disk_errors("read the film", film.out):
+        whole = is_as_made(film.out)
+    if not whole:
+        before = replan(found, film.edits[:-1], replace(request, out=None))
+        return Edit(
+            change=film.edits[-1],
+            before=before,
+            plan=film,
+            call=call,
+            replaces=True,
+        )
     vault = Vault(film.work)
     if not sidecar_is_ours(film):  # What lies there tells of the film before.
         with vault.locked(call):
@@ -150,7 +197,7 @@ def make_edit(edit: Edit, make: Callable[[Plan], Film]) -> Edited:
     remember_version(edit.before)  # First: a call that is cut short must not lose the film.
     if edit.replaces:
         with disk_errors("note what is edited", pending):
-            write_json(pending, {"line": edit.call, "after": film_key(plan)})
+            write_record(pending, {"line": edit.call, "after": film_key(plan)})
     film = make(plan)
     version = remember_version(plan)
     at = edit.plan.takes[edit._at].index

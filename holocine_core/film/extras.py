@@ -1,8 +1,8 @@
 """What lies beside a film: shot clips, a storyboard, a cut list; where, and what they may replace.
 
 The work folder's ``extras.json`` keeps the hash of every extra before it gets its name, beside that
-of the one which it replaces: whoever is killed in between finds one of the two. A file is replaced
-unasked only while it is still what was written.
+of the one which it replaces: whoever is killed in between finds one of the two. A file that was
+written there is replaced unasked; one that is not what was written any more is put aside.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError, Interrupted, Problem
+from holocine_core.events import Emit, ignore
+from holocine_core.film.aside import put_aside
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
 from holocine_core.request import stem_of
-from holocine_core.store.files import read_json, write_json
+from holocine_core.store.files import Ready, read_json, write_json
 from holocine_core.store.leases import leased
 from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import disk_errors, file_hash
@@ -56,12 +58,16 @@ def shots_folder(shots: Path, film: Path) -> Path:
 
 def is_ours(plan: Plan, path: Path) -> bool:
     """Whether a file is still what was written there beside this film."""
-    record = _record(plan.work)
-    key = _record_key(plan, path)
-    if key not in record or path.is_symlink() or not path.is_file():
+    if not _was_written(plan, path):
         return False
     with disk_errors("read", path):
-        return file_hash(path) in str(record[key]).split()
+        return file_hash(path) in str(_record(plan.work)[_record_key(plan, path)]).split()
+
+
+def _was_written(plan: Plan, path: Path) -> bool:
+    """Whether a file lies where one was written beside this film, whatever became of it."""
+    is_file = path.is_file() and not path.is_symlink()
+    return is_file and _record_key(plan, path) in _record(plan.work)
 
 
 def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
@@ -75,7 +81,19 @@ def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
         if path.is_file() and (there := file_hash(path)) in str(record.get(key, "")).split():
             hashes.append(there)
         record[key] = " ".join(dict.fromkeys(hashes))
-        write_json(plan.work / RECORD, record)
+        write_json(plan.work / RECORD, dict(sorted(record.items())))
+
+
+def _remembering(plan: Plan, emit: Emit) -> Ready:
+    """What is done right before a file gets its name: one that was damaged or changed is put
+    aside, and the new one noted."""
+
+    def ready(made: Path, out: Path) -> None:
+        if _was_written(plan, out) and not is_ours(plan, out):
+            put_aside(out, made, emit)
+        remember(plan, out, made)
+
+    return ready
 
 
 def _record(work: Path) -> dict[str, Any]:
@@ -140,7 +158,7 @@ def check_extras(
         elif path.is_dir():
             words = f"{path} is a folder, and a file should go there"
             problems.append(Problem(words, str(path), "move it away"))
-        elif os.path.lexists(path) and not force and not is_ours(plan, path):
+        elif os.path.lexists(path) and not force and not _was_written(plan, path):
             foreign.append(path)
     if foreign:
         more = f", as are {len(foreign) - 1} more" if foreign[1:] else ""
@@ -206,6 +224,7 @@ def make_extras(
     restore: Callable[[], None],
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[Beside], None] = lambda made: None,
+    emit: Emit = ignore,
 ) -> Beside:
     """Make what is to lie beside a finished film.
 
@@ -215,11 +234,13 @@ def make_extras(
         restore: Has the takes' clips whole before anything is cut from them.
         should_stop: Asked after every file.
         tell: Told of all that is there after each kind.
+        emit: Told of files that were damaged or changed and are put aside.
 
     Raises:
         MachineError: A file can not be written.
         Interrupted: ``should_stop`` said so.
     """
+    ready = _remembering(plan, emit)
 
     def stop_if_asked() -> None:
         if should_stop():
@@ -229,21 +250,21 @@ def make_extras(
         remember(plan, plan.out)
     made = Beside()
     if extras.otio:
-        made = replace(made, otio=_write_otio(plan, stop_if_asked))
+        made = replace(made, otio=_write_otio(plan, ready, stop_if_asked))
         tell(made)
     if extras.shots is not None or extras.storyboard:
         restore()
         stop_if_asked()
     if extras.shots is not None:
-        made = replace(made, shots=_cut_shots(plan, extras.shots, stop_if_asked))
+        made = replace(made, shots=_cut_shots(plan, extras.shots, ready, stop_if_asked))
         tell(made)
     if extras.storyboard:
-        made = replace(made, storyboard=draw_board([plan], board_path(plan.out)))
+        made = replace(made, storyboard=draw_board([plan], board_path(plan.out), emit))
         tell(made)
     return made
 
 
-def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
+def _write_otio(plan: Plan, ready: Ready, stop_if_asked: Callable[[], None]) -> Path:
     from holocine_core.edit.exchange import write_cut_list
     from holocine_core.film.cut_list import cut_list
     from holocine_core.film.provenance import inspect
@@ -251,26 +272,24 @@ def _write_otio(plan: Plan, stop_if_asked: Callable[[], None]) -> Path:
     stop_if_asked()
     path = otio_path(plan.out)
     cuts = cut_list(inspect(plan.out))
-    write_cut_list(cuts, "otio", path, ready=lambda made, out: remember(plan, out, made))
+    write_cut_list(cuts, "otio", path, ready=ready)
     return path
 
 
-def _cut_shots(plan: Plan, shots: Path, stop_if_asked: Callable[[], None]) -> tuple[Path, ...]:
+def _cut_shots(
+    plan: Plan, shots: Path, ready: Ready, stop_if_asked: Callable[[], None]
+) -> tuple[Path, ...]:
     from holocine_core.film.shots import export_shots
 
     folder = shots_folder(shots, plan.out)
     with disk_errors("make the folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
-
-    def ready(made: Path, out: Path) -> None:
-        remember(plan, out, made)
-
     return tuple(export_shots(plan, folder, ready, written=lambda path: stop_if_asked()))
 
 
 def check_board(plan: Plan, board: Path, *, force: bool) -> None:
     """Raises InputError where a storyboard of several drafts would replace what others made."""
-    if os.path.lexists(board) and not force and not is_ours(plan, board):
+    if os.path.lexists(board) and not force and not _was_written(plan, board):
         raise InputError(
             f"{board} is there already and is not of this film's making",
             where=str(board),
@@ -278,13 +297,11 @@ def check_board(plan: Plan, board: Path, *, force: bool) -> None:
         )
 
 
-def draw_board(plans: Sequence[Plan], board: Path) -> Path:
-    """The storyboard of a film, or one of several drafts."""
+def draw_board(plans: Sequence[Plan], board: Path, emit: Emit = ignore) -> Path:
+    """The storyboard of a film, or one of several drafts; what is put aside for it is told."""
     from holocine_core.film.boards import draw_drafts, draw_storyboard
 
-    def ready(made: Path, out: Path) -> None:
-        remember(plans[0], out, made)
-
+    ready = _remembering(plans[0], emit)
     if len(plans) == 1:
         draw_storyboard(plans[0], board, ready)
     else:

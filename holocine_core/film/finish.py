@@ -43,16 +43,14 @@ from holocine_core.edit.stitch import (
 from holocine_core.edit.title_cards import card_frames, check_card
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
+from holocine_core.film.aside import put_aside_changed
 from holocine_core.film.cuts_seen import watch_cuts
-from holocine_core.film.ownership import (
-    KEY_TAG,
-    film_key,
-    refuse_to_overwrite,
-)
+from holocine_core.film.ownership import KEY_TAG, film_key
 from holocine_core.film.provenance import TAG, provenance
+from holocine_core.film.replaced import refuse_to_overwrite, remember_replaced
 from holocine_core.film.values import Film
 from holocine_core.film.version_store import as_stored
-from holocine_core.film.versions import held_by, remember_replaced
+from holocine_core.film.versions import held_by
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
@@ -65,13 +63,18 @@ from holocine_core.store.vault import Vault, disk_errors, file_hash
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
     """Join the plan's clips, check the film against the plan, and only then give it its name."""
     refuse_to_overwrite(plan, force=force)  # Another may have come while the takes were shot.
-    remember_replaced(plan)
-    cut_cards(plan, vault)
+    remember_replaced(plan, emit, force=force)
+    cut_cards(plan, vault, emit)
     job = stitch_job(plan, vault)
     with disk_errors("write the film", plan.out):
         make_folder(plan.out.parent)
+
+    def ready(made: Path, out: Path) -> None:
+        put_aside_changed(out, made, emit)
+        vault.require_held()
+
     try:
-        found = stitch(job, plan.out, emit, vault.require_held)
+        found = stitch(job, plan.out, emit, ready)
     except DamagedClip as damaged:
         raise _without_damaged(job, vault, damaged) from damaged
     film = film_of(plan, found, up_to_date=False, cuts=watch_cuts(plan, vault))
@@ -253,12 +256,12 @@ def _card_clip(plan: Plan, vault: Vault, name: CardName) -> ClipInput | None:
     return ClipInput(path=path, frames=card.frames, title=f"the {name} card")
 
 
-def cut_cards(plan: Plan, vault: Vault) -> None:
-    """Have the film's cards in the work folder."""
+def cut_cards(plan: Plan, vault: Vault, emit: Emit = ignore) -> None:
+    """Have the film's cards in the work folder; a damaged one is told."""
     size = _size(plan)
     for name in CARDS:
         card = card_of(plan, name)
-        if card is None or vault.intact("clips", card.key) is not None:
+        if card is None or vault.intact("clips", card.key, emit) is not None:
             continue
         frames = card_frames(card.card, size, card.frames, plan.fps)
 

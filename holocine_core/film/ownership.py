@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from holocine_core.errors import InputError
 from holocine_core.plan.title_cards import CARDS, card_of
@@ -16,13 +15,13 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import WORK
 from holocine_core.script.screenplay import Sound
 from holocine_core.store.records import intact_record, sidecar_path
-from holocine_core.store.vault import Vault, disk_errors, file_hash, fingerprint
+from holocine_core.store.vault import fingerprint
 
 KEY_TAG = "holocine_key"
 """Name of the tag that carries the film's fingerprint."""
 
 
-def place_of(plan: Plan) -> tuple[Path, Path]:
+def film_place(plan: Plan) -> tuple[Path, Path]:
     """The file that a film is written to, and the hidden folder beside it."""
     place = plan.out.resolve()
     return place, place.parent / WORK
@@ -112,28 +111,6 @@ def is_torn(plan: Plan) -> bool:
     return False
 
 
-def is_earlier(plan: Plan) -> bool:
-    """Whether the plan's screenplay made the film that is there, before it was changed: nobody has
-    edited or changed the film since, and its takes are kept, so that it can be made again."""
-    told = intact_record(sidecar_path(plan.out))
-    source = told.get("screenplay_file")
-    if not isinstance(source, str) or told.get("edits") or not plan.out.is_file():
-        return False
-    if (plan.out.resolve().parent / source).resolve() != plan.screenplay_path.resolve():
-        return False
-    vault, takes = Vault(plan.work), told.get("takes")
-    if not isinstance(takes, list) or not all(_is_kept(vault, take) for take in takes):
-        return False
-    with disk_errors("read the film", plan.out):
-        return bool(file_hash(plan.out) == told.get("sha256"))
-
-
-def _is_kept(vault: Vault, take: Any) -> bool:
-    """Whether the work folder holds the latents of a take that a film tells of."""
-    key = take.get("fingerprint") if isinstance(take, dict) else None
-    return isinstance(key, str) and key.isalnum() and vault.find("latents", key) is not None
-
-
 def is_preview(film: Path) -> bool:
     """Whether a film's name is a preview's."""
     return re.search(r"\.preview(-[0-9]+)?$", film.stem) is not None
@@ -147,22 +124,3 @@ def film_is_ours(plan: Plan) -> bool:
         return read_metadata(plan.out).tags.get(KEY_TAG) == film_key(plan)
     except InputError:
         return False  # No film at all, whatever it is.
-
-
-def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
-    """Raise InputError where another film lies at ``plan.out``, before any work is done.
-
-    A film this plan made that was damaged since is not another one: it is made again. Nor is one
-    that the same screenplay made before it was changed.
-    """
-    if os.path.isdir(plan.out):  # noqa: PTH112
-        raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
-    if not os.path.exists(plan.out) or force:  # noqa: PTH110
-        return
-    ours = sidecar_is_ours(plan) or film_is_ours(plan) or is_torn(plan) or is_earlier(plan)
-    if not ours:
-        raise InputError(
-            f"{plan.out} exists and is another film",
-            where=str(plan.out),
-            hint="replace it with --force, or name another file with -o",
-        )

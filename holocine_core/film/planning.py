@@ -34,7 +34,7 @@ def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
         MachineError: The model isn't there or fits no placement.
     """
     path = Path(screenplay)
-    _refuse_name(request.film(path))
+    _refuse_names(path, request)
     make = make_plan if request.from_draft is None else make_upscaled_plan
     manuscript = read(path)
     plan = make(manuscript, request)
@@ -52,18 +52,20 @@ def plan_to_render(screenplay: str | Path, request: Request = Request()) -> Plan
     return plan
 
 
-def _refuse_name(film: Path) -> None:
+def _refuse_names(screenplay: Path, request: Request) -> None:
+    film, work = request.film(screenplay), request.work_folder(screenplay)
     if not film.name:
         raise InputError(f"'{film}' is no name of a film", hint="name a file, such as film.mp4")
-    try:
-        str(film.absolute()).encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(film).decode(errors="backslashreplace")
-        raise InputError(
-            "the film's path is not in UTF-8, as its log and its tags are",
-            where=shown,
-            hint="rename the screenplay or its folders, or name the film with --out",
-        ) from None
+    named = {"screenplay": screenplay, "film": film, "work folder": work}
+    for what, path in named.items():
+        try:
+            str(path.absolute()).encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"the {what}'s path is not in UTF-8, as the film's log and tags are",
+                where=os.fsencode(path).decode(errors="backslashreplace"),
+                hint="rename it, or the folders that it is in",
+            ) from None
 
 
 def refuse_collisions(films: Sequence[Source]) -> None:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from holocine_core.edit.ffmpeg import probe
-from holocine_core.edit.process import Run, url
+from holocine_core.edit.process import Run, source
 from holocine_core.edit.seal import is_sealed
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.film.finish import film_of
@@ -36,7 +36,7 @@ def proven_film(plan: Plan, emit: Emit = ignore) -> Film | None:
         MachineError: The file can't be read.
     """
     where = str(plan.out)
-    damaged = Warned(message="the film is damaged: it is made anew", where=where)
+    damaged = Warned(message="the film is damaged or was changed: it is made anew", where=where)
     if not is_finished(plan):
         if os.path.isfile(plan.out) and is_torn(plan):  # noqa: PTH113 - Impossible names are none.
             emit(damaged)
@@ -78,9 +78,10 @@ def _told_hash(plan: Plan, emit: Emit) -> str | None:
 
 def _plays(film: Path) -> bool:
     """Whether every stream can be decoded to its end without a fault."""
-    run = Run(["-xerror", "-err_detect", "explode", "-i", url(film), "-f", "null", "-"])
+    run = Run(["-xerror", "-err_detect", "explode", *source(film), "-f", "null", "-"])
     try:
-        run.stdout.read()
+        with run.waited():
+            run.stdout.read()
         return not run.wait_reading(film)
     finally:
         run.kill()

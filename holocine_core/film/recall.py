@@ -12,12 +12,15 @@ from pathlib import Path
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.ownership import film_key
 from holocine_core.film.provenance import Inspection
+from holocine_core.film.record import checked_provenance
 from holocine_core.film.reopen import open_film, replan
 from holocine_core.film.version_store import FOLDER, LIST, Stored, Version, read_versions
 from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import WORK, Request
 from holocine_core.store.vault import Vault
+
+_LOST = "records of versions were lost"
 
 
 def mend_versions(found: Inspection, plan: Plan, request: Request) -> list[Problem]:
@@ -43,16 +46,19 @@ def mend_versions(found: Inspection, plan: Plan, request: Request) -> list[Probl
     if not stored.lost and not stored.list_is_damaged and len(lost) < 2:
         return []  # A call that was cut short right before it noted the film.
     # In the order they were made: where all lost ones are the film's, each has its number again.
-    exact = len(lost) == len(stored.lost)
+    exact = not stored.list_is_damaged and len(lost) == len(stored.lost)
     numbers = stored.lost if exact else [None] * len(lost)
     for one, number in zip(lost, numbers, strict=True):
         remember_version(one, number)
     hint = f"holocine versions {found.path} lists what there is"
     place = str(plan.work / (LIST if stored.list_is_damaged else FOLDER))
-    if exact and lost:
-        return [Problem("records of versions were lost, and are made anew", place, hint)]
-    what = f"{len(lost)} that this film went through are noted again" if lost else "none came back"
-    return [Problem(f"records of versions were lost: {what}, and numbers may differ", place, hint)]
+    if exact:
+        return [Problem(f"{_LOST}, and are made anew", place, hint)]
+    back = len(lost)
+    if stored.list_is_damaged:  # A call before this one may have noted them.
+        back += sum(film_key(one) in known for one in (*before, plan))
+    what = f"{back} that this film went through are noted again" if back else "none came back"
+    return [Problem(f"{_LOST}: {what}, and numbers may differ", place, hint)]
 
 
 def _lacks(stored: Stored, plan: Plan) -> bool:
@@ -89,6 +95,14 @@ def recalled(film: Path, request: Request) -> tuple[Path, tuple[Version, ...]]:
     )
 
 
+def lost_list(film: Path, work: Path) -> list[Problem]:
+    """What of the versions of a film that is gone was lost with the former list."""
+    if not read_versions(work).list_is_damaged:
+        return []
+    hint = f"holocine versions {film} lists what there is"
+    return [Problem(f"{_LOST}, and numbers may differ", str(work / LIST), hint)]
+
+
 def plan_version(film: Path, version: Version, request: Request, work: Path) -> Plan:
     """The plan that makes a film one of its versions.
 
@@ -105,7 +119,9 @@ def plan_version(film: Path, version: Version, request: Request, work: Path) -> 
         found, _ = open_film(film, request)
     else:
         beside = {"screenplay_file": version.source} if version.source else {}
-        found = Inspection(path=film, provenance=version.made, chapters=(), beside=beside)
+        record = work / FOLDER / f"{version.number:04d}.json"
+        made = checked_provenance(version.made, record, "pick another version")
+        found = Inspection(path=film, provenance=made, chapters=(), beside=beside)
     plan = replan(found, version.edits, replace(request, work=work))
     if film_key(plan) != version.key:
         raise InputError(

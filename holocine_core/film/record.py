@@ -22,6 +22,8 @@ from holocine_core.script.screenplay import Seed
 from holocine_core.script.yaml_source import short
 from holocine_core.store.records import read_record
 
+_CHANGED = "its tags were changed: take the file that holocine rendered, or render it anew"
+
 
 class _Told(BaseModel):
     """A mapping of ours that a later version may have added to."""
@@ -175,16 +177,30 @@ def read_provenance(text: str, film: Path) -> dict[str, Any]:
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise _damaged(film, f"it is no JSON: {short(str(error))}") from None
+    return checked_provenance(document, film)
+
+
+def checked_provenance(document: Any, where: Path, hint: str = _CHANGED) -> dict[str, Any]:
+    """A provenance, from a film, its sidecar or the record of a version.
+
+    Args:
+        document: What is said.
+        where: It was found.
+        hint: What to do where it is none.
+
+    Raises:
+        InputError: It is none; with what is wrong.
+    """
     try:
         _Provenance.model_validate(document)
     except ValidationError as error:
-        raise _damaged(film, _first(error)) from None
+        raise _damaged(where, _first(error), hint) from None
     try:
         read_edits(document.get("edits", []))
     except ValidationError:
         raise InputError(
             "the film carries edits that this holocine does not know",
-            where=str(film),
+            where=str(where),
             hint="it was made by a newer version: update holocine",
         ) from None
     return {"lora": [], "versions": {}, **document}
@@ -210,12 +226,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     return found
 
 
-def _damaged(film: Path, reason: str) -> InputError:
-    return InputError(
-        f"the film's provenance is damaged: {reason}",
-        where=str(film),
-        hint="its tags were changed: take the file that holocine rendered, or render it anew",
-    )
+def _damaged(where: Path, reason: str, hint: str = _CHANGED) -> InputError:
+    return InputError(f"the film's provenance is damaged: {reason}", where=str(where), hint=hint)
 
 
 def _first(error: ValidationError) -> str:

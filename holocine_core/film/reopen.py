@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_is_ours
@@ -46,7 +44,7 @@ def open_film(film: Path, request: Request = Request()) -> tuple[Inspection, Pla
         MachineError: There is no such device.
     """
     found = inspect(film)
-    plan = replan(found, _edits(found), replace(request, out=None))
+    plan = replan(found, read_edits(found.provenance.get("edits", [])), replace(request, out=None))
     if not film_is_ours(plan):
         raise InputError(
             f"{film.name} would not be made again as it is: its model, its LoRAs or its sounds are "
@@ -56,17 +54,6 @@ def open_film(film: Path, request: Request = Request()) -> tuple[Inspection, Pla
             "(holocine inspect --extract)",
         )
     return found, plan
-
-
-def _edits(found: Inspection) -> tuple[Reshoot | Extend, ...]:
-    try:
-        return read_edits(found.provenance.get("edits", []))
-    except ValidationError:
-        raise InputError(
-            "the film carries edits that this holocine does not know",
-            where=str(found.path),
-            hint="it was made by a newer version: update holocine",
-        ) from None
 
 
 def replan(
@@ -159,7 +146,8 @@ def _holds(work: Path, found: Inspection) -> bool:
 def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, past: Past) -> Past:
     """The past with the profiles that a film's draft had, where neither film nor work folder
     tells: those of the model's earlier ones that give the film its key."""
-    own, here = _edits(found), replace(request, out=found.path)
+    own = read_edits(found.provenance.get("edits", []))
+    here = replace(request, out=found.path)
 
     def planned(tried: Past) -> Plan:
         plan = make_edited_plan(manuscript, here, own, tried)
@@ -172,7 +160,7 @@ def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, pas
     return past
 
 
-def place_of(plan: Plan, shot: str) -> tuple[Take, int]:
+def shot_place(plan: Plan, shot: str) -> tuple[Take, int]:
     """The take and number of a shot: ``SCENE:NUMBER``, or its number in the whole film, from 1.
 
     Raises:

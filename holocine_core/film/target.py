@@ -1,6 +1,6 @@
 """What lies where a film is to go, and what a render would do about it.
 
-May import: film.ownership, plan, edit.
+May import: film, plan, edit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Literal
 
 from holocine_core.edit.delivery import VideoCodec, check_video
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import is_earlier, is_finished, refuse_to_overwrite
+from holocine_core.film.ownership import is_finished
+from holocine_core.film.replaced import is_earlier, refuse_to_overwrite
 from holocine_core.plan.values import Plan
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holocine_core.film.ownership import place_of
+from holocine_core.film.ownership import film_place
 from holocine_core.plan.values import Plan
 from holocine_core.store.claims import sweep_claims
 from holocine_core.store.files import sweep
@@ -14,4 +14,4 @@ def tidy(plan: Plan) -> None:
     here or on another host, stays."""
     sweep(plan.out.parent, plan.work)
     sweep_claims(plan.work)
-    free_place(*place_of(plan))
+    free_place(*film_place(plan))

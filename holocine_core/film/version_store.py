@@ -7,13 +7,18 @@ list, ``versions.json``, which is taken over when something is noted. May import
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
+from holocine_core.errors import InputError
+from holocine_core.film.record import Key
 from holocine_core.sampling import Frozen
 from holocine_core.script.edits import Edit
 from holocine_core.store.leases import leased
@@ -24,20 +29,20 @@ FOLDER = "versions"
 LIST = "versions.json"
 """Of earlier versions of holocine."""
 
-_Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
-"""Becomes a file's name."""
+MOST = 100_000
+"""The highest number: what tells of a higher one is no version of ours."""
 
 
 class Version(Frozen):
     """A state of a film that its work folder can make again at once."""
 
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=MOST)]
     """From 1; a dropped one's is not given again."""
-    key: _Key
+    key: Key
     """The film's fingerprint."""
     edits: tuple[Edit, ...]
     """Since it was rendered."""
-    takes: tuple[tuple[Literal["clips", "negatives"], _Key], ...]
+    takes: tuple[tuple[Literal["clips", "negatives"], Key], ...]
     """Folders and keys of its takes, those of takes they are based on included."""
     film: str = ""
     """Where it was written, from the work folder; empty in older lists."""
@@ -73,6 +78,7 @@ class Stored:
     following: int = 1
     """The next number."""
     list_is_damaged: bool = False
+    """So it stays until :func:`set_aside`: numbers may be given that others had."""
 
 
 def read_versions(work: Path) -> Stored:
@@ -98,9 +104,9 @@ def _records(work: Path) -> tuple[dict[int, Version], set[int], set[int]]:
     known: dict[int, Version] = {}
     lost, dropped = set[int](), set[int]()
     for path in sorted((work / FOLDER).glob("[0-9]*.json")):
-        if not path.stem.isdecimal():
-            continue
-        number = int(path.stem)
+        number = int(path.stem) if re.fullmatch("[0-9]{1,6}", path.stem) else 0
+        if not 1 <= number <= MOST:
+            continue  # Not named by us.
         try:
             told = read_record(path) or {}
             if told.get("dropped") is True:
@@ -119,6 +125,8 @@ def _former(work: Path) -> tuple[dict[int, Version], bool, int]:
         told = read_record(work / LIST) or {}
         found = [Version.model_validate(one, strict=False) for one in told.get("versions", [])]
         following = int(told.get("next", 1))
+        if following > MOST + 1:
+            raise ValueError(following)
     except (DamagedRecord, ValidationError, TypeError, ValueError):
         return {}, True, 1
     following = max([following, *(one.number + 1 for one in found)])
@@ -146,13 +154,37 @@ def _take_over(work: Path) -> None:
         return
     former, is_damaged, following = _former(work)
     if is_damaged:
-        (work / LIST).replace(work / f"{LIST}.damaged")
-        return
+        return  # Until somebody was told.
     for number in range(1, following):
         if not _path(work, number).exists():
             one = former.get(number)
             _write(work, number, {"dropped": True} if one is None else _stored(one))
     (work / LIST).unlink(missing_ok=True)
+
+
+def set_aside(work: Path) -> None:
+    """Give a damaged list another name, once a person was told that numbers may be others now.
+
+    Raises:
+        MachineError: The folder can not be written.
+    """
+    if not (work / LIST).is_file() or not _former(work)[1]:
+        return
+    with disk_errors("set the damaged list of versions aside", work / LIST):
+        names = (f"{LIST}.damaged{'' if n == 1 else f'-{n}'}" for n in itertools.count(1))
+        name = next(name for name in names if not os.path.lexists(work / name))
+        (work / LIST).replace(work / name)
+
+
+def next_number(work: Path, stored: Stored) -> int:
+    """The number of a new version. Raises InputError where all were given."""
+    if stored.following > MOST:
+        raise InputError(
+            f"the film has {MOST} versions, and no more numbers",
+            where=str(work / FOLDER),
+            hint="give the film another work folder with --work",
+        )
+    return stored.following
 
 
 def write_version(work: Path, version: Version) -> None:

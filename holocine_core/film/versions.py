@@ -11,15 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from holocine_core.errors import InputError
-from holocine_core.film.ownership import KEY_TAG, film_key, is_preview
+from holocine_core.film.ownership import KEY_TAG, film_key
 from holocine_core.film.provenance import provenance
 from holocine_core.film.version_store import (
     Version,
     as_stored,
     forget_version,
+    next_number,
     noting,
     read_versions,
     write_version,
@@ -27,7 +26,7 @@ from holocine_core.film.version_store import (
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.store.records import intact_record, sidecar_path
-from holocine_core.store.vault import Kind, Vault, file_hash, fingerprint
+from holocine_core.store.vault import Kind, Vault, fingerprint
 
 
 def versions(work: Path) -> list[Version]:
@@ -51,7 +50,7 @@ def remember_version(plan: Plan, number: int | None = None) -> Version:
     Raises:
         MachineError: The work folder can not be written.
     """
-    return _remember(
+    return note_version(
         plan.work,
         {
             "key": film_key(plan),
@@ -66,48 +65,18 @@ def remember_version(plan: Plan, number: int | None = None) -> Version:
     )
 
 
-def _remember(work: Path, told: Mapping[str, Any], number: int | None = None) -> Version:
+def note_version(work: Path, told: Mapping[str, Any], number: int | None = None) -> Version:
+    """Note what a version says, as :func:`remember_version`; ``number`` likewise."""
     if (found := _of(told["key"], read_versions(work).known)) is not None:
         return found  # Looking needs no leave to write.
     with noting(work):
         stored = read_versions(work)
         if (found := _of(told["key"], stored.known)) is not None:
             return found
-        new = Version.model_validate({**told, "number": number or stored.following}, strict=False)
+        given = number or next_number(work, stored)
+        new = Version.model_validate({**told, "number": given}, strict=False)
         write_version(work, new)
     return new
-
-
-def remember_replaced(plan: Plan) -> None:
-    """Note the film that lies in a plan's place and that the plan's film is about to replace, if it
-    was made in the same work folder and is as it was made.
-
-    Raises:
-        MachineError: The work folder can not be written.
-    """
-    told = intact_record(sidecar_path(plan.out))
-    if not plan.out.is_file() or told.get("key") in (None, film_key(plan)):
-        return
-    if is_preview(plan.out):
-        return  # It was to be replaced.
-    home = plan.out.resolve().parent
-    if (home / str(told.get("work"))).resolve() != plan.work.resolve():
-        return
-    if file_hash(plan.out) != told.get("sha256"):
-        return
-    try:
-        _remember(plan.work, {
-            "key": told["key"],
-            "edits": told.get("edits", ()),
-            "takes": told.get("holds")
-            or as_stored([("latents", take["fingerprint"]) for take in told["takes"]]),
-            "film": os.path.relpath(plan.out, plan.work),
-            "root": fingerprint([told["screenplay"], told["profile"], told["options"]]),
-            "source": told.get("screenplay_file", ""),
-            "made": {name: told[name] for name in provenance(plan) if name in told},
-        })  # fmt: skip
-    except (KeyError, TypeError, ValidationError):
-        return  # A film that only another holocine understands: its takes stay all the same.
 
 
 def _of(key: str, known: Sequence[Version]) -> Version | None:
@@ -157,11 +126,11 @@ def _held_by(plan: Plan) -> Iterator[tuple[Kind, str]]:
             yield "clips", card.key
 
 
-def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
+def drop_versions(vault: Vault, numbers: Sequence[int], current: str) -> int:
     """Forget versions and remove the takes that no other version needs.
 
     Args:
-        work: The work folder; held by the caller.
+        vault: The work folder; held by the caller.
         numbers: Which.
         current: Key of the film as it lies there, which stays.
 
@@ -170,7 +139,9 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
 
     Raises:
         InputError: There is no such version, or it is a film as it lies there.
+        TakenOver: Another process has the folder by now.
     """
+    work = vault.folder
     with noting(work):
         stored = read_versions(work)
         known = stored.known
@@ -189,7 +160,7 @@ def drop_versions(work: Path, numbers: Sequence[int], current: str) -> int:
                     hint=f"pick another one for {films[version.key].name} first",
                 )
         needed = {take for version in known if version not in dropped for take in version.kept}
-        vault, freed = Vault(work), 0
+        freed = 0
         for kind, key in dict.fromkeys(take for version in dropped for take in version.kept):
             entry = vault.find(kind, key)
             if (kind, key) not in needed:

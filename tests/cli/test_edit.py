@@ -210,3 +210,22 @@ def test_only_films_of_holocine_are_changed(holocine: Holocine, film: Path) -> N
     answer = holocine("reshoot", film, "--shot", "3")
     assert answer.exit_code == 2
     assert "has no shot 3" in answer.stderr
+
+
+def test_added_shots_name_no_picture_elsewhere(holocine: Holocine, film: Path) -> None:
+    from PIL import Image
+
+    from holocine_core import api
+
+    elsewhere = Path("../private")
+    elsewhere.mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32)).save(elsewhere / "pic.png")
+    Path("link.png").symlink_to("../private/pic.png")
+    for named in ("../private/pic.png", str(elsewhere.resolve() / "pic.png"), "link.png"):
+        text = f"shots: [{{prompt: A cat comes in., frames: 8, image: {named}}}]"
+        Path("more.yaml").write_text(text)
+        answer = holocine("extend", film, "--add", "more.yaml")
+        assert answer.exit_code == 2
+        assert "outside the screenplay's folder" in answer.stderr
+        asked = api.Request(outside=True)
+        assert isinstance(api.plan_extend(film, "more.yaml", request=asked), api.Edit)

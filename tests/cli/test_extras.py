@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -96,7 +97,7 @@ def test_a_film_is_rendered_with_its_cut_list(holocine: Holocine, scene: Path) -
     assert holocine("render", scene, "--otio").exit_code == 0, "its own is replaced"
 
 
-def test_extras_of_ours_are_replaced_until_someone_changes_them(
+def test_extras_of_ours_are_replaced_and_put_aside_where_someone_changed_them(
     holocine: Holocine, scene: Path
 ) -> None:
     words = ("render", scene, "-o", "x.mp4", "--shots", "s", "--storyboard")
@@ -107,9 +108,21 @@ def test_extras_of_ours_are_replaced_until_someone_changes_them(
     Path("x.mp4").unlink()
     assert holocine(*words).exit_code == 0
     assert clip.read_bytes() != before
+    before, board = clip.read_bytes(), Path("x.storyboard.png")
     clip.write_bytes(b"cut again by hand")
-    assert holocine(*words).exit_code == 2
-    assert clip.read_bytes() == b"cut again by hand"
+    flipped = bytearray(board.read_bytes())
+    flipped[-9] ^= 1
+    board.write_bytes(flipped)
+    answer = holocine(*words)
+    assert answer.exit_code == 0
+    assert clip.read_bytes() == before
+    assert clip.with_stem("scene-1-01.damaged").read_bytes() == b"cut again by hand"
+    assert Path("x.storyboard.damaged.png").read_bytes() == flipped
+    for name in ("scene-1-01.damaged.mp4", "x.storyboard.damaged.png"):
+        assert name in answer.stderr
+    assert holocine(*words).stderr.count("damaged") == 0
+    listed = json.loads(Path(".holocine/room/extras.json").read_text())
+    assert list(listed) == sorted(listed)
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])

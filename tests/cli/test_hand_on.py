@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holocine_core.evaluate import cuts
+from holocine_core.evaluate import cuts, film_page
 from tests.cli.conftest import Holocine
 
 pytestmark = pytest.mark.slow
@@ -65,7 +65,11 @@ def test_a_report_is_one_page_beside_the_film(
     assert holocine("report", "room.mp4").exit_code == 0, "it is there already, whole"
     with Path("room.html").open("a") as file:
         file.write("\nedited by hand")
-    assert holocine("report", "room.mp4").exit_code == 2
+    with monkeypatch.context() as refused:
+        refused.setattr(film_page, "look_through", None)  # Before the work.
+        assert holocine("report", "room.mp4").exit_code == 2
+        shutil.copy("room.mp4", "other.mp4")
+        assert holocine("report", "other.mp4", "-o", "room.html").exit_code == 2
     answer = holocine("report", "room.mp4", "--force")
     assert (answer.exit_code, answer.stdout) == (0, "room.html\n")
     assert "of 1 cut on the frame asked for" in answer.stderr

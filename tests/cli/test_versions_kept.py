@@ -71,6 +71,97 @@ def test_a_damaged_list_of_before_is_told_and_rebuilt(
     assert Path(f"{listed}.damaged").read_text() == damage, "nothing is thrown away"
 
 
+def test_a_damaged_list_is_told_until_the_versions_are_listed(
+    holocine: Holocine, film: Path
+) -> None:
+    """Whatever is noted before that has a number that another version may have had."""
+    assert holocine("reshoot", film, "--shot", "2").exit_code == 0
+    assert holocine("versions", film, "--pick", "1").exit_code == 0
+    shutil.rmtree(RECORDS)
+    listed = RECORDS.with_suffix(".json")
+    listed.write_text("{")
+    change_screenplay()
+    answer = holocine("render", "room.yaml")
+    assert answer.exit_code == 0, answer.stderr
+    assert "noted as version 1, which another may have been" in " ".join(answer.stderr.split())
+    for _ in range(2):
+        answer = holocine("versions", film, "--pick", "1")
+        assert answer.exit_code == 2
+        assert "numbers may differ" in answer.stderr
+    kept = film.read_bytes()
+    film.unlink()
+    assert holocine("versions", film, "--pick", "1").exit_code == 2
+    film.write_bytes(kept)
+    assert numbers(holocine, film) == [1, 2]
+    listed.write_text("[")
+    assert numbers(holocine, film) == [1, 2]
+    assert Path(f"{listed}.damaged").read_text() == "{"
+    assert Path(f"{listed}.damaged-2").read_text() == "["
+    assert holocine("versions", film, "--pick", "1").exit_code == 0
+
+
+@pytest.mark.parametrize("told", ["300000000.json", "99999999999999999999.json", "next", "number"])
+def test_a_number_that_was_never_given(holocine: Holocine, film: Path, told: str) -> None:
+    assert holocine("reshoot", film, "--shot", "2").exit_code == 0
+    if told.endswith(".json"):
+        shutil.copy(RECORDS / "0001.json", RECORDS / told)
+        assert numbers(holocine, film) == [1, 2]
+        return
+    one = json.loads((RECORDS / "0001.json").read_text())
+    shutil.rmtree(RECORDS)
+    value = (
+        {"versions": [{**one, "number": 3 * 10**8}]} if told == "number" else {"next": 3 * 10**8}
+    )
+    RECORDS.with_suffix(".json").write_text(json.dumps(value))
+    assert "records of versions were lost" in holocine("versions", film).stderr
+
+
+@pytest.mark.parametrize("lost", ["takes", "model", "screenplay"])
+def test_a_record_that_lacks_what_it_is_made_again_by(
+    holocine: Holocine, film: Path, lost: str
+) -> None:
+    assert holocine("reshoot", film, "--shot", "2").exit_code == 0
+    record = RECORDS / "0001.json"
+    told = json.loads(record.read_text())
+    del told["check"], told["made"][lost]
+    record.write_text(json.dumps(told))
+    answer = holocine("versions", film, "--pick", "1")
+    assert answer.exit_code == 2
+    assert "0001.json" in answer.stderr
+    assert lost in answer.stderr
+
+
+def test_a_film_is_kept_as_a_version_where_its_work_folder_was_moved(
+    holocine: Holocine, film: Path
+) -> None:
+    first = film.read_bytes()
+    Path(".holocine/room").rename("w2")
+    change_screenplay()
+    assert holocine("render", "room.yaml", "--work", "w2").exit_code == 0
+    listed = holocine("versions", film, "--work", "w2", "--json").json["versions"]
+    assert [one["version"] for one in listed] == [1, 2]
+    assert holocine("versions", film, "--work", "w2", "--pick", "1").exit_code == 0
+    assert film.read_bytes() == first
+
+
+@pytest.mark.parametrize("field", ["model", "holds", "options"])
+def test_a_film_that_can_be_no_version_needs_force(
+    holocine: Holocine, film: Path, field: str
+) -> None:
+    path = Path("room.mp4.json")
+    told = json.loads(path.read_text())
+    told[field] = {"holds": [["drums", "0"]], "model": 3, "options": "none"}[field]
+    del told["check"]
+    path.write_text(json.dumps(told))
+    kept = film.read_bytes()
+    change_screenplay()
+    assert holocine("render", "room.yaml").exit_code == 2
+    assert film.read_bytes() == kept
+    answer = holocine("render", "room.yaml", "--force")
+    assert answer.exit_code == 0, answer.stderr
+    assert "not kept as a version" in " ".join(answer.stderr.split())
+
+
 def test_a_list_of_before_goes_on(holocine: Holocine, film: Path) -> None:
     for seed in ("3", "4", "5"):
         assert holocine("reshoot", film, "--shot", "2", "--seed", seed).exit_code == 0

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from tests.crash.cases import RENDER, RESHOOT
@@ -35,6 +36,8 @@ KINDS: Mapping[str, Callable[[bytes, random.Random], bytes | None]] = {
 
 _SHELVES = (".holocine", "run/checkpoints", "run/latents")
 """What lies there is for the next command to use, or to make again."""
+_PRODUCTS = (".mp4", ".png", ".otio")
+"""Files that people see: one that was damaged may have been changed, and is put aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +111,27 @@ def _files(stage: Stage) -> list[str]:
 def _compared(stage: Stage, name: str, kind: str, after: bytes | None, said: str) -> Harm:
     found = contents(stage.folder)
     products = [one for one in stage.whole if not one.startswith(_SHELVES)]
-    if wrong := [n for n in products if not _alike(n, found.get(n), stage.whole[n])]:
+    wrong = [n for n in products if not _alike(n, found.get(n), stage.whole[n])]
+    wrong += _strays(stage, found, name, after)
+    if wrong:
         return Harm(file=name, kind=kind, fate="wrong", told=f"{wrong}; it said: {said}")
     if found.get(name) == after and stage.whole.get(name) != after:
         return Harm(file=name, kind=kind, fate="unused", told=said)
     told = any(word in said for word in ("damaged", "gone", "lost", "no sidecar"))
     return Harm(file=name, kind=kind, fate="mended" if told else "mended untold", told=said)
+
+
+def _strays(stage: Stage, found: Mapping[str, bytes], name: str, after: bytes | None) -> list[str]:
+    """Files that a whole call leaves not: but for the damaged one, put aside, which must be there
+    where anything was left of it."""
+    path = PurePath(name)
+    aside = str(path.with_name(f"{path.stem}.damaged{path.suffix}"))
+    kept = path.suffix in _PRODUCTS and not name.startswith(_SHELVES) and bool(after)
+    others = (one for one in found if not one.startswith(_SHELVES))
+    strays = [one for one in others if one not in stage.whole and not (kept and one == aside)]
+    if kept and found.get(name) != after and found.get(aside) != after:
+        strays.append(f"{name} as it was: it is lost")
+    return strays
 
 
 def _alike(name: str, one: bytes | None, other: bytes) -> bool:

@@ -304,8 +304,13 @@ def test_a_film_needs_a_name(small: Path) -> None:
 
 def test_a_path_that_no_log_can_hold_is_refused(small: Path, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
-    with pytest.raises(InputError, match="not in UTF-8"):
+    with pytest.raises(InputError, match="the film's path is not in UTF-8"):
         plan_film(small, Request(out=odd))
+    with pytest.raises(InputError, match="the work folder's path"):
+        plan_film(small, Request(work=odd))
+    with pytest.raises(InputError, match="the screenplay's path") as refused:
+        plan_film(small.rename(odd.with_suffix(".yaml")), Request(out=tmp_path / "film.mp4"))
+    assert "--out" not in str(refused.value.hint)
 
 
 def test_what_has_no_effect_is_told(write: Write, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from holocine_core.api import Extras
 from holocine_core.edit.seal import is_sealed
 from holocine_core.errors import InputError, InUse
 from holocine_core.events import StepDone, Warned
+from holocine_core.film import proof
 from holocine_core.film.planning import plan_film
 from holocine_core.plan.values import Plan
 from holocine_core.production import render_film
@@ -113,11 +114,22 @@ def test_a_damaged_film_is_told(own: tuple[Path, Path]) -> None:
     kept = own[1].read_bytes()
     for damage in ("flipped", "shorter", "longer"):
         DAMAGES[damage](own[1])
+        damaged = own[1].read_bytes()
         listener = Listener()
         render_film(*own, emit=listener)
-        (told,) = listener.of(Warned)
-        assert "damaged" in told.message
+        found, aside = listener.of(Warned)
+        assert "the film is damaged" in found.message
+        assert "damaged or changed" in aside.message
+        assert Path(aside.where).read_bytes() == damaged
         assert own[1].read_bytes() == kept
+
+
+def test_nothing_but_a_film_is_played(own: tuple[Path, Path]) -> None:
+    """Where neither seal nor sidecar nor takes tell of a film; a list of others is none."""
+    listed = own[1].with_name("list.mp4")
+    listed.write_text("ffconcat version 1.0\nfile film.mp4\n")
+    assert proof._plays(own[1])
+    assert not proof._plays(listed)
 
 
 def test_a_film_without_a_seal_is_compared_or_said_not_to_be(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.reopen import changed_frames, open_film, place_of, replan
+from holocine_core.film.reopen import changed_frames, open_film, replan, shot_place
 from holocine_core.model.placement import Placement
 from holocine_core.model.spec import MODELS
 from holocine_core.plan import make
@@ -192,11 +192,11 @@ def test_an_edit_without_a_place_is_refused(
 
 def test_shots_are_named_by_scene_or_counted_through(made: Path) -> None:
     _, plan = open_film(made)
-    found = [(take.scene, n) for take, n in (place_of(plan, s) for s in ("1", "3", "storm:2"))]
+    found = [(take.scene, n) for take, n in (shot_place(plan, s) for s in ("1", "3", "storm:2"))]
     assert found == [("storm", 1), ("dawn", 1), ("storm", 2)]
     for wrong in ("0", "4", "x", "noon:1", "storm:"):
         with pytest.raises(InputError, match=r"no (shot|scene)"):
-            place_of(plan, wrong)
+            shot_place(plan, wrong)
 
 
 def test_a_film_of_other_weights_is_not_edited(made: Path) -> None:
