@@ -3,8 +3,10 @@
 python -m benchmarks.damages [--count 125] [--verbose]
 
 The network is a stub, all else is real. ``mended``: what the command makes is right to the last
-byte, and the damage was told; ``unused``: it is right, and the damaged file was not asked for;
-``refused``: exit code 2 or 3, which says why; ``wrong``: something else was made with exit code 0.
+byte, and the damage was told by the file's name, or (``untold``) was not; ``made again``: the file
+was gone and is there, which need not be told; ``unused``: all is right,
+and the damaged file was not asked for; ``refused``: exit code 2 or 3 which says why, twice;
+``wrong``: something else was made with exit code 0, or what a person may have changed is lost.
 """
 
 from __future__ import annotations
@@ -18,9 +20,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.quick import parsed
 from tests.crash.cases import cases, ready, staged
-from tests.crash.harm import FATES, Harm, harm, harmed_cases
-
-_BAD = ("wrong", "exit 1", "other exit")
+from tests.crash.harm import BAD, FATES, Harm, harm, harmed_cases
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
                 counts = " | ".join(str(fates.count(fate)) for fate in FATES)
                 print(f"| {case.name} | {len(ends)} | {counts} |", flush=True)
                 told += [(case.name, one) for one in ends]
-    bad = [one for one in told if one[1].fate in _BAD]
+    bad = [one for one in told if one[1].fate in BAD]
     for command, one in told if args.verbose else bad:
         print(f"{command}: {one.fate}: {one.file}, {one.kind}: {one.told}", file=sys.stderr)
     sys.exit(bool(bad))

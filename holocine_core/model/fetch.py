@@ -113,7 +113,7 @@ def _lacking(
         known = ", ".join(dict.fromkeys(parts.values()))
         raise InputError(f"{spec.name} has no part {strange[0]!r}", hint=f"its parts are {known}")
     there = find_model(spec.name, models_dir).components
-    sources, held = [], []
+    sources, held = list[Source](), list[Path]()
     for source in spec.sources:
         home, wanted = models_dir / source.folder, []
         for pattern in source.files:

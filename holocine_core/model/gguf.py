@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -84,13 +84,13 @@ def _weights(path: Path, keep: list[str], dtype: torch.dtype) -> dict[str, Tenso
             hint="use a file of another kind, such as Q8_0 or Q4_K",
         ) from unsupported
 
-    def unpacked(name: str, tensor: Tensor) -> Tensor:
+    def unpacked(name: str, tensor: Any) -> Tensor:
         # diffusers computes with packed weights in linear layers only. What is packed as bfloat16
         # is as small unpacked, and a LoRA can be added to it.
         sensitive = _sensitive(name, keep)
         plain_already = tensor.quant_type == GGMLQuantizationType.BF16
         if not (sensitive or plain_already or name.startswith("patch_embedding")):
-            return tensor
+            return cast(Tensor, tensor)
         plain: Tensor = dequantize_gguf_tensor(tensor)
         return plain.float() if sensitive else plain.to(dtype)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, get_args
 
 from tests.crash.cases import RENDER, RESHOOT
 from tests.crash.runs import DIARIES, Case, Stage, contents
 
-Fate = Literal["mended", "mended untold", "unused", "refused", "wrong", "exit 1", "other exit"]
-FATES: tuple[Fate, ...] = (
-    "mended", "mended untold", "unused", "refused", "wrong", "exit 1", "other exit",
-)  # fmt: skip
+Fate = Literal[
+    "mended", "mended by a second call", "mended untold", "made again", "unused", "refused",
+    "wrong", "exit 1", "other exit",
+]  # fmt: skip
+FATES: tuple[Fate, ...] = get_args(Fate)
+BAD = ("mended untold", "wrong", "exit 1", "other exit")
 
 
 def _flip(raw: bytes, rng: random.Random) -> bytes:
@@ -36,6 +39,8 @@ KINDS: Mapping[str, Callable[[bytes, random.Random], bytes | None]] = {
 
 _SHELVES = (".holocine", "run/checkpoints", "run/latents")
 """What lies there is for the next command to use, or to make again."""
+_TELLS = re.compile(r"damaged|changed|gone|lost|no sidecar|not as this run")
+_MODEL = "run/model"
 _PRODUCTS = (".mp4", ".png", ".otio")
 """Files that people see: one that was damaged may have been changed, and is put aside."""
 
@@ -97,7 +102,12 @@ def harm(stage: Stage, number: int) -> Harm:
         case 1:
             return Harm(file=name, kind=kind, fate="exit 1", told=ended.said)
         case 2 | 3:
-            return Harm(file=name, kind=kind, fate="refused", told=ended.said)
+            again = stage.call()
+            if again.code:
+                return Harm(file=name, kind=kind, fate="refused", told=ended.said)
+            later = _compared(stage, name, kind, after, ended.said)
+            mended = later.fate == "mended"
+            return replace(later, fate="mended by a second call") if mended else later
     return Harm(file=name, kind=kind, fate="other exit", told=f"{ended.code}: {ended.said}")
 
 
@@ -117,8 +127,19 @@ def _compared(stage: Stage, name: str, kind: str, after: bytes | None, said: str
         return Harm(file=name, kind=kind, fate="wrong", told=f"{wrong}; it said: {said}")
     if found.get(name) == after and stage.whole.get(name) != after:
         return Harm(file=name, kind=kind, fate="unused", told=said)
-    told = any(word in said for word in ("damaged", "gone", "lost", "no sidecar"))
+    told = _is_told(PurePath(name), said)
+    if after is None and not told:
+        return Harm(file=name, kind=kind, fate="made again", told=said)
     return Harm(file=name, kind=kind, fate="mended" if told else "mended untold", told=said)
+
+
+def _is_told(path: PurePath, said: str) -> bool:
+    """Whether a warning or an error says what became of a file, by its name or its folder's."""
+    lines = (line for line in said.splitlines() if line.startswith(("warning:", "error:", "  ")))
+    loud = "\n".join(lines)
+    folders = (str(one) for one in path.parents if len(one.parts) > 1)
+    names = (path.name.partition(".")[0], *folders)
+    return bool(_TELLS.search(loud)) and any(one in loud for one in names)
 
 
 def _strays(stage: Stage, found: Mapping[str, bytes], name: str, after: bytes | None) -> list[str]:
@@ -127,8 +148,12 @@ def _strays(stage: Stage, found: Mapping[str, bytes], name: str, after: bytes | 
     path = PurePath(name)
     aside = str(path.with_name(f"{path.stem}.damaged{path.suffix}"))
     kept = path.suffix in _PRODUCTS and not name.startswith(_SHELVES) and bool(after)
+    beside = (aside,)
+    if name.startswith(f"{_MODEL}/"):  # It is kept as a whole.
+        aside, kept = f"{_MODEL}.damaged/{path.relative_to(_MODEL)}", after is not None
+        beside = tuple(one for one in found if PurePath(one).is_relative_to(f"{_MODEL}.damaged"))
     others = (one for one in found if not one.startswith(_SHELVES))
-    strays = [one for one in others if one not in stage.whole and not (kept and one == aside)]
+    strays = [one for one in others if one not in (*stage.whole, *beside)]
     if kept and found.get(name) != after and found.get(aside) != after:
         strays.append(f"{name} as it was: it is lost")
     return strays

@@ -143,4 +143,5 @@ class Decomposed:
         rows = lengths.ndim == 1 or lengths.shape[1] == 1
         norms = moved.norm(dim=1 if rows else 0, keepdim=True)
         norms = norms.clamp(min=torch.finfo(norms.dtype).tiny)  # What is nothing stays so.
-        return moved * (lengths.view(-1, 1) if rows else lengths) / norms - before
+        found: Tensor = moved * (lengths.view(-1, 1) if rows else lengths) / norms - before
+        return found
