@@ -41,6 +41,8 @@ _SHELVES = (".holocine", "run/checkpoints", "run/latents")
 """What lies there is for the next command to use, or to make again."""
 _TELLS = re.compile(r"damaged|changed|gone|lost|no sidecar|not as this run")
 _MODEL = "run/model"
+_CACHE = "run/latents/index"
+"""Nothing depends on it: what it says no longer is asked anew."""
 _PRODUCTS = (".mp4", ".png", ".otio")
 """Files that people see: one that was damaged may have been changed, and is put aside."""
 
@@ -128,7 +130,7 @@ def _compared(stage: Stage, name: str, kind: str, after: bytes | None, said: str
     if found.get(name) == after and stage.whole.get(name) != after:
         return Harm(file=name, kind=kind, fate="unused", told=said)
     told = _is_told(PurePath(name), said)
-    if after is None and not told:
+    if (after is None or name.startswith(_CACHE)) and not told:
         return Harm(file=name, kind=kind, fate="made again", told=said)
     return Harm(file=name, kind=kind, fate="mended" if told else "mended untold", told=said)
 

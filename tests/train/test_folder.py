@@ -180,3 +180,14 @@ def test_a_lone_shot_needs_no_length(samples: Path, tmp_path: Path) -> None:
 
 def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
     assert "NAME.yaml beside NAME.mp4" in read(tmp_path)[0]
+
+
+def test_a_damaged_line_of_the_index_is_not_believed(samples: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    first = read_samples(samples, size=None, fps=15, index=index)
+    (kept,) = index.glob("*.jsonl")
+    whole = kept.read_text(encoding="utf-8")
+    kept.write_text(whole.replace("red", "rod"), encoding="utf-8")
+    assert whole != kept.read_text(encoding="utf-8")
+    assert read_samples(samples, size=None, fps=15, index=index) == first
+    assert kept.read_text(encoding="utf-8") == whole

@@ -299,7 +299,7 @@ class _Index:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with atomic(self._path) as part, part.open("w", encoding="utf-8") as file:
                 for stem, entry in self._held.items():
-                    file.write(json.dumps([stem, *entry]) + "\n")
+                    file.write(json.dumps([stem, *entry, _sum(stem, entry)]) + "\n")
 
     def _lines(self) -> Iterator[tuple[str, tuple[Stamp, Stamp, list[Any]]]]:
         if self._path is None or not self._path.is_file():
@@ -307,8 +307,14 @@ class _Index:
         with self._path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
                 with contextlib.suppress(ValueError, TypeError, IndexError):
-                    stem, yaml, clip, told = json.loads(line)
-                    yield stem, (tuple(yaml), tuple(clip), told)
+                    stem, yaml, clip, told, kept = json.loads(line)
+                    entry = (tuple(yaml), tuple(clip), told)
+                    if kept == _sum(stem, entry):  # Else its sample is read again.
+                        yield stem, entry
+
+
+def _sum(stem: str, entry: tuple[Stamp, Stamp, list[Any]]) -> str:
+    return fingerprint([stem, *entry])
 
 
 def _stamp(path: Path) -> Stamp | None:
