@@ -85,6 +85,14 @@ def put_aside(path: Path, made: Path, emit: Emit) -> None:
     )
 
 
+def rename_damaged(record: Path) -> None:
+    """Make way for a new record: NAME.json -> NAME.json.damaged, numbered where that is taken. The
+    system's own errors pass."""
+    names = (f"{record.name}.damaged{'' if n == 1 else f'-{n}'}" for n in itertools.count(1))
+    free = (path for path in map(record.with_name, names) if not os.path.lexists(path))
+    record.replace(next(free))
+
+
 def _other_name(path: Path) -> Path:
     """A second name for a file, or the one that a killed call has given it."""
     stem = path.stem.encode()[:_NAME_BYTES].decode(errors="ignore")

@@ -7,8 +7,6 @@ list, ``versions.json``, which is taken over when something is noted. May import
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from holocine_core.errors import InputError
+from holocine_core.film.aside import rename_damaged
 from holocine_core.film.record import Key
 from holocine_core.sampling import Frozen
 from holocine_core.script.edits import Edit
@@ -171,9 +170,7 @@ def set_aside(work: Path) -> None:
     if not (work / LIST).is_file() or not _former(work)[1]:
         return
     with disk_errors("set the damaged list of versions aside", work / LIST):
-        names = (f"{LIST}.damaged{'' if n == 1 else f'-{n}'}" for n in itertools.count(1))
-        name = next(name for name in names if not os.path.lexists(work / name))
-        (work / LIST).replace(work / name)
+        rename_damaged(work / LIST)
 
 
 def next_number(work: Path, stored: Stored) -> int:
