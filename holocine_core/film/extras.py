@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError, Interrupted, Problem
-from holocine_core.events import Emit, ignore
+from holocine_core.events import Emit, Warned, ignore
 from holocine_core.film.aside import put_aside
 from holocine_core.film.planning import Source
 from holocine_core.film.values import Beside
 from holocine_core.plan.values import Plan
 from holocine_core.request import stem_of
-from holocine_core.store.files import Ready, read_json, write_json
+from holocine_core.store.files import Ready, name_for_damaged
 from holocine_core.store.leases import leased
-from holocine_core.store.records import sidecar_path
+from holocine_core.store.records import (
+    DamagedRecord,
+    read_record,
+    sidecar_path,
+    write_record,
+)
 from holocine_core.store.vault import disk_errors, file_hash
 
 RECORD = "extras.json"
@@ -61,13 +66,20 @@ def is_ours(plan: Plan, path: Path) -> bool:
     if not _was_written(plan, path):
         return False
     with disk_errors("read", path):
-        return file_hash(path) in str(_record(plan.work)[_record_key(plan, path)]).split()
+        return file_hash(path) in str(_read(plan.work)[0][_record_key(plan, path)]).split()
 
 
 def _was_written(plan: Plan, path: Path) -> bool:
     """Whether a file lies where one was written beside this film, whatever became of it."""
     is_file = path.is_file() and not path.is_symlink()
-    return is_file and _record_key(plan, path) in _record(plan.work)
+    return is_file and _record_key(plan, path) in _read(plan.work)[0]
+
+
+def _gives_way(plan: Plan, path: Path) -> bool:
+    """Whether a file may be replaced unasked: it was written here, or nobody knows any more, and it
+    is put aside where it is another."""
+    is_file = path.is_file() and not path.is_symlink()
+    return _was_written(plan, path) or (is_file and _read(plan.work)[1])
 
 
 def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
@@ -76,41 +88,52 @@ def remember(plan: Plan, path: Path, made: Path | None = None) -> None:
         disk_errors("note what was written", plan.work / RECORD),
         leased(plan.work, "extras", name="extras-lease", wait=True),
     ):
-        record = _record(plan.work)
+        record, is_damaged = _read(plan.work)
         key, hashes = _record_key(plan, path), [file_hash(made or path)]
         if path.is_file() and (there := file_hash(path)) in str(record.get(key, "")).split():
             hashes.append(there)
         record[key] = " ".join(dict.fromkeys(hashes))
-        write_json(plan.work / RECORD, dict(sorted(record.items())))
+        if is_damaged:
+            (plan.work / RECORD).replace(name_for_damaged(plan.work / RECORD))
+        write_record(plan.work / RECORD, dict(sorted(record.items())))
 
 
 def _remembering(plan: Plan, emit: Emit) -> Ready:
-    """What is done right before a file gets its name: one that was damaged or changed is put
-    aside, and the new one noted."""
+    """What is done right before a file gets its name: one that was damaged or changed, or of which
+    a damaged list says nothing, is put aside unless it is the same; and the new one is noted."""
+    is_damaged = _read(plan.work)[1]
+    if is_damaged:
+        emit(
+            Warned(
+                message=f"{RECORD} is damaged: files beside the film stay its own only where they "
+                "are what is written now",
+                where=str(plan.work / RECORD),
+                hint="others are put aside, and nothing is lost",
+            )
+        )
 
     def ready(made: Path, out: Path) -> None:
-        if _was_written(plan, out) and not is_ours(plan, out):
+        # Another film of this call, or another process, may have begun a new list.
+        unsure = is_damaged or (plan.work / f"{RECORD}.damaged").exists()
+        known = _was_written(plan, out)
+        if (known and not is_ours(plan, out)) or (unsure and not known and out.is_file()):
             put_aside(out, made, emit)
         remember(plan, out, made)
 
     return ready
 
 
-def _record(work: Path) -> dict[str, Any]:
-    """What was written beside films, by :func:`_record_key`.
+def _read(work: Path) -> tuple[dict[str, Any], bool]:
+    """What was written beside films, by :func:`_record_key`, and whether the list is damaged: then
+    nothing of it is known.
 
     Raises:
-        InputError: The list is damaged, and nothing else tells whose a file is.
+        InputError: What has its name is no file, or far too large: nothing of ours.
     """
-    path = work / RECORD
-    found = read_json(path)
-    if found is None and os.path.lexists(path):
-        raise InputError(
-            f"{RECORD} is damaged: which files beside the film are its own is no longer known",
-            where=str(path),
-            hint="remove it, and run the same command with --force: they are written anew",
-        )
-    return found or {}
+    try:
+        return read_record(work / RECORD) or {}, False
+    except DamagedRecord:
+        return {}, True
 
 
 def _record_key(plan: Plan, path: Path) -> str:
@@ -158,7 +181,7 @@ def check_extras(
         elif path.is_dir():
             words = f"{path} is a folder, and a file should go there"
             problems.append(Problem(words, str(path), "move it away"))
-        elif os.path.lexists(path) and not force and not _was_written(plan, path):
+        elif os.path.lexists(path) and not force and not _gives_way(plan, path):
             foreign.append(path)
     if foreign:
         more = f", as are {len(foreign) - 1} more" if foreign[1:] else ""
@@ -259,7 +282,7 @@ def make_extras(
         made = replace(made, shots=_cut_shots(plan, extras.shots, ready, stop_if_asked))
         tell(made)
     if extras.storyboard:
-        made = replace(made, storyboard=draw_board([plan], board_path(plan.out), emit))
+        made = replace(made, storyboard=_draw([plan], board_path(plan.out), ready))
         tell(made)
     return made
 
@@ -299,11 +322,12 @@ def check_board(plan: Plan, board: Path, *, force: bool) -> None:
 
 def draw_board(plans: Sequence[Plan], board: Path, emit: Emit = ignore) -> Path:
     """The storyboard of a film, or one of several drafts; what is put aside for it is told."""
+    return _draw(plans, board, _remembering(plans[0], emit))
+
+
+def _draw(plans: Sequence[Plan], board: Path, ready: Ready) -> Path:
     from holocine_core.film.boards import draw_drafts, draw_storyboard
 
-    ready = _remembering(plans[0], emit)
     if len(plans) == 1:
-        draw_storyboard(plans[0], board, ready)
-    else:
-        draw_drafts(plans, board, ready)
-    return board
+        return draw_storyboard(plans[0], board, ready)
+    return draw_drafts(plans, board, ready)

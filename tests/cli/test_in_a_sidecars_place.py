@@ -142,15 +142,27 @@ def test_an_answer_that_names_it(
     assert answer(*(name for name in found if name not in asked)).exit_code == 0
 
 
-def test_a_damaged_list_of_extras_is_told_and_replaced(
+def test_a_damaged_list_of_extras_is_told_and_written_anew(
     holocine: Holocine, made: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    assert holocine("render", "room.yaml", "--storyboard").exit_code == 0
-    damaged(WORK / "extras.json")
-    answer = holocine("render", "room.yaml", "--storyboard")
-    assert answer.exit_code == 2
-    assert "extras.json is damaged" in answer.stderr
-    (WORK / "extras.json").unlink()
-    assert holocine("render", "room.yaml", "--storyboard", "--force").exit_code == 0
-    assert holocine("render", "room.yaml", "--storyboard").exit_code == 0
+    words = ("render", "room.yaml", "--storyboard", "--otio")
+    assert holocine(*words).exit_code == 0
+    whole = (WORK / "extras.json").read_bytes()
+    board = Path("room.storyboard.png")
+    drawn = board.read_bytes()
+    for text in (b'{"versions":', whole.replace(b"room.otio", b"room.otin")):
+        (WORK / "extras.json").write_bytes(text)
+        board.write_text("a wedding")
+        answer = holocine(*words)
+        assert answer.exit_code == 0
+        assert "extras.json is damaged" in answer.stderr
+        assert (WORK / "extras.json").read_bytes() == whole
+        assert board.read_bytes() == drawn
+        assert [path.name for path in Path().glob("*.damaged*")] == ["room.storyboard.damaged.png"]
+    kept = [(WORK / f"extras.json.damaged{n}").read_bytes() for n in ("", "-2")]
+    assert kept == [b'{"versions":', text]
+    assert "damaged" not in holocine(*words).stderr
+    Path("other.storyboard.png").write_text("a wedding")
+    other = ("render", "room.yaml", "-o", "other.mp4", "--work", WORK, "--storyboard")
+    assert holocine(*other).exit_code == 2, "the list is whole again: this file is another's"

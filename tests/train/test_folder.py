@@ -187,7 +187,7 @@ def test_a_damaged_line_of_the_index_is_not_believed(samples: Path, tmp_path: Pa
     first = read_samples(samples, size=None, fps=15, index=index)
     (kept,) = index.glob("*.jsonl")
     whole = kept.read_text(encoding="utf-8")
-    kept.write_text(whole.replace("red", "rod"), encoding="utf-8")
+    kept.write_text(whole.replace(first[0].sha256, 64 * "0"), encoding="utf-8")
     assert whole != kept.read_text(encoding="utf-8")
     assert read_samples(samples, size=None, fps=15, index=index) == first
     assert kept.read_text(encoding="utf-8") == whole
