@@ -263,6 +263,8 @@ def make_extras(
         MachineError: A file can not be written.
         Interrupted: ``should_stop`` said so.
     """
+    if not (extras.preview or extras.otio or extras.storyboard or extras.shots is not None):
+        return Beside()
     ready = _remembering(plan, emit)
 
     def stop_if_asked() -> None:

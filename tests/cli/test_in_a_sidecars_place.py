@@ -53,8 +53,6 @@ NAMED_BY = {
         # Only a storyboard reads the clip of a whole film again, and nothing its latents.
         "clip": {"storyboard"},
         "latents": set(),
-        # It told how the line of a version begins, of an edit that was stopped.
-        "pending edit": set(),
         # As a process that was killed leaves it.
         "log": set(),
     },
