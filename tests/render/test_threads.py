@@ -14,6 +14,7 @@ from holocine_core.sample.generator import Generator
 pytestmark = [pytest.mark.slow, pytest.mark.nano]
 SCENE = """
 profile: draft
+profiles: {draft: {steps: 2}}
 seed: 3
 global: The old library in the evening, clear weather.
 frames: 17
