@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+REMEDIES = {
+    errno.EIO: "check the disk, then run the same command again: what is finished is kept",
+    errno.ESTALE: "the network's disk was lost: mount it and run the same command again",
+    errno.ENOSPC: "free some space and run the same command again: what is finished is kept",
+    errno.EDQUOT: "free some space and run the same command again: what is finished is kept",
+    errno.EROFS: "the disk can only be read: mount it for writing, or name another folder",
+    errno.EACCES: "give yourself leave to read and write it (chmod), or name another folder",
+    errno.EPERM: "give yourself leave to read and write it (chmod), or name another folder",
+    errno.ENOMEM: "free some memory and run the same command again: what is finished is kept",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and run the same command again",
+    errno.ENFILE: "close other programs: the system has no more open files to give",
+    errno.EFBIG: "raise the limit of files' sizes (ulimit -f), or use another disk",
+    errno.ETIMEDOUT: "the disk does not answer: check it, then run the same command again",
+    errno.ENODEV: "the disk is gone: mount it and run the same command again",
+    errno.ENXIO: "the disk is gone: mount it and run the same command again",
+    errno.ENAMETOOLONG: "give a shorter name: the disk takes 255 bytes, of which some are needed",
+    errno.ELOOP: "it is a link to itself: name the file that is meant",
+}
+"""What to do about a refusal of the operating system, by its number."""
 
 
 class HolocineError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import os
 import re
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from holocine_core.edit.stitch import delivered_frame, film_frames
-from holocine_core.film import provenance
 from holocine_core.film.finish import stitch_job
 from holocine_core.model.folders import locate_folder
 from holocine_core.model.spec import MODELS
@@ -57,14 +55,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nobody's cache folder is read or written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def versions_read_once() -> Iterator[None]:
-    """What is installed was read from five packages' files at every take and film."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "_version", functools.cache(provenance._version))
         yield
 
 

@@ -340,6 +340,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # Nothing can have that name.
         raise MachineError(
             f"{path.name} can not be read: {error.strerror}",
             where=str(path),

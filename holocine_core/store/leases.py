@@ -118,7 +118,6 @@ class Lease:
             seconds=self._seconds,
         )
         path, part = self._path(number + 1), self._part(number + 1, mine)
-        _idle.add(mine.token)
         try:
             # Who is killed before the claim is whole has told already whose it is.
             part.write_text(holder_text(mine), encoding="utf-8")
@@ -131,21 +130,25 @@ class Lease:
             raise
         try:
             part.replace(path)
+            self._settle(number, mine)
         except OSError:
+            _idle.add(mine.token)
             _remove(path, part)  # Nobody is to wait for half a claim.
             raise
-        # A host that saw the folder as it was a moment ago makes a number that was given before.
-        highest, other = self._highest()
-        if highest != number + 1 or other is None:
-            path.unlink(missing_ok=True)
-            raise Held(other or Holder())
-        self._remove_others(highest, mine)
         self.before = None if holder is None or holder.released else holder
         self._number, self._mine, self._renewed = number + 1, mine, time.monotonic()
-        _idle.discard(mine.token)
         self._ended.clear()
         self._heart = threading.Thread(target=self._beat, daemon=True, name="lease")
         self._heart.start()
+
+    def _settle(self, number: int, mine: Holder) -> None:
+        """Whether a claim that was just made holds; former ones go. Errors as of :meth:`claim`."""
+        # A host that saw the folder as it was a moment ago makes a number that was given before.
+        highest, other = self._highest()
+        if highest != number + 1 or other is None:
+            self._path(number + 1).unlink(missing_ok=True)
+            raise Held(other or Holder())
+        self._remove_others(highest, mine)
 
     def _remove_others(self, number: int, mine: Holder) -> None:
         """Former claims, and what others were writing when they were killed: who lives and has come

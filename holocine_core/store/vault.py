@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from holocine_core.errors import InUse, MachineError, TakenOver
+from holocine_core.errors import REMEDIES, InUse, MachineError, TakenOver
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.store.files import atomic, make_folder, sweep
 from holocine_core.store.holders import Holder
@@ -76,11 +76,8 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        hint = (
-            "free some space and run the same command again: what is finished is kept"
-            if full
-            else "check that the folder exists and may be written, or give another one"
-        )
+        unknown = "check that the folder exists and may be written, or give another one"
+        hint = REMEDIES.get(error.errno or 0, unknown)
         why = "the disk is full" if full else (error.strerror or str(error))
         raise MachineError(f"could not {doing}: {why}", where=str(path), hint=hint) from error
 

@@ -82,7 +82,7 @@ def test_what_the_system_refuses_is_no_bug(
     monkeypatch.setattr(room, name, refuse)
     answer = holocine("render", scene, "-qq")
     if room is vault:  # There it is told of what was being kept.
-        code, place, hint = 3, ".holocine/room/progress/", "check that the folder exists"
+        code, place = 3, ".holocine/room/progress/"
         assert os.strerror(number) in answer.stderr
     assert answer.exit_code == code, answer.stderr
     assert f"at {place}" in answer.stderr

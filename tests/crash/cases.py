@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import io
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from unittest.mock import patch
 import torch
 
 from holocine_core.evaluate import cuts
-from holocine_core.film import provenance
 from holocine_core.model.tiny import write_tiny
 from tests.crash.remembered import remembering
 from tests.crash.runs import Case, Stage
@@ -102,9 +100,7 @@ def ready(found: list[Case], folder: Path, *, ffmpeg: bool = False) -> Iterator[
     torch.set_num_threads(1)
     answers = contextlib.nullcontext() if ffmpeg else remembering(folder.with_name("answers"))
     no_judge = patch.object(cuts, "detector_installed", lambda: False)
-    # What is installed is read from fifty files at every take.
-    once = patch.object(provenance, "_version", functools.cache(provenance._version))
-    with stubbed(), no_judge, once, answers:
+    with stubbed(), no_judge, answers:
         folder.mkdir(parents=True)
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             _warm_up(found)
