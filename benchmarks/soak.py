@@ -48,6 +48,31 @@ PROOFS = (
         "again: does it end as the unbroken one, byte for byte, with nothing left over?",
     ),
     Proof(
+        "crash-errors",
+        "benchmarks.crash_points --fault EIO",
+        "At every one of these changes the disk answers with an error instead, once: does the "
+        "command say so and end with 3 (or 4, of several films), or have all done without it, and "
+        "does it end as the unbroken one when it is called again?",
+    ),
+    Proof(
+        "damages",
+        "benchmarks.damages --count 125",
+        "A file is damaged between two commands: flipped, cut short, longer, zeros, or gone. Is "
+        "what comes of it right to the last byte, and was the damage told by name?",
+    ),
+    Proof(
+        "inputs",
+        "benchmarks.inputs",
+        "A hundred thousand screenplays, ten thousand scripts and a thousand films' tags, broken "
+        "in all ways: is each answered by exit code 0, 2 or 3?",
+    ),
+    Proof(
+        "altered",
+        "benchmarks.altered --count 2000",
+        "Two thousand altered weight files, configs and tokenizers through all that opens a model: "
+        "is each answered, and does the error name the file?",
+    ),
+    Proof(
         "fleet",
         "benchmarks.fleet --runs 200",
         "Two hundred times three workers on two hosts that share four films, with faults at random "

@@ -194,7 +194,7 @@ def versions(
     from holocine_core.film.ownership import film_key
     from holocine_core.film.recall import lost_list, mend_versions, recalled
     from holocine_core.film.reopen import open_film
-    from holocine_core.film.version_store import set_aside
+    from holocine_core.film.version_store import accept_losses
     from holocine_core.film.versions import remember_version
 
     path = Path(film)
@@ -206,7 +206,7 @@ def versions(
         lost, work, key = mend_versions(found, plan, request), plan.work, film_key(plan)
     for problem in lost:
         emit(Warned(message=problem.message, where=problem.where, hint=problem.hint))
-    set_aside(work)  # Who sees the list has been told.
+    accept_losses(work)  # Who sees the list has been told.
     if key:
         remember_version(plan)
     return _listed(work, key)

@@ -77,7 +77,7 @@ class Stored:
     following: int = 1
     """The next number."""
     list_is_damaged: bool = False
-    """So it stays until :func:`set_aside`: numbers may be given that others had."""
+    """So it stays until :func:`accept_losses`: numbers may be given that others had."""
 
 
 def read_versions(work: Path) -> Stored:
@@ -161,16 +161,25 @@ def _take_over(work: Path) -> None:
     (work / LIST).unlink(missing_ok=True)
 
 
-def set_aside(work: Path) -> None:
-    """Give a damaged list another name, once a person was told that numbers may be others now.
+def accept_losses(work: Path) -> None:
+    """Go on without what can not be read, once a person was told of it: a damaged list and damaged
+    records get other names, and the numbers of lost versions are not given again.
 
     Raises:
         MachineError: The folder can not be written.
     """
-    if not (work / LIST).is_file() or not _former(work)[1]:
+    with disk_errors("set damaged records of versions aside", work / FOLDER):
+        if (work / LIST).is_file() and _former(work)[1]:
+            (work / LIST).replace(name_for_damaged(work / LIST))
+    if not read_versions(work).lost:
         return
-    with disk_errors("set the damaged list of versions aside", work / LIST):
-        (work / LIST).replace(name_for_damaged(work / LIST))
+    with noting(work):
+        for number in read_versions(work).lost:
+            path = _path(work, number)
+            with disk_errors("set damaged records of versions aside", path):
+                if path.is_file():
+                    path.replace(name_for_damaged(path))
+            forget_version(work, number)
 
 
 def next_number(work: Path, stored: Stored) -> int:

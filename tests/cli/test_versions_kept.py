@@ -100,6 +100,29 @@ def test_a_damaged_list_is_told_until_the_versions_are_listed(
     assert holocine("versions", film, "--pick", "1").exit_code == 0
 
 
+@pytest.mark.parametrize("lost", ["gone", "damaged"])
+def test_a_version_that_is_lost_for_good_keeps_nobody_from_the_others(
+    holocine: Holocine, film: Path, lost: str
+) -> None:
+    """Another screenplay's film tells nothing of it."""
+    change_screenplay()
+    assert holocine("render", "room.yaml").exit_code == 0
+    assert holocine("reshoot", film, "--shot", "2").exit_code == 0
+    assert numbers(holocine, film) == [1, 2, 3]
+    record = RECORDS / "0001.json"
+    record.unlink() if lost == "gone" else record.write_text("{")
+    assert holocine("versions", film, "--pick", "2").exit_code == 2
+    listed = holocine("versions", film)
+    assert "records of versions were lost" in listed.stderr
+    assert numbers(holocine, film) == [2, 3]
+    assert "lost" not in holocine("versions", film).stderr, "it was told"
+    assert holocine("versions", film, "--pick", "1").exit_code == 2
+    assert holocine("versions", film, "--pick", "2").exit_code == 0
+    assert holocine("reshoot", film, "--shot", "1").exit_code == 0
+    assert numbers(holocine, film) == [2, 3, 4]
+    assert (RECORDS / "0001.json.damaged").exists() == (lost == "damaged")
+
+
 @pytest.mark.parametrize("told", ["300000000.json", "99999999999999999999.json", "next", "number"])
 def test_a_number_that_was_never_given(holocine: Holocine, film: Path, told: str) -> None:
     assert holocine("reshoot", film, "--shot", "2").exit_code == 0
