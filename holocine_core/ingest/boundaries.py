@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from holocine_core.ingest.scan import Scan
+from holocine_core.ingest.scan import Scan, let_go
 
 Kind = Literal["cut", "dissolve", "fade", "gap"]
 """``gap``: frames between could not be read."""
@@ -288,6 +288,7 @@ def _mixtures(
         at = begin + np.flatnonzero(free_n[begin : begin + _CHUNK])
         low, high = max(0, begin - reach), min(last, begin + _CHUNK + 2 * reach)
         part = flat_nP[low : high + 1].astype(np.float32)
+        let_go(flat_nP)
         # What costs least is asked first: few frames are left for what costs most.
         far = np.abs(part[at + reach - low] - part[at - low]).mean(axis=1)
         rows = far >= need_n4[at, 2]

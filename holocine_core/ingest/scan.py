@@ -8,6 +8,7 @@ Letters: n frame, H rows, W columns.
 
 from __future__ import annotations
 
+import mmap
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -201,8 +202,17 @@ def _concatenate(path: Path, parts: Iterator[NDArray[Any]], count: int) -> None:
             )
         out[at : at + len(part)] = part
         at += len(part)
+        let_go(out)
     assert out is not None
     out.flush()
+
+
+def let_go(mapped: NDArray[Any]) -> None:
+    """Give back what was looked at of an array that lies in a file: until the system needs it for
+    something else it counts as memory of this process."""
+    file = getattr(mapped, "_mmap", None)
+    if file is not None and hasattr(mmap, "MADV_DONTNEED"):
+        file.madvise(mmap.MADV_DONTNEED)
 
 
 def _read(folder: Path) -> Scan | None:
