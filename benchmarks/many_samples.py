@@ -19,7 +19,7 @@ from benchmarks.machine import machine
 from benchmarks.quick import parsed, scratch
 from holocine_core.store.vault import fingerprint
 from holocine_core.train.data.folder import FolderDataset
-from holocine_core.train.data.samples import FORMAT, read_samples, samples_identity
+from holocine_core.train.data.samples import FORMAT, index_line, read_samples, samples_identity
 from holocine_core.train.order import steps
 
 FPS = 16
@@ -65,12 +65,12 @@ def _simulate(home: Path, count: int) -> None:
                 path = folder / f"{stem}{suffix}"
                 path.touch()
                 stat = path.stat()
-                stamps.append([stat.st_size, stat.st_mtime_ns])
+                stamps.append((stat.st_size, stat.st_mtime_ns))
             frames = 46 + number % 16
             edges = [0, *range(7, frames - 6, 9), frames]
             size = (832, 480) if number % 5 else (480, 832)
             told = [fingerprint(number) * 4, *size, edges, fingerprint([number]) * 2, 1400]
-            index.write(json.dumps([stem, *stamps, told]) + "\n")
+            index.write(index_line(stem, *stamps, told))
 
 
 def _measured(home: Path) -> dict[str, float]:

@@ -87,7 +87,7 @@ def test_a_film_tells_which_shot_took_it(write: Write, tmp_path: Path) -> None:
     [
         ("lora: [b.safetensors]", "does not exist"),
         ("lora: [a.safetensors, a.safetensors]", "given twice"),
-        ("lora: [{file: a.safetensors, weight: 9}]", "less than or equal to 4"),
+        ("lora: [{file: a.safetensors, weight: 11}]", "less than or equal to 10"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(

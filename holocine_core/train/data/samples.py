@@ -299,7 +299,7 @@ class _Index:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with atomic(self._path) as part, part.open("w", encoding="utf-8") as file:
                 for stem, entry in self._held.items():
-                    file.write(json.dumps([stem, *entry, _sum(stem, entry)]) + "\n")
+                    file.write(index_line(stem, *entry))
 
     def _lines(self) -> Iterator[tuple[str, tuple[Stamp, Stamp, list[Any]]]]:
         if self._path is None or not self._path.is_file():
@@ -311,6 +311,12 @@ class _Index:
                     entry = (tuple(yaml), tuple(clip), told)
                     if kept == _sum(stem, entry):  # Else its sample is read again.
                         yield stem, entry
+
+
+def index_line(stem: str, yaml: Stamp, clip: Stamp, told: list[Any]) -> str:
+    """What an index keeps of a sample: stamps of its files, what was read, and a sum of it all."""
+    entry = (yaml, clip, told)
+    return json.dumps([stem, *entry, _sum(stem, entry)]) + "\n"
 
 
 def _sum(stem: str, entry: tuple[Stamp, Stamp, list[Any]]) -> str:
