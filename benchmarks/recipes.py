@@ -23,7 +23,8 @@ from benchmarks.machine import machine
 from benchmarks.quick import parsed, scratch
 from holocine_core.lab.samples import write_sample
 from holocine_core.model import networks
-from holocine_core.model.home import MODELS_VARIABLE, find_model
+from holocine_core.model.home import MODELS_VARIABLE
+from holocine_core.model.locate import find_model
 from holocine_core.model.spec import MODELS, ModelSpec
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.train.dry_run import outline
