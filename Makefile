@@ -44,7 +44,7 @@ test: $(READY) ## Run the fast tests: the whole pipeline, under a minute
 test-gpu: $(READY) ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
-check: $(READY) ## Lint, format, types, generated files, then all tests: under eight minutes
+check: $(READY) ## Lint, format, types, generated files, then all tests: a quarter of an hour on two cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
