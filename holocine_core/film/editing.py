@@ -176,9 +176,8 @@ def made_already(
             call=call,
             replaces=True,
         )
-    vault = Vault(film.work)
-    if not sidecar_is_ours(film):  # What lies there tells of the film before.
-        with vault.locked(call):
+    with Vault(film.work).locked(call):  # What the call left half written goes.
+        if not sidecar_is_ours(film):  # What lies there tells of the film before.
             write_sidecar(film)
     version = remember_version(film)
     pending.unlink(missing_ok=True)

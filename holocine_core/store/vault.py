@@ -297,7 +297,7 @@ class Vault:
     def _sweep(self) -> None:
         """Remove what a killed render left half written; earlier ones wrote ``.part`` files."""
         # A lease's own are its next holder's to remove, who knows whether someone writes there.
-        sweep(self.folder, *(self.folder / folder_of(kind) for kind in SUFFIX))
+        sweep(self.folder, *(one for one in self.folder.glob("[!.]*") if one.is_dir()))
         for part in [*self.folder.glob("*/.*.part*"), *self.folder.glob(".*.part*")]:
             made_by = _PART.fullmatch(part.name)
             if made_by is not None and not answers(int(made_by[1])):

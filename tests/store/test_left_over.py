@@ -125,3 +125,17 @@ def test_a_folder_is_on_the_disk_before_it_gets_its_name(
     assert {part, part / "vae", part / "vae" / "weights"} <= set(flushed[:-1])
     assert flushed[-1] == tmp_path
     assert (tmp_path / "model" / "vae" / "weights").read_bytes() == b"x"
+
+
+def test_a_folder_that_holds_records_of_others_is_swept_too(tmp_path: Path) -> None:
+    """Versions lie in the work folder, and are noted once."""
+    killed = (
+        "import os, sys; from pathlib import Path; from holocine_core.store.files import atomic\n"
+    )
+    killed += "with atomic(Path(sys.argv[1])): os._exit(1)"
+    (tmp_path / "versions").mkdir()
+    record = tmp_path / "versions" / "0001.json"
+    subprocess.run([sys.executable, "-c", killed, str(record)], check=False)
+    assert list((tmp_path / "versions").iterdir()) != []
+    with Vault(tmp_path).locked("render"):
+        assert list((tmp_path / "versions").iterdir()) == []
