@@ -65,6 +65,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("placements", ""),
     ("places", ""),
     ("planning", ""),
+    ("pull_bytes", ""),
     ("reading", ""),
     ("recipes", ""),
     ("reshoot", "--images {out}"),
@@ -93,7 +94,7 @@ PRINTS = {
 SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
 """These make pictures only."""
 EXCEPTED = {"gpu": "has tests of its own here"}
-COLD = {"kill", "long_footage", "startup"}
+COLD = {"kill", "long_footage", "pull_bytes", "startup"}
 """These look at the processes that they start, or kill them."""
 
 

@@ -83,6 +83,7 @@ def pull(
     lock = read_lock(models_dir)
     wanted = _all_wanted(sources, models_dir, lock, hub)
     if all(_is_known(one, lock) for one in wanted):  # Nothing is written where nothing lacks.
+        _sweep(wanted, emit)
         for one in wanted:
             emit(FileReady(file=one.name, fetched=False, bytes=one.file.size))
         return (*held, *(one.path for one in wanted))
@@ -115,16 +116,21 @@ def _bring(
     wanted: Sequence[Wanted], models_dir: Path, hub: Hub, emit: Emit, require: Callable[[], None]
 ) -> None:
     """Fetch what lacks of the files, and lock each one that is there."""
-    for folder in dict.fromkeys(one.folder for one in wanted):
-        sweep_orphans(folder, emit)
-    for one in wanted:
-        sweep_others(one, emit)
+    _sweep(wanted, emit)
     lock = read_lock(models_dir)
     lacking = [one for one in wanted if not _is_there(one, lock, emit, models_dir)]
     _check_space(models_dir, sum(max(one.file.size - one.here, 0) for one in lacking))
     for one in lacking:
         _lock(one, download(one, hub, emit, require), models_dir)
         emit(FileReady(file=one.name, fetched=True, bytes=one.file.size))
+
+
+def _sweep(wanted: Sequence[Wanted], emit: Emit) -> None:
+    """Remove what is here of downloads that nothing goes on with."""
+    for folder in dict.fromkeys(one.folder for one in wanted):
+        sweep_orphans(folder, emit)
+    for one in wanted:
+        sweep_others(one, emit)
 
 
 def _lacking(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -27,6 +27,7 @@ from holocine_core.model.hub_errors import (
     web_page,
 )
 from holocine_core.model.patience import WAITS_S, Patience
+from holocine_core.store.files import parse_json
 
 _PIECE = 2**20
 
@@ -101,7 +102,7 @@ class HuggingFaceHub:
             listed, page = self._listed(page, asked)
             try:
                 found += [_hub_file(one) for one in listed if one["type"] == "file"]
-            except (KeyError, TypeError) as strange:
+            except (KeyError, TypeError, ValueError, AttributeError) as strange:
                 raise MachineError(
                     f"the list of files that {asked.host} gives of {repo} can not be read",
                     where=asked.page,
@@ -149,7 +150,7 @@ class HuggingFaceHub:
                     raise
                 patience.wait(busy)
         try:
-            told = answer.json()
+            told = parse_json(answer.content)
         except ValueError as strange:
             raise web_page(answer, asked) from strange
         follows = answer.links.get("next", {}).get("url", "")
@@ -192,10 +193,13 @@ def _headers() -> dict[str, str]:
 
 
 def _hub_file(entry: dict[str, Any]) -> HubFile:
-    lfs = entry.get("lfs")
+    """Raises ValueError where the name leads out of the folder that the file is to lie in."""
+    lfs, path = entry.get("lfs"), PurePosixPath(entry["path"])
+    if ".." in path.parts or path.is_absolute() or {"\\", ":", "\0"} & set(entry["path"]):
+        raise ValueError(path)
     return HubFile(
         path=entry["path"],
-        size=entry["size"],
+        size=int(entry["size"]),
         sha256=(lfs.get("oid") or lfs["sha256"]) if lfs else None,
         git_sha1=None if lfs else entry["oid"],
     )

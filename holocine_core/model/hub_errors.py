@@ -192,7 +192,8 @@ def _gated(asked: Asked) -> MachineError:
 def _unknown_to_it(asked: Asked) -> MachineError:
     if not asked.token:
         return MachineError(
-            f"{asked.host} shows {asked.repo} to those only who log in (401)",
+            f"{asked.host} shows {asked.repo} to those only who log in, or has none of that name "
+            "(401)",
             where=asked.page,
             hint="run `hf auth login`, or set HF_TOKEN",
         )
@@ -200,7 +201,8 @@ def _unknown_to_it(asked: Asked) -> MachineError:
     return MachineError(
         f"{asked.host} does not take the token for {asked.repo} (401): it is wrong or has expired",
         where=asked.page,
-        hint=f"it is the one that {named}: make a new one at {asked.site}/settings/tokens",
+        hint=f"it is the one that {named}: make a new one at {asked.site}/settings/tokens, or do "
+        "without where the repository is open to all",
     )
 
 

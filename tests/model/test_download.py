@@ -100,6 +100,12 @@ class TestOn:
         assert bring(hub, models).read_bytes() == CONTENT
         assert hub.of(BIG) == []
 
+    def test_a_file_without_a_byte(self, hub: FakeHub, models: Path) -> None:
+        hub.repos[REPO][SMALL] = b""
+        bring(hub, models)
+        assert (models / "there" / SMALL).read_bytes() == b""
+        assert hub.of(SMALL) == []
+
     def test_progress_begins_with_what_is_here(
         self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -197,6 +203,7 @@ class TestSweeping:
     def test_what_killed_downloads_of_earlier_versions_left_goes(
         self, hub: FakeHub, models: Path
     ) -> None:
+        bring(hub, models)  # All is there: even then.
         left_behind = self.orphan(models, f"kZo.{SHA256}.0a1b2c3d.incomplete", 3600)
         at_work = self.orphan(models, f"kZo.{SHA256}.1a1b2c3d.incomplete", 5)
         anothers = self.orphan(models, f"kZo.{SHA256}.incomplete", 3600)

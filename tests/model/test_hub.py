@@ -27,6 +27,7 @@ from tests.model.pulling import BIG, CONTENT, FILES, REPO, SMALL, bring, refused
 
 VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 PAGE = b"<html><title>Welcome to our hotel</title></html>"
+DEEP = b"[" * 100_000
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
@@ -188,8 +189,9 @@ class TestWebPage:
             error = refused(lambda: bring(hub, models))
         assert "a web page came from localhost in place of one/model" in error.message
 
-    def test_that_says_it_is_json(self, hub: FakeHub, models: Path) -> None:
-        hub.fault = Fault(200, body=PAGE)
+    @pytest.mark.parametrize("body", [PAGE, DEEP, b"", b"\xff"], ids=len)
+    def test_that_says_it_is_json(self, hub: FakeHub, models: Path, body: bytes) -> None:
+        hub.fault = Fault(200, body=body)
         assert "a web page came" in refused(lambda: bring(hub, models)).message
 
     @pytest.mark.parametrize("headers", [HTML, {"Content-Type": "application/octet-stream"}])
@@ -216,6 +218,18 @@ class TestWebPage:
 def test_a_hub_that_is_none(hub: FakeHub, models: Path, body: bytes) -> None:
     hub.fault = Fault(200, body=body, on="/api/")
     assert "names no commit" in refused(lambda: bring(hub, models)).message
+
+
+NAMES = ("notes/../../evil", "/notes/evil", "notes\\\\evil", "C:/notes/evil", "notes/a\\u0000b")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_leads_out_of_the_folder(hub: FakeHub, models: Path, name: str) -> None:
+    listed = f'[{{"type": "file", "path": "{name}", "size": 2, "oid": "a"}}]'
+    hub.fault = Fault(200, body=listed.encode(), on="/tree/")
+    error = refused(lambda: bring(hub, models))
+    assert "can not be read" in error.message
+    assert not models.exists()
 
 
 @pytest.mark.parametrize("body", [b"{}", b'["a"]', b'[{"type": "file"}]', b"null", b"3"])
