@@ -128,13 +128,14 @@ def _gather(wanted: Wanted, hub: Hub, emit: Emit, require: Callable[[], None]) -
 
 def _append(wanted: Wanted, arriving: Arriving, emit: Emit, require: Callable[[], None]) -> None:
     """Write bytes behind those that are here, each as it comes."""
-    name, size, at = wanted.name, wanted.file.size, arriving.start
-    if at < wanted.here:
+    name, size, at = wanted.name, wanted.file.size, wanted.here
+    again = at - arriving.start
+    if again:
         emit(
             Warned(
                 message=f"the hub does not go on inside files: {_still_here(wanted)}",
                 where=str(wanted.path),
-                hint="nothing is to be done: it is fetched anew from its first byte",
+                hint="nothing is to be done: those are sent once more, and passed over",
             )
         )
     told = 0.0
@@ -142,20 +143,20 @@ def _append(wanted: Wanted, arriving: Arriving, emit: Emit, require: Callable[[]
         with _writing(wanted):
             handle = os.open(wanted.part, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0))
             stack.callback(os.close, handle)
-            os.ftruncate(handle, at)
             os.lseek(handle, at, os.SEEK_SET)
         stack.callback(
             lambda: emit(FileFetching(file=name, bytes=os.fstat(handle).st_size, of=size))
         )
         emit(FileFetching(file=name, bytes=at, of=size))
         for chunk in arriving.chunks:
-            if at + len(chunk) > size:
+            if at + len(chunk) - again > size:
                 raise MachineError(
                     f"more bytes of {name} came than the hub lists",
                     where=str(wanted.path),
                     hint="a proxy or a mirror sends another file: try without it",
                 )
-            rest = memoryview(chunk)
+            rest = memoryview(chunk)[again:]
+            again = max(again - len(chunk), 0)
             while rest:
                 with _writing(wanted):
                     written = os.write(handle, rest)

@@ -70,6 +70,8 @@ class FakeHub:
         cuts: Bytes after which a file's line is cut, one for each of the next answers.
         pause: Seconds before each 64 KiB.
         ranges: Whether it goes on inside files.
+        strays: Bytes by which it begins elsewhere than it is asked to, inside files.
+        lengths: Whether it tells how long files are.
         fault: Given in place of answers.
         etag: Of large files, in place of their SHA-256.
         sends: Path -> what is sent in place of the content that is listed.
@@ -81,6 +83,8 @@ class FakeHub:
     cuts: list[int] = field(default_factory=list)
     pause: float = 0.0
     ranges: bool = True
+    strays: int = 0
+    lengths: bool = True
     fault: Fault | None = None
     etag: str = ""
     sends: dict[str, bytes] = field(default_factory=dict)
@@ -157,14 +161,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, path: str, content: bytes) -> None:
         wanted = self.headers.get("Range", "") if self.hub.ranges else ""
         start = int(wanted.removeprefix("bytes=").rstrip("-") or 0)
+        start += self.hub.strays if start else 0
         request = Request(path, start, token="Authorization" in self.headers)
         self.hub.requests.append(request)
         cut = self.hub.cuts.pop(0) if self.hub.cuts else len(content)
         self.send_response(206 if wanted else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        if self.hub.lengths:
+            self.send_header("Content-Length", str(len(content) - start))
+        else:
+            self.send_header("Connection", "close")
         if wanted:
-            span = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            self.send_header("Content-Range", span)
+            whole = str(len(content)) if self.hub.lengths else "*"
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{whole}")
         self.send_header("ETag", '"of-another-kind"')
         self.end_headers()
         end = min(len(content), start + cut)

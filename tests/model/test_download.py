@@ -7,40 +7,24 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import constants
 
 from holocine_core.errors import MachineError, TakenOver
 from holocine_core.events import Event, FileFetching, FileReady, Warned
-from holocine_core.model import download, patience
+from holocine_core.model import download, fetch, patience
+from holocine_core.model.lockfile import LockedFile, lock_file, read_lock
 from holocine_core.store.leases import Lease
-from tests.model.fake_hub import FakeHub, left, serving
+from tests.model.fake_hub import FakeHub, left
 from tests.model.pulling import BIG, CONTENT, FILES, REPO, SMALL, bring, refused
 
+pytestmark = pytest.mark.usefixtures("online")
 HALF = 2**20
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def online(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No wait lasts; the network is not forbidden."""
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=lambda seconds: None))
-
-
-@pytest.fixture
-def hub() -> Iterator[FakeHub]:
-    with serving(FakeHub({REPO: dict(FILES)})) as one:
-        yield one
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return tmp_path / "models"
 
 
 def stopped(hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -125,6 +109,27 @@ class TestOn:
         assert bring(hub, models, heard.append).read_bytes() == CONTENT
         assert "does not go on inside files" in warned(heard)
 
+    def test_a_line_to_such_a_hub_that_is_lost_costs_no_byte(
+        self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stopped(hub, models, monkeypatch)
+        hub.ranges, hub.cuts = False, [2**18, 0, HALF + 2**18] + [0] * 99
+        refused(lambda: bring(hub, models))
+        assert left(models)[0].stat().st_size == HALF + 2**18
+        assert left(models)[0].read_bytes() == CONTENT[: HALF + 2**18]
+
+    def test_any_number_of_lost_lines_is_taken_up_while_bytes_come(
+        self, hub: FakeHub, models: Path
+    ) -> None:
+        hub.cuts = [2**18] * 11
+        assert bring(hub, models).read_bytes() == CONTENT
+        assert len(hub.of(BIG)) == 12 > len(patience.WAITS_S) + 1
+
+    def test_a_hub_that_tells_no_lengths(self, hub: FakeHub, models: Path) -> None:
+        hub.lengths, hub.cuts = False, [HALF, HALF]
+        assert bring(hub, models).read_bytes() == CONTENT
+        assert [request.start for request in hub.of(BIG)] == [0, HALF, 2 * HALF]
+
     def test_what_huggingface_hub_has_is_not_asked_for(
         self, hub: FakeHub, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -182,6 +187,20 @@ class TestTheSameFile:
         assert "offers another file" in error.message
         assert (SHA256[:12] if how == "another hash" else "not 3,145,735") in error.message
         assert left(models)[0].stat().st_size == here
+
+    def test_a_hub_that_begins_elsewhere_than_asked(
+        self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stopped(hub, models, monkeypatch)
+        hub.strays = 7
+        error = refused(lambda: bring(hub, models))
+        assert f"bytes from {HALF + 7} on, not from {HALF}" in error.message
+        assert left(models)[0].stat().st_size == HALF
+
+    def test_more_bytes_than_are_listed(self, hub: FakeHub, models: Path) -> None:
+        hub.lengths, hub.sends[BIG] = False, CONTENT + CONTENT
+        assert "more bytes of weights" in refused(lambda: bring(hub, models)).message
+        assert left(models)[0].stat().st_size <= len(CONTENT)
 
     def test_damage_on_the_way_leaves_nothing(self, hub: FakeHub, models: Path) -> None:
         hub.sends[BIG] = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
@@ -311,7 +330,20 @@ class TestTwoAtOnce:
         with pytest.raises(TakenOver, match="taken over"):
             bring(hub, models)
         assert not (models / "there" / BIG).exists()
-        assert len(left(models)) == 1
+        assert left(models)[0].stat().st_size < len(CONTENT)
+
+    def test_the_second_takes_the_commit_that_the_first_has_taken(
+        self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def first(where: Path, emit: object) -> AbstractContextManager[Callable[[], None]]:
+            lock_file(where, REPO, "d" * 40, SMALL, LockedFile(sha256="", size=-1))
+            return nullcontext(lambda: None)
+
+        models.mkdir()
+        monkeypatch.setattr(fetch, "_in_turn", first)
+        bring(hub, models)
+        assert f"/{REPO}/resolve/{'d' * 40}/{BIG}" in hub.asked
+        assert {one.revision for one in read_lock(models).values()} == {"d" * 40}
 
     def test_nothing_is_written_where_nothing_lacks(
         self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch

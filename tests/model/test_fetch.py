@@ -80,11 +80,6 @@ def hub(release: Path, tmp_path: Path) -> FolderHub:
     return FolderHub(homes)
 
 
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
 def with_original_files(release: Path, models: Path) -> None:
     """The experts as they are published, and Wan's own files beside them; no tokenizer."""
     shutil.copytree(release, models)
