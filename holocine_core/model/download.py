@@ -141,7 +141,8 @@ def _append(wanted: Wanted, arriving: Arriving, emit: Emit, require: Callable[[]
     told = 0.0
     with contextlib.ExitStack() as stack:
         with _writing(wanted):
-            handle = os.open(wanted.part, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0))
+            flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            handle = os.open(wanted.part, flags, 0o666)
             stack.callback(os.close, handle)
             os.lseek(handle, at, os.SEEK_SET)
         stack.callback(

@@ -33,6 +33,7 @@ from holocine_core.model.release import NOISES
 from holocine_core.model.spec import ModelSpec, Source
 from holocine_core.store.claims import in_turn
 from holocine_core.store.holders import Holder
+from holocine_core.units import file_size
 
 SPARE_BYTES = 2**30
 """Disk space to leave free."""
@@ -270,7 +271,8 @@ def _check_space(models_dir: Path, needed: int) -> None:
     free = shutil.disk_usage(home).free
     if needed and needed + SPARE_BYTES > free:
         raise MachineError(
-            f"{needed / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free",
+            f"{file_size(needed)} are to be fetched and {file_size(free)} are free, of which "
+            f"{file_size(SPARE_BYTES)} are to stay free",
             where=str(models_dir),
             hint="make room, or choose another folder with --models-dir or HOLOCINE_MODELS",
         )

@@ -1,4 +1,4 @@
-"""What keeps an answer of the hub from coming, each in its words: the line, settings, certificates."""
+"""What keeps an answer of the hub from coming, each in its words: line, settings, certificates."""
 
 from __future__ import annotations
 

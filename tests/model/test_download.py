@@ -51,6 +51,8 @@ class TestOn:
         assert here == HALF
         path = bring(hub, models)
         assert path.read_bytes() == CONTENT
+        (models / "plain").touch()
+        assert path.stat().st_mode == (models / "plain").stat().st_mode
         assert [request.start for request in hub.of(BIG)] == [0, HALF]
         assert sum(request.sent for request in hub.of(BIG)) == len(CONTENT)
         assert left(models) == []
