@@ -23,6 +23,8 @@ def downloading(session: Session) -> Iterator[Emit]:
         Interrupted: Ctrl-C came inside a file: how much of it is here.
     """
     console, files = session.console, dict[str, dict[str, Any]]()
+    told: set[tuple[str, int]] = set()
+    """Percents of files."""
     session.fields |= {"files": [], "warnings": []}
     with contextlib.ExitStack() as stack:
         bar = None
@@ -47,8 +49,11 @@ def downloading(session: Session) -> Iterator[Emit]:
                     record(event.file, "incomplete", event.bytes, event.of)
                     if bar is not None:
                         bar.show(event.file, event.bytes, event.of)
-                    of = file_size(event.of)
-                    console.detail(f"{event.file}: {file_size(event.bytes)} of {of}")
+                    at = (event.file, 100 * event.bytes // max(event.of, 1))
+                    if at not in told:
+                        told.add(at)
+                        of = file_size(event.of)
+                        console.detail(f"{event.file}: {file_size(event.bytes)} of {of}")
                 case FileReady():
                     word = "fetched" if event.fetched else "was there already"
                     state = "fetched" if event.fetched else "present"

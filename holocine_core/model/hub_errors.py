@@ -93,6 +93,8 @@ def refuse(response: Any, asked: Asked) -> None:
         raise _gated(asked)
     if status == 429:
         raise _too_many(response, asked)
+    if status == 511:  # What a network's login page should say of itself.
+        raise web_page(response, asked)
     if status == 408 or status >= 500:
         busy = Passing(
             f"{asked.host} has a fault of its own: it answers {status} for {asked.what}",

@@ -171,6 +171,11 @@ class TestWebPage:
         assert bring(hub, models).read_bytes() == CONTENT
         assert [one.start for one in hub.of(BIG)] == [0, 2**20]
 
+    def test_that_says_what_it_is(self, hub: FakeHub, models: Path, online: list[float]) -> None:
+        hub.fault = Fault(511, HTML, PAGE)
+        assert "a web page came" in refused(lambda: bring(hub, models)).message
+        assert online == []
+
     def test_redirects_without_end(self, hub: FakeHub, models: Path) -> None:
         hub.fault = Fault(302, {"Location": "/again"})
         assert "a web page came without end" in refused(lambda: bring(hub, models)).message
