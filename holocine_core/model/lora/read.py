@@ -150,11 +150,11 @@ def _of_part(tensors: Mapping[str, Tensor], part: Part, lora: LoraFile) -> dict[
     if not second:
         return dict(tensors)
     holds = "low" if len(second) == len(tensors) else "both"
-    if lora.expert != holds:
+    if (lora.expert or "both") != holds:
         experts = {"low": "the low-noise expert only", "both": "both experts"}[holds]
         raise refusal(
             lora.path,
-            f"it has matrices for {experts}, but is asked for on: {lora.expert}",
+            f"it has matrices for {experts}, but is asked for on: {lora.expert or 'both'}",
             f"write `expert: {holds}`, or split the file",
         )
     other = "transformer." if part == "transformer_2" else "transformer_2."
