@@ -30,8 +30,8 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "decode_cost", "kernels", "locate", "lockfile", "lora.file", "lora.experts",
-        "placement", "spec", "vocabulary",
+        "card", "components", "cost", "decode_cost", "kernels", "locate", "lockfile", "lora.file",
+        "lora.experts", "placement", "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
