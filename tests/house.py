@@ -31,7 +31,7 @@ _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
         "card", "components", "cost", "decode_cost", "kernels", "locate", "lockfile", "lora.file",
-        "placement", "spec", "vocabulary",
+        "lora.experts", "placement", "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {

@@ -17,6 +17,7 @@ from holocine_core.plan.before import (
     candidates,
     gone_parts,
     is_half_made,
+    recorded_experts,
     recorded_sampling,
 )
 from holocine_core.plan.values import Past, Plan, Take
@@ -88,6 +89,7 @@ def _recorded(plan: Plan) -> Past | None:
     return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),
         identity={part: str(mark) for part, mark in made["model"]["files"].items()},
+        experts=recorded_experts(made),
     )
 
 
@@ -142,6 +144,7 @@ def _told(kept: Plan, today: Plan, was: str, so: str, anew: str = "--force") -> 
     ]
     parts = [
         *(["weights"] if gone_parts(kept.model, kept.identity) else []),
+        *(["experts of its LoRAs"] if kept.loras != today.loras else []),
         *([f"settings ({'; '.join(changed)})"] if changed else []),
     ]
     what = " and ".join(parts) or "settings"
