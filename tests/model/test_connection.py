@@ -72,13 +72,13 @@ class TestNoLine:
     def test_a_silence_within_a_file_is_taken_up(
         self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1.0)
         once = threading.Event()
 
         def stall(request: Any) -> None:
             if request.sent >= 2**20 and not once.is_set():
                 once.set()
-                threading.Event().wait(1)
+                threading.Event().wait(2)
 
         hub.on_piece = stall
         heard: list[Event] = []
