@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.headers import content_hash, read_header
-from holocine_core.model.spec import ModelSpec, NetworkShape
+from holocine_core.model.on_disk import FOLD_CLASS
+from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, NetworkShape, VaeShape
 from holocine_core.store.files import load_json
 
-Form = Literal["diffusers", "original", "gguf", "pth"]
+Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
 _FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
@@ -30,7 +31,8 @@ class ComponentFiles:
     name: str
     form: Form
     """Whose key names the file uses and how it is packed: safetensors in diffusers' layout,
-    safetensors in Wan's original names, GGUF or torch pickles in original names."""
+    safetensors in Wan's original names, GGUF or torch pickles in original names; of a tokenizer
+    that is SentencePiece's own file, or lies in the text encoder's."""
     paths: tuple[Path, ...]
     config: Path | None = None
     """The network's config.json; the shipped one where the checkpoint brings none."""
@@ -61,6 +63,11 @@ class LocatedModel:
     folder: Path
     components: Mapping[str, ComponentFiles]
     missing: tuple[MissingFile, ...] = ()
+    resolved: bool = False
+    """Whether its files were found by what they are, or said outright: a film made with it then
+    says which."""
+    outright: Mapping[str, Path] = field(default_factory=dict)
+    """Files that the call named, by part."""
     standing: Mapping[str, str] = field(default_factory=dict)
     """What stands for the content of parts whose weights are in no file: those in training."""
 
@@ -189,6 +196,41 @@ def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:
         text_width=text,
         latent_channels=channels,
         patch=patch[1],
+    )
+
+
+def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:
+    """The decoder's dimensions by its config; Wan2.1's where an AutoencoderKLWan's is silent.
+
+    Raises:
+        InputError: Where an AutoencoderFold's config at ``path`` does not give them.
+    """
+    if config.get("_class_name") == FOLD_CLASS:
+        return FoldShape(
+            latent_channels=config.get("z_dim", 0),
+            widths=_three(config, "decoder_widths", path),
+            blocks=_three(config, "decoder_blocks", path),
+        )
+    wan = WAN_VAE
+    return VaeShape(
+        base=config.get("decoder_base_dim") or config.get("base_dim", wan.base),
+        latent_channels=config.get("z_dim", wan.latent_channels),
+        multipliers=tuple(config.get("dim_mult", wan.multipliers)),
+        res_blocks=config.get("num_res_blocks", wan.res_blocks),
+        doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
+        residual=config.get("is_residual", False),
+        patch=config.get("patch_size") or 1,
+    )
+
+
+def _three(config: Mapping[str, Any], name: str, path: Path) -> tuple[int, int, int]:
+    match config.get(name):
+        case [int(low), int(middle), int(high)]:
+            return low, middle, high
+    raise InputError(
+        f"{name} must be three whole numbers, not {config.get(name)}",
+        where=str(path),
+        hint="give the config.json that was written with the weights",
     )
 
 
