@@ -15,6 +15,7 @@ from holocine_core.errors import InputError, MachineError
 from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.on_disk import FOLD_CLASS
 from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, NetworkShape, VaeShape
+from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import load_json
 
 Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
@@ -106,6 +107,9 @@ class LocatedModel:
 
 
 def _component_identity(part: ComponentFiles) -> str:
+    if part.form == "spiece":
+        # The weights around it are another part.
+        return hashlib.sha256(spiece_bytes(part.paths[0])).hexdigest()
     digest = hashlib.sha256()
     for path in sorted(part.paths, key=lambda path: path.name):
         digest.update(f"{content_hash(path)}\n".encode())

@@ -16,9 +16,8 @@ from holocine_core.errors import InputError, Problem
 from holocine_core.model.components import Form
 from holocine_core.model.listing import Listing, Shape
 from holocine_core.model.spec import WAN_5B
+from holocine_core.model.spiece_file import SPIECE
 
-SPIECE = "spiece_model"
-"""Tensor of a text encoder's file that holds its tokenizer, as ComfyUI's files have it."""
 _PREFIX = "model.diffusion_model."
 _LORA = re.compile(
     r"\.(lora_[AB]|lora_up|lora_down)\b|\.(hada_w\d|lokr_w\d|dora_scale|diff|diff_b)\b"

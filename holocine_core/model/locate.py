@@ -30,7 +30,8 @@ from holocine_core.model.gathered import model_of, with_files
 from holocine_core.model.home import models_folder
 from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
-from holocine_core.model.spiece import spiece_bytes, spiece_json
+from holocine_core.model.spiece import spiece_json
+from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import parse_json, read_small, stamp
 
 _NOTHING: Mapping[str, Path] = {}

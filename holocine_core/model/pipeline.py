@@ -14,7 +14,8 @@ from holocine_core.model.components import STEMS, ComponentFiles, LocatedModel
 from holocine_core.model.config_schema import read_config
 from holocine_core.model.folders import INDEX_NAME
 from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, PLACED_MODULE
-from holocine_core.model.spiece import spiece_bytes, spiece_json
+from holocine_core.model.spiece import spiece_json
+from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import load_json
 from holocine_core.store.tensors import write_tensors
 

@@ -12,12 +12,7 @@ import base64
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-
-from holocine_core.model.headers import read_header
-from holocine_core.model.kinds import SPIECE
-from holocine_core.store.files import read_small
 
 _UNIGRAM = 1
 _USUAL, _CONTROL, _GIVEN = 1, 3, 4
@@ -27,23 +22,6 @@ START = "\u2581"
 _SPACES = {
     "type": "Metaspace", "replacement": START, "prepend_scheme": "always", "split": True,
 }  # fmt: skip
-
-
-def spiece_bytes(path: Path) -> bytes:
-    """The SentencePiece file: itself, or out of the text encoder's weights.
-
-    Raises:
-        MachineError: The weight file is damaged.
-        ValueError: It carries no tokenizer.
-    """
-    if path.suffix != ".safetensors":
-        return read_small(path)
-    entry = read_header(path).get(SPIECE)
-    if entry is None or entry.dtype not in ("U8", "I8"):
-        raise ValueError(f"no tensor of bytes is named {SPIECE}")
-    with path.open("rb") as file:
-        file.seek(entry.start)
-        return file.read(entry.stop - entry.start)
 
 
 def spiece_json(content: bytes) -> str:

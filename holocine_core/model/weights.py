@@ -26,9 +26,9 @@ from holocine_core.model.config_schema import FLOATS, read_config
 from holocine_core.model.failures import misread
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
-from holocine_core.model.kinds import SPIECE
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
+from holocine_core.model.spiece_file import SPIECE
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
