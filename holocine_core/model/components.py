@@ -96,6 +96,18 @@ class LocatedModel:
             hint=self.missing[0].hint,
         )
 
+    def record(self) -> dict[str, str]:
+        """Which of its folder's files it is made of, by part, for a film made with it; empty where
+        nothing had to be found out."""
+        if not self.resolved:
+            return {}
+        inside = {
+            part: files.paths[0]
+            for part, files in self.components.items()
+            if part not in self.outright and files.paths[0].is_relative_to(self.folder)
+        }
+        return {part: path.relative_to(self.folder).as_posix() for part, path in inside.items()}
+
     def identity(self) -> dict[str, str]:
         """Part name -> hash of its content, for every part that is there.
 

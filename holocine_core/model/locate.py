@@ -35,6 +35,7 @@ from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import parse_json, read_small, stamp
 
 _NOTHING: Mapping[str, Path] = {}
+_NO_RECORD: Mapping[str, str] = {}
 _STRANGE = "A caf\u00e9, \u706f\u53f0; zq \U0001f3ac\x07 9"
 """A text that a tokenizer has to read: words, marks, and what it has no word for."""
 
@@ -43,7 +44,7 @@ def find_model(
     name_or_path: str,
     models_dir: Path | None = None,
     outright: Mapping[str, Path] = _NOTHING,
-    before: Mapping[str, Path] = _NOTHING,
+    before: Mapping[str, str] = _NO_RECORD,
 ) -> LocatedModel:
     """The model a user means. Missing files are reported in the result, not raised.
 
@@ -52,18 +53,27 @@ def find_model(
             variant that files which are named outright say.
         models_dir: Where the table's models lie; ``models_folder`` decides where None.
         outright: Files that the call names, by part.
-        before: Files that a film was made with, by part: those that are still there go before
-            others that could be meant.
+        before: Files of the model's folder that a film was made with, by part: those that are
+            still there are not looked for again.
 
     Raises:
         InputError: Where nothing of that name is known, a folder's configs make no sense, or a
             file that is named is none of the model's.
     """
     name = name_or_path or model_of(outright)
-    named = {**{part: path for part, path in before.items() if path.is_file()}, **outright}
-    added = _added(name, models_dir)
+    added, named = _added(name, models_dir), dict[str, Path]()
     if added is not None:
-        name, named = str(added.folder), {**added.files, **named}
+        if not added.folder.is_dir():
+            raise InputError(
+                f"the folder of {name} is gone",
+                where=str(added.folder),
+                hint=f"give the name to where it is now: holocine models add {name} FOLDER --force",
+            )
+        name, named = str(added.folder), dict(added.files)
+    if name not in MODELS:
+        home = Path(name).expanduser()
+        named |= {part: home / file for part, file in before.items() if (home / file).is_file()}
+    named |= outright
     located = _located(name, models_dir, named)
     return replace(located, outright=outright)
 
@@ -97,6 +107,20 @@ def _added(name: str, models_dir: Path | None) -> Added | None:
         return added_model(name, models_folder(models_dir))
     except RuntimeError:  # No home.
         return None
+
+
+def folder_of(name: str, models_dir: Path | None = None) -> Path | None:
+    """The folder that a name which was given to it stands for, or that is named itself; None for a
+    model of the table, and where there is none."""
+    added = _added(name, models_dir)
+    folder = Path(name).expanduser() if added is None else added.folder
+    there = os.path.isdir(folder)  # noqa: PTH112
+    return folder if there and name not in MODELS else None
+
+
+def is_added(name: str, models_dir: Path | None = None) -> bool:
+    """Whether a user gave a folder this name."""
+    return _added(name, models_dir) is not None
 
 
 def load_tokenizer(located: LocatedModel) -> Any:
