@@ -21,6 +21,7 @@ from holocine_core.store.files import load_json
 Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
 _FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
+_VARIANT = re.compile(r"[a-z_]+\.[a-z0-9_]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
 """Config keys that saving a model again may change without changing the model."""
 
@@ -145,7 +146,12 @@ STEMS: Mapping[str, str] = {
 
 
 def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | MissingFile:
-    """Part ``name`` in diffusers' layout, shards included; else the first file that lacks."""
+    """Part ``name`` in diffusers' layout, shards and variants such as ``model.fp16.safetensors``
+    included; else the first file that lacks.
+
+    Raises:
+        InputError: There is more than one variant and not the usual file.
+    """
     if name == "tokenizer":
         path = home / "tokenizer.json"
         if path.is_file():
@@ -156,10 +162,28 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | Miss
     paths: tuple[Path, ...] = (single,)
     if not single.is_file() and shards.is_file():
         paths = _shards(shards) or paths
+    elif not single.is_file():
+        paths = _variant(home, STEMS[name]) or paths
     for path in (home / "config.json", *paths):
         if not path.is_file():
             return MissingFile(part=name, path=path, hint=hint)
     return ComponentFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
+
+
+def _variant(home: Path, stem: str) -> tuple[Path, ...]:
+    """The files of the one variant that is there, as diffusers names it."""
+    singles = {path: (path,) for path in home.glob(f"{stem}.*.safetensors")
+               if _VARIANT.fullmatch(path.name)}  # fmt: skip
+    lists = {path: _shards(path) for path in home.glob(f"{stem}.safetensors.index.*.json")}
+    found = {**singles, **lists}
+    if len(found) > 1:
+        names = ", ".join(sorted(path.name for path in found))
+        raise InputError(
+            f"{home} holds more than one variant: {names}",
+            where=str(home),
+            hint="keep one of them there",
+        )
+    return next(iter(found.values()), ())
 
 
 def _shards(index: Path) -> tuple[Path, ...]:

@@ -26,7 +26,7 @@ def described(
         InputError: Names do not tell the variant, or contradict each other; parts do not fit
             together; or the card makes no sense.
     """
-    held = [choice.parts[name] for name in EXPERTS if name in choice.parts]
+    held = [choice.parts[name] for name in EXPERTS if name in parts]
     card = folder / CARD_NAME
     told = load_json(card) if card.is_file() else {}
     attention = variant(held, models_of(folder), folder, told.get("attention"))

@@ -55,7 +55,7 @@ def gathered(folder: Path, named: Mapping[str, Path] = _NOTHING) -> Choice:
         part: found_of(path, part, root) for part, path in outright.items() if part != "tokenizer"
     }
     if "tokenizer" in outright:
-        tokenizers = (outright["tokenizer"],)
+        return replace(choose(found, (), said), tokenizer=outright["tokenizer"])
     return choose(found, tokenizers, said)
 
 
@@ -74,9 +74,10 @@ def locate_gathered(folder: Path, named: Mapping[str, Path]) -> LocatedModel:
     choice = gathered(folder, named)
     if choice.clashes:
         raise InputError.of(choice.clashes)
-    parts = {name: component(one, name) for name, one in choice.parts.items()}
+    whole = {name: one for name, one in choice.parts.items() if not one.lacks}
+    parts = {name: component(one, name) for name, one in whole.items()}
     if not parts.keys() & EXPERTS.keys():
-        raise no_model(folder)
+        raise no_model(folder, choice)
     if choice.tokenizer is not None:
         parts["tokenizer"] = tokenizer_file(choice.tokenizer)
     experts = _experts(choice)
@@ -178,7 +179,15 @@ def model_of(named: Mapping[str, Path]) -> str:
     )
 
 
-def no_model(folder: Path) -> InputError:
+def no_model(folder: Path, choice: Choice) -> InputError:
+    """That a folder holds no expert, or none that is whole."""
+    lacks = [path for one in choice.parts.values() for path in one.lacks]
+    if lacks:
+        return InputError(
+            f"{folder} lacks the shard {lacks[0].name}",
+            where=str(lacks[0].parent),
+            hint="fetch the shard that lacks",
+        )
     return InputError(
         f"{folder} holds no model",
         where=str(folder),
@@ -203,7 +212,7 @@ def _missing(
     """What lacks, each with what brings it."""
     # Stock Wan's other parts are HoloCine's.
     name = spec.name if spec.name in MODELS else f"holocine-14b-{spec.attention}"
-    lacking = [part for part in PART_WORDS if part not in parts]
+    lacking = [part for part in PART_WORDS if part not in parts and part not in choice.parts]
     files = []
     for part in lacking:
         if part in EXPERTS:

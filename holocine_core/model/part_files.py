@@ -34,6 +34,12 @@ def found_of(path: Path, part: str, root: Path) -> Found:
     """
     paths = named_file(path)
     one = look_at(paths, root)
+    if one.lacks:
+        raise InputError(
+            f"the shard {one.lacks[0].name} is not there",
+            where=str(one.lacks[0].parent),
+            hint="fetch the shard that lacks",
+        )
     refuse_others(one.kind, one.path)
     wanted = "transformer" if part in EXPERTS else part
     if one.kind.part != wanted:

@@ -29,6 +29,7 @@ PART_WORDS: Mapping[str, str] = {
 }
 TOKENIZERS = ("tokenizer.json", "spiece.model")
 _UNREADABLE = "a file that can not be read"
+_BLOCK = re.compile(r"blocks\.\d+\.(self_attn|attn1)\.")
 _SHARD = re.compile(r"(.+?)-(\d{5})-of-(\d{5})(\.safetensors)")
 _DEPTH = 5
 _MOST = 5000
@@ -104,6 +105,9 @@ def look_at(paths: Sequence[Path], root: Path) -> Found:
         architecture=listings[0].architecture,
     )
     kind = kind_of(whole, paths[0].suffix)
+    if lacks and not kind.sizes:
+        part = "transformer" if any(_BLOCK.match(name) for name in whole.shapes) else ""
+        kind = Kind(part=part, what=f"shards of a file, of which {len(lacks)} lack")
     return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
 
 

@@ -110,6 +110,15 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         "holocine-14b-sparse",
     ),
+    Layout(
+        "Kijai's files in HoloCine's folder, ComfyUI's encoder and VAE beside",
+        {
+            **{f"HoloCine_dit/full/{name}": "t2v fp8" for name in KJ.values()},
+            **below("ComfyUI/models", ENCODERS),
+        },
+        {**KJ, **FLAT},
+        "holocine-14b-full",
+    ),
     Layout("ComfyUI's models folder, Kijai's HoloCine", COMFY, COMFY_PARTS, "holocine-14b-full"),
     Layout(
         "ComfyUI's own folder, older names of folders, fp8 encoder",
