@@ -192,7 +192,7 @@ def gone_weights(
         vault: The work folder.
     """
     gone = gone_parts(located, identity)
-    needed = {take.scene: sorted(_needed(take, vault) & gone) for take in takes}
+    needed = {take.scene: sorted(needed_parts(take, vault) & gone) for take in takes}
     lacking = {scene: parts for scene, parts in needed.items() if parts}
     if not lacking:
         return []
@@ -227,7 +227,7 @@ def gone_problem(
     )
 
 
-def _needed(take: Take, vault: Vault) -> set[str]:
+def needed_parts(take: Take, vault: Vault) -> set[str]:
     """Parts of the model that a take still needs."""
     if vault.find("clips", take.clip_key) is not None:
         return set()

@@ -38,6 +38,7 @@ from holocine_core.plan.check import (
     warnings,
 )
 from holocine_core.plan.costs import take_cost
+from holocine_core.plan.files import damaged_files
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
@@ -205,7 +206,8 @@ def _stated(
     placement, obstacles = _placement(located, takes, device, memory, vault)
     shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
-    return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
+    damaged = damaged_files(located, takes, vault)
+    return takes, placement, (*damaged, *obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
