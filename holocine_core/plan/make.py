@@ -141,7 +141,7 @@ def _film(
             *settings_problems(manuscript, spec, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
-            *film_lora_problems(manuscript, placed, experts),
+            *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
     sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
