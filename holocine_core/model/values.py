@@ -1,5 +1,5 @@
-"""The numbers in a weight file, read to its end in pieces: which tensors hold what is no number, and
-which hold nothing but zeros. No torch here."""
+"""The numbers in a weight file, read to its end in pieces: which tensors hold what is no number,
+and which hold nothing but zeros. No torch here."""
 
 from __future__ import annotations
 

@@ -126,6 +126,9 @@ class Take:
     reason: str = ""
     step: int = 0
     """Denoising steps already saved."""
+    high_key: str = ""
+    """As ``progress_key``, of what the high-noise expert's steps use alone: they are kept where
+    only the other expert or its LoRAs are others. Empty where one network makes all steps."""
     cost: TakeCost
     sound: Sound | None = None
     transition: Passing = ("cut", 0)
