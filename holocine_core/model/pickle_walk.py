@@ -7,6 +7,7 @@ plain values. All else is told by its name and refused, as ``torch.load(weights_
 
 from __future__ import annotations
 
+import io
 import pickletools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ _ENCODE = "_codecs.encode"
 _PLAIN = {"torch.Size", "torch.device", "builtins.set", "builtins.bytearray", "builtins.complex"}
 """What torch.load takes as well, and no weight is made of."""
 _MARK = object()
+_LINE = 2**16
+"""Most bytes of a line: names of functions are written as lines."""
 
 
 class RunsCode(ValueError):
@@ -97,14 +100,31 @@ def walked(file: BinaryIO) -> Any:
     """
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(file):
+        for opcode, argument, _ in pickletools.genops(_Bounded(file)):  # type: ignore[arg-type]
             if machine.done(opcode.name, argument):
                 break
         return machine.result()
     except RunsCode:
         raise
-    except (IndexError, KeyError, TypeError, AttributeError, RecursionError) as broken:
+    except (LookupError, TypeError, AttributeError, RecursionError, AssertionError) as broken:
         raise ValueError(f"its list of weights makes no sense ({type(broken).__name__})") from None
+
+
+class _Bounded:
+    """A file of which no more is asked than it has: a length that lies would take the memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        at = file.tell()
+        self._end = file.seek(0, io.SEEK_END)
+        file.seek(at)
+        self.tell = file.tell
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(min(count, self._end - self._file.tell()))
+
+    def readline(self) -> bytes:
+        return self._file.readline(_LINE)
 
 
 class _Machine:

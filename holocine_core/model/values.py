@@ -117,4 +117,4 @@ def _odd(piece: NDArray[np.uint8], dtype: str) -> int:
 
 def is_matrix(entry: TensorEntry) -> bool:
     """Whether a tensor is one of the large ones, which no trained network has all zero."""
-    return len(entry.shape) > 1 and math.prod(entry.shape) >= 2**12
+    return len(entry.shape) > 1 and math.prod(entry.shape) >= 2**10
