@@ -167,7 +167,7 @@ def merge(
         list[str],
         typer.Option(
             "--lora",
-            metavar="FILE[:WEIGHT[:EXPERT]]",
+            metavar="FILE[:WEIGHT][:EXPERT]",
             help="A LoRA to fold in; give it again for more.",
             show_default=False,
         ),

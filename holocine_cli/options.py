@@ -167,7 +167,7 @@ Lora = Annotated[
         "--lora",
         metavar="FILE:WEIGHT:EXPERT",
         help="A LoRA over the screenplay's; WEIGHT and EXPERT (high, low, both) may be left "
-        "out. Repeatable.",
+        "out: 1, and as the file's name says. Repeatable.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

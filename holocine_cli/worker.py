@@ -199,7 +199,8 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
         if (value := getattr(asked, name)) != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     for lora in asked.loras:
-        words += ["--lora", f"{lora.path}:{lora.weight:g}:{lora.expert}"]
+        expert = f":{lora.expert}" if lora.expert else ""
+        words += ["--lora", f"{lora.path}:{lora.weight:g}{expert}"]
     if extras.shots is not None:
         words += ["--shots", str(extras.shots)]
     flags = {

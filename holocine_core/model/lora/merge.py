@@ -15,7 +15,8 @@ from torch import Tensor
 from holocine_core.errors import InputError
 from holocine_core.model.components import STEMS, ComponentFiles, LocatedModel
 from holocine_core.model.lora.apply import apply_loras
-from holocine_core.model.lora.file import PARTS, LoraFile, Part, check_lora_files, lora_hash
+from holocine_core.model.lora.experts import Experts
+from holocine_core.model.lora.file import PARTS, LoraFile, Part, lora_hash
 from holocine_core.model.pipeline import refuse_packed, write_pipeline
 from holocine_core.model.weights import load_component, named_as_diffusers
 from holocine_core.store.files import replace_folder
@@ -41,15 +42,15 @@ def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> 
         MachineError: Files are missing, or the disk is full.
     """
     located.require()
-    check_lora_files(loras, experts=located.spec.experts)
+    loras = Experts(count=located.spec.experts).placed(loras)
     _refuse(located, out)
     part_folder = out.with_name(f".{out.name}.part")
     with disk_errors("write the model", out):
         shutil.rmtree(part_folder, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
         of_part = {
-            part: [lora for lora in loras if lora.expert in (expert, "both")]
-            for part, expert in PARTS.items()
+            part: [lora for lora in loras if lora.changes(part)]
+            for part in PARTS
             if part in located.components
         }
         merged = {part: mine for part, mine in of_part.items() if mine}
