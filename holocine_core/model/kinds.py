@@ -14,10 +14,10 @@ from pathlib import Path
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.components import Form
-from holocine_core.model.listing import Listing, Shape
 from holocine_core.model.spec import WAN_5B
 from holocine_core.model.spiece_file import SPIECE
 
+Shapes = Mapping[str, tuple[int, ...]]
 _PREFIX = "model.diffusion_model."
 _LORA = re.compile(
     r"\.(lora_[AB]|lora_up|lora_down)\b|\.(hada_w\d|lokr_w\d|dora_scale|diff|diff_b)\b"
@@ -70,22 +70,22 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def kind_of(listing: Listing, suffix: str) -> Kind:
+def kind_of(shapes: Shapes, suffix: str) -> Kind:
     """What a file is.
 
     Args:
-        listing: Its tensors.
+        shapes: Of its tensors, by name.
         suffix: Of its name, which says the format.
     """
     form: Form = "gguf" if suffix == ".gguf" else "pth" if suffix != ".safetensors" else "original"
-    shapes = {name.removeprefix(_PREFIX): shape for name, shape in listing.shapes.items()}
+    shapes = {name.removeprefix(_PREFIX): shape for name, shape in shapes.items()}
     if any(_LORA.search(name) for name in shapes):
         return _aside("a LoRA", "lay it over a model: --lora FILE")
     if _is_transformer(shapes):
         return _transformer(shapes, form)
     if any(name.startswith(("vace_blocks.", "vace_patch_embedding.")) for name in shapes):
         return _refused("a VACE module without its transformer", _OTHERS[0].why_not)
-    if listing.architecture.startswith("t5") or "enc.blk.0.attn_q.weight" in shapes:
+    if "enc.blk.0.attn_q.weight" in shapes:
         return _refused(
             "a text encoder in GGUF",
             "holocine reads text encoders from safetensors and .pth",
@@ -98,12 +98,12 @@ def kind_of(listing: Listing, suffix: str) -> Kind:
     )
 
 
-def _is_transformer(shapes: Mapping[str, Shape | None]) -> bool:
+def _is_transformer(shapes: Shapes) -> bool:
     names = ("patch_embedding.weight", "blocks.0.self_attn.q.weight", "blocks.0.attn1.to_q.weight")
     return names[0] in shapes and not shapes.keys().isdisjoint(names[1:])
 
 
-def _transformer(shapes: Mapping[str, Shape | None], form: Form) -> Kind:
+def _transformer(shapes: Shapes, form: Form) -> Kind:
     ours = "blocks.0.attn1.to_q.weight" in shapes
     if form == "original" and ours:
         form = "diffusers"
@@ -115,8 +115,8 @@ def _transformer(shapes: Mapping[str, Shape | None], form: Form) -> Kind:
     last = "proj_out.weight" if ours else "head.head.weight"
     feed = "blocks.0.ffn.net.0.proj.weight" if ours else "blocks.0.ffn.0.weight"
     text = "condition_embedder.text_embedder.linear_1" if ours else "text_embedding.0"
-    patch, out = shapes["patch_embedding.weight"] or (), shapes.get(last) or ()
-    wide, reads = shapes.get(feed) or (), shapes.get(f"{text}.weight") or ()
+    patch, out = shapes["patch_embedding.weight"], shapes.get(last, ())
+    wide, reads = shapes.get(feed, ()), shapes.get(f"{text}.weight", ())
     if len(patch) != 5 or len(out) != 2 or len(wide) != 2 or len(reads) != 2:
         return _refused("a transformer of another make than Wan's", "", part="transformer")
     sizes = {
@@ -143,12 +143,12 @@ def _transformer(shapes: Mapping[str, Shape | None], form: Form) -> Kind:
     return Kind(part="transformer", what=what, form=form, sizes=sizes)
 
 
-def _blocks(shapes: Mapping[str, Shape | None]) -> int:
+def _blocks(shapes: Shapes) -> int:
     numbers = (re.match(r"blocks\.(\d+)\.", name) for name in shapes)
     return 1 + max((int(found[1]) for found in numbers if found), default=-1)
 
 
-def _text_encoder(shapes: Mapping[str, Shape | None], form: Form, tokenizer: bool) -> Kind | None:
+def _text_encoder(shapes: Shapes, form: Form, tokenizer: bool) -> Kind | None:
     theirs = "encoder.block.0.layer.0.SelfAttention.q.weight"
     own = "blocks.0.attn.q.weight"
     if theirs not in shapes and (own not in shapes or "token_embedding.weight" not in shapes):
@@ -160,21 +160,21 @@ def _text_encoder(shapes: Mapping[str, Shape | None], form: Form, tokenizer: boo
             return _refused("a T5 encoder that is no UMT5", "Wan reads texts with UMT5-XXL")
         if any(name.startswith("decoder.block.") for name in shapes):
             return _refused("a whole T5 with its decoder", "Wan takes UMT5's encoder alone")
-    table = shapes.get("shared.weight") or shapes.get("encoder.embed_tokens.weight")
-    table = table or shapes.get("token_embedding.weight")
-    sizes = {} if table is None else {"vocab_size": table[0], "d_model": table[1]}
-    if table is not None:
-        sizes["num_layers"] = _layers(shapes)
+    tables = ("shared.weight", "encoder.embed_tokens.weight", "token_embedding.weight")
+    table = next((shapes[name] for name in tables if name in shapes), ())
+    if len(table) != 2:
+        return _refused("a text encoder without its table of words", "it is not whole")
+    sizes = {"vocab_size": table[0], "d_model": table[1], "num_layers": _layers(shapes)}
     what = "a UMT5 text encoder" + (" with its tokenizer" if tokenizer else "")
     return Kind(part="text_encoder", what=what, form=form, sizes=sizes, tokenizer=tokenizer)
 
 
-def _layers(shapes: Mapping[str, Shape | None]) -> int:
+def _layers(shapes: Shapes) -> int:
     numbers = (re.match(r"(?:encoder\.block|blocks)\.(\d+)\.", name) for name in shapes)
     return 1 + max((int(found[1]) for found in numbers if found), default=-1)
 
 
-def _vae(shapes: Mapping[str, Shape | None], form: Form) -> Kind | None:
+def _vae(shapes: Shapes, form: Form) -> Kind | None:
     shapes = {name.removeprefix("model."): shape for name, shape in shapes.items()}
     own, ours = "decoder.conv1.weight", "decoder.conv_in.weight"
     if own not in shapes and ours not in shapes:
@@ -182,18 +182,11 @@ def _vae(shapes: Mapping[str, Shape | None], form: Form) -> Kind | None:
     if own in shapes and "conv2.weight" in shapes:
         first, latents = shapes[own], shapes["conv2.weight"]
     else:
-        first, latents = shapes.get(ours), shapes.get("post_quant_conv.weight")
+        first, latents = shapes.get(ours, ()), shapes.get("post_quant_conv.weight", ())
         form = "diffusers" if form == "original" else form
-    doubled = any(".downsamples.0.downsamples." in name for name in shapes)
-    if first is None or latents is None:
-        if form != "pth":
-            return _refused("a VAE that is none of Wan's", "Wan's transformers need Wan's own VAE")
-        if doubled:
-            return _of_the_small()
-        return Kind(part="vae", what="Wan2.1's VAE", form=form)
-    if len(first) != 5:
-        return _refused("a VAE of pictures", "Wan's transformers need Wan's own VAE")
-    if doubled:
+    if len(first) != 5 or not latents:
+        return _refused("a VAE that is none of Wan's", "Wan's transformers need Wan's own VAE")
+    if any(".downsamples.0.downsamples." in name for name in shapes):
         return _of_the_small()
     sizes = {"z_dim": latents[0], "width": first[0]}
     return Kind(part="vae", what="a VAE of Wan2.1's kind", form=form, sizes=sizes)

@@ -102,12 +102,12 @@ def _config_of(one: Found, part: str) -> Path:
 
 
 def _fits(one: Found, config: Mapping[str, Any], part: str) -> bool:
-    """Whether a config gives the sizes that a file's tensors have; all where they tell none."""
+    """Whether a config gives the sizes that a file's tensors have."""
     given = dict(one.kind.sizes)
     if part == "transformer":
         width = config["num_attention_heads"] * config["attention_head_dim"]
-        return bool(given) and given == {**{k: config.get(k) for k in given}, "width": width}
-    if part == "vae" and given:
+        return given == {**{k: config.get(k) for k in given}, "width": width}
+    if part == "vae":
         return given == {"z_dim": config["z_dim"], "width": config["base_dim"] * 4}
     # Vocabularies are padded to what suits a machine; the network's own check compares them.
     return all(config.get(key) == size for key, size in given.items() if key != "vocab_size")

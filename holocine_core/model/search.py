@@ -15,9 +15,9 @@ from pathlib import Path
 
 from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.card import FILES
+from holocine_core.model.entries import read_entries
 from holocine_core.model.file_words import Noise, expert_of, is_single
 from holocine_core.model.kinds import Kind, kind_of, refusal
-from holocine_core.model.listing import SUFFIXES, Listing, list_weights
 
 EXPERTS: Mapping[str, Noise] = {"transformer": "high", "transformer_2": "low"}
 PART_WORDS: Mapping[str, str] = {
@@ -27,6 +27,8 @@ PART_WORDS: Mapping[str, str] = {
     "vae": "the VAE",
     "tokenizer": "the tokenizer",
 }
+SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt")
+"""Of files that hold weights."""
 TOKENIZERS = ("tokenizer.json", "spiece.model")
 _UNREADABLE = "a file that can not be read"
 _BLOCK = re.compile(r"blocks\.\d+\.(self_attn|attn1)\.")
@@ -96,17 +98,14 @@ def look_at(paths: Sequence[Path], root: Path) -> Found:
     """
     lacks = lacking(paths)
     try:
-        listings = [list_weights(path) for path in paths]
+        listings = [read_entries(path) for path in paths]
     except (MachineError, InputError) as broken:
         kind = Kind(part="", what=_UNREADABLE, why_not=broken.message, hint=broken.hint)
         return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
-    whole = Listing(
-        shapes={name: shape for one in listings for name, shape in one.shapes.items()},
-        architecture=listings[0].architecture,
-    )
-    kind = kind_of(whole, paths[0].suffix)
+    shapes = {name: entry.shape for listing in listings for name, entry in listing.items()}
+    kind = kind_of(shapes, paths[0].suffix)
     if lacks and not kind.sizes:
-        part = "transformer" if any(_BLOCK.match(name) for name in whole.shapes) else ""
+        part = "transformer" if any(_BLOCK.match(name) for name in shapes) else ""
         kind = Kind(part=part, what=f"shards of a file, of which {len(lacks)} lack")
     return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
 

@@ -356,11 +356,11 @@ LAYOUTS: tuple[Layout, ...] = (
             "full_low_noise.safetensors": "page",
             **ENCODERS,
         },
-        says="full_low_noise.safetensors is damaged",
+        says="full_low_noise.safetensors holds no weights: it is a web page",
     ),
     Layout(
         "git-lfs pointers in place of GGUF files",
         {**quant("Q8_0", "pointer"), **ENCODERS},
-        says="HighNoise-Q8_0.gguf is damaged",
+        says="HighNoise-Q8_0.gguf holds no weights: it is a git-lfs pointer",
     ),
 )

@@ -236,7 +236,7 @@ WRITERS: Mapping[str, Write] = {
     "umt5 by Wan": lambda path: write_holes(path, umt5_by_wan()),
     "umt5 pth": lambda path: write_pickle_holes(path, umt5_by_wan()),
     "umt5 gguf": lambda path: write_gguf_holes(
-        path, {"enc.blk.0.attn_q.weight": (8, 8)}, "t5encoder"
+        path, {"enc.blk.0.attn_q.weight": (64, 64)}, "t5encoder"
     ),
     "vae": lambda path: write_holes(path, vae_by_wan()),
     "vae by diffusers": lambda path: write_holes(path, vae()),
