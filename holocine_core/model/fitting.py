@@ -21,7 +21,9 @@ from holocine_core.model.expected_vae import Shapes
 from holocine_core.model.gguf_header import READABLE
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
+from holocine_core.model.on_disk import VAE_PREFIX
 from holocine_core.model.original_names import original_name
+from holocine_core.model.spiece_file import SPIECE
 from holocine_core.store.files import stamp
 
 PLAIN = frozenset({"F32", "BF16", "F16"})
@@ -77,7 +79,7 @@ def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
 @lru_cache(maxsize=32)
 def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
-    listings = {path: read_entries(path) for path in part.paths}
+    listings = {path: _weights(path) for path in part.paths}
     problem = _of_types(part, listings) or _of_structure(part, listings)
     return () if problem is None else (problem,)
 
@@ -92,7 +94,7 @@ def structure_faults(part: ComponentFiles) -> list[str]:
     """
     if part.name == "tokenizer":
         return []
-    listings = {path: read_entries(path) for path in part.paths}
+    listings = {path: _weights(path) for path in part.paths}
     return [fault for fault, _ in _differences(part, listings)]
 
 
@@ -107,12 +109,17 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
-    for path, listing in (listings or {path: read_entries(path) for path in part.paths}).items():
+    for path, listing in (listings or {path: _weights(path) for path in part.paths}).items():
         for name, entry in listing.items():
             ours = _ours(part, name, known)
             if ours is not None:
                 found[ours] = Held(path, name, entry.dtype, entry.shape)
     return found
+
+
+def _weights(path: Path) -> Listing:
+    """A file's tensors without a tokenizer's, which is another part."""
+    return {name: entry for name, entry in read_entries(path).items() if name != SPIECE}
 
 
 def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
@@ -202,7 +209,9 @@ def _ours(part: ComponentFiles, name: str, known: Mapping[str, str]) -> str | No
     """The network's name for a file's tensor; None where it has no place there."""
     if part.name == "text_encoder" and part.form != "diffusers":
         (name,) = text_encoder_names({name: None})
-    elif part.name != "vae" and part.form != "diffusers":
+    elif part.name == "vae" and part.form != "diffusers":
+        name = name.removeprefix(VAE_PREFIX)
+    elif part.form != "diffusers":
         name = name.replace(ORIGINAL_PREFIX, "")
     return known.get(name)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.components import Form
+from holocine_core.model.on_disk import VAE_PREFIX
 from holocine_core.model.spec import WAN_5B
 from holocine_core.model.spiece_file import SPIECE
 
@@ -128,7 +129,7 @@ def _transformer(shapes: Shapes, form: Form) -> Kind:
         "text_dim": reads[1],
     }
     given, made = sizes["in_channels"], sizes["out_channels"]
-    if given != made:
+    if given > made:
         # 36 are noise, a mask of 4 and a picture; 52 and 48 have a control video besides.
         image = given == 2 * made + 4
         what = "an image-to-video transformer (I2V)" if image else "a control transformer"
@@ -175,7 +176,7 @@ def _layers(shapes: Shapes) -> int:
 
 
 def _vae(shapes: Shapes, form: Form) -> Kind | None:
-    shapes = {name.removeprefix("model."): shape for name, shape in shapes.items()}
+    shapes = {name.removeprefix(VAE_PREFIX): shape for name, shape in shapes.items()}
     own, ours = "decoder.conv1.weight", "decoder.conv_in.weight"
     if own not in shapes and ours not in shapes:
         return None

@@ -10,8 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
+from holocine_core.model.fitting import part_problems
 from holocine_core.model.locate import find_model
 from holocine_core.model.presence import model_states
+from holocine_core.model.weights import load_component
+from tests.model.checkpoints import ORIGINAL_WAN, with_original_vae
 
 
 @pytest.fixture
@@ -37,6 +40,19 @@ def test_a_files_name_says_the_variant_before_its_folder(tree: Path) -> None:
     for noise in ("high", "low"):
         (home / f"sparse_{noise}_noise.safetensors").rename(home / f"mine_{noise}_noise.gguf")
     assert find_model(str(tree)).spec.attention == "full"
+
+
+def test_a_vae_whose_names_have_a_prefix_opens(tree: Path) -> None:
+    with_original_vae(tree)
+    path = tree / ORIGINAL_WAN / "Wan2.1_VAE.pth"
+    state = torch.load(path)
+    opened = load_component(find_model(str(tree)).component("vae"), torch.float32)
+    before = {name: tensor.clone() for name, tensor in opened.state_dict().items()}
+    torch.save({f"model.{name}": tensor for name, tensor in state.items()}, path)
+    files = find_model(str(tree)).component("vae")
+    after = load_component(files, torch.float32).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert part_problems(files, find_model(str(tree))) == []
 
 
 def test_another_network_under_the_usual_name_is_refused_by_what_it_is(tree: Path) -> None:
