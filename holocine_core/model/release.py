@@ -38,7 +38,6 @@ from holocine_core.model.spec import MODELS, ModelSpec
 TREE = "HoloCine_dit"
 CONFIGS = Path(__file__).parent / "configs" / "wan2.2-t2v-a14b"
 NOISES: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
-_SHARD_HINT = "fetch the shard that lacks"
 ORIGINAL_WAN = "Wan2.2-T2V-A14B"
 ORIGINAL_FILES: Mapping[str, str] = {
     "tokenizer": "google/umt5-xxl/tokenizer.json",
@@ -160,7 +159,7 @@ def _expert(home: Path, name: str, hint: str) -> list[ComponentFiles | MissingFi
     form: Form = "gguf" if paths[0].suffix == ".gguf" else "original"
     if one.kind.part == "transformer":
         form = one.kind.form
-    lacks = [MissingFile(part=name, path=path, hint=_SHARD_HINT) for path in one.lacks]
+    lacks = [MissingFile(part=name, path=path, hint=f"fetch {path.name}") for path in one.lacks]
     return [ComponentFiles(name=name, form=form, paths=paths, config=config), *lacks]
 
 
