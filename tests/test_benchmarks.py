@@ -51,6 +51,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("inputs", ""),
     ("kernels", ""),
     ("kill", ""),
+    ("layouts", ""),
     ("lengths", ""),
     ("likeness", ""),
     ("long_footage", ""),

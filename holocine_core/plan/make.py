@@ -38,6 +38,7 @@ from holocine_core.plan.check import (
     warnings,
 )
 from holocine_core.plan.costs import take_cost
+from holocine_core.plan.files import damaged_files
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
@@ -140,7 +141,7 @@ def _film(
             *settings_problems(manuscript, spec, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
-            *film_lora_problems(manuscript, placed, experts),
+            *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
     sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
@@ -205,7 +206,8 @@ def _stated(
     placement, obstacles = _placement(located, takes, device, memory, vault)
     shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
-    return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
+    damaged = damaged_files(located, takes, vault)
+    return takes, placement, (*damaged, *obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
@@ -228,7 +230,10 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
-    return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
+    named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
+    experts = {option: str(path) for option, path in named.items() if path is not None}
+    drafts = {"draft": request.draft} if request.draft > 1 else {}
+    return {**spoken, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -283,9 +288,10 @@ def _spoken(request: Request) -> dict[str, Any]:
 def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
-    name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
+    usual = "" if request.outright else "nano"
+    name = spoken.get("model") or manuscript.source.data.get("model") or usual
     try:
-        return find_model(str(name), request.models_dir)
+        return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
         here = (
             () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]

@@ -308,7 +308,7 @@ class TestVerify:
         assert (check.path, check.state, check.note) == (
             path,
             "changed",
-            "proj_out.bias is missing",
+            "does not fit the network: head.head.bias is missing",
         )
 
     @pytest.mark.nano

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from holocine_core.errors import RenderError
 from holocine_core.model.lora.file import LoraFile, Part, check_lora_files
-from holocine_core.model.lora.per_shot import ShotLoras, shared_by_all
-from holocine_core.model.lora.read import Change, first, read_change, refusal
+from holocine_core.model.lora.per_shot import ShotLoras
+from holocine_core.model.lora.places import first, refusal, shared_by_all
+from holocine_core.model.lora.read import Change, read_change
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
