@@ -24,6 +24,7 @@ from holocine_core.model.spec import MODELS
 from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
     in_fp8,
+    of_wans_size,
     random_transformer,
     write_release,
 )
@@ -181,14 +182,10 @@ class TestPlacements:
         loading.require_mapped(files, torch.bfloat16)
 
 
-def wan_like(transformer: nn.Module) -> nn.Module:
-    """Matrices as Wan's are: most numbers around 0.02, some rows ten times smaller."""
-    rng = torch.Generator().manual_seed(4)
-    for name, parameter in transformer.blocks.named_parameters():
-        if parameter.ndim == 2 and name.endswith("weight"):
-            rows = 10 ** -torch.rand(len(parameter), 1, generator=rng)
-            parameter.data = torch.randn(parameter.shape, generator=rng) * 0.03 * rows
-    return transformer
+def wan_like() -> nn.Module:
+    network = random_transformer()
+    network.load_state_dict(of_wans_size(network.state_dict()))
+    return network
 
 
 class TestStored:
@@ -204,15 +201,15 @@ class TestStored:
         finest = weight.abs().amax(1, keepdim=True) / 448 * 2**-10
         assert ((given - weight).abs() <= torch.maximum(weight.abs() / 16, finest) * 1.001).all()
 
-    def test_scales_halve_the_error_and_lose_nothing_to_zero(self) -> None:
-        judge = wan_like(random_transformer())
-        wanted = velocity(judge, text=64)
-        stored, bare = wan_like(random_transformer()), wan_like(random_transformer())
+    def test_it_is_closer_than_what_diffusers_stores(self) -> None:
+        wanted = velocity(wan_like(), text=64)
+        stored, bare = wan_like(), wan_like()
         store_in_fp8(stored, torch.float32)
         bare.enable_layerwise_casting(storage_dtype=E4M3, compute_dtype=torch.float32)
         scaled, unscaled = (distance(velocity(n, text=64), wanted) for n in (stored, bare))
-        assert scaled < unscaled / 2
-        assert scaled < 0.01
+        # Measured: 0.03 % and 0.6 %, as that stored biases in float8 too.
+        assert scaled < unscaled / 5
+        assert scaled < 0.001
 
     def test_what_is_no_matrix_of_a_block_keeps_its_type(self) -> None:
         network = random_transformer()
