@@ -156,6 +156,26 @@ class TestPlacements:
         assert packing(located.components) == "fp8"
         assert located.spec.weight_bytes["transformer"] == taken
 
+    def test_a_release_without_its_own_config_is_planned_by_its_files(self, release: Path) -> None:
+        (release / "HoloCine_dit" / "full" / "config.json").unlink()
+        located = find_model(str(release))
+        taken = loaded_bytes(located.components)["transformer"]
+        assert located.spec.weight_bytes["transformer"] == taken < 10**6
+
+    @pytest.mark.gpu
+    @pytest.mark.parametrize("strategy", ["resident", "swap", "fp8", "group"])
+    def test_a_gpu_computes_what_the_cpu_computes(self, strategy: Strategy, release: Path) -> None:
+        located = find_model(str(release))
+        wanted = velocity(load_component(located.component("transformer"), torch.float32))
+        network = Networks(located, placed(strategy, "bfloat16", "cuda")).use("transformer")
+        make = torch.Generator().manual_seed(5)
+        latents = torch.randn(1, 4, 3, 8, 8, generator=make).to("cuda", torch.bfloat16)
+        context = torch.randn(1, 20, 32, generator=make).to("cuda", torch.bfloat16)
+        with torch.no_grad():
+            timestep = torch.tensor([731.0], device="cuda")
+            out = network(latents, timestep, context, return_dict=False)[0]
+        assert distance(out.float().cpu(), wanted) < 0.05
+
     def test_fp8_is_swap_for_them(self) -> None:
         big = MODELS["holocine-14b-full"]
         spec = replace(big, weight_bytes={**big.weight_bytes, "transformer": 14 * 2**30})

@@ -30,6 +30,7 @@ from holocine_core.store.vault import Vault
 from tests.conftest import Write
 from tests.model.checkpoints import (
     golden_state,
+    in_fp8,
     of_wans_size,
     write_experts,
     write_gguf,
@@ -113,6 +114,18 @@ def test_fp8_storage_films_close_to_the_full_weights(
     # Measured: 0.11 % and 0.13 %; the blocks of so small a network change little.
     assert 0 < scaled < 0.002
     assert scaled < 0.9 * unscaled
+
+
+def test_fp8_files_film_as_what_they_mean(tmp_path: Path, write: Write) -> None:
+    stored, meant = (write_release(tmp_path / name) for name in ("stored", "meant"))
+    for path in [*stored.rglob("full_*.safetensors"), *stored.rglob("model.safetensors")]:
+        tensors, header, wide = in_fp8(load_file(path), "comfyui new", rows=True)
+        save_file(tensors, path, header)
+        save_file(wide, meant / path.relative_to(stored), {"format": "pt"})
+    wanted = latents_of(meant, write, "meant")
+    for memory in ("auto", "fp8"):
+        found = latents_of(stored, write, memory, memory=memory)
+        assert (found - wanted).norm() < 1e-5 * wanted.norm()
 
 
 def latents_of(model: Path, write: Write, name: str, **options: Any) -> torch.Tensor:
