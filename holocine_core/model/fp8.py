@@ -28,6 +28,7 @@ from holocine_core.model.scales import (
     contents,
     is_beside,
     is_float8,
+    not_finite,
     once_a_file,
     quantised_layers,
 )
@@ -133,11 +134,7 @@ def _scaled(
     if named is None:
         return ScaledWeight(value, None) if is_float8(value.dtype) else value
     if not tensors[named].float().isfinite().all():
-        raise MachineError(
-            f"{path.name}: the scale {named} is not finite",
-            where=str(path),
-            hint="fetch it again; `holocine models verify` checks every file of a model",
-        )
+        raise not_finite(named, path)
     return ScaledWeight(value, tensors[named])
 
 

@@ -27,6 +27,8 @@ from typing import Any, Protocol
 
 from holocine_core.errors import MachineError
 from holocine_core.model.headers import TensorEntry, read_header, read_metadata
+from holocine_core.model.spiece_file import SPIECE
+from holocine_core.model.values import look_through
 from holocine_core.store.files import parse_json
 
 HEADER_KEY = "_quantization_metadata"
@@ -35,8 +37,6 @@ SETTINGS = ".comfy_quant"
 """Ending of a tensor that tells of its layer, as JSON in bytes."""
 MARKER = "scaled_fp8"
 """A tensor that says: float8 weights have scales."""
-TOKENIZER = "spiece_model"
-"""A text encoder's own tokenizer, which ComfyUI puts beside the weights."""
 _SCALES = (".scale_weight", ".weight_scale")
 _OF_INPUTS = (".scale_input", ".input_scale")
 _FORMATS = ("float8_e4m3fn", "float8_e5m2")
@@ -118,9 +118,45 @@ def contents(tensors: Mapping[str, Sized], told: Iterable[str], path: Path) -> C
     return Contents(weights=weights, scales=scales, settings=settings)
 
 
+def check_scales(files: Mapping[Path, Mapping[str, TensorEntry]]) -> None:
+    """See that a part's scales fit its weights and are finite, without opening it.
+
+    Args:
+        files: A part's files, and what each lists.
+
+    Raises:
+        MachineError: As :func:`contents`, :func:`quantised_layers` and :func:`check_settings` do,
+            or where a scale is infinite or no number.
+        OSError: The disk refuses.
+    """
+    entries = {name: entry for listed in files.values() for name, entry in listed.items()}
+    contents(entries, quantised_layers(files), next(iter(files)))
+    for path, listed in files.items():
+        scales = {name: entry for name, entry in listed.items() if name.endswith(_SCALES)}
+        for seen in look_through(path, scales):
+            if seen.odd:
+                raise not_finite(seen.name, path)
+        told = [name for name in listed if name.endswith(SETTINGS)]
+        if told and path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                for name in told:
+                    file.seek(listed[name].start)
+                    raw = file.read(listed[name].stop - listed[name].start)
+                    check_settings(name, raw, path)
+
+
+def not_finite(scale: str, path: Path) -> MachineError:
+    """That a scale is no number to multiply by."""
+    return MachineError(
+        f"{path.name}: the scale {scale} is not finite",
+        where=str(path),
+        hint="fetch it again; `holocine models verify` checks every file of a model",
+    )
+
+
 def is_beside(name: str) -> bool:
     """Whether a tensor, by its name, is none of the network's own."""
-    return name.endswith((*_SCALES, *_OF_INPUTS, SETTINGS)) or _is_marker(name) or name == TOKENIZER
+    return name.endswith((*_SCALES, *_OF_INPUTS, SETTINGS)) or _is_marker(name) or name == SPIECE
 
 
 def once_a_file(name: str) -> bool:

@@ -28,7 +28,7 @@ from holocine_core.model.fp8 import ScaledWeight, Weights, leave_in_fp8, same, w
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
-from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
+from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
 from holocine_core.model.scales import contents, quantised_layers, stays_float8
 
 _DTYPES = {
@@ -343,6 +343,8 @@ def _to_diffusers(files: ComponentFiles, state: Weights) -> Weights:
         return _tie_embeddings(state, files)
     if files.form == "diffusers":
         return state
+    if files.name == "vae":
+        state = {name.removeprefix(VAE_PREFIX): value for name, value in state.items()}
     convert = (
         convert_wan_vae_to_diffusers
         if files.name == "vae"
