@@ -25,6 +25,7 @@ from holocine_core.model.components import (
     LocatedModel,
     MissingFile,
     loaded_bytes,
+    packing,
     part_in_folder,
     shape_of,
 )
@@ -105,7 +106,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
         spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
-    if own.is_file() or any(part.form == "gguf" for part in parts.values()):
+    if own.is_file() or packing(parts) is not None:
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     return LocatedModel(
         spec=spec,
