@@ -281,7 +281,7 @@ def _why(one: Found, parts: Mapping[str, Found]) -> str:
     if one.kind.why_not:
         return one.kind.why_not
     if not one.kind.part:
-        return one.kind.hint or "no model's part"
+        return one.kind.hint or "no part of a model is one"
     if one.kind.part == "transformer" and not one.noise and "transformer_2" in parts:
         return "its name says neither high nor low, and both experts are there"
     return "more than one could be meant"

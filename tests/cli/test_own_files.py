@@ -61,6 +61,13 @@ def test_an_edit_takes_the_files_that_the_film_was_made_with(
     assert (after["model"], after["options"]) == (before["model"], before["options"])
 
 
+@pytest.mark.usefixtures("in_made")
+def test_a_film_of_a_pipeline_says_what_it_always_said(holocine: Holocine) -> None:
+    told = made_with(holocine, "room.mp4")
+    assert sorted(told["model"]) == ["files", "licence", "name", "revisions"]
+    assert not [name for name in told["options"] if name.startswith("expert")]
+
+
 def two_vaes(own: Path) -> None:
     """A second VAE beside the first."""
     for ending in (".safetensors", ".json"):

@@ -76,6 +76,17 @@ def test_what_a_release_lacks_is_taken_from_its_folder_or_told(
     assert find_model("holocine-14b-full", tree).missing[0].part == "text_encoder"
 
 
+def test_a_card_in_a_releases_root_names_files(tree: Path) -> None:
+    other = tree / "mine" / "decoder.safetensors"
+    other.parent.mkdir()
+    shutil.copy(tree / WAN / "vae" / "diffusion_pytorch_model.safetensors", other)
+    shutil.copy(tree / WAN / "vae" / "config.json", other.with_suffix(".json"))
+    (tree / "holocine.json").write_text('{"files": {"vae": "mine/decoder.safetensors"}}')
+    located = find_model(str(tree))
+    assert located.component("vae").paths == (other,)
+    assert located.record()["vae"] == "mine/decoder.safetensors"
+
+
 def test_another_network_under_the_usual_name_is_refused_by_what_it_is(tree: Path) -> None:
     path = tree / "HoloCine_dit" / "full" / "full_low_noise.safetensors"
     save_file({**load_file(path), "vace_blocks.0.after_proj.weight": torch.ones(1)}, path)
