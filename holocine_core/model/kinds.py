@@ -118,7 +118,7 @@ def _transformer(shapes: Shapes, form: Form) -> Kind:
     text = "condition_embedder.text_embedder.linear_1" if ours else "text_embedding.0"
     patch, out = shapes["patch_embedding.weight"], shapes.get(last, ())
     wide, reads = shapes.get(feed, ()), shapes.get(f"{text}.weight", ())
-    if len(patch) != 5 or len(out) != 2 or len(wide) != 2 or len(reads) != 2:
+    if len(patch) != 5 or 0 in patch or len(out) != 2 or len(wide) != 2 or len(reads) != 2:
         return _refused("a transformer of another make than Wan's", "", part="transformer")
     sizes = {
         "num_layers": _blocks(shapes),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.card import FILES
 from holocine_core.model.components import PART_WORDS
 from holocine_core.model.entries import read_entries
-from holocine_core.model.file_words import Noise, expert_of, is_single
+from holocine_core.model.file_words import Noise, expert_of, is_single, noise_of
 from holocine_core.model.kinds import Kind, kind_of, refusal
+from holocine_core.model.spec import WAN_1_3B
 from holocine_core.store.files import stamp
 
 EXPERTS: Mapping[str, Noise] = {"transformer": "high", "transformer_2": "low"}
@@ -175,7 +176,11 @@ def _choose_experts(
     usable: Sequence[Found], parts: dict[str, Found], clashes: list[Problem]
 ) -> None:
     """The experts by their names; of a model with one transformer, that."""
-    transformers = [one for one in usable if one.kind.part == "transformer"]
+    transformers = [
+        replace(one, noise="") if is_alone(one) else one
+        for one in usable
+        if one.kind.part == "transformer"
+    ]
     unsaid = [one for one in transformers if not one.noise]
     for part, noise in EXPERTS.items():
         if part not in parts:
@@ -195,8 +200,10 @@ def _choose_experts(
 
 
 def is_alone(one: Found) -> bool:
-    """Whether a transformer is the only one of its model: the small ones, and Wan2.1's."""
-    return one.kind.sizes.get("num_layers") == 30 or (not one.noise and is_single(one.path))
+    """Whether a transformer is the only one of its model, whatever its folder is called: the small
+    ones, and Wan2.1's."""
+    small = one.kind.sizes.get("num_layers") == WAN_1_3B.shape.layers
+    return small or (is_single(one.path) and not noise_of(one.path.stem))
 
 
 def _choose_one(

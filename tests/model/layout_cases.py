@@ -356,6 +356,12 @@ LAYOUTS: tuple[Layout, ...] = (
         "stock",
     ),
     Layout(
+        "The small Wan2.1 in a folder that is called low",
+        {"low/wan2.1_t2v_1.3B_fp16.safetensors": "t2v 1.3b", **ENCODERS},
+        {"transformer": "wan2.1_t2v_1.3B_fp16.safetensors", **FLAT},
+        "stock",
+    ),
+    Layout(
         "Wan2.2's VAE in place of Wan2.1's",
         {
             **pair("sparse_{}_noise.safetensors", "t2v"),
