@@ -19,7 +19,7 @@ from holocine_core.model.card import FILES
 from holocine_core.model.components import PART_WORDS
 from holocine_core.model.entries import read_entries
 from holocine_core.model.file_words import Noise, expert_of, is_single, noise_of
-from holocine_core.model.kinds import Kind, kind_of, refusal
+from holocine_core.model.kinds import UNKNOWN, Kind, kind_of, refusal
 from holocine_core.model.spec import WAN_1_3B
 from holocine_core.store.files import stamp
 
@@ -27,6 +27,11 @@ EXPERTS: Mapping[str, Noise] = {"transformer": "high", "transformer_2": "low"}
 SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt")
 """Of files that hold weights."""
 TOKENIZERS = ("tokenizer.json", "spiece.model")
+_NAMED = {
+    "text_encoder": ("text encoder", re.compile(r"t5|text_?encoder", re.IGNORECASE)),
+    "vae": ("VAE", re.compile("vae", re.IGNORECASE)),
+}
+"""Parts: the word that tells kinds of them, and what names of them have."""
 _UNREADABLE = "a file that can not be read"
 _BLOCK = re.compile(r"blocks\.\d+\.(self_attn|attn1)\.")
 _SHARD = re.compile(r"(.+?)-(\d{5})-of-(\d{5})(\.safetensors)")
@@ -277,11 +282,21 @@ def _wrong_ones(others: Sequence[Found], parts: Mapping[str, Found]) -> Iterator
         ]
         if wrong and part not in parts and not (part == "transformer_2" and not wrong[0].noise):
             yield refusal(wrong[0].path, wrong[0].kind)
-    for part in ("text_encoder", "vae"):
-        word = {"text_encoder": "text encoder", "vae": "VAE"}[part]
+    for part, (word, named) in _NAMED.items():
         wrong = [one for one in others if one.kind.why_not and word in one.kind.what]
+        # What can't be known by its tensors may be what its name, or its folder's, says.
+        lost = [
+            one
+            for one in others
+            if one.kind.what in (_UNREADABLE, UNKNOWN)
+            and any(named.search(name) for name in (one.path.name, one.path.parent.name))
+        ]
         if wrong and part not in parts:
             yield refusal(wrong[0].path, wrong[0].kind)
+        elif lost and part not in parts:
+            first, kind = lost[0].path, lost[0].kind
+            why = kind.why_not or f"{first.name} is {kind.what}"
+            yield Problem(why, str(first), kind.hint or f"fetch {PART_WORDS[part]} again")
 
 
 def _why(one: Found, parts: Mapping[str, Found]) -> str:

@@ -380,6 +380,24 @@ LAYOUTS: tuple[Layout, ...] = (
         says="full_low_noise.safetensors holds no weights: it is a web page",
     ),
     Layout(
+        "A page saved as the text encoder",
+        {
+            **pair("sparse_{}_noise.safetensors", "t2v"),
+            **ENCODERS,
+            "umt5_xxl_fp16.safetensors": "page",
+        },
+        says="umt5_xxl_fp16.safetensors holds no weights: it is a web page",
+    ),
+    Layout(
+        "Another network in the VAE's folder",
+        {
+            **pair("sparse_{}_noise.safetensors", "t2v"),
+            "umt5_xxl_fp16.safetensors": "umt5",
+            "vae/ae.safetensors": "clip",
+        },
+        says="ae.safetensors is no network that holocine knows",
+    ),
+    Layout(
         "git-lfs pointers in place of GGUF files",
         {**quant("Q8_0", "pointer"), **ENCODERS},
         says="HighNoise-Q8_0.gguf holds no weights: it is a git-lfs pointer",
