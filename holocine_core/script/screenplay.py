@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
+from holocine_core.script.rates import NTSC_WRITTEN, RATE_WORDS, rate_or_none
 
 Size = Literal[
     "extreme wide",
@@ -65,6 +73,32 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+def _rate_to(most: int) -> Any:
+    """A frame rate of at most ``most``: whole, or one of NTSC's."""
+
+    def checked(written: Any) -> Any:
+        rate = rate_or_none(written)
+        if rate is None:
+            raise ValueError(f"`fps` can't be {written!r}; write {RATE_WORDS}")
+        if not 1 <= rate <= most:
+            raise ValueError(f"`fps` can't be {written!r}; it must be 1 to {most}")
+        return written
+
+    ntsc = [written for written in NTSC_WRITTEN if written <= most]
+    forms = [
+        {"type": "integer", "minimum": 1, "maximum": most},
+        {"enum": ntsc},
+        {"enum": [f"{count}000/1001" for count in (24, 30, 48, 60, 120) if count <= most]},
+    ]
+    return Annotated[int | float | str, PlainValidator(checked), WithJsonSchema({"anyOf": forms})]
+
+
+if TYPE_CHECKING:
+    FilmRate = DeliveredRate = int | float | str
+else:
+    FilmRate, DeliveredRate = _rate_to(60), _rate_to(120)
 
 
 LORA_LIMIT = 10
@@ -278,8 +312,9 @@ class Profiles(Frozen):
 class Deliver(Frozen):
     """The form the finished film is handed on in."""
 
-    fps: Annotated[int, Field(ge=1, le=120)] | None = None
-    """Frame rate; editing programs want 24, 25 or 30."""
+    fps: DeliveredRate | None = None
+    """Frame rate; editing programs want 24, 25 or 30, or NTSC's 23.976, 29.97 or 59.94, which are
+    exactly 24000/1001, 30000/1001 and 60000/1001."""
     size: FrameSize | None = None
     motion: Literal["plain", "interpolate"] = "plain"
     """plain repeats frames; interpolate makes new ones between them, never across a cut."""
@@ -308,8 +343,9 @@ class Screenplay(Frozen):
     """Quality: draft, standard or final."""
     profiles: Profiles = Profiles()
     """Changes to the profiles' steps, size, guidance, shift, sampler, eta and LoRAs."""
-    fps: Annotated[int, Field(ge=1, le=60)] | None = None
-    """Frames per second of the model's film; its own where absent (15)."""
+    fps: FilmRate | None = None
+    """Frames per second of the model's film; its own where absent (15). NTSC's are written as in
+    `deliver`."""
     size: FrameSize | None = None
     """Frame size of standard and final; drafts keep its shape, smaller."""
     seed: Seed = 0
