@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holocine_core.edit.ffmpeg import SoundTrack, probe_audio
-from holocine_core.edit.process import DISK_FULL, Run, source, url
+from holocine_core.edit.process import DISK_FULL, Run, source, strict, url
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Warned
 
@@ -96,7 +96,8 @@ def check_sound(path: Path) -> None:
     Raises:
         InputError: It is absent, holds no sound, or cannot be decoded to its end.
     """
-    run = Run(["-xerror", *_decoder(path), "-f", "crc", "pipe:1"])
+    track = _track(path)
+    run = Run([*_decoder(path, track), "-f", "crc", "pipe:1", *_beside(track)])
     try:
         with run.waited():
             checksum = run.stdout.read()
@@ -195,7 +196,8 @@ def _decode(cue: SoundCue, samples: int, scratch: Path) -> None:
     path = cue.path
     target = ["-t", str(math.ceil(samples / SAMPLE_RATE)), "-f", "f32le", "-y", url(scratch)]
     skip = ["-ss", f"{cue.offset_s:.6f}"] if cue.offset_s else []
-    run = Run(["-xerror", *_decoder(path), *skip, *target])
+    track = _track(path)
+    run = Run([*_decoder(path, track), *skip, *target, *_beside(track)])
     try:
         failed = run.wait_reading(path)
     finally:
@@ -216,12 +218,20 @@ def _decode(cue: SoundCue, samples: int, scratch: Path) -> None:
         raise _damaged(path, run.reason)
 
 
-def _decoder(path: Path) -> list[str]:
+def _decoder(path: Path, track: SoundTrack) -> list[str]:
     """The input and the way from its first sound track to stereo at 48 kHz."""
     # ffmpeg's own way from one channel to two takes 3 dB away.
-    spread = "pan=stereo|c0=c0|c1=c0," if _track(path).mono else ""
-    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1"
-    return [*source(path), "-map", "0:a:0", "-af", stereo]
+    spread = "pan=stereo|c0=c0|c1=c0," if track.mono else ""
+    # Where the file has no sound yet, or none for a while, silence keeps the rest in its place.
+    placed = "async=1:first_pts=0"
+    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1:{placed}"
+    return [*strict(path), *source(path), "-map", "0:a:0", "-af", stereo]
+
+
+def _beside(track: SoundTrack) -> list[str]:
+    """Output that has ffmpeg count a late sound's time from the picture's beginning: of broadcasts'
+    files it counts from that of what is used."""
+    return ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"] if track.late else []
 
 
 def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix:
