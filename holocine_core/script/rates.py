@@ -8,20 +8,15 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+_FORMS = {24: (23.976, 23.98), 30: (29.97,), 48: (47.952, 47.95), 60: (59.94,), 120: (119.88,)}
 _WRITTEN: dict[float, Fraction] = {
-    written: Fraction(1000 * nominal, 1001)
-    for nominal, forms in {
-        24: (23.976, 23.98),
-        30: (29.97,),
-        48: (47.952, 47.95),
-        60: (59.94,),
-        120: (119.88,),
-    }.items()
-    for written in forms
+    written: Fraction(1000 * count, 1001) for count, forms in _FORMS.items() for written in forms
 }
+NTSC_COUNTS = tuple(_FORMS)
+"""What NTSC's rates count into a second of timecode."""
 NTSC_WRITTEN = tuple(_WRITTEN)
-"""How NTSC's rates are written."""
-NTSC_FORM = r"^(24|30|48|60|120)000/1001$"
+"""How they are written."""
+NTSC_FORM = rf"^({'|'.join(map(str, _FORMS))})000/1001$"
 """And how they are written exactly."""
 RATE_WORDS = "a whole number, or one of NTSC's: 23.976, 29.97, 47.952, 59.94, 119.88"
 

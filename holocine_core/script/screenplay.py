@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
-from holocine_core.script.rates import NTSC_WRITTEN, RATE_WORDS, rate_or_none
+from holocine_core.script.rates import NTSC_COUNTS, NTSC_WRITTEN, RATE_WORDS, rate_or_none
 
 Size = Literal[
     "extreme wide",
@@ -87,10 +87,11 @@ def _rate_to(most: int) -> Any:
         return written
 
     ntsc = [written for written in NTSC_WRITTEN if written <= most]
+    counts = "|".join(str(count) for count in NTSC_COUNTS if count <= most)
     forms = [
         {"type": "integer", "minimum": 1, "maximum": most},
         {"enum": ntsc},
-        {"enum": [f"{count}000/1001" for count in (24, 30, 48, 60, 120) if count <= most]},
+        {"type": "string", "pattern": rf"^({counts})000/1001$"},
     ]
     return Annotated[int | float | str, PlainValidator(checked), WithJsonSchema({"anyOf": forms})]
 
