@@ -22,6 +22,7 @@ from holocine_core.edit.ffmpeg import SoundTrack, probe_audio
 from holocine_core.edit.process import DISK_FULL, Run, source, strict, url
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Warned
+from holocine_core.script.timeline import FrameSpan
 
 if TYPE_CHECKING:
     from moviepy import AudioClip
@@ -252,6 +253,17 @@ def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix
             levels = np.ascontiguousarray(np.rint(np.clip(sound, -1, 1) * full).astype("<i4"))
             file.writeframes(levels.view(np.uint8).reshape(-1, 4)[:, :width].tobytes())
     return Mix(samples=total, peak=peak, clipped=clipped)
+
+
+def cut_sound(wav: Path, span: FrameSpan, fps: Fraction, out: Path) -> None:
+    """Write what a WAV of :func:`lay_sound` holds of some frames at ``fps``, to the sample; silence
+    where it ends before."""
+    first, stop = _sample(span.start, fps), _sample(span.stop, fps)
+    with wave.open(str(wav), "rb") as held, wave.open(str(out), "wb") as file:
+        file.setparams(held.getparams())
+        held.setpos(min(first, held.getnframes()))
+        heard = held.readframes(stop - first)
+        file.writeframes(heard.ljust((stop - first) * 2 * held.getsampwidth(), b"\0"))
 
 
 # --- loudness ------------------------------------------------------------------------------------
