@@ -208,7 +208,8 @@ def _timeline(otio: Any, cuts: CutList, rate: Fraction) -> Any:
 
 def _read_timeline(timeline: Any, rate: Fraction) -> list[ReadShot]:
     def frames(time: Any) -> int:
-        return round(time.rescaled_to(float(rate)).value)
+        value = float(time.rescaled_to(float(rate)).value)
+        return round(value)
 
     return [
         ReadShot(

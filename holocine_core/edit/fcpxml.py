@@ -27,22 +27,21 @@ def write_fcpxml(cuts: CutList, rate: Fraction) -> str:
     own = "r1" if rate == cuts.fps else "r2"
     if own == "r2":
         _format(resources, own, cuts, cuts.fps)
-    heard = (
-        {"hasAudio": "1", "audioSources": "1", "audioChannels": "2", "audioRate": "48000"}
-        if cuts.sound
-        else {}
-    )
     asset = ET.SubElement(
         resources, "asset", id="r3", name=name, start="0s", duration=length, hasVideo="1",
-        format=own, **heard,
+        format=own,
     )  # fmt: skip
+    if cuts.sound:
+        asset.attrib |= {"hasAudio": "1", "audioSources": "1", "audioChannels": "2"}
+        asset.set("audioRate", "48000")
     ET.SubElement(asset, "media-rep", kind="original-media", src=cuts.url)
     event = ET.SubElement(ET.SubElement(root, "library"), "event", name=title)
     project = ET.SubElement(event, "project", name=title)
-    layout = {"audioLayout": "stereo", "audioRate": "48k"} if cuts.sound else {}
     sequence = ET.SubElement(
-        project, "sequence", format="r1", duration=length, tcStart="0s", tcFormat=drop, **layout
+        project, "sequence", format="r1", duration=length, tcStart="0s", tcFormat=drop
     )
+    if cuts.sound:
+        sequence.attrib |= {"audioLayout": "stereo", "audioRate": "48k"}
     spine = ET.SubElement(sequence, "spine")
     for shot in cuts.shots:
         _clip(spine, shot, cuts.fps, own, drop)
@@ -67,10 +66,11 @@ def _clip(spine: ET.Element, shot: CutShot, fps: Fraction, own: str, drop: str) 
     )  # fmt: skip
     prompt, *more = shot.told
     ET.SubElement(clip, "note").text = "\n".join(shot.told)
-    note = {"note": ", ".join(more)} if more else {}
-    ET.SubElement(
-        clip, "marker", start=start, duration=_time(1, fps), value=prompt or shot.name, **note
+    marker = ET.SubElement(
+        clip, "marker", start=start, duration=_time(1, fps), value=prompt or shot.name
     )
+    if more:
+        marker.set("note", ", ".join(more))
 
 
 def _time(frames: int, rate: Fraction) -> str:

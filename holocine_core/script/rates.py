@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
 
 _FORMS = {24: (23.976, 23.98), 30: (29.97,), 48: (47.952, 47.95), 60: (59.94,), 120: (119.88,)}
 _WRITTEN: dict[float, Fraction] = {
@@ -56,6 +59,34 @@ def rate_or_none(written: object) -> Fraction | None:
         return frame_rate(written)
     except (ValueError, OverflowError):
         return None
+
+
+def _rate_to(most: int) -> Any:
+    """A frame rate of at most ``most``: whole, or one of NTSC's."""
+
+    def checked(written: Any) -> Any:
+        rate, shown = rate_or_none(written), repr(written)[:40]
+        if rate is None:
+            raise ValueError(f"`fps` can't be {shown}; write {RATE_WORDS}")
+        if not 1 <= rate <= most:
+            raise ValueError(f"`fps` can't be {shown}; it must be 1 to {most}")
+        return written
+
+    ntsc = [written for written in NTSC_WRITTEN if written <= most]
+    counts = "|".join(str(count) for count in NTSC_COUNTS if count <= most)
+    forms = [
+        {"type": "integer", "minimum": 1, "maximum": most},
+        {"enum": ntsc},
+        {"type": "string", "pattern": rf"^({counts})000/1001$"},
+    ]
+    return Annotated[int | float | str, PlainValidator(checked), WithJsonSchema({"anyOf": forms})]
+
+
+if TYPE_CHECKING:
+    FilmRate = int | float | str
+    DeliveredRate = int | float | str
+else:
+    FilmRate, DeliveredRate = _rate_to(60), _rate_to(120)
 
 
 def shown_rate(rate: Fraction) -> str:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    PlainValidator,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
-from holocine_core.script.rates import NTSC_COUNTS, NTSC_WRITTEN, RATE_WORDS, rate_or_none
+from holocine_core.script.rates import DeliveredRate, FilmRate
 
 Size = Literal[
     "extreme wide",
@@ -73,33 +71,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
-
-
-def _rate_to(most: int) -> Any:
-    """A frame rate of at most ``most``: whole, or one of NTSC's."""
-
-    def checked(written: Any) -> Any:
-        rate = rate_or_none(written)
-        if rate is None:
-            raise ValueError(f"`fps` can't be {written!r}; write {RATE_WORDS}")
-        if not 1 <= rate <= most:
-            raise ValueError(f"`fps` can't be {written!r}; it must be 1 to {most}")
-        return written
-
-    ntsc = [written for written in NTSC_WRITTEN if written <= most]
-    counts = "|".join(str(count) for count in NTSC_COUNTS if count <= most)
-    forms = [
-        {"type": "integer", "minimum": 1, "maximum": most},
-        {"enum": ntsc},
-        {"type": "string", "pattern": rf"^({counts})000/1001$"},
-    ]
-    return Annotated[int | float | str, PlainValidator(checked), WithJsonSchema({"anyOf": forms})]
-
-
-if TYPE_CHECKING:
-    FilmRate = DeliveredRate = int | float | str
-else:
-    FilmRate, DeliveredRate = _rate_to(60), _rate_to(120)
 
 
 LORA_LIMIT = 10
