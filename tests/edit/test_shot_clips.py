@@ -123,3 +123,14 @@ def test_shots_outside_of_the_clip_are_refused(job: StitchJob, tmp_path: Path) -
     with pytest.raises(DamagedClip):
         list(cut_shots(wrong, SHOTS, tmp_path / "shots"))
     assert not (tmp_path / "shots").exists()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("count", [24, 30, 60])
+def test_every_file_type_holds_ntscs_rates(
+    job: StitchJob, tmp_path: Path, suffix: str, count: int
+) -> None:
+    rate = Fraction(1000 * count, 1001)
+    film = stitch(replace(job, delivery=Delivery(fps=rate)), tmp_path / f"film{suffix}")
+    assert (film.fps, film.steady) == (rate, True)
+    assert film.frames == round(16 * rate / 15)
