@@ -63,12 +63,12 @@ def _in_folders() -> Iterator[Path]:
 
 def _folders() -> Iterator[Path]:
     """Where Linux, macOS and Windows keep fonts."""
-    home = Path.home()
+    home = Path(os.environ.get("HOME") or os.environ.get("USERPROFILE") or os.sep)
     shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     own = os.environ.get("XDG_DATA_HOME") or home / ".local/share"
     yield from (Path(one) / "fonts" for one in (own, *shared.split(":")) if str(one))
     yield home / ".fonts"
-    yield from map(Path, ("/System/Library/Fonts", "/Library/Fonts", home / "Library/Fonts"))
+    yield from (Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts")
     for name, below in (("WINDIR", "Fonts"), ("LOCALAPPDATA", "Microsoft/Windows/Fonts")):
         if held := os.environ.get(name):
             yield Path(held) / below

@@ -53,7 +53,7 @@ class Lettering:
         self.size = size
         """Height of the letters in pixels."""
         self._where = faces.where
-        self._fonts = [_font_of(path, size) for path in (faces.main, *faces.others)]
+        self._fonts = [font_of(path, size) for path in (faces.main, *faces.others)]
 
     def getlength(self, text: str) -> float:
         """Pixels that a line is wide."""
@@ -93,7 +93,7 @@ class Lettering:
             yield self._fonts[at], "".join(cluster for _, cluster in run)
 
 
-def _font_of(path: str | None, size: int) -> ImageFont.FreeTypeFont:
+def font_of(path: str | None, size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
     font = ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
@@ -151,7 +151,7 @@ def _main(letters: list[str]) -> tuple[str | None, list[str]]:
 
 def _missing(path: str | None, letters: list[str]) -> list[str]:
     """The letters that a font draws as its box for missing ones."""
-    font = _font_of(path, 20)
+    font = font_of(path, 20)
     box = bytes(font.getmask("\uffff"))
     return [letter for letter in letters if bytes(font.getmask(letter)) == box]
 
