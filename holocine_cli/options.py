@@ -18,8 +18,8 @@ def model_names(incomplete: str) -> list[tuple[str, str]]:
     """Completions of ``--model``."""
     from holocine_core import api
 
-    known = api.model_summaries().items()
-    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
+    known = {**api.model_summaries(), **api.added_models()}
+    return [(name, summary) for name, summary in known.items() if name.startswith(incomplete)]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -138,6 +138,26 @@ Model = Annotated[
         help="A model of `holocine models list`, or a folder.",
         show_default=False,
         autocompletion=model_names,
+        rich_help_panel=WHAT,
+    ),
+]
+ExpertHigh = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-high",
+        metavar="FILE",
+        help="The high-noise expert's file, in place of the model's own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+ExpertLow = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-low",
+        metavar="FILE",
+        help="The low-noise expert's file, in place of the model's own.",
+        show_default=False,
         rich_help_panel=WHAT,
     ),
 ]

@@ -30,8 +30,9 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "decode_cost", "kernels", "locate", "lockfile", "lora.file",
-        "lora.experts", "placement", "spec", "vocabulary",
+        "card", "components", "cost", "decode_cost", "fitting", "kernels", "locate", "lockfile",
+        "lora.experts", "lora.file", "lora.fitting", "lora.numbers", "placement", "spec",
+        "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
@@ -51,7 +52,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "model": Room(
         "model's name -> files, cost, networks",
-        ["script.prompt", "script.timeline", "store"],
+        ["script.prompt", "script.timeline", "store", "units"],
     ),
     "plan": Room(
         "screenplay and request -> plan",

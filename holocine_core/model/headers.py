@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import MachineError
+from holocine_core.model.sorts import mistaken
 from holocine_core.store.files import parse_json
 from holocine_core.store.hashes import remembered
 
@@ -57,15 +58,7 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
         MachineError: Where the file is cut short, or is no safetensors file at all.
     """
     raw = _header_bytes(path)
-    try:
-        listed = parse_json(raw)
-    except ValueError as broken:
-        raise _damaged(path, f"its header is no JSON: {broken}") from broken
-    if not isinstance(listed, dict):
-        raise _damaged(path, "its header lists no tensors")
-    told = listed.pop("__metadata__", {})
-    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
-        raise _damaged(path, "__metadata__ must hold texts")
+    listed, _ = _listed(raw, path)
     try:
         entries = {name: _entry(name, entry) for name, entry in listed.items()}
         end = _end(entries)
@@ -79,6 +72,30 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
         name: replace(entry, start=first + entry.start, stop=first + entry.stop)
         for name, entry in entries.items()
     }
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What a safetensors file says of itself beside its tensors.
+
+    Raises:
+        MachineError: Where the file is cut short, or is no safetensors file at all.
+    """
+    _, told = _listed(_header_bytes(path), path)
+    return told
+
+
+def _listed(raw: bytes, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A header's tensors, and what it says beside them."""
+    try:
+        listed = parse_json(raw)
+    except ValueError as broken:
+        raise _damaged(path, f"its header is no JSON: {broken}") from broken
+    if not isinstance(listed, dict):
+        raise _damaged(path, "its header lists no tensors")
+    told = listed.pop("__metadata__", {})
+    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+        raise _damaged(path, "__metadata__ must hold texts")
+    return listed, told
 
 
 def _entry(name: str, told: Any) -> TensorEntry:
@@ -162,7 +179,8 @@ def _header_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= path.stat().st_size - 8:
-            raise _damaged(path, "it is cut short or no safetensors file")
+            other = mistaken(path)
+            raise _damaged(path, other.what if other else "it is cut short or no safetensors file")
         if length > HEADER_BYTES:
             raise _damaged(path, f"a header of {length} bytes is none")
         return file.read(length)

@@ -48,8 +48,11 @@ def begun_record(plan: Plan) -> dict[str, Any]:
 
 def model_name(located: LocatedModel) -> str:
     """Tells models apart whatever their weights are: an embedded one by its name, others by their
-    folder."""
-    return located.spec.name if located.spec.embedded else str(located.folder.resolve())
+    folder and what the call named in place of its files."""
+    if located.spec.embedded:
+        return located.spec.name
+    named = (str(path.resolve()) for path in located.outright.values())
+    return " with ".join([str(located.folder.resolve()), *named])
 
 
 def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
@@ -192,7 +195,7 @@ def gone_weights(
         vault: The work folder.
     """
     gone = gone_parts(located, identity)
-    needed = {take.scene: sorted(_needed(take, vault) & gone) for take in takes}
+    needed = {take.scene: sorted(needed_parts(take, vault) & gone) for take in takes}
     lacking = {scene: parts for scene, parts in needed.items() if parts}
     if not lacking:
         return []
@@ -227,7 +230,7 @@ def gone_problem(
     )
 
 
-def _needed(take: Take, vault: Vault) -> set[str]:
+def needed_parts(take: Take, vault: Vault) -> set[str]:
     """Parts of the model that a take still needs."""
     if vault.find("clips", take.clip_key) is not None:
         return set()

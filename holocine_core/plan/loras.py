@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import Problem
+from holocine_core.model.components import LocatedModel
 from holocine_core.model.lora.experts import Experts
 from holocine_core.model.lora.file import LoraFile, ShotLora, lora_hash
+from holocine_core.model.lora.fitting import misfit
 from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.screenplay import Lora, Scene, Screenplay
@@ -52,10 +54,10 @@ def shot_loras(scene: Scene, folder: Path, experts: Experts) -> tuple[ShotLora, 
 
 
 def film_lora_problems(
-    manuscript: Manuscript, loras: Placed, experts: Experts
+    manuscript: Manuscript, loras: Placed, experts: Experts, located: LocatedModel
 ) -> Iterator[Problem]:
-    """What is wrong with the film's files and those of its shots."""
-    for i, problem in experts.problems([lora for lora, _ in loras]).items():
+    """What is wrong with the film's files and those of its shots, their headers included."""
+    for i, problem in _faults([lora for lora, _ in loras], experts, located, False).items():
         key = loras[i][1]
         if key is None:
             yield problem
@@ -66,9 +68,20 @@ def film_lora_problems(
         for number, shot in enumerate(scene.shots or ()):
             folder = manuscript.source.path.parent
             files = [experts.place(_file(folder, lora)) for lora in shot.lora]
-            for i, problem in experts.problems(files).items():
+            for i, problem in _faults(files, experts, located, True).items():
                 key = ("scenes", at, "shots", number, "lora", i)
                 yield manuscript.problem(key, f"{problem.message}: {problem.where}", problem.hint)
+
+
+def _faults(
+    loras: Sequence[LoraFile], experts: Experts, located: LocatedModel, of_a_shot: bool
+) -> dict[int, Problem]:
+    """What is wrong with some files, by their number in the sequence."""
+    found = experts.problems(loras)
+    for i, lora in enumerate(loras):
+        if i not in found and (fault := misfit(lora, located, of_a_shot=of_a_shot)) is not None:
+            found[i] = fault
+    return dict(sorted(found.items()))
 
 
 def marks(loras: Sequence[LoraFile]) -> list[list[Any]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from holocine_core.errors import InputError, MachineError, Problem
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import LocatedModel, packing
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import read_lock
 from holocine_core.model.lora.experts import Experts
@@ -38,6 +38,7 @@ from holocine_core.plan.check import (
     warnings,
 )
 from holocine_core.plan.costs import take_cost
+from holocine_core.plan.files import damaged_files
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
@@ -141,7 +142,7 @@ def _film(
             *settings_problems(manuscript, spec, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
-            *film_lora_problems(manuscript, placed, experts),
+            *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
     sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
@@ -206,7 +207,8 @@ def _stated(
     placement, obstacles = _placement(located, takes, device, memory, vault)
     shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
-    return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
+    damaged = damaged_files(located, takes, vault)
+    return takes, placement, (*damaged, *obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
@@ -229,7 +231,10 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
-    return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
+    named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
+    experts = {option: str(path) for option, path in named.items() if path is not None}
+    drafts = {"draft": request.draft} if request.draft > 1 else {}
+    return {**spoken, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -247,7 +252,7 @@ def _placement(
     Where nothing fits it is the placement that needs least.
     """
     spec = located.spec
-    packed = any(part.form == "gguf" for part in located.components.values())
+    packed = packing(located.components)
     missing = [
         Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
         for file in located.missing
@@ -284,9 +289,10 @@ def _spoken(request: Request) -> dict[str, Any]:
 def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
-    name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
+    usual = "" if request.outright else "nano"
+    name = spoken.get("model") or manuscript.source.data.get("model") or usual
     try:
-        return find_model(str(name), request.models_dir)
+        return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
         here = (
             () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]

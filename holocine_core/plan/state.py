@@ -9,12 +9,14 @@ from typing import Any
 
 from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
-from holocine_core.model.placement import STRATEGIES, Placement
+from holocine_core.model.placement import STORED_IN_FP8, STRATEGIES, Placement
+from holocine_core.plan.used import high_key, progress_key
 from holocine_core.plan.values import State, Take
 from holocine_core.store.records import intact_record, sidecar_path
-from holocine_core.store.vault import Entry, Vault, fingerprint
+from holocine_core.store.vault import Entry, Vault
 
 Shot = Callable[[], Sequence[Entry]]
+_UNSCALED = " with its weights in unscaled fp8"
 
 
 def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
@@ -29,14 +31,14 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
     ways = {
         placement.computing_in(strategy, kernel) for strategy in STRATEGIES for kernel in KERNELS
     }
-    done = {take.latents_key: vault.find("latents", take.latents_key) for take in takes}
-    left = [key for key, entry in done.items() if entry is None]
+    done = [(take, vault.find("latents", take.latents_key)) for take in takes]
+    left = [take for take, entry in done if entry is None]
     stopped = {
-        way: max((_furthest(vault, key, way) for key in left), default=0) for way in sorted(ways)
+        way: max((_furthest(vault, take, way) for take in left), default=0) for way in sorted(ways)
     }
     if any(stopped.values()):
         return max(stopped, key=lambda way: stopped[way])
-    made = [_told(entry.sidecar, "made").get("computing") for entry in done.values() if entry]
+    made = [_told(entry.sidecar, "made").get("computing") for _, entry in done if entry]
     return next((way for way in made if way in ways), None) if left else None
 
 
@@ -56,8 +58,11 @@ def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -
         take = anew.get(str(entry.sidecar.get("negative")))
         way = _told(entry.sidecar, "made").get("computing")
         if take is not None and isinstance(way, str) and way != placement.computing:
+            begun = f"on another kind of machine ({way})"
+            if _stored(way) == _UNSCALED:
+                begun = "by an earlier holocine, whose fp8 had no scales"
             told[take.scene] = Problem(
-                f"scene '{take.scene}' was begun on another kind of machine ({way}): its "
+                f"scene '{take.scene}' was begun {begun}: its "
                 f"{entry.sidecar.get('step')} steps can't be gone on with here, and it begins anew",
                 str(entry.path),
                 "go on where it was begun to keep them",
@@ -65,13 +70,10 @@ def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -
     return list(told.values())
 
 
-def _furthest(vault: Vault, latents_key: str, computing: str) -> int:
-    stopped = vault.stopped(_progress_key(latents_key, computing))
+def _furthest(vault: Vault, take: Take, computing: str) -> int:
+    own, high = progress_key(take.latents_key, computing), high_key(take.ingredients, computing)
+    stopped = vault.stopped(own, high)
     return int(stopped[0].sidecar["step"]) if stopped else 0
-
-
-def _progress_key(latents_key: str, computing: str) -> str:
-    return fingerprint([latents_key, computing])
 
 
 def shot_before(vault: Vault, film: Path) -> list[Entry]:
@@ -100,21 +102,24 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     if take.upscaled is not None:
         base = with_state(take.upscaled.base, placement, vault, shot)
         take = replace(take, upscaled=replace(take.upscaled, base=base))
-    progress_key = _progress_key(take.latents_key, placement.computing)
-    take = replace(take, progress_key=progress_key)
+    take = replace(
+        take,
+        progress_key=progress_key(take.latents_key, placement.computing),
+        high_key=high_key(take.ingredients, placement.computing),
+    )
     negative = vault.find("latents", take.latents_key)
     way: str | None = placement.computing
     if negative is not None:
         way = _told(negative.sidecar, "made").get("computing")
     # Another device's last bits differ; fp8 is another quality, and no reason to lose hours.
-    stored = " with its weights in fp8" if _is_fp8(way) and not _is_fp8(placement.computing) else ""
+    stored = _stored(way) if _stored(way) != _stored(placement.computing) else ""
     if vault.find("clips", take.clip_key) is not None:
         reason = f"already shot{stored}"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
     if negative is not None:
         reason = f"denoised{stored}; still to decode"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
-    stopped = vault.stopped(take.progress_key)
+    stopped = vault.stopped(take.progress_key, take.high_key)
     earlier = [e for e in shot() if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
@@ -125,6 +130,8 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     step = int(stopped[0].sidecar["step"]) if stopped else 0
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
+        if stopped[0].sidecar.get("take") != take.progress_key:
+            reason += ", the high-noise expert's last: the other or its LoRAs changed"
     return replace(take, state=state, reason=reason, step=step)
 
 
@@ -138,8 +145,12 @@ def _spans(pairs: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{start}-{stop - 1}" for start, stop in pairs)
 
 
-def _is_fp8(computing: str | None) -> bool:
-    return computing is not None and computing.endswith("weights in fp8")
+def _stored(computing: str | None) -> str:
+    """What is told of a take whose weights lay in fp8; those without scales were made by an
+    earlier holocine."""
+    if computing is None or not computing.endswith("fp8"):
+        return ""
+    return " with its weights in fp8" if computing.endswith(STORED_IN_FP8) else _UNSCALED
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -126,6 +126,9 @@ class Take:
     reason: str = ""
     step: int = 0
     """Denoising steps already saved."""
+    high_key: str = ""
+    """As ``progress_key``, of what the high-noise expert's steps use alone: they are kept where
+    only the other expert or its LoRAs are others. Empty where one network makes all steps."""
     cost: TakeCost
     sound: Sound | None = None
     transition: Passing = ("cut", 0)
@@ -208,8 +211,8 @@ class Plan:
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given with the call, which went before the screenplay's: profile, model, seed,
-    lora."""
+    """Settings given with the call, which went before the screenplay's: profile, model and its
+    experts' files, seed, lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1
