@@ -79,10 +79,25 @@ def _merge(located: LocatedModel, part: Part, loras: Sequence[LoraFile], home: P
     if getattr(network, "peft_config", None):
         network.fuse_lora(adapter_names=list(network.peft_config))
     kinds, metadata = _stored(files)
-    merged = [*json.loads(metadata.get(MERGED, "[]")), *map(_told, loras)]
+    merged = [*_merged_before(metadata, files.paths[0]), *map(_told, loras)]
     weights = {name: value.to(kinds[name]) for name, value in _whole(network).items()}
     told = {"format": "pt", **metadata, MERGED: json.dumps(merged)}
     write_tensors(home / f"{STEMS[part]}.safetensors", weights, told)
+
+
+def _merged_before(metadata: Mapping[str, str], path: Path) -> list[Any]:
+    """What was folded in already, as the weights tell."""
+    try:
+        told = json.loads(metadata.get(MERGED, "[]"))
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, list):
+        return told
+    raise InputError(
+        f"what these weights say of LoRAs in them ({MERGED}) can not be read",
+        where=str(path),
+        hint="copy the model again, or save it without this metadata",
+    )
 
 
 def _whole(network: Any) -> dict[str, Tensor]:

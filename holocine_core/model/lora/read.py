@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,12 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     try:
         metadata = json.loads(raw)
-    except json.JSONDecodeError as failed:
+    except (ValueError, RecursionError) as failed:
         raise refusal(
-            path, f"its header's adapter settings are no JSON: {failed}", "save it again"
+            path, f"its header's adapter settings are no JSON: {failed!s:.200}", "save it again"
         ) from failed
+    if not isinstance(metadata, dict):
+        raise refusal(path, f"its header's adapter settings are none: {raw:.100}", "save it again")
     return tensors, metadata
 
 
@@ -109,15 +112,19 @@ def _metadata_of(metadata: Mapping[str, Any], part: Part) -> dict[str, Any]:
     }
 
 
-def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int) -> float:
+def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int, path: Path) -> float:
     """alpha / rank, from the file's alpha key or its header; 1 where neither speaks."""
     if "alpha" in roles:
         return float(roles["alpha"][1]) / rank
     if "lora_alpha" not in metadata:
         return 1.0
-    patterns = metadata.get("alpha_pattern") or {}
-    alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
-    return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
+    try:
+        patterns = metadata.get("alpha_pattern") or {}
+        alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
+        return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
+    except (TypeError, ValueError, AttributeError, re.error) as failed:
+        fault = f"its header's adapter settings can not be read: {failed!s:.200}"
+        raise refusal(path, fault, "save it again") from failed
 
 
 def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: Path) -> Change:
@@ -169,7 +176,7 @@ def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> 
         raise refusal(path, f"{roles['up_bias'][0]} and {roles['bias'][0]} both set one bias")
     if "alpha" in roles and roles["alpha"][1].numel() != 1:
         raise refusal(path, f"{roles['alpha'][0]} is not one number")
-    scale = _scale(layer, roles, metadata, rank=down_RI.shape[0])
+    scale = _scale(layer, roles, metadata, down_RI.shape[0], path)
     bias_O = None
     if "up_bias" in roles:
         # peft scales an adapter's bias like its matrices; a `diff_b` is a plain difference.
@@ -204,7 +211,7 @@ def _joined(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -
         raise refusal(path, f"the two halves of {layer} differ in shape")
     ranks = [part[1].shape[0] for part in parts if len(part) == 2]
     # LyCORIS: a LoKr of two whole matrices has no rank, and its alpha means nothing.
-    scale = _scale(layer, roles, metadata, ranks[0]) if ranks else 1.0
+    scale = _scale(layer, roles, metadata, ranks[0], path) if ranks else 1.0
     change = Joined(one, two, scale, kronecker)
     return _decomposed(change, roles, path) if "lengths" in roles else change
 
