@@ -29,7 +29,8 @@ def altered(path: Path, number: int) -> bytes:
     chance = random.Random(f"{path.name} {number}")
     raw = path.read_bytes()
     kinds = {".json": _json, ".safetensors": _safetensors, ".gguf": gguf_file, ".pth": torch_file}
-    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 else _bytes
+    known = path.suffix != ".pth" or raw.startswith(b"PK")  # An older one is no zip file.
+    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 and known else _bytes
     return how(raw, chance)
 
 
