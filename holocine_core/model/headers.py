@@ -58,15 +58,7 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
         MachineError: Where the file is cut short, or is no safetensors file at all.
     """
     raw = _header_bytes(path)
-    try:
-        listed = parse_json(raw)
-    except ValueError as broken:
-        raise _damaged(path, f"its header is no JSON: {broken}") from broken
-    if not isinstance(listed, dict):
-        raise _damaged(path, "its header lists no tensors")
-    told = listed.pop("__metadata__", {})
-    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
-        raise _damaged(path, "__metadata__ must hold texts")
+    listed, _ = _listed(raw, path)
     try:
         entries = {name: _entry(name, entry) for name, entry in listed.items()}
         end = _end(entries)
@@ -80,6 +72,30 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
         name: replace(entry, start=first + entry.start, stop=first + entry.stop)
         for name, entry in entries.items()
     }
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What a safetensors file says of itself beside its tensors.
+
+    Raises:
+        MachineError: Where the file is cut short, or is no safetensors file at all.
+    """
+    _, told = _listed(_header_bytes(path), path)
+    return told
+
+
+def _listed(raw: bytes, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A header's tensors, and what it says beside them."""
+    try:
+        listed = parse_json(raw)
+    except ValueError as broken:
+        raise _damaged(path, f"its header is no JSON: {broken}") from broken
+    if not isinstance(listed, dict):
+        raise _damaged(path, "its header lists no tensors")
+    told = listed.pop("__metadata__", {})
+    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+        raise _damaged(path, "__metadata__ must hold texts")
+    return listed, told
 
 
 def _entry(name: str, told: Any) -> TensorEntry:

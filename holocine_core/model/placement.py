@@ -8,14 +8,15 @@ strategy  on the device                                          estimated peak
 ========  =====================================================  ===============================
 resident  every network, once the text encoder has gone          experts + VAE + activations
 swap      one network at a time, the others in main memory       the largest + activations
-fp8       as swap, the transformers' weights in 8-bit floats     0.55 of a transformer, or the
-                                                                 text encoder, + activations
+fp8       as swap, the transformers' matrices in 8-bit floats    0.55 of a transformer, or the
+          with a scale for each row                              text encoder, + activations
 group     as swap, but transformer and text encoder pass         three blocks of a transformer,
           through the device block by block                      or a quarter of the encoder,
                                                                  + activations
 ========  =====================================================  ===============================
 
-fp8 costs a little quality, group costs speed. On the CPU there is nothing to choose: resident; but
+fp8 costs a little quality, group costs speed. Files that come in fp8 stay so in every placement,
+and fp8 is swap for them. On the CPU there is nothing to choose: resident; but
 ``stream`` can be asked for there: weights stay in their files and are mapped into memory, so that
 what is not at work can be let go again, for machines in which a 14B does not fit.
 Weights compute in bfloat16 on a GPU; on the CPU in float32 up to 4 GiB of weights, so that small
@@ -34,6 +35,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.model.components import Packing
 from holocine_core.model.hardware import multiplies_bfloat16, processor_name
 from holocine_core.model.kernels import KERNELS, CpuKernel, kernel_here
 from holocine_core.model.spec import ModelSpec
@@ -46,6 +48,9 @@ ON_GPU: tuple[Strategy, ...] = ("resident", "swap", "fp8", "group")
 USABLE = 0.9
 """Share of the free memory that a placement may plan with."""
 FLOAT32_BYTES = 4 * 2**30
+STORED_IN_FP8 = "row-scaled fp8"
+"""How takes are told to be computed that the placement fp8 makes. Before it had scales, theirs said
+``fp8``: what was begun so does not go on with scales."""
 _FP8_SHARE = 0.55
 _ENCODER_GROUP_SHARE = 0.25
 _BLOCKS_AT_ONCE = 3
@@ -75,7 +80,7 @@ class Placement:
 
     def computing_in(self, strategy: Strategy, kernel: CpuKernel | None = None) -> str:
         """How they are computed in another strategy, or with another kernel."""
-        stored = "fp8" if strategy == "fp8" else self.precision
+        stored = STORED_IN_FP8 if strategy == "fp8" else self.precision
         kernel = kernel or self.kernel
         named = "" if kernel == KERNELS[0] else f" ({kernel})"
         products = f", products in bfloat16{named}" if self.bf16 else ""
@@ -94,7 +99,7 @@ def choose_placement(
     device: str,
     override: Strategy | None = None,
     *,
-    packed: bool = False,
+    packed: Packing | None = None,
     begun: str | None = None,
 ) -> Placement:
     """The placement for one film (see the table above).
@@ -106,37 +111,30 @@ def choose_placement(
             the least that costs neither quality nor much speed.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         override: A strategy to take whatever the estimate says.
-        packed: Whether the transformers come packed (GGUF): they are not cast to fp8 then.
+        packed: How the transformers come packed: they are not stored in fp8 then, and those that
+            come in fp8 take ``swap`` for it.
         begun: How the film's takes have been computed so far (``Placement.computing``): only
             strategies that compute alike are tried then, with the same kernel, so that a stopped
             take goes on.
 
     Raises:
-        InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
+        InputError: Where ``override`` is no strategy, or fp8 for transformers from GGUF.
         MachineError: Where no strategy fits, with the numbers and the remedies.
     """
-    _check_override(override, device, packed=packed)
+    _check_override(override, device, packed)
     precision = precision_of(spec, device)
     peaks = estimate_peaks(spec, activation_bytes, precision)
-    bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
-    plain = Placement(
-        strategy="resident",
-        device=device,
-        precision=precision,
-        peak_bytes=0,
-        reason="",
-        bf16=bf16,
-        kernel=kernel_here() if bf16 else KERNELS[0],
-    )
-    plain = replace(plain, kernel=plain.kernel_of(begun))
+    plain = _undecided(device, precision, begun)
 
     def placed(strategy: Strategy, reason: str) -> Placement:
         return replace(plain, strategy=strategy, peak_bytes=peaks[strategy], reason=reason)
 
+    if packed == override == "fp8":
+        return placed("swap", "its files are in fp8 as they are")
     if override is not None:
         return placed(override, "as asked for")
     everywhere: tuple[Strategy, ...] = ("resident",) if device == "cpu" else ON_GPU
-    offered = tuple(strategy for strategy in everywhere if not (packed and strategy == "fp8"))
+    offered = tuple(name for name in everywhere if not (packed and name == "fp8"))
     alike = tuple(name for name in offered if placed(name, "").computing == begun)
     if free_bytes is None:
         likely = (name for name in alike or offered if device == "cpu" or name != "resident")
@@ -149,11 +147,27 @@ def choose_placement(
     raise _too_little(spec, device, free_bytes, held, begun if alike else None)
 
 
-def _check_override(override: str | None, device: str, *, packed: bool) -> None:
+def _undecided(device: str, precision: Precision, begun: str | None) -> Placement:
+    """A placement of which only the way of computing is known: the one of takes begun before, where
+    it is one of this machine's."""
+    bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
+    plain = Placement(
+        strategy="resident",
+        device=device,
+        precision=precision,
+        peak_bytes=0,
+        reason="",
+        bf16=bf16,
+        kernel=kernel_here() if bf16 else KERNELS[0],
+    )
+    return replace(plain, kernel=plain.kernel_of(begun))
+
+
+def _check_override(override: str | None, device: str, packed: Packing | None) -> None:
     if override is not None and override not in STRATEGIES:
         known = ", ".join(STRATEGIES)
         raise InputError(f"there is no placement {override!r}", hint=f"choose one of {known}")
-    if packed and override == "fp8":
+    if packed == "gguf" and override == "fp8":
         raise InputError(
             "GGUF files are packed already and are not stored in fp8",
             hint="choose another placement, or the safetensors files",
@@ -162,7 +176,7 @@ def _check_override(override: str | None, device: str, *, packed: bool) -> None:
         raise InputError(
             "stream is a placement of the CPU", hint="`group` needs the least memory of a GPU"
         )
-    if override == "stream" and packed:
+    if override == "stream" and packed == "gguf":
         raise InputError(
             "GGUF files are unpacked into memory and can't be streamed from their file",
             hint="use the safetensors files",

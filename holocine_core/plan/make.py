@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from holocine_core.errors import InputError, MachineError, Problem
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import LocatedModel, packing
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import read_lock
 from holocine_core.model.lora.experts import Experts
@@ -248,7 +248,7 @@ def _placement(
     Where nothing fits it is the placement that needs least.
     """
     spec = located.spec
-    packed = any(part.form == "gguf" for part in located.components.values())
+    packed = packing(located.components)
     missing = [
         Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
         for file in located.missing

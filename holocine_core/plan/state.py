@@ -9,7 +9,7 @@ from typing import Any
 
 from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
-from holocine_core.model.placement import STRATEGIES, Placement
+from holocine_core.model.placement import STORED_IN_FP8, STRATEGIES, Placement
 from holocine_core.plan.used import high_key, progress_key
 from holocine_core.plan.values import State, Take
 from holocine_core.store.records import intact_record, sidecar_path
@@ -108,7 +108,7 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     if negative is not None:
         way = _told(negative.sidecar, "made").get("computing")
     # Another device's last bits differ; fp8 is another quality, and no reason to lose hours.
-    stored = " with its weights in fp8" if _is_fp8(way) and not _is_fp8(placement.computing) else ""
+    stored = _stored(way) if _stored(way) != _stored(placement.computing) else ""
     if vault.find("clips", take.clip_key) is not None:
         reason = f"already shot{stored}"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
@@ -141,8 +141,13 @@ def _spans(pairs: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{start}-{stop - 1}" for start, stop in pairs)
 
 
-def _is_fp8(computing: str | None) -> bool:
-    return computing is not None and computing.endswith("weights in fp8")
+def _stored(computing: str | None) -> str:
+    """What is told of a take whose weights lay in fp8; those without scales were made by an
+    earlier holocine."""
+    if computing is None or not computing.endswith("fp8"):
+        return ""
+    scaled = computing.endswith(STORED_IN_FP8)
+    return f" with its weights in {'' if scaled else 'unscaled '}fp8"
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -131,7 +131,7 @@ class TestChoosePlacement:
         with pytest.raises(InputError, match="CPU"):
             choose_placement(BIG, GB, 80 * GB, "cuda", override="stream")
         with pytest.raises(InputError, match="GGUF"):
-            choose_placement(BIG, GB, 80 * GB, "cpu", override="stream", packed=True)
+            choose_placement(BIG, GB, 80 * GB, "cpu", override="stream", packed="gguf")
 
     def test_an_override_must_exist(self) -> None:
         with pytest.raises(InputError, match="fp4") as raised:
