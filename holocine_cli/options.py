@@ -141,6 +141,26 @@ Model = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+ExpertHigh = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-high",
+        metavar="FILE",
+        help="The high-noise expert's file, in place of the model's own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+ExpertLow = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-low",
+        metavar="FILE",
+        help="The low-noise expert's file, in place of the model's own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Lora = Annotated[
     list[str] | None,
     typer.Option(

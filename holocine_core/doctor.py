@@ -172,12 +172,14 @@ def _models(models_dir: Path | None) -> Iterator[Check]:
     from holocine_core.model.presence import model_states
 
     for state in model_states(models_dir):
-        name, spec = state.spec.name, state.spec
+        name, spec = state.name, state.spec
         verdict: Verdict = "ok"
         remedy = ""
         if state.presence != "here":
             verdict = "fail" if spec.embedded else "warn"
             remedy = f"holocine models pull {name}  ({file_size(state.bytes)})"
+            if not spec.sources or state.fault is not None:
+                remedy = state.hint
         if state.presence != "here" and spec.embedded:
             remedy = "pip install holocine again"
         found = f"{state.presence}, {state.where}\n{spec.licence}"

@@ -19,15 +19,26 @@ from holocine_core.model.entries import Listing, read_entries
 from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_shapes
 from holocine_core.model.expected_vae import Shapes
 from holocine_core.model.gguf_header import READABLE
+from holocine_core.model.headers import TensorEntry
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
+from holocine_core.model.on_disk import VAE_PREFIX
 from holocine_core.model.original_names import original_name
+from holocine_core.model.scales import (
+    check_settings,
+    contents,
+    is_beside,
+    is_float8,
+    once_a_file,
+    quantised_layers,
+)
 from holocine_core.store.files import stamp
 
 PLAIN = frozenset({"F32", "BF16", "F16"})
-"""Types of weights that are opened as they are."""
+"""Types of weights that are opened as they are; those in float8 have scales, or none."""
 ORIGINAL_PREFIX = "model.diffusion_model."
 _SHOWN = 3
+_SETTINGS_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,20 @@ def model_problems(located: LocatedModel, parts: frozenset[str]) -> list[Problem
 
 def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
     """What is wrong with one part's files, or with its config."""
+    if part.name != "tokenizer":
+        return file_problems(part)
     try:
-        if part.name == "tokenizer":
-            load_tokenizer(located)
-            return []
+        load_tokenizer(located)
+    except MachineError as refused:
+        return [Problem(refused.message, refused.where, refused.hint)]
+    except OSError as gone:
+        return [_unreadable(part, gone)]
+    return []
+
+
+def file_problems(part: ComponentFiles) -> list[Problem]:
+    """As :func:`part_problems`, of any part but the tokenizer."""
+    try:
         stamps = tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
         return list(_problems(part, stamps))
     except InputError as refused:
@@ -65,38 +86,23 @@ def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
     except MachineError as refused:
         return [Problem(refused.message, refused.where, refused.hint)]
     except OSError as gone:
-        return [
-            Problem(
-                f"{part.name} can't be read: {gone.strerror or gone}",
-                part.where,
-                "check that its files are there and may be read",
-            )
-        ]
+        return [_unreadable(part, gone)]
+
+
+def _unreadable(part: ComponentFiles, gone: OSError) -> Problem:
+    why = gone.strerror or gone
+    hint = "check that its files are there and may be read"
+    return Problem(f"{part.name} can't be read: {why}", part.where, hint)
 
 
 @lru_cache(maxsize=32)
 def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
-    listings = {path: read_entries(path) for path in part.paths}
-    problem = _of_types(part, listings) or _of_structure(part, listings)
+    problem = _of_types(part) or _of_structure(part)
     return () if problem is None else (problem,)
 
 
-def structure_faults(part: ComponentFiles) -> list[str]:
-    """What differs between a part's files and its network, in short sentences with the files' own
-    names for tensors.
-
-    Raises:
-        InputError: Its config can't be read.
-        MachineError: A file is damaged.
-    """
-    if part.name == "tokenizer":
-        return []
-    listings = {path: read_entries(path) for path in part.paths}
-    return [fault for fault, _ in _differences(part, listings)]
-
-
-def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -> dict[str, Held]:
+def held(part: ComponentFiles) -> dict[str, Held]:
     """The network's name -> the tensor in the part's files; what has no place in the network is
     left out.
 
@@ -107,7 +113,7 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
-    for path, listing in (listings or {path: read_entries(path) for path in part.paths}).items():
+    for path, listing in _weights(part).items():
         for name, entry in listing.items():
             ours = _ours(part, name, known)
             if ours is not None:
@@ -115,31 +121,63 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
     return found
 
 
-def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
-    """The first tensor of a type that is not opened."""
-    for path, listing in listings.items():
-        packed = path.suffix.lower() == ".gguf"
+def _weights(part: ComponentFiles) -> Mapping[Path, Listing]:
+    """The network's own tensors in each of a part's files: without scales and what tells of them,
+    which have to fit, and without a tokenizer.
+
+    Raises:
+        MachineError: A file is damaged, or a scale does not fit.
+    """
+    listed = {path: read_entries(path) for path in part.paths}
+    if part.form == "gguf":
+        return listed
+    together: dict[str, TensorEntry] = {}
+    for path, listing in listed.items():
         for name, entry in listing.items():
-            if entry.dtype in (READABLE if packed else PLAIN):
-                continue
-            if packed:
+            if name in together and not once_a_file(name):
+                raise MachineError(f"{name} is in two files of {part.name}", where=str(path))
+            together[name] = entry
+    found = contents(together, quantised_layers(part.paths), part.paths[0])
+    for name in found.settings:
+        path = next(path for path, listing in listed.items() if name in listing)
+        check_settings(name, _bytes(path, together[name]), path)
+    weights = frozenset(found.weights)
+    return {
+        path: {name: entry for name, entry in listing.items() if name in weights}
+        for path, listing in listed.items()
+    }
+
+
+def _bytes(path: Path, entry: TensorEntry) -> bytes:
+    with path.open("rb") as file:
+        file.seek(entry.start)
+        return file.read(min(entry.stop - entry.start, _SETTINGS_BYTES))
+
+
+def _of_types(part: ComponentFiles) -> Problem | None:
+    """The first tensor of a type that is not opened."""
+    for path in part.paths:
+        for name, entry in read_entries(path).items():
+            if part.form == "gguf" and entry.dtype not in READABLE:
                 return Problem(
                     f"{path.name} is packed in a way diffusers does not know: {name} is "
                     f"{entry.dtype}",
                     str(path),
                     "use a file of another kind, such as Q8_0 or Q4_K",
                 )
-            return Problem(
-                f"{path.name} holds {entry.dtype} weights ({name})",
-                str(path),
-                "use the bfloat16 or float32 file; memory is saved at loading (placement fp8), or "
-                "with a GGUF file",
-            )
+            told = entry.dtype == "U8" and is_beside(name)
+            plain = entry.dtype in PLAIN or is_float8(entry.dtype) or told
+            if part.form != "gguf" and not plain:
+                return Problem(
+                    f"{path.name} holds {entry.dtype} weights ({name})",
+                    str(path),
+                    "use the bfloat16, float16 or fp8 file, or a GGUF file",
+                )
     return None
 
 
-def _of_structure(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
-    found = list(_differences(part, listings))
+def _of_structure(part: ComponentFiles) -> Problem | None:
+    found = list(_differences(part))
     if not found:
         return None
     said = "; ".join(fault for fault, _ in found[:_SHOWN])
@@ -152,16 +190,14 @@ def _of_structure(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Pro
     )
 
 
-def _differences(
-    part: ComponentFiles, listings: Mapping[Path, Listing]
-) -> Iterator[tuple[str, Path | None]]:
+def _differences(part: ComponentFiles) -> Iterator[tuple[str, Path | None]]:
     """Missing, unexpected and wrongly shaped tensors, each with its file where one has it."""
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
     strange: list[tuple[str, Path | None]] = []
     original = False
-    for path, listing in listings.items():
+    for path, listing in _weights(part).items():
         for name, entry in listing.items():
             ours = _ours(part, name, known)
             original |= ours is not None and ours != name
@@ -202,7 +238,9 @@ def _ours(part: ComponentFiles, name: str, known: Mapping[str, str]) -> str | No
     """The network's name for a file's tensor; None where it has no place there."""
     if part.name == "text_encoder" and part.form != "diffusers":
         (name,) = text_encoder_names({name: None})
-    elif part.name != "vae" and part.form != "diffusers":
+    elif part.name == "vae" and part.form != "diffusers":
+        name = name.removeprefix(VAE_PREFIX)
+    elif part.form != "diffusers":
         name = name.replace(ORIGINAL_PREFIX, "")
     return known.get(name)
 

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 
 from holocine_core.errors import MachineError
 from holocine_core.model.headers import TensorEntry, read_header, read_metadata
+from holocine_core.model.spiece_file import SPIECE
 from holocine_core.store.files import parse_json
 
 HEADER_KEY = "_quantization_metadata"
@@ -35,8 +36,6 @@ SETTINGS = ".comfy_quant"
 """Ending of a tensor that tells of its layer, as JSON in bytes."""
 MARKER = "scaled_fp8"
 """A tensor that says: float8 weights have scales."""
-TOKENIZER = "spiece_model"
-"""A text encoder's own tokenizer, which ComfyUI puts beside the weights."""
 _SCALES = (".scale_weight", ".weight_scale")
 _OF_INPUTS = (".scale_input", ".input_scale")
 _FORMATS = ("float8_e4m3fn", "float8_e5m2")
@@ -120,7 +119,7 @@ def contents(tensors: Mapping[str, Sized], told: Iterable[str], path: Path) -> C
 
 def is_beside(name: str) -> bool:
     """Whether a tensor, by its name, is none of the network's own."""
-    return name.endswith((*_SCALES, *_OF_INPUTS, SETTINGS)) or _is_marker(name) or name == TOKENIZER
+    return name.endswith((*_SCALES, *_OF_INPUTS, SETTINGS)) or _is_marker(name) or name == SPIECE
 
 
 def once_a_file(name: str) -> bool:

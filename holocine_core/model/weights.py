@@ -28,8 +28,9 @@ from holocine_core.model.fp8 import ScaledWeight, Weights, leave_in_fp8, same, w
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
-from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
-from holocine_core.model.scales import contents, quantised_layers, stays_float8
+from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
+from holocine_core.model.scales import stays_float8
+from holocine_core.model.spiece_file import SPIECE
 
 _DTYPES = {
     **{"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "U8": torch.uint8},
@@ -136,23 +137,6 @@ def require_mapped(files: ComponentFiles, dtype: torch.dtype) -> None:
             where=files.where,
             hint=f"stream a {name} file, or choose another placement",
         )
-
-
-def check_structure(files: ComponentFiles) -> list[str]:
-    """What differs between a part's safetensors headers and its network; empty where all fits.
-
-    It reads headers only. Pickles and GGUF files list nothing cheaply: for them the list is empty.
-    """
-    if files.name == "tokenizer" or files.form in ("gguf", "pth"):
-        return []
-    entries = {n: entry for path in files.paths for n, entry in read_header(path).items()}
-    state: Weights = {
-        name: torch.empty(
-            entries[name].shape, dtype=_DTYPES.get(entries[name].dtype), device="meta"
-        )
-        for name in contents(entries, quantised_layers(files.paths), files.paths[0]).weights
-    }
-    return differences(empty_network(files).state_dict(), _to_diffusers(files, state))
 
 
 def differences(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
@@ -273,7 +257,7 @@ def read_state_dict(
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        entries = read_header(path)
+        entries = {name: one for name, one in read_header(path).items() if name != SPIECE}
         known = all(entry.dtype in _DTYPES for entry in entries.values())
         with misread(path):
             return _mapped(path, entries) if read_only and known else dict(load_file(path))
@@ -343,6 +327,8 @@ def _to_diffusers(files: ComponentFiles, state: Weights) -> Weights:
         return _tie_embeddings(state, files)
     if files.form == "diffusers":
         return state
+    if files.name == "vae":
+        state = {name.removeprefix(VAE_PREFIX): value for name, value in state.items()}
     convert = (
         convert_wan_vae_to_diffusers
         if files.name == "vae"

@@ -48,8 +48,11 @@ def begun_record(plan: Plan) -> dict[str, Any]:
 
 def model_name(located: LocatedModel) -> str:
     """Tells models apart whatever their weights are: an embedded one by its name, others by their
-    folder."""
-    return located.spec.name if located.spec.embedded else str(located.folder.resolve())
+    folder and what the call named in place of its files."""
+    if located.spec.embedded:
+        return located.spec.name
+    named = (str(path.resolve()) for path in located.outright.values())
+    return " with ".join([str(located.folder.resolve()), *named])
 
 
 def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:

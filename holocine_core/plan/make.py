@@ -230,7 +230,10 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
-    return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
+    named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
+    experts = {option: str(path) for option, path in named.items() if path is not None}
+    drafts = {"draft": request.draft} if request.draft > 1 else {}
+    return {**spoken, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -285,9 +288,10 @@ def _spoken(request: Request) -> dict[str, Any]:
 def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
-    name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
+    usual = "" if request.outright else "nano"
+    name = spoken.get("model") or manuscript.source.data.get("model") or usual
     try:
-        return find_model(str(name), request.models_dir)
+        return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
         here = (
             () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]

@@ -211,8 +211,8 @@ class Plan:
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given with the call, which went before the screenplay's: profile, model, seed,
-    lora."""
+    """Settings given with the call, which went before the screenplay's: profile, model and its
+    experts' files, seed, lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1

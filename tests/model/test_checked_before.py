@@ -194,6 +194,10 @@ def test_shards_are_judged_together(tiny: Path, tmp_path: Path) -> None:
     assert problems(model) == []
     shutil.copy(home / "part-0.safetensors", home / "part-1.safetensors")
     (found,) = problems(model)
+    assert "is in two files of transformer_2" in found.message
+    few = {name: state[name] for name in shards["part-1.safetensors"][1:]}
+    save_file(few, home / "part-1.safetensors")
+    (found,) = problems(model)
     assert "is missing" in found.message
     (home / "part-2.safetensors").write_bytes(b"")
     (found,) = problems(model)

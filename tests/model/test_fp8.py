@@ -16,9 +16,10 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from holocine_core.errors import MachineError
 from holocine_core.model.components import ComponentFiles
+from holocine_core.model.fitting import file_problems
 from holocine_core.model.fp8 import FLOAT8, ScaledLinear
 from holocine_core.model.locate import find_model
-from holocine_core.model.weights import check_structure, load_component
+from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
     FP8_NAMINGS,
     State,
@@ -79,7 +80,7 @@ class TestFiles:
         assert {layer.weight.dtype for layer in matrices} == {E4M3}
         assert kept.proj_out.weight.dtype == torch.float32, "outside of the blocks"
         computes_as(kept, meant)
-        assert check_structure(files) == []
+        assert file_problems(files) == []
 
     @pytest.mark.parametrize("naming", ["kijai", "bare"])
     def test_the_longer_range_is_read_too(self, naming: str, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ class TestFiles:
         given = load_component(files, torch.float32).state_dict()
         assert given.keys() == meant.keys()
         assert all(torch.equal(given[name], meant[name]) for name in meant)
-        assert check_structure(files) == []
+        assert file_problems(files) == []
 
     def test_the_kept_matrices_lie_in_their_file(self, tmp_path: Path) -> None:
         files, _ = of_naming(tmp_path)
@@ -305,12 +306,12 @@ class TestRefusals:
     ) -> None:
         file, _, _ = in_fp8(golden_state(), "lightx2v")
         files = part_of(tmp_path, file, {"_quantization_metadata": told})
-        for read in (lambda: load_component(files, torch.float32), lambda: check_structure(files)):
-            with pytest.raises(MachineError, match=says):
-                read()
+        with pytest.raises(MachineError, match=says) as raised:
+            load_component(files, torch.float32)
+        assert [one.message for one in file_problems(files)] == [raised.value.message]
 
     def test_the_headers_alone_tell_too(self, tmp_path: Path) -> None:
         file, header, _ = in_fp8(golden_state(), "kijai")
         del file[SCALE]
-        with pytest.raises(MachineError, match="has no scale"):
-            check_structure(part_of(tmp_path, file, header))
+        (problem,) = file_problems(part_of(tmp_path, file, header))
+        assert "has no scale" in problem.message
