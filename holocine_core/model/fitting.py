@@ -20,6 +20,7 @@ from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_s
 from holocine_core.model.expected_vae import Shapes
 from holocine_core.model.gguf_header import READABLE
 from holocine_core.model.headers import TensorEntry
+from holocine_core.model.kinds import kind_of
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import VAE_PREFIX
@@ -79,8 +80,7 @@ def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
 def file_problems(part: ComponentFiles) -> list[Problem]:
     """As :func:`part_problems`, of any part but the tokenizer."""
     try:
-        stamps = tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
-        return list(_problems(part, stamps))
+        return list(_problems(part, _stamps(part)))
     except InputError as refused:
         return list(refused.problems)
     except MachineError as refused:
@@ -95,14 +95,22 @@ def _unreadable(part: ComponentFiles, gone: OSError) -> Problem:
     return Problem(f"{part.name} can't be read: {why}", part.where, hint)
 
 
+Stamps = tuple[tuple[int, int, int], ...]
+
+
+def _stamps(part: ComponentFiles) -> Stamps:
+    """What is another when any of a part's files or its config is; OSError where one is gone."""
+    return tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
+
+
 @lru_cache(maxsize=32)
-def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
+def _problems(part: ComponentFiles, _: Stamps) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
     problem = _of_types(part) or _of_structure(part)
     return () if problem is None else (problem,)
 
 
-def held(part: ComponentFiles) -> dict[str, Held]:
+def held(part: ComponentFiles) -> Mapping[str, Held]:
     """The network's name -> the tensor in the part's files; what has no place in the network is
     left out.
 
@@ -110,6 +118,12 @@ def held(part: ComponentFiles) -> dict[str, Held]:
         InputError: Its config can't be read.
         MachineError: A file is damaged.
     """
+    return _held(part, _stamps(part))
+
+
+@lru_cache(maxsize=16)
+def _held(part: ComponentFiles, _: Stamps) -> Mapping[str, Held]:
+    """Kept as :func:`_problems` are: every LoRA of every plan asks."""
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
@@ -183,11 +197,20 @@ def _of_structure(part: ComponentFiles) -> Problem | None:
     said = "; ".join(fault for fault, _ in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     path = next((path for _, path in found if path is not None), part.paths[0])
-    return Problem(
-        f"{path.name} does not fit the network: {said}{more}",
-        str(path),
-        "the file belongs to another model, or its config.json does",
-    )
+    what = _taken_for(part)
+    hint = what or "the file belongs to another model, or its config.json does"
+    return Problem(f"{path.name} does not fit the network: {said}{more}", str(path), hint)
+
+
+def _taken_for(part: ComponentFiles) -> str:
+    """What files are in place of the part, in words; empty where they are one of its kind, or of
+    none that is known."""
+    shapes = {name: one.shape for path in part.paths for name, one in read_entries(path).items()}
+    kind = kind_of(shapes, part.paths[0].suffix)
+    if kind.why_not:
+        return f"it is {kind.what}: {kind.why_not}"
+    other = kind.part not in ("", part.name.removesuffix("_2"))
+    return f"it is {kind.what}, and in the {part.name}'s place" if other or kind.hint else ""
 
 
 def _differences(part: ComponentFiles) -> Iterator[tuple[str, Path | None]]:

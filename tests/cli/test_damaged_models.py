@@ -92,6 +92,37 @@ def test_plan_and_render_refuse_a_file_by_name(
     assert (told["message"], told["where"]) == (error["message"], error["where"])
 
 
+def with_a_picture(path: Path) -> None:
+    """Of an image-to-video network: noise, a mask and a picture go in."""
+    state = load_file(path)
+    first = state["patch_embedding.weight"]
+    state["patch_embedding.weight"] = torch.cat([first, first, first[:, :4]], 1).contiguous()
+    save_file(state, path)
+
+
+def of_control_videos(path: Path) -> None:
+    state = load_file(path)
+    save_file({**state, "vace_blocks.0.proj_in.weight": torch.ones(2)}, path)
+
+
+@pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize(
+    ("alter", "says"),
+    [
+        (with_a_picture, "it is an image-to-video transformer (I2V): it takes 36 channels"),
+        (of_control_videos, "it is a VACE transformer: it films after a control video"),
+        (of_another_part, "it is a UMT5 text encoder, and in the transformer_2's place"),
+    ],
+)
+def test_another_network_is_called_by_its_name(
+    alter: Callable[[Path], None], says: str, film: Path, model: Path, holocine: Holocine
+) -> None:
+    alter(model / LOW)
+    error = holocine("plan", film, "--json").json["error"]
+    assert error["where"] == str(model / LOW)
+    assert says in error["hint"]
+
+
 @pytest.mark.usefixtures("closed")
 def test_every_file_is_told_at_once(film: Path, model: Path, holocine: Holocine) -> None:
     for file in (LOW, VAE, TEXT):
