@@ -13,7 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from holocine_core.errors import MachineError
+from holocine_core.film.planning import plan_film
 from holocine_core.model import networks
+from holocine_core.render import render
+from holocine_core.request import Request
 from tests.cli.conftest import Holocine
 from tests.conftest import Write
 
@@ -131,6 +135,16 @@ def test_every_file_is_told_at_once(film: Path, model: Path, holocine: Holocine)
     assert answer.exit_code == 3
     assert answer.stdout.count("is damaged") == 3
     assert "but: " in answer.stdout
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_file_that_is_damaged_after_the_plan_is_found(film: Path, model: Path) -> None:
+    plan = plan_film(film, Request(device="cpu"))
+    assert not plan.obstacles
+    cut(model / LOW)
+    with pytest.raises(MachineError, match="is damaged") as raised:
+        render(plan)
+    assert raised.value.where == str(model / LOW)
 
 
 def test_what_lacks_is_no_error_of_a_plan(film: Path, model: Path, holocine: Holocine) -> None:

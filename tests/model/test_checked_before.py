@@ -91,6 +91,11 @@ def pointer(path: Path) -> None:
     )
 
 
+def sentence(path: Path) -> None:
+    """What a hub answers in place of a file."""
+    path.write_text("Invalid username or password.\n")
+
+
 def zeros(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
@@ -141,6 +146,7 @@ SPOILED: dict[str, tuple[Alter, str]] = {
     "empty": (emptied, "it is empty"),
     "a web page": (page, "it is a web page"),
     "a pointer": (pointer, "it is a git-lfs pointer"),
+    "a sentence": (sentence, "it is a line of text: Invalid username or password"),
     "zeros": (zeros, "is damaged"),
     "a tensor less": (without_a_tensor, "does not fit the network: .* is missing"),
     "a larger network's": (of_a_larger_network, "does not fit the network: .* is .*x"),
