@@ -150,7 +150,7 @@ def pull(
         for source in api.model(name, models_dir).spec.sources:
             size = file_size(source.bytes)
             session.console.note(f"{source.repo}: {size}, licence {source.licence}")
-    with downloading(session.console) as emit:
+    with downloading(session) as emit:
         state = api.pull(
             name, models_dir, only=only or (), accept_licence=accept_licence, emit=emit
         )

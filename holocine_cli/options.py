@@ -18,8 +18,8 @@ def model_names(incomplete: str) -> list[tuple[str, str]]:
     """Completions of ``--model``."""
     from holocine_core import api
 
-    known = api.model_summaries().items()
-    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
+    known = {**api.model_summaries(), **api.added_models()}
+    return [(name, summary) for name, summary in known.items() if name.startswith(incomplete)]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:

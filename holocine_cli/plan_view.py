@@ -69,6 +69,10 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         ("device", f"{_device(plan)}, {plan.placement.strategy}: {plan.placement.reason}"),
         ("work", str(plan.work)),
     ]
+    if plan.model.resolved:
+        parts = plan.model.components.items()
+        named = [f"{plan.model.called(part)}: {files.paths[0].name}" for part, files in parts]
+        facts.append(("files", "\n".join(named)))
     facts += [("lora", f"{lora.path} x {lora.weight:g}, {_expert(lora)}") for lora in plan.loras]
     facts += [
         (
@@ -208,6 +212,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
             "missing": [str(file.path) for file in plan.model.missing],
+            "files": {p: str(files.paths[0]) for p, files in plan.model.components.items()},
         },
         "profile": plan.profile,
         "lora": [

@@ -52,7 +52,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "model": Room(
         "model's name -> files, cost, networks",
-        ["script.prompt", "script.timeline", "store"],
+        ["script.prompt", "script.timeline", "store", "units"],
     ),
     "plan": Room(
         "screenplay and request -> plan",

@@ -44,6 +44,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("film", ""),
     ("fleet", ""),
     ("fleet", "--no-flock"),
+    ("fp8_error", ""),
     ("full_size", ""),
     ("golden", ""),
     ("held_out", ""),
@@ -51,6 +52,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("inputs", ""),
     ("kernels", ""),
     ("kill", ""),
+    ("layouts", ""),
     ("lengths", ""),
     ("likeness", ""),
     ("long_footage", ""),
@@ -66,6 +68,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("placements", ""),
     ("places", ""),
     ("planning", ""),
+    ("pull_bytes", ""),
     ("reading", ""),
     ("recipes", ""),
     ("reshoot", "--images {out}"),
@@ -94,7 +97,7 @@ PRINTS = {
 SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
 """These make pictures only."""
 EXCEPTED = {"gpu": "has tests of its own here"}
-COLD = {"kill", "long_footage", "startup"}
+COLD = {"kill", "long_footage", "pull_bytes", "startup"}
 """These look at the processes that they start, or kill them."""
 
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from holocine_core.api.machine import (
         ModelPage,
         add_model,
+        added_models,
         doctor,
         forget_model,
         merge,
@@ -184,6 +185,7 @@ __all__ = [
     "Turn",
     "Watch",
     "add_model",
+    "added_models",
     "beside",
     "cards_of",
     "check",

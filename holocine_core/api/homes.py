@@ -48,6 +48,7 @@ HOMES = {
     "shown_measures": "api.looks",
     "ModelPage": "api.machine",
     "add_model": "api.machine",
+    "added_models": "api.machine",
     "doctor": "api.machine",
     "forget_model": "api.machine",
     "merge": "api.machine",

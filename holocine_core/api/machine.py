@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,17 @@ def model_summaries() -> dict[str, str]:
     from holocine_core.model.spec import MODELS
 
     return {name: spec.summary for name, spec in MODELS.items()}
+
+
+def added_models() -> dict[str, str]:
+    """By name, the folders that were given one; none where the list can't be read."""
+    from holocine_core.errors import HolocineError
+    from holocine_core.model.added import added_models as listed
+    from holocine_core.model.home import models_folder
+
+    with suppress(HolocineError, RuntimeError):
+        return {name: f"the model in {one.folder}" for name, one in listed(models_folder()).items()}
+    return {}
 
 
 def model(name: str, models_dir: Path | None = None) -> ModelState:

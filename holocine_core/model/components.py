@@ -22,6 +22,14 @@ from holocine_core.store.files import load_json
 Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
 Packing = Literal["gguf", "fp8"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
+PART_WORDS: Mapping[str, str] = {
+    "transformer": "the high-noise expert",
+    "transformer_2": "the low-noise expert",
+    "text_encoder": "the text encoder",
+    "vae": "the VAE",
+    "tokenizer": "the tokenizer",
+}
+"""Parts as people are told of them."""
 _FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
 _VARIANT = re.compile(r"[a-z_]+\.[a-z0-9_]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
@@ -98,6 +106,11 @@ class LocatedModel:
             where=str(self.missing[0].path),
             hint=self.missing[0].hint,
         )
+
+    def called(self, part: str) -> str:
+        """A part in words."""
+        alone = self.spec.experts == 1 and part == "transformer"
+        return "the transformer" if alone else PART_WORDS[part]
 
     def record(self) -> dict[str, str]:
         """Which of its folder's files it is made of, by part, for a film made with it; empty where

@@ -19,27 +19,18 @@ from holocine_core.model.entries import Listing, read_entries
 from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_shapes
 from holocine_core.model.expected_vae import Shapes
 from holocine_core.model.gguf_header import READABLE
-from holocine_core.model.headers import TensorEntry
 from holocine_core.model.kinds import kind_of
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import VAE_PREFIX
 from holocine_core.model.original_names import original_name
-from holocine_core.model.scales import (
-    check_settings,
-    contents,
-    is_beside,
-    is_float8,
-    once_a_file,
-    quantised_layers,
-)
+from holocine_core.model.scales import check_scales, is_beside
 from holocine_core.store.files import stamp
 
-PLAIN = frozenset({"F32", "BF16", "F16"})
-"""Types of weights that are opened as they are; those in float8 have scales, or none."""
+PLAIN = frozenset({"F32", "BF16", "F16", "F8_E4M3", "F8_E5M2"})
+"""Types of weights that are opened."""
 ORIGINAL_PREFIX = "model.diffusion_model."
 _SHOWN = 3
-_SETTINGS_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +97,8 @@ def _stamps(part: ComponentFiles) -> Stamps:
 @lru_cache(maxsize=32)
 def _problems(part: ComponentFiles, _: Stamps) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
+    listed = {path: read_entries(path) for path in part.paths}
+    check_scales(listed)
     problem = _of_types(part) or _of_structure(part)
     return () if problem is None else (problem,)
 
@@ -136,36 +129,20 @@ def _held(part: ComponentFiles, _: Stamps) -> Mapping[str, Held]:
 
 
 def _weights(part: ComponentFiles) -> Mapping[Path, Listing]:
-    """The network's own tensors in each of a part's files: without scales and what tells of them,
-    which have to fit, and without a tokenizer.
+    """Each of a part's files without scales and what else stands beside weights.
 
     Raises:
-        MachineError: A file is damaged, or a scale does not fit.
+        MachineError: A file is damaged, or two have one weight.
     """
-    listed = {path: read_entries(path) for path in part.paths}
-    if part.form == "gguf":
-        return listed
-    together: dict[str, TensorEntry] = {}
-    for path, listing in listed.items():
-        for name, entry in listing.items():
-            if name in together and not once_a_file(name):
-                raise MachineError(f"{name} is in two files of {part.name}", where=str(path))
-            together[name] = entry
-    found = contents(together, quantised_layers(part.paths), part.paths[0])
-    for name in found.settings:
-        path = next(path for path, listing in listed.items() if name in listing)
-        check_settings(name, _bytes(path, together[name]), path)
-    weights = frozenset(found.weights)
-    return {
-        path: {name: entry for name, entry in listing.items() if name in weights}
-        for path, listing in listed.items()
-    }
-
-
-def _bytes(path: Path, entry: TensorEntry) -> bytes:
-    with path.open("rb") as file:
-        file.seek(entry.start)
-        return file.read(min(entry.stop - entry.start, _SETTINGS_BYTES))
+    seen: set[str] = set()
+    found: dict[Path, Listing] = {}
+    for path in part.paths:
+        listed = read_entries(path)
+        found[path] = {name: entry for name, entry in listed.items() if not is_beside(name)}
+        if twice := sorted(seen & found[path].keys()):
+            raise MachineError(f"{twice[0]} is in two files of {part.name}", where=str(path))
+        seen |= found[path].keys()
+    return found
 
 
 def _of_types(part: ComponentFiles) -> Problem | None:
@@ -180,8 +157,7 @@ def _of_types(part: ComponentFiles) -> Problem | None:
                     "use a file of another kind, such as Q8_0 or Q4_K",
                 )
             told = entry.dtype == "U8" and is_beside(name)
-            plain = entry.dtype in PLAIN or is_float8(entry.dtype) or told
-            if part.form != "gguf" and not plain:
+            if part.form != "gguf" and not told and entry.dtype not in PLAIN:
                 return Problem(
                     f"{path.name} holds {entry.dtype} weights ({name})",
                     str(path),

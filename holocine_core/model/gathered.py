@@ -13,6 +13,7 @@ from pathlib import Path
 from holocine_core.errors import InputError
 from holocine_core.model.card import CARD_NAME, read_card_files
 from holocine_core.model.components import (
+    PART_WORDS,
     ComponentFiles,
     LocatedModel,
     MissingFile,
@@ -25,7 +26,6 @@ from holocine_core.model.home import pull_command
 from holocine_core.model.part_files import component, config_of, found_of, path_of, tokenizer_file
 from holocine_core.model.search import (
     EXPERTS,
-    PART_WORDS,
     Choice,
     Found,
     choose,
@@ -186,7 +186,7 @@ def no_model(folder: Path, choice: Choice) -> InputError:
         return InputError(
             f"{folder} lacks the shard {lacks[0].name}",
             where=str(lacks[0].parent),
-            hint="fetch the shard that lacks",
+            hint=f"fetch {lacks[0].name}",
         )
     return InputError(
         f"{folder} holds no model",
@@ -228,7 +228,7 @@ def _missing(
             hint = pull_command(name, folder, part)
             files.append(MissingFile(part=part, path=folder / part, hint=hint))
     shards = [
-        MissingFile(part=part, path=path, hint="fetch the shard that lacks")
+        MissingFile(part=part, path=path, hint=f"fetch {path.name}")
         for part, one in choice.parts.items()
         for path in one.lacks
     ]

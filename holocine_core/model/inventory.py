@@ -4,12 +4,14 @@ was left aside. No torch here."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import PART_WORDS, LocatedModel
 from holocine_core.model.gathered import gathered
-from holocine_core.model.search import PART_WORDS, Found, models_of, survey
+from holocine_core.model.search import Found, models_of, survey
+
+_OTHER = "the model has another"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +25,10 @@ class ModelFile:
     """What it is, by its tensors, in words."""
     parts: tuple[str, ...] = ()
     """The model's parts that it holds."""
+    taken_for: str = ""
+    """The same in words; empty where it was left aside."""
     why: str = ""
     """Why it holds none."""
-
-    @property
-    def taken_for(self) -> str:
-        """Its parts in words; empty where it was left aside."""
-        return " and ".join(PART_WORDS[part] for part in self.parts)
 
 
 def model_files(
@@ -64,31 +63,38 @@ def _of_model(
     for part in PART_WORDS:
         if part in located.components:
             holds.setdefault(located.components[part].paths[0].resolve(), []).append(part)
+    told = {part: located.called(part) for part in PART_WORDS}
     for one in found:
         parts = tuple(holds.pop(one.path.resolve(), ()))
-        why = "" if parts else _no_part(one)
-        yield _listed(one, parts, why)
+        yield _listed(one, parts, told, one.kind.why_not or one.kind.hint or _OTHER)
     for path in tokenizers:
         parts = tuple(holds.pop(path.resolve(), ()))
-        why = "" if parts else "the model has another"
-        yield ModelFile(path=path, shards=1, what="a tokenizer", parts=parts, why=why)
-    for part in [part for parts in holds.values() for part in parts]:
+        yield _file(path, "a tokenizer", parts, told, _OTHER)
+    for parts in map(tuple, holds.values()):
         # Named by the call, and lying elsewhere.
-        path = located.components[part].paths[0]
-        yield ModelFile(path=path, shards=1, what=PART_WORDS[part], parts=(part,))
+        yield _file(located.components[parts[0]].paths[0], "named outright", parts, told, "")
 
 
 def _undecided(folder: Path, named: Mapping[str, Path]) -> Iterator[ModelFile]:
     choice = gathered(folder, named)
     for part, one in choice.parts.items():
-        yield _listed(one, (part,), "")
+        yield _listed(one, (part,), PART_WORDS, "")
     for one, why in choice.aside:
-        yield _listed(one, (), why)
+        yield _listed(one, (), PART_WORDS, why)
 
 
-def _no_part(one: Found) -> str:
-    return one.kind.why_not or one.kind.hint or "the model has another"
+def _listed(one: Found, parts: tuple[str, ...], words: Mapping[str, str], why: str) -> ModelFile:
+    return replace(_file(one.path, one.kind.what, parts, words, why), shards=len(one.paths))
 
 
-def _listed(one: Found, parts: tuple[str, ...], why: str) -> ModelFile:
-    return ModelFile(path=one.path, shards=len(one.paths), what=one.kind.what, parts=parts, why=why)
+def _file(
+    path: Path, what: str, parts: tuple[str, ...], words: Mapping[str, str], why: str
+) -> ModelFile:
+    return ModelFile(
+        path=path,
+        shards=1,
+        what=what,
+        parts=parts,
+        taken_for=" and ".join(words[part] for part in parts),
+        why="" if parts else why,
+    )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import InputError
-from holocine_core.model.components import ComponentFiles, Form
+from holocine_core.model.components import PART_WORDS, ComponentFiles, Form
 from holocine_core.model.config_schema import WAN_CLASS, read_config
 from holocine_core.model.kinds import refuse_others
-from holocine_core.model.search import EXPERTS, PART_WORDS, Found, look_at, named_file
+from holocine_core.model.search import EXPERTS, Found, look_at, named_file
 from holocine_core.store.files import load_json
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -38,7 +38,7 @@ def found_of(path: Path, part: str, root: Path) -> Found:
         raise InputError(
             f"the shard {one.lacks[0].name} is not there",
             where=str(one.lacks[0].parent),
-            hint="fetch the shard that lacks",
+            hint=f"fetch {one.lacks[0].name}",
         )
     refuse_others(one.kind, one.path)
     wanted = "transformer" if part in EXPERTS else part

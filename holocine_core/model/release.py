@@ -25,6 +25,7 @@ from holocine_core.model.components import (
     LocatedModel,
     MissingFile,
     loaded_bytes,
+    packing,
     part_in_folder,
     shape_of,
 )
@@ -38,7 +39,6 @@ from holocine_core.model.spec import MODELS, ModelSpec
 TREE = "HoloCine_dit"
 CONFIGS = Path(__file__).parent / "configs" / "wan2.2-t2v-a14b"
 NOISES: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
-_SHARD_HINT = "fetch the shard that lacks"
 ORIGINAL_WAN = "Wan2.2-T2V-A14B"
 ORIGINAL_FILES: Mapping[str, str] = {
     "tokenizer": "google/umt5-xxl/tokenizer.json",
@@ -106,7 +106,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
         spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
-    if own.is_file() or any(part.form == "gguf" for part in parts.values()):
+    if own.is_file() or packing(parts) is not None:
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     return LocatedModel(
         spec=spec,
@@ -160,7 +160,7 @@ def _expert(home: Path, name: str, hint: str) -> list[ComponentFiles | MissingFi
     form: Form = "gguf" if paths[0].suffix == ".gguf" else "original"
     if one.kind.part == "transformer":
         form = one.kind.form
-    lacks = [MissingFile(part=name, path=path, hint=_SHARD_HINT) for path in one.lacks]
+    lacks = [MissingFile(part=name, path=path, hint=f"fetch {path.name}") for path in one.lacks]
     return [ComponentFiles(name=name, form=form, paths=paths, config=config), *lacks]
 
 

@@ -28,6 +28,7 @@ from typing import Any, Protocol
 from holocine_core.errors import MachineError
 from holocine_core.model.headers import TensorEntry, read_header, read_metadata
 from holocine_core.model.spiece_file import SPIECE
+from holocine_core.model.values import look_through
 from holocine_core.store.files import parse_json
 
 HEADER_KEY = "_quantization_metadata"
@@ -115,6 +116,42 @@ def contents(tensors: Mapping[str, Sized], told: Iterable[str], path: Path) -> C
             f"{without[0]} has no scale{_more(without)}, and the file says that it is scaled",
         )
     return Contents(weights=weights, scales=scales, settings=settings)
+
+
+def check_scales(files: Mapping[Path, Mapping[str, TensorEntry]]) -> None:
+    """See that a part's scales fit its weights and are finite, without opening it.
+
+    Args:
+        files: A part's files, and what each lists.
+
+    Raises:
+        MachineError: As :func:`contents`, :func:`quantised_layers` and :func:`check_settings` do,
+            or where a scale is infinite or no number.
+        OSError: The disk refuses.
+    """
+    entries = {name: entry for listed in files.values() for name, entry in listed.items()}
+    contents(entries, quantised_layers(files), next(iter(files)))
+    for path, listed in files.items():
+        scales = {name: entry for name, entry in listed.items() if name.endswith(_SCALES)}
+        for seen in look_through(path, scales):
+            if seen.odd:
+                raise not_finite(seen.name, path)
+        told = [name for name in listed if name.endswith(SETTINGS)]
+        if told and path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                for name in told:
+                    file.seek(listed[name].start)
+                    raw = file.read(listed[name].stop - listed[name].start)
+                    check_settings(name, raw, path)
+
+
+def not_finite(scale: str, path: Path) -> MachineError:
+    """That a scale is no number to multiply by."""
+    return MachineError(
+        f"{path.name}: the scale {scale} is not finite",
+        where=str(path),
+        hint="fetch it again; `holocine models verify` checks every file of a model",
+    )
 
 
 def is_beside(name: str) -> bool:

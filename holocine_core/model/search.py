@@ -11,22 +11,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.card import FILES
+from holocine_core.model.components import PART_WORDS
 from holocine_core.model.entries import read_entries
 from holocine_core.model.file_words import Noise, expert_of, is_single
 from holocine_core.model.kinds import Kind, kind_of, refusal
+from holocine_core.store.files import stamp
 
 EXPERTS: Mapping[str, Noise] = {"transformer": "high", "transformer_2": "low"}
-PART_WORDS: Mapping[str, str] = {
-    "transformer": "the high-noise expert",
-    "transformer_2": "the low-noise expert",
-    "text_encoder": "the text encoder",
-    "vae": "the VAE",
-    "tokenizer": "the tokenizer",
-}
 SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt")
 """Of files that hold weights."""
 TOKENIZERS = ("tokenizer.json", "spiece.model")
@@ -98,16 +94,26 @@ def look_at(paths: Sequence[Path], root: Path) -> Found:
     """
     lacks = lacking(paths)
     try:
-        listings = [read_entries(path) for path in paths]
+        kind = _kind(tuple(paths), tuple(map(stamp, paths)))
     except (MachineError, InputError) as broken:
         kind = Kind(part="", what=_UNREADABLE, why_not=broken.message, hint=broken.hint)
-        return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
+    except OSError as gone:
+        why = f"{paths[0].name} can't be read: {gone.strerror or gone}"
+        kind = Kind(part="", what=_UNREADABLE, why_not=why, hint="check that it may be read")
+    return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
+
+
+@lru_cache(maxsize=4096)
+def _kind(paths: tuple[Path, ...], _: tuple[tuple[int, int, int], ...]) -> Kind:
+    """Kept by what the files are: a folder is looked at for every film that is planned."""
+    listings = [read_entries(path) for path in paths]
     shapes = {name: entry.shape for listing in listings for name, entry in listing.items()}
     kind = kind_of(shapes, paths[0].suffix)
+    lacks = lacking(paths)
     if lacks and not kind.sizes:
         part = "transformer" if any(_BLOCK.match(name) for name in shapes) else ""
         kind = Kind(part=part, what=f"shards of a file, of which {len(lacks)} lack")
-    return Found(paths=tuple(paths), kind=kind, noise=expert_of(paths[0], root), lacks=lacks)
+    return kind
 
 
 def named_file(path: Path) -> tuple[Path, ...]:

@@ -30,7 +30,6 @@ from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
 from holocine_core.model.scales import stays_float8
-from holocine_core.model.spiece_file import SPIECE
 
 _DTYPES = {
     **{"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "U8": torch.uint8},
@@ -257,7 +256,7 @@ def read_state_dict(
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        entries = {name: one for name, one in read_header(path).items() if name != SPIECE}
+        entries = read_header(path)
         known = all(entry.dtype in _DTYPES for entry in entries.values())
         with misread(path):
             return _mapped(path, entries) if read_only and known else dict(load_file(path))

@@ -16,6 +16,7 @@ from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import Entry, Vault
 
 Shot = Callable[[], Sequence[Entry]]
+_UNSCALED = " with its weights in unscaled fp8"
 
 
 def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
@@ -57,8 +58,11 @@ def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -
         take = anew.get(str(entry.sidecar.get("negative")))
         way = _told(entry.sidecar, "made").get("computing")
         if take is not None and isinstance(way, str) and way != placement.computing:
+            begun = f"on another kind of machine ({way})"
+            if _stored(way) == _UNSCALED:
+                begun = "by an earlier holocine, whose fp8 had no scales"
             told[take.scene] = Problem(
-                f"scene '{take.scene}' was begun on another kind of machine ({way}): its "
+                f"scene '{take.scene}' was begun {begun}: its "
                 f"{entry.sidecar.get('step')} steps can't be gone on with here, and it begins anew",
                 str(entry.path),
                 "go on where it was begun to keep them",
@@ -146,8 +150,7 @@ def _stored(computing: str | None) -> str:
     earlier holocine."""
     if computing is None or not computing.endswith("fp8"):
         return ""
-    scaled = computing.endswith(STORED_IN_FP8)
-    return f" with its weights in {'' if scaled else 'unscaled '}fp8"
+    return " with its weights in fp8" if computing.endswith(STORED_IN_FP8) else _UNSCALED
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -116,6 +116,9 @@ def test_a_folder_that_was_given_a_name_films_by_it(
         holocine("plan", scene, "--model", word, "--json").json for word in ("mine", own)
     )
     assert by_name == by_folder
+    assert by_name["model"]["files"]["vae"] == str(own / "vae" / "wan_2.1_vae.safetensors")
+    page = holocine("plan", scene, "--model", "mine").stdout
+    assert "the low-noise expert: holocine_sparse_low.safetensors" in page
     assert "did you mean mine?" in holocine("plan", scene, "--model", "min").stderr
     assert holocine("models", "forget", "mine").exit_code == 0
     assert "there is no model 'mine'" in holocine("plan", scene, "--model", "mine").stderr

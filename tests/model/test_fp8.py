@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import UMT5Config, UMT5EncoderModel
 
-from holocine_core.errors import MachineError
+from holocine_core.errors import MachineError, Problem
 from holocine_core.model.components import ComponentFiles
-from holocine_core.model.fitting import file_problems
+from holocine_core.model.fitting import part_problems
 from holocine_core.model.fp8 import FLOAT8, ScaledLinear
 from holocine_core.model.locate import find_model
 from holocine_core.model.weights import load_component
@@ -51,6 +52,11 @@ def of_naming(folder: Path, naming: str = "kijai", **how: Any) -> tuple[Componen
     return part_of(folder / "fp8", file, header), load_component(wide, torch.float32)
 
 
+def before(files: ComponentFiles) -> list[Problem]:
+    """What is told of a part before the first step."""
+    return part_problems(files, find_model("nano"))
+
+
 def same_weights(given: nn.Module, wanted: nn.Module) -> None:
     theirs = wanted.state_dict()
     for name, value in given.state_dict().items():
@@ -80,7 +86,7 @@ class TestFiles:
         assert {layer.weight.dtype for layer in matrices} == {E4M3}
         assert kept.proj_out.weight.dtype == torch.float32, "outside of the blocks"
         computes_as(kept, meant)
-        assert file_problems(files) == []
+        assert before(files) == []
 
     @pytest.mark.parametrize("naming", ["kijai", "bare"])
     def test_the_longer_range_is_read_too(self, naming: str, tmp_path: Path) -> None:
@@ -120,7 +126,7 @@ class TestFiles:
         given = load_component(files, torch.float32).state_dict()
         assert given.keys() == meant.keys()
         assert all(torch.equal(given[name], meant[name]) for name in meant)
-        assert file_problems(files) == []
+        assert before(files) == []
 
     def test_the_kept_matrices_lie_in_their_file(self, tmp_path: Path) -> None:
         files, _ = of_naming(tmp_path)
@@ -271,7 +277,7 @@ REFUSALS: dict[str, tuple[str, Callable[[State], None], str]] = {
     "int8": (
         "lightx2v",
         _to(f"{LAYER}.weight", torch.ones(48, 96, dtype=torch.int8)),
-        rf"holds torch.int8 weights \({LAYER}.weight\)",
+        rf"holds (torch.int8|I8) weights \({LAYER}.weight\)",
     ),
 }
 
@@ -288,6 +294,9 @@ class TestRefusals:
                 load_component(files, torch.float32, keep_fp8=keep)
             assert raised.value.where == str(files.paths[0])
             assert raised.value.hint
+        (problem,) = before(files)
+        assert re.search(says, problem.message), "and before the first step, without torch"
+        assert (problem.where, bool(problem.hint)) == (str(files.paths[0]), True)
 
     @pytest.mark.parametrize(
         ("told", "says"),
@@ -308,10 +317,4 @@ class TestRefusals:
         files = part_of(tmp_path, file, {"_quantization_metadata": told})
         with pytest.raises(MachineError, match=says) as raised:
             load_component(files, torch.float32)
-        assert [one.message for one in file_problems(files)] == [raised.value.message]
-
-    def test_the_headers_alone_tell_too(self, tmp_path: Path) -> None:
-        file, header, _ = in_fp8(golden_state(), "kijai")
-        del file[SCALE]
-        (problem,) = file_problems(part_of(tmp_path, file, header))
-        assert "has no scale" in problem.message
+        assert [problem.message for problem in before(files)] == [raised.value.message]

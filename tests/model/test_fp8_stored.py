@@ -24,6 +24,7 @@ from holocine_core.model.spec import MODELS
 from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
     in_fp8,
+    of_wans_size,
     random_transformer,
     write_release,
 )
@@ -155,6 +156,26 @@ class TestPlacements:
         assert packing(located.components) == "fp8"
         assert located.spec.weight_bytes["transformer"] == taken
 
+    def test_a_release_without_its_own_config_is_planned_by_its_files(self, release: Path) -> None:
+        (release / "HoloCine_dit" / "full" / "config.json").unlink()
+        located = find_model(str(release))
+        taken = loaded_bytes(located.components)["transformer"]
+        assert located.spec.weight_bytes["transformer"] == taken < 10**6
+
+    @pytest.mark.gpu
+    @pytest.mark.parametrize("strategy", ["resident", "swap", "fp8", "group"])
+    def test_a_gpu_computes_what_the_cpu_computes(self, strategy: Strategy, release: Path) -> None:
+        located = find_model(str(release))
+        wanted = velocity(load_component(located.component("transformer"), torch.float32))
+        network = Networks(located, placed(strategy, "bfloat16", "cuda")).use("transformer")
+        make = torch.Generator().manual_seed(5)
+        latents = torch.randn(1, 4, 3, 8, 8, generator=make).to("cuda", torch.bfloat16)
+        context = torch.randn(1, 20, 32, generator=make).to("cuda", torch.bfloat16)
+        with torch.no_grad():
+            timestep = torch.tensor([731.0], device="cuda")
+            out = network(latents, timestep, context, return_dict=False)[0]
+        assert distance(out.float().cpu(), wanted) < 0.05
+
     def test_fp8_is_swap_for_them(self) -> None:
         big = MODELS["holocine-14b-full"]
         spec = replace(big, weight_bytes={**big.weight_bytes, "transformer": 14 * 2**30})
@@ -181,14 +202,10 @@ class TestPlacements:
         loading.require_mapped(files, torch.bfloat16)
 
 
-def wan_like(transformer: nn.Module) -> nn.Module:
-    """Matrices as Wan's are: most numbers around 0.02, some rows ten times smaller."""
-    rng = torch.Generator().manual_seed(4)
-    for name, parameter in transformer.blocks.named_parameters():
-        if parameter.ndim == 2 and name.endswith("weight"):
-            rows = 10 ** -torch.rand(len(parameter), 1, generator=rng)
-            parameter.data = torch.randn(parameter.shape, generator=rng) * 0.03 * rows
-    return transformer
+def wan_like() -> nn.Module:
+    network = random_transformer()
+    network.load_state_dict(of_wans_size(network.state_dict()))
+    return network
 
 
 class TestStored:
@@ -204,15 +221,15 @@ class TestStored:
         finest = weight.abs().amax(1, keepdim=True) / 448 * 2**-10
         assert ((given - weight).abs() <= torch.maximum(weight.abs() / 16, finest) * 1.001).all()
 
-    def test_scales_halve_the_error_and_lose_nothing_to_zero(self) -> None:
-        judge = wan_like(random_transformer())
-        wanted = velocity(judge, text=64)
-        stored, bare = wan_like(random_transformer()), wan_like(random_transformer())
+    def test_it_is_closer_than_what_diffusers_stores(self) -> None:
+        wanted = velocity(wan_like(), text=64)
+        stored, bare = wan_like(), wan_like()
         store_in_fp8(stored, torch.float32)
         bare.enable_layerwise_casting(storage_dtype=E4M3, compute_dtype=torch.float32)
         scaled, unscaled = (distance(velocity(n, text=64), wanted) for n in (stored, bare))
-        assert scaled < unscaled / 2
-        assert scaled < 0.01
+        # Measured: 0.03 % and 0.6 %, as that stored biases in float8 too.
+        assert scaled < unscaled / 5
+        assert scaled < 0.001
 
     def test_what_is_no_matrix_of_a_block_keeps_its_type(self) -> None:
         network = random_transformer()
