@@ -240,4 +240,12 @@ def _matrices(transformer: Any) -> Iterator[tuple[str, nn.Linear]]:
 
 def _times(value: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
     """Numbers by the scale of their row, computed in float32 and rounded once."""
-    return value.to(torch.float32, copy=True).mul_(rows).to(dtype)
+    if value.is_cpu or not is_float8(value.dtype):
+        return value.to(torch.float32, copy=True).mul_(rows).to(dtype)
+    return times_in_place(value, rows, dtype)
+
+
+def times_in_place(value: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """The same to the bit for float8, of which every wider type has each number: a GPU multiplies
+    in float32 without making a float32 of the whole matrix, a CPU would."""
+    return value.to(dtype).mul_(rows)

@@ -13,7 +13,14 @@ from torch import nn
 from holocine_core.errors import MachineError
 from holocine_core.model import weights as loading
 from holocine_core.model.components import loaded_bytes, packing
-from holocine_core.model.fp8 import FLOAT8, ScaledLinear, scaled_by_rows, store_in_fp8
+from holocine_core.model.fp8 import (
+    FLOAT8,
+    ScaledLinear,
+    ScaledWeight,
+    scaled_by_rows,
+    store_in_fp8,
+    times_in_place,
+)
 from holocine_core.model.locate import find_model
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
@@ -220,6 +227,18 @@ class TestStored:
         # Three digits behind the point; the smallest numbers are 2**-9 of the type's.
         finest = weight.abs().amax(1, keepdim=True) / 448 * 2**-10
         assert ((given - weight).abs() <= torch.maximum(weight.abs() / 16, finest) * 1.001).all()
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+    @pytest.mark.parametrize("stored", FLOAT8)
+    def test_a_gpus_way_to_widen_gives_the_same_bits(
+        self, dtype: torch.dtype, stored: torch.dtype
+    ) -> None:
+        every = torch.arange(256, dtype=torch.uint8).view(stored)
+        every = every[every.float().isfinite()].view(2, -1)
+        rows = torch.tensor([[0.7312e-3], [1 / 3]])
+        wanted = ScaledWeight(every, rows).to(dtype)
+        assert torch.equal(times_in_place(every, rows, dtype), wanted)
+        assert torch.equal(wanted, (every.double() * rows.double()).float().to(dtype))
 
     def test_it_is_closer_than_what_diffusers_stores(self) -> None:
         wanted = velocity(wan_like(), text=64)

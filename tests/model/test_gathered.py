@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
 from holocine_core.model.card import CARD_NAME
+from holocine_core.model.fitting import model_problems
 from holocine_core.model.kinds import kind_of
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.pipeline import write_pipeline
-from holocine_core.model.weights import check_structure, load_component
+from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
     golden_state,
     original_transformer,
@@ -52,7 +53,7 @@ def test_it_is_the_pipeline_whose_files_it_has(own: Path, tiny: Path) -> None:
     assert located.missing == ()
     assert located.spec == pipeline.spec
     assert same_weights(own, tiny)
-    assert [check_structure(located.component(part)) for part in NETWORKS] == [[]] * 4
+    assert model_problems(located, frozenset(located.components)) == []
     text = "A lighthouse by the sea."
     assert load_tokenizer(located).encode(text).ids == load_tokenizer(pipeline).encode(text).ids
 
@@ -78,7 +79,7 @@ def test_a_text_encoder_in_wans_names_with_its_tokenizer_opens_too(own: Path, ti
     assert same_weights(own, tiny)
 
 
-def test_shards_are_one_file(own: Path, tiny: Path) -> None:
+def test_shards_are_one_file(own: Path, tiny: Path, tmp_path: Path) -> None:
     path = own / "diffusion_models" / "holocine_sparse_low.safetensors"
     state = load_file(path)
     names = sorted(state)
@@ -91,6 +92,12 @@ def test_shards_are_one_file(own: Path, tiny: Path) -> None:
     high = own / "diffusion_models" / "holocine_sparse_high.safetensors"
     outright = {"transformer": high, "transformer_2": shard}
     assert find_model(str(tiny), outright=outright).components["transformer_2"].paths[1] == shard
+    folder = tmp_path / "low_noise_model"
+    folder.mkdir()
+    for path in shard.parent.glob("*low*"):
+        shutil.copy(path, folder)
+    by_folder = find_model(str(tiny), outright={"transformer_2": folder})
+    assert len(by_folder.components["transformer_2"].paths) == 2
     shard.unlink()
     with pytest.raises(InputError, match=f"shard {shard.name} is not there"):
         find_model(str(tiny), outright={"transformer_2": next(shard.parent.glob("*-of-*.saf*"))})
