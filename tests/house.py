@@ -30,8 +30,8 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "decode_cost", "kernels", "locate", "lockfile", "lora.file",
-        "placement", "spec", "vocabulary",
+        "card", "components", "cost", "decode_cost", "host_memory", "kernels", "locate", "lockfile",
+        "lora.file", "lora.size", "memory", "placement", "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
@@ -55,7 +55,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "plan": Room(
         "screenplay and request -> plan",
-        ["script", "request", "store", "edit.delivery", *_TORCH_FREE],
+        ["script", "request", "store", "units", "edit.delivery", *_TORCH_FREE],
     ),
     "sample": Room(
         "planned take -> latents -> frames",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from holocine_core.model.spec import ModelSpec
-from holocine_core.sampling import Attention
+from holocine_core.sampling import Attention, Cache
 from holocine_core.script.timeline import LatentSpan, Timeline
 
 FREQUENCY_WIDTH = 256
@@ -190,6 +190,37 @@ def activation_bytes(
     latent = shape.latent_channels * shape.patch**2 * dtype_bytes
     text = spec.text_tokens * (shape.text_width + shape.width) * dtype_bytes
     return round(tokens * (peak * shape.width + rotation + latent)) + text
+
+
+def cache_bytes(
+    spec: ModelSpec,
+    latents: Geometry,
+    cache: Cache | None,
+    *,
+    branches: int,
+    dtype_bytes: Literal[2, 4] = 2,
+) -> int:
+    """Bytes that a cache remembers of earlier steps, of all experts, as sample/caches sets it up.
+
+    Args:
+        spec: The model.
+        latents: The take.
+        cache: Its settings; None for none.
+        branches: 2 with guidance, whose branches remember each for itself, else 1.
+        dtype_bytes: As in :func:`activation_bytes`.
+    """
+    if cache is None or not cache.is_on:
+        return 0
+    values = {
+        # What the first block changes, what the others do, and what they began from.
+        "first-block": 3 * dtype_bytes,
+        # What all blocks change, and what they began from.
+        "mag": 2 * dtype_bytes,
+        # Both attentions of every block and how fast they change, in float32.
+        "taylor": 2 * 2 * FLOAT32 * spec.shape.layers,
+    }
+    tokens = latents.frames * _frame_tokens(spec, latents)
+    return spec.experts * branches * tokens * spec.shape.width * values[cache.kind]
 
 
 def _phases(

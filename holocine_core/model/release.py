@@ -22,6 +22,7 @@ from holocine_core.model.components import (
     Form,
     LocatedModel,
     MissingFile,
+    beside_text_of,
     loaded_bytes,
     part_in_folder,
     shape_of,
@@ -91,7 +92,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     own = home / "config.json"
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
-        spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+        spec = replace(spec, shape=beside_text_of(shape, spec.shape))
     if own.is_file() or any(part.form == "gguf" for part in parts.values()):
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     return LocatedModel(
