@@ -143,6 +143,14 @@ def take_flops(
     return steps * positive + guided * negative
 
 
+def keys_of_token(
+    spec: ModelSpec, latents: Geometry, *, attention: Attention | None = None
+) -> float:
+    """How many tokens a token sees in self-attention, mean."""
+    tokens = latents.frames * _frame_tokens(spec, latents)
+    return _self_pairs(spec, latents, attention) / tokens
+
+
 def _frame_tokens(spec: ModelSpec, latents: Geometry) -> int:
     return (latents.rows // spec.shape.patch) * (latents.columns // spec.shape.patch)
 

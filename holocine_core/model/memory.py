@@ -179,7 +179,7 @@ def device_phases(
         "group": _by_blocks(expert, streams=streams),
         "stream": _by_blocks(expert, streams=True),
     }
-    phases: dict[Phase, int] = {"text": _text(spec, precision, strategy) + text_bytes(spec)}
+    phases: dict[Phase, int] = {"text": _text(spec, precision, strategy, streams=streams)}
     extra = expert.widened if strategy == "fp8" or needs.packed else 0
     names: tuple[Phase, Phase] = ("high", "low")
     for name, beside in zip(names, adapters, strict=False):
@@ -200,17 +200,18 @@ def _by_blocks(expert: Expert, *, streams: bool) -> tuple[int, float]:
     return expert.around + there * expert.block, there / expert.spec.shape.layers
 
 
-def _text(spec: ModelSpec, precision: Precision, strategy: Strategy) -> int:
-    """Bytes of the text encoder on the device."""
+def _text(spec: ModelSpec, precision: Precision, strategy: Strategy, *, streams: bool) -> int:
+    """Most bytes on the device while the text encoder works."""
     whole = spec.weight_bytes.get("text_encoder", 0) * VALUE[precision] // 2
     if strategy not in ("group", "stream"):
-        return whole
-    # Layer by layer: the embedding is by far the largest.
+        return whole + text_bytes(spec)
+    # Layer by layer: its table is by far the largest.
     layers = spec.shape.text_layers
     if not (layers and spec.shape.vocabulary):
-        return whole // 4
-    table = spec.shape.vocabulary * spec.shape.text_width * VALUE[precision]
-    return min(whole, table + max(0, whole - table) // layers)
+        return whole // 4 + text_bytes(spec)
+    table = min(whole, spec.shape.vocabulary * spec.shape.text_width * VALUE[precision])
+    layer = (whole - table) // layers
+    return max(table + layer * streams, layer + text_bytes(spec))
 
 
 def estimate_peaks(spec: ModelSpec, needs: Needs, precision: Precision) -> dict[Strategy, int]:
