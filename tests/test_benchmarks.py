@@ -59,6 +59,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("masters", ""),
     ("mechanism", "--images {out}"),
     ("memory", ""),
+    ("memory_estimates", ""),
     ("muon", ""),
     ("own_cuts", ""),
     ("paces", "--out {out}.json"),

@@ -185,14 +185,14 @@ def activation_bytes(
         attention: As in :func:`forward_flops`.
         engine: How sparse attention gathers keys and values: one shot at a time, or all shots
             packed for one call.
-        lora: Whether LoRAs are laid over the network: every layer's output is then held four times
-            for a moment (its own, the adapter's, that scaled, and their sum).
+        lora: Whether LoRAs are laid over the network: every layer's output is then held three times
+            for a moment (its own, the adapter's, and that scaled, or the sum).
     """
     shape = spec.shape
     tokens = latents.frames * _frame_tokens(spec, latents)
     phases = _phases(spec, latents, dtype_bytes, attention, engine)
     if lora:
-        phases["lora"] = 4 * dtype_bytes * (1 + shape.ffn / shape.width)
+        phases["lora"] = dtype_bytes * (4 + 3 * shape.ffn / shape.width)
     peak = max(phases.values())
     rotation = 2 * (shape.width // shape.heads) * FLOAT32
     latent = shape.latent_channels * shape.patch**2 * dtype_bytes

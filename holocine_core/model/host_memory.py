@@ -170,9 +170,9 @@ def _changed(home: Home, expert: Expert, lora: LoraSize) -> Home:
 
 def _in_fp8(home: Home, expert: Expert) -> Home:
     """An expert's once its blocks' matrices are a byte each, in memory of the process's own."""
-    whole = home.mapped + home.copied
-    around = max(0, whole - expert.matrices * VALUE[expert.precision])
-    mapped = min(home.mapped, around)
+    wide = expert.matrices * VALUE[expert.precision]
+    mapped = max(0, home.mapped - wide)
+    around = max(0, home.mapped + home.copied - wide)
     return Home(mapped, around - mapped + expert.matrices)
 
 

@@ -137,9 +137,9 @@ class Expert:
 
     @property
     def widened(self) -> int:
-        """Of the largest layer, while it computes from narrower numbers."""
+        """What the largest layer takes more while it computes from narrower numbers."""
         shape = self.spec.shape
-        each = _UNPACKED if self.packed else VALUE[self.precision]
+        each = _UNPACKED if self.packed else VALUE[self.precision] - 1
         return each * shape.width * max(shape.width, shape.ffn)
 
 

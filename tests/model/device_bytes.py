@@ -33,18 +33,24 @@ Place = Literal["file", "main", "device"]
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of tensors that operations made and that are still alive, by place."""
+    """Counts the bytes of tensors that operations made and that are still alive: on the device,
+    unless :meth:`at` says otherwise."""
 
     def __init__(self) -> None:
         super().__init__()
         self.place: Place = "device"
         self.now: dict[Place, int] = {"file": 0, "main": 0, "device": 0}
-        self.peak = dict(self.now)
+        self.peaks = dict(self.now)
         self._known: dict[int, tuple[Place, int]] = {}
+
+    @property
+    def peak(self) -> int:
+        """On the device."""
+        return self.peaks["device"]
 
     def begin(self) -> None:
         """Peaks are counted from here on."""
-        self.peak = dict(self.now)
+        self.peaks = dict(self.now)
 
     @contextmanager
     def at(self, place: Place) -> Iterator[None]:
@@ -71,7 +77,7 @@ class LiveBytes(TorchDispatchMode):
                 size = storage.nbytes() if count else 0
                 self._known[key] = self.place, size
                 self.now[self.place] += size
-                self.peak[self.place] = max(self.peak[self.place], self.now[self.place])
+                self.peaks[self.place] = max(self.peaks[self.place], self.now[self.place])
                 weakref.finalize(storage, self._gone, key)
 
     def _gone(self, key: int) -> None:
@@ -93,18 +99,26 @@ def fused_attention() -> Iterator[None]:
         yield
 
 
-def hollow(files: ComponentFiles, dtype: torch.dtype) -> Any:
-    """A part's network as it is loaded, without numbers."""
-    with torch.device("meta"):
-        network = empty_network(files)
+def hollow(files: ComponentFiles, dtype: torch.dtype, live: LiveBytes) -> Any:
+    """A part's network as it is loaded from a file in its type, without numbers: what is float32
+    whatever the others are leaves the file."""
+    wide = torch.float32
+    with live.at("file"):
+        with torch.device("meta"):
+            network = empty_network(files)
+        stored = wide if files.name == "vae" else dtype
+        _cast(network, lambda name: stored)
     kept = frozenset(network._keep_in_fp32_modules if files.name in EXPERTS else ())
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        narrow = files.name != "vae" and not kept.intersection(name.split("."))
-        if tensor.is_floating_point():
-            tensor.data = tensor.data.to(dtype if narrow else torch.float32)
+    _cast(network, lambda name: wide if kept.intersection(name.split(".")) else stored)
     if files.name == "text_encoder":
         network.set_input_embeddings(network.shared)
     return network.eval().requires_grad_(False)
+
+
+def _cast(network: nn.Module, dtype_of: Callable[[str], torch.dtype]) -> None:
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype_of(name))
 
 
 @contextmanager
@@ -113,8 +127,7 @@ def pretended(live: LiveBytes) -> Iterator[None]:
     left: dict[Tensor, Tensor] = {}
 
     def load(files: ComponentFiles, dtype: torch.dtype, **also: Any) -> Any:
-        with live.at("file"):
-            return hollow(files, dtype)
+        return hollow(files, dtype, live)
 
     def copied(tensor: Tensor, device: torch.device) -> Tensor:
         return torch.empty_like(tensor)
@@ -186,7 +199,8 @@ class Pass:
             install(network, self._context, "varlen")
 
     def phases(self) -> Iterator[tuple[Phase, Callable[[], None]]]:
-        """Each phase's name and what computes it; the network is there already."""
+        """Each phase's name and what computes it; its network is there already, and so are all that
+        the second take finds there."""
         works: tuple[tuple[Phase, str, Callable[[], None]], ...] = (
             ("text", "text_encoder", self._encode),
             ("high", "transformer", lambda: self._denoise("transformer")),
@@ -194,6 +208,9 @@ class Pass:
             ("decode", "vae", self._decode),
         )
         for phase, part, work in works:
+            if phase == "high" and self.networks.placement.strategy == "resident":
+                for other in (*EXPERTS, "vae"):
+                    self.networks.use(other)
             self.networks.use(part)
             yield phase, work
             if part == "text_encoder":
@@ -248,5 +265,5 @@ def measured(passing: Pass) -> dict[Phase, tuple[int, int]]:
         for phase, work in passing.phases():
             live.begin()
             work()
-            found[phase] = live.peak["device"], live.peak["main"]
+            found[phase] = live.peak, live.peaks["main"]
     return found
