@@ -47,7 +47,14 @@ test-gpu: $(READY) ## Run the tests that need a CUDA device
 check: $(READY) ## Lint, format, types, generated files, then all tests: a quarter of an hour on two cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+# The types use one core: beside the tests, some of which wait for processes of their own.
+	$(MAKE) --jobs 2 check-types check-tests
+
+.PHONY: check-types check-tests
+check-types: $(READY)
 	$(BIN)/mypy
+
+check-tests: $(READY)
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours

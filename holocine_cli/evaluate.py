@@ -11,7 +11,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import GateMissed
-from holocine_cli.groups import ToldAtLength, grouped
+from holocine_cli.groups import ModelAsked, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session, begin
@@ -117,7 +117,7 @@ def evaluate(
     viclip: opt.ViClip = None,
     judge: JudgeFolder = None,
     profile: opt.ProfileOption = None,
-    model: opt.Model = None,
+    asked: ModelAsked = ModelAsked(),
     force: opt.Force = False,
     device: opt.Device = "auto",
     models_dir: opt.ModelsDir = None,
@@ -152,7 +152,7 @@ def evaluate(
         judge=judge,
         work=work,
     )
-    request = api.Request(profile=profile, model=model, device=device, models_dir=models_dir)
+    request = api.Request(profile=profile, device=device, models_dir=models_dir, **asked.of_model())
     found = _measured(session, films or (), measuring, request)
     session.fields = found.record()
     if out is not None:

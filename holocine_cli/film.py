@@ -22,7 +22,7 @@ from holocine_cli.groups import (
 )
 from holocine_cli.many import FleetOption
 from holocine_cli.session import Session, begin
-from holocine_core.errors import InputError
+from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
     from holocine_core.api import Extras, Plan, Request
@@ -202,6 +202,14 @@ def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:
     session.console.note(f"storyboard of {len(plans)} drafts: {board}")
 
 
+def _refuse_damaged(plan: Plan) -> None:
+    """Raises MachineError where a file that the film would read is no use: the plan has shown all
+    of them, and ends as the render would. What lacks may still be fetched, and is no error here."""
+    for file in plan.obstacles:
+        if isinstance(file, Damaged):
+            raise MachineError(file.message, where=file.where, hint=file.hint)
+
+
 def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool) -> None:
     from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
     from holocine_core import api
@@ -222,6 +230,7 @@ def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force:
             plans.append(made)
             for warning in made.warnings:
                 console.warn(warning)
+            _refuse_damaged(made)
     if len(jobs) > 1:
         session.fields["estimate"] = estimate_record(plans)
         if not console.as_json:

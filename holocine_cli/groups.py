@@ -37,11 +37,27 @@ class ToldAtLength(Told):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ModelAsked:
+    """Which model films."""
+
+    model: opt.Model = None
+    expert_high: opt.ExpertHigh = None
+    expert_low: opt.ExpertLow = None
+
+    def of_model(self) -> dict[str, Any]:
+        """The same, as a request calls it."""
+        return {
+            "model": self.model,
+            "expert_high": self.expert_high,
+            "expert_low": self.expert_low,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(ModelAsked):
     """What shapes the picture, beside the screenplay."""
 
     seed: opt.Seed = None
-    model: opt.Model = None
     lora: opt.Lora = None
     allow_outside: opt.AllowOutside = False
 
@@ -65,7 +81,7 @@ class Machine:
 
         return Request(
             seed=asked.seed,
-            model=asked.model,
+            **asked.of_model(),
             loras=loras_of(lora or ()),
             outside=asked.allow_outside,
             device=self.device,

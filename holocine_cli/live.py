@@ -129,7 +129,9 @@ class DownloadBar(_Display):
         """Bring the bar up to date."""
         if file != self._file:
             self._file = file
-            self._progress.reset(self._task, total=of, description=file.rsplit("/", 1)[-1])
+            name = file.rsplit("/", 1)[-1]
+            # What was here before counts for no speed.
+            self._progress.reset(self._task, total=of, completed=got, description=name)
         self._progress.update(self._task, completed=got)
 
 

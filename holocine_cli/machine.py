@@ -15,7 +15,7 @@ from holocine_cli.loras import loras_of
 from holocine_cli.once import Commands
 from holocine_cli.session import begin
 from holocine_core.api import file_size
-from holocine_core.errors import MachineError
+from holocine_core.errors import HolocineError, MachineError
 from holocine_core.events import Event, FileCheck
 
 if TYPE_CHECKING:
@@ -83,19 +83,30 @@ def info(
     models_dir: opt.ModelsDir = None,
     told: Told = Told(),
 ) -> None:
-    """Show all about a model: sizes, licence, profiles and the words it knows.
+    """Show all about a model: sizes, licence, profiles, its files and the words it knows.
 
     holocine models info nano
-    holocine models info holocine-14b-sparse --json
+    holocine models info ~/ComfyUI --json
+
+    Of a folder, every file is listed with what it is and what it is taken for, or
+    why it was left aside; also where no model can be made of them.
     """
     session = begin(ctx, told)
-    from holocine_cli.model_info import info_page, info_record
+    from holocine_cli.model_info import files_page, files_record, info_page, info_record
     from holocine_core import api
 
-    state = api.model(name, models_dir)
-    page = api.model_page(state)
-    session.fields["models"] = [info_record(state, page)]
-    session.console.product(info_page(state, page, session.console.out))
+    files, paint = api.model_files(name, models_dir), session.console.out
+    listed = files_page(files, paint)
+    try:
+        state = api.model(name, models_dir)
+        page = api.model_page(state)
+    except HolocineError:
+        session.fields["files"] = files_record(files)
+        if listed:
+            session.console.product(listed)
+        raise
+    session.fields["models"] = [{**info_record(state, page), "files": files_record(files)}]
+    session.console.product("\n\n".join(filter(None, (info_page(state, page, paint), listed))))
 
 
 @models.command()
@@ -139,7 +150,7 @@ def pull(
         for source in api.model(name, models_dir).spec.sources:
             size = file_size(source.bytes)
             session.console.note(f"{source.repo}: {size}, licence {source.licence}")
-    with downloading(session.console) as emit:
+    with downloading(session) as emit:
         state = api.pull(
             name, models_dir, only=only or (), accept_licence=accept_licence, emit=emit
         )
@@ -156,7 +167,7 @@ def merge(
         list[str],
         typer.Option(
             "--lora",
-            metavar="FILE[:WEIGHT[:EXPERT]]",
+            metavar="FILE[:WEIGHT][:EXPERT]",
             help="A LoRA to fold in; give it again for more.",
             show_default=False,
         ),
@@ -179,6 +190,55 @@ def merge(
     made = api.merge(name, loras_of(lora), out, models_dir)
     session.fields["model"] = str(made)
     session.console.product(str(made))
+
+
+@models.command()
+@grouped
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How it is to be called.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where its files lie.")],
+    expert_high: opt.ExpertHigh = None,
+    expert_low: opt.ExpertLow = None,
+    models_dir: opt.ModelsDir = None,
+    force: opt.Force = False,
+    told: Told = Told(),
+) -> None:
+    """Give a folder of model files a name for --model.
+
+    holocine models add mine ~/ComfyUI/models
+    holocine models add quick /data/wan --expert-high /data/h.gguf --expert-low /data/l.gguf
+    """
+    session = begin(ctx, told)
+    from holocine_core import api
+
+    named = {"transformer": expert_high, "transformer_2": expert_low}
+    files = {part: path for part, path in named.items() if path is not None}
+    state = api.add_model(name, folder, models_dir, files=files, force=force)
+    session.fields["models"] = [model_record(state)]
+    session.console.product(f"{name}: {presence(state, session.console.out)}")
+    session.console.note(f"next: holocine render FILE --model {name}")
+
+
+@models.command()
+@grouped
+def forget(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One that `models add` gave.")],
+    models_dir: opt.ModelsDir = None,
+    told: Told = Told(),
+) -> None:
+    """Take back a name that `models add` gave; the folder stays.
+
+    holocine models forget mine
+    holocine models forget mine --models-dir /data/models
+    """
+    session = begin(ctx, told)
+    from holocine_core import api
+
+    folder = api.forget_model(name, models_dir)
+    session.fields["folder"] = str(folder)
+    session.console.product(f"{folder} is {name} no longer")
 
 
 @models.command()
@@ -219,12 +279,12 @@ def model_record(state: ModelState) -> dict[str, Any]:
     """A model inside the JSON document."""
     spec, located = state.spec, state.located
     return {
-        "name": spec.name,
+        "name": state.name,
         "summary": spec.summary,
         "licence": spec.licence,
         "bytes": state.bytes,
         "embedded": bool(spec.embedded),
-        "present": not located.missing,
+        "present": state.presence == "here",
         "folder": str(located.folder),
         "missing": [str(file.path) for file in located.missing],
         "sources": [
@@ -253,7 +313,7 @@ def _model_block(state: ModelState, paint: Paint) -> str:
     ]
     if state.presence != "here" and spec.sources:
         facts.append(("get it", f"holocine models pull {spec.name}"))
-    lines = [paint(spec.name, bold=True), f"  {spec.summary}"]
+    lines = [paint(state.name, bold=True), f"  {spec.summary}"]
     return "\n".join(lines + columns([(paint(name, dim=True), text) for name, text in facts]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.console import Paint
@@ -10,7 +11,7 @@ from holocine_cli.machine import model_record, presence
 from holocine_core.api import counted, file_size
 
 if TYPE_CHECKING:
-    from holocine_core.api import ModelPage, ModelState
+    from holocine_core.api import ModelFile, ModelPage, ModelState
 
 _WIDTH = 72
 
@@ -61,7 +62,7 @@ def info_page(state: ModelState, page: ModelPage, paint: Paint) -> str:
         facts.append(("word table", wrapped(f"made from {vocabulary.origin}".split(), _WIDTH)))
     if spec.note:
         facts.append(("note", wrapped(spec.note.split(), _WIDTH)))
-    blocks = [[paint(spec.name, bold=True), f"  {spec.summary}", *_facts(facts, paint)]]
+    blocks = [[paint(state.name, bold=True), f"  {spec.summary}", *_facts(facts, paint)]]
     if vocabulary is None:
         blocks.append(["It brings no list of words: write any English."])
     else:
@@ -73,6 +74,41 @@ def info_page(state: ModelState, page: ModelPage, paint: Paint) -> str:
     if page.text is not None:
         blocks.append([page.text.strip()])
     return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def files_record(files: Sequence[ModelFile]) -> list[dict[str, Any]]:
+    """A folder's files inside the JSON document."""
+    return [
+        {
+            "path": str(one.path),
+            "shards": one.shards,
+            "what": one.what,
+            "parts": list(one.parts),
+            "why_not": one.why,
+        }
+        for one in files
+    ]
+
+
+def files_page(files: Sequence[ModelFile], paint: Paint) -> str:
+    """The same for people; empty where there are none."""
+    taken = [one for one in files if one.parts]
+    aside = [one for one in files if not one.parts]
+    blocks = []
+    for title, some in (("Its files", taken), ("Left aside", aside)):
+        rows = [(paint(_file_name(one), dim=True), _file_told(one)) for one in some]
+        blocks += [[paint(title, bold=True), *columns(rows)]] if rows else []
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _file_name(one: ModelFile) -> str:
+    more = f" and {one.shards - 1} more" if one.shards > 1 else ""
+    return f"{one.path.name}{more}"
+
+
+def _file_told(one: ModelFile) -> str:
+    told = f"{one.what}: {one.why}" if one.why else f"{one.taken_for}: {one.what}"
+    return wrapped(told.split(), _WIDTH)
 
 
 def _until(stop: float) -> str:

@@ -18,8 +18,8 @@ def model_names(incomplete: str) -> list[tuple[str, str]]:
     """Completions of ``--model``."""
     from holocine_core import api
 
-    known = api.model_summaries().items()
-    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
+    known = {**api.model_summaries(), **api.added_models()}
+    return [(name, summary) for name, summary in known.items() if name.startswith(incomplete)]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -141,13 +141,33 @@ Model = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+ExpertHigh = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-high",
+        metavar="FILE",
+        help="The high-noise expert's file, in place of the model's own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+ExpertLow = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-low",
+        metavar="FILE",
+        help="The low-noise expert's file, in place of the model's own.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 Lora = Annotated[
     list[str] | None,
     typer.Option(
         "--lora",
         metavar="FILE:WEIGHT:EXPERT",
         help="A LoRA over the screenplay's; WEIGHT and EXPERT (high, low, both) may be left "
-        "out. Repeatable.",
+        "out: 1, and as the file's name says. Repeatable.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holocine_cli.console import Paint
-    from holocine_core.api import Cache, Moved, Plan, Sampling, Take
+    from holocine_core.api import Cache, LoraFile, Moved, Plan, Sampling, Take
 
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
 SHOWN = 2**27
@@ -72,13 +72,15 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         ("memory", _memory(plan)),
         ("work", str(plan.work)),
     ]
-    facts += [
-        ("lora", f"{lora.path} x {lora.weight:g}, expert {lora.expert}") for lora in plan.loras
-    ]
+    if plan.model.resolved:
+        parts = plan.model.components.items()
+        named = [f"{plan.model.called(part)}: {files.paths[0].name}" for part, files in parts]
+        facts.append(("files", "\n".join(named)))
+    facts += [("lora", f"{lora.path} x {lora.weight:g}, {_expert(lora)}") for lora in plan.loras]
     facts += [
         (
             "lora",
-            f"{one.lora.path} x {one.lora.weight:g}, expert {one.lora.expert}: scene "
+            f"{one.lora.path} x {one.lora.weight:g}, {_expert(one.lora)}: scene "
             f"'{take.scene}', shot {', '.join(str(shot + 1) for shot in one.shots)}",
         )
         for take in plan.takes
@@ -88,6 +90,10 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         (f"{name} card", f"{card.line}, {card.frames} frames") for name, card in api.cards_of(plan)
     ]
     return facts
+
+
+def _expert(lora: LoraFile) -> str:
+    return f"expert {lora.expert}" + (f" by {lora.told_by}" if lora.told_by else "")
 
 
 def _device(plan: Plan) -> str:
@@ -227,10 +233,16 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
             "missing": [str(file.path) for file in plan.model.missing],
+            "files": {p: str(files.paths[0]) for p, files in plan.model.components.items()},
         },
         "profile": plan.profile,
         "lora": [
-            {"file": str(lora.path), "weight": lora.weight, "expert": lora.expert}
+            {
+                "file": str(lora.path),
+                "weight": lora.weight,
+                "expert": lora.expert,
+                "told_by": lora.told_by or None,
+            }
             for lora in plan.loras
         ],
         "device": plan.device,

@@ -172,17 +172,35 @@ def again(job: Job, extras: Extras, *, force: bool) -> str:
     return shlex.join([*words, *options_of(job.request, extras, force=force)])
 
 
+_VALUED = (
+    "profile", "model", "expert_high", "expert_low", "seed", "device", "memory", "models_dir",
+    "work", "from_draft",
+)  # fmt: skip
+
+
 def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     """The options that a request was made of, but for where its film goes."""
     from holocine_core.api import Request
 
     usual, words = Request(), []
-    valued = ("profile", "model", "seed", "device", "memory", "models_dir", "work", "from_draft")
+    valued = (
+        "profile",
+        "model",
+        "expert_high",
+        "expert_low",
+        "seed",
+        "device",
+        "memory",
+        "models_dir",
+        "work",
+        "from_draft",
+    )
     for name in valued:
         if (value := getattr(asked, name)) != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     for lora in asked.loras:
-        words += ["--lora", f"{lora.path}:{lora.weight:g}:{lora.expert}"]
+        expert = f":{lora.expert}" if lora.expert else ""
+        words += ["--lora", f"{lora.path}:{lora.weight:g}{expert}"]
     if extras.shots is not None:
         words += ["--shots", str(extras.shots)]
     flags = {

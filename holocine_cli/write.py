@@ -10,7 +10,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
-from holocine_cli.groups import Told, grouped
+from holocine_cli.groups import ModelAsked, Told, grouped
 from holocine_cli.session import begin
 from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
@@ -58,7 +58,7 @@ def new(
 def check(
     ctx: typer.Context,
     screenplays: opt.Screenplays,
-    model: opt.Model = None,
+    asked: ModelAsked = ModelAsked(),
     models_dir: opt.ModelsDir = None,
     allow_outside: opt.AllowOutside = False,
     told: Told = Told(),
@@ -74,7 +74,7 @@ def check(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = api.Request(model=model, models_dir=models_dir, outside=allow_outside)
+    request = api.Request(models_dir=models_dir, outside=allow_outside, **asked.of_model())
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}

@@ -116,7 +116,7 @@ def _disk() -> Check:
 
 
 def _memory() -> Check:
-    from holocine_core.model.placement import free_memory
+    from holocine_core.model.devices import free_memory
 
     free = free_memory("cpu")
     if free is None:
@@ -134,7 +134,7 @@ def _devices() -> Check:
     """What torch can compute on, against what the system says is there."""
     import torch
 
-    from holocine_core.model.placement import free_memory, visible_gpus
+    from holocine_core.model.devices import free_memory, visible_gpus
 
     listed = visible_gpus() or ()
     if torch.cuda.is_available():
@@ -172,12 +172,14 @@ def _models(models_dir: Path | None) -> Iterator[Check]:
     from holocine_core.model.presence import model_states
 
     for state in model_states(models_dir):
-        name, spec = state.spec.name, state.spec
+        name, spec = state.name, state.spec
         verdict: Verdict = "ok"
         remedy = ""
         if state.presence != "here":
             verdict = "fail" if spec.embedded else "warn"
             remedy = f"holocine models pull {name}  ({file_size(state.bytes)})"
+            if not spec.sources or state.fault is not None:
+                remedy = state.hint
         if state.presence != "here" and spec.embedded:
             remedy = "pip install holocine again"
         found = f"{state.presence}, {state.where}\n{spec.licence}"

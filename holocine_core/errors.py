@@ -67,6 +67,12 @@ class Problem:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Damaged(Problem):
+    """A file of a model that is there and is no use. What lacks may be fetched later, and a plan
+    without it is a plan; this one has to be mended first."""
+
+
 MOST_TOLD = 100
 """Problems of one file that are told one by one."""
 

@@ -234,6 +234,8 @@ class FileReady(Event):
     file: str
     fetched: bool
     """False where it lay there already."""
+    bytes: int = 0
+    """Its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ class KeptTakes:
         """Where the take's denoising stopped: the furthest kept progress that is whole."""
         from holocine_core.sample import latents as tensors
 
-        for entry in self._vault.stopped(take.progress_key):
+        for entry in self._vault.stopped(take.progress_key, take.high_key):
             if self._vault.intact("progress", entry.key, self._emit) is not None:
                 self._tell_of_another_machine(take.scene, entry)
                 return tensors.read_progress(entry.path)
@@ -135,7 +135,10 @@ class KeptTakes:
     def keep_steps(self, take: Take) -> OnStep:
         """Called after every step of a take's denoising: keeps some, tells of all, and stops where
         it is asked to."""
+        from holocine_core.sample.experts import high_noise_steps
+
         steps = take.sampling.steps
+        high = high_noise_steps(self._plan.model.spec, take.sampling)
         last_saved = clock = time.monotonic()
 
         def on_step(progress: Progress) -> None:
@@ -144,9 +147,10 @@ class KeptTakes:
             self._vault.require_held()
             stop = self._should_stop()
             due = progress.step % SAVE_STEPS == 0 or now - last_saved > SAVE_SECONDS
-            # The last step too: if its latents can't be kept, no step has to be made again.
-            if stop or due or progress.step == steps:
-                self._keep_progress(take, progress)
+            # The last step too: if its latents can't be kept, no step has to be made again. And the
+            # high-noise expert's last: what fails with the other one is made again from there.
+            if stop or due or progress.step in (high, steps):
+                self._keep_progress(take, progress, high)
                 last_saved = now
             self._emit(
                 StepDone(scene=take.scene, step=progress.step, steps=steps, seconds=now - clock)
@@ -157,10 +161,17 @@ class KeptTakes:
 
         return on_step
 
-    def _keep_progress(self, take: Take, progress: Progress) -> None:
+    def _keep_progress(self, take: Take, progress: Progress, high: int) -> None:
+        """Keep a step in place of those before; the last of high noise stays beside later ones.
+
+        Args:
+            take: At work.
+            progress: Of its denoising.
+            high: Steps of the high-noise expert; 0 where there is no other.
+        """
         from holocine_core.sample import latents as tensors
 
-        earlier = self._vault.stopped(take.progress_key)
+        earlier = self._vault.stopped(take.progress_key, take.high_key)
         self._vault.keep(
             "progress",
             f"{take.progress_key}-{progress.step}",
@@ -170,11 +181,13 @@ class KeptTakes:
                 "take": take.progress_key,
                 "step": progress.step,
                 "negative": take.latents_key,
+                **({"high": take.high_key} if progress.step <= high else {}),
                 "made": self._made(),
             },
         )
         for entry in earlier:
-            if entry.sidecar["step"] != progress.step:
+            step = entry.sidecar["step"]
+            if step != progress.step and not step == high <= progress.step:
                 self._vault.drop("progress", entry.key)
 
     def keep_latents(self, take: Take, latents: Tensor) -> None:
@@ -187,7 +200,7 @@ class KeptTakes:
             tensors.latents_writer(latents),
             {"scene": take.scene, "ingredients": take.ingredients, "made": self._made()},
         )
-        for entry in self._vault.stopped(take.progress_key):
+        for entry in self._vault.stopped(take.progress_key, take.high_key):
             self._vault.drop("progress", entry.key)
 
     def _made(self) -> dict[str, Any]:

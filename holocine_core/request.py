@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,12 @@ class Request:
     """``draft``, ``standard`` or ``final``."""
     model: str | None = None
     """A model's name or folder."""
+    expert_high: Path | None = None
+    """The file of the model's high-noise expert, where it is another than the model's own."""
+    expert_low: Path | None = None
+    """The file of its low-noise expert."""
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    """Which files of the model's folder a film that is edited was made with, by part."""
     located: LocatedModel | None = None
     """Its files, where the caller knows them: nothing of that name is looked for then."""
     seed: int | None = None
@@ -63,7 +70,7 @@ class Request:
 
     def __post_init__(self) -> None:
         """Scripts that nobody type-checks name files by texts; what can not be is refused here."""
-        for name in ("out", "work", "models_dir"):
+        for name in ("out", "work", "models_dir", "expert_high", "expert_low"):
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, Path(given))
@@ -76,6 +83,12 @@ class Request:
         for name, number in (("draft", self.draft), ("from_draft", self.from_draft)):
             if number is not None and number < 1:
                 raise InputError(f"there is no draft {number}", hint=f"`{name}` counts from 1")
+
+    @property
+    def outright(self) -> dict[str, Path]:
+        """Files that were named, by the part of the model."""
+        named = {"transformer": self.expert_high, "transformer_2": self.expert_low}
+        return {part: path for part, path in named.items() if path is not None}
 
     def film(self, screenplay: Path) -> Path:
         """Where a screenplay's film goes."""

@@ -30,8 +30,9 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "decode_cost", "host_memory", "kernels", "locate", "lockfile",
-        "lora.file", "lora.size", "memory", "placement", "spec", "vocabulary",
+        "card", "components", "cost", "decode_cost", "devices", "fitting", "host_memory", "kernels",
+        "locate", "lockfile", "lora.experts", "lora.file", "lora.fitting", "lora.numbers",
+        "lora.size", "memory", "placement", "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
@@ -51,7 +52,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "model": Room(
         "model's name -> files, cost, networks",
-        ["script.prompt", "script.timeline", "store"],
+        ["script.prompt", "script.timeline", "store", "units"],
     ),
     "plan": Room(
         "screenplay and request -> plan",
@@ -78,7 +79,7 @@ ROOMS: Mapping[str, Room] = {
     "fleet": Room(
         "planned films -> those that are this worker's turn, each once; how all stand",
         ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
-         "model.placement", "model.rank_numbers"],
+         "model.devices", "model.rank_numbers"],
     ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
@@ -87,7 +88,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
-        ["request", "units", "edit", "model.hardware", "model.kernels", "model.placement",
+        ["request", "units", "edit", "model.hardware", "model.kernels", "model.devices",
          "model.presence", "film", "render"],
     ),
     "production": Room(

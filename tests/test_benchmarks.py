@@ -51,6 +51,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("inputs", ""),
     ("kernels", ""),
     ("kill", ""),
+    ("layouts", ""),
     ("lengths", ""),
     ("likeness", ""),
     ("long_footage", ""),
@@ -60,12 +61,14 @@ CASES: tuple[tuple[str, str], ...] = (
     ("mechanism", "--images {out}"),
     ("memory", ""),
     ("memory_estimates", ""),
+    ("merges", ""),
     ("muon", ""),
     ("own_cuts", ""),
     ("paces", "--out {out}.json"),
     ("placements", ""),
     ("places", ""),
     ("planning", ""),
+    ("pull_bytes", ""),
     ("reading", ""),
     ("recipes", ""),
     ("reshoot", "--images {out}"),
@@ -94,7 +97,7 @@ PRINTS = {
 SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
 """These make pictures only."""
 EXCEPTED = {"gpu": "has tests of its own here"}
-COLD = {"kill", "long_footage", "startup"}
+COLD = {"kill", "long_footage", "pull_bytes", "startup"}
 """These look at the processes that they start, or kill them."""
 
 

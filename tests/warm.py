@@ -1,8 +1,8 @@
-"""`python -m MODULE` of a test in a fork of a process that has imported torch and diffusers.
+"""`python -m MODULE` of a test in a fork of a process that has imported what it needs.
 
-Importing them takes longer than all else that most such commands do. A caller starts a small
-process that hands its words, folder, environment and streams on, and ends as the fork does; where
-it is killed, the fork is.
+Importing torch and diffusers takes longer than all else that most such commands do. A caller starts
+a small process that hands its words, folder, environment and streams on, and ends as the fork does;
+where it is killed, the fork and all that it started are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,29 @@ os._exit(code)
 
 
 class Warm:
-    """Starts a process that imports and listens, once it is asked for."""
+    """Starts a process that imports and listens, once it is asked for.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: For its socket.
+        imported: Modules that it imports.
+        environment: Beside the test's own, for the imports.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        imported: Sequence[str] = IMPORTED,
+        environment: Mapping[str, str] = {},
+    ) -> None:
         self._folder = folder
+        self._imported = imported
+        self._environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
         self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the process that imports."""
+        return dict(self._environment)
 
     def process(self) -> type[subprocess.Popen[Any]]:
         """``subprocess.Popen`` whose calls of ``python -m`` are forks."""
@@ -65,9 +84,9 @@ class Warm:
         place = str(self._folder / "warm")
         if self._server is None:
             self._server = start(
-                [sys.executable, "-m", "tests.warm", place],
+                [sys.executable, "-m", "tests.warm", place, *self._imported],
                 cwd=ROOT,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -76,8 +95,8 @@ class Warm:
         return place
 
 
-def _serve(place: str) -> None:
-    for name in IMPORTED:
+def _serve(place: str, imported: Sequence[str]) -> None:
+    for name in imported:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -104,6 +123,7 @@ def _answer(caller: socket.socket) -> None:
     order = json.loads(caller.makefile().readline())
     fork = os.fork()
     if not fork:
+        os.setsid()
         caller.close()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
@@ -113,7 +133,7 @@ def _answer(caller: socket.socket) -> None:
         os.close(stream)
     while not (ended := os.waitpid(fork, os.WNOHANG))[0]:
         if select.select([caller], [], [], 0.01)[0]:
-            os.kill(fork, signal.SIGKILL)
+            os.killpg(fork, signal.SIGKILL)
             ended = os.waitpid(fork, 0)
             break
     with contextlib.suppress(OSError):
@@ -142,4 +162,4 @@ def _run(words: list[str], folder: str, environment: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(sys.argv[1], sys.argv[2:])

@@ -16,6 +16,8 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from holocine_core.api.homes import HOMES
+
 if TYPE_CHECKING:
     from holocine_core.api.edits import (
         FilmVersion,
@@ -64,9 +66,13 @@ if TYPE_CHECKING:
     )
     from holocine_core.api.machine import (
         ModelPage,
+        add_model,
+        added_models,
         doctor,
+        forget_model,
         merge,
         model,
+        model_files,
         model_page,
         model_summaries,
         models,
@@ -104,6 +110,7 @@ if TYPE_CHECKING:
     from holocine_core.lab.samples import Sample
     from holocine_core.lab.words.vectors import write_text_start
     from holocine_core.model.hardware import keep_freed_memory, process_peak
+    from holocine_core.model.inventory import ModelFile
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
@@ -121,136 +128,6 @@ if TYPE_CHECKING:
     from holocine_core.train.measure import StepPace
     from holocine_core.train.recipe import Recipe
     from holocine_core.units import clock, counted, duration, file_size, memory, scaled
-
-_HOMES = {
-    "FilmVersion": "api.edits",
-    "drop_versions": "api.edits",
-    "extend": "api.edits",
-    "make_edit": "api.edits",
-    "plan_extend": "api.edits",
-    "plan_reshoot": "api.edits",
-    "plan_version": "api.edits",
-    "reshoot": "api.edits",
-    "settle_edit": "api.edits",
-    "versions": "api.edits",
-    "Checked": "api.films",
-    "Drafts": "api.films",
-    "Imported": "api.scripts",
-    "Script": "api.scripts",
-    "Started": "api.films",
-    "beside": "api.films",
-    "check": "api.films",
-    "clips": "api.films",
-    "draft_requests": "api.films",
-    "draw_board": "api.films",
-    "import_script": "api.scripts",
-    "new": "api.films",
-    "plan": "api.films",
-    "plan_to_make": "api.films",
-    "preflight": "api.films",
-    "preview": "api.films",
-    "render": "api.films",
-    "require_board": "api.films",
-    "require_place": "api.films",
-    "schema": "api.films",
-    "write_schema": "api.films",
-    "join_fleet": "api.fleet",
-    "queued": "api.fleet",
-    "EditorFormat": "api.looks",
-    "Exported": "api.looks",
-    "Measuring": "api.looks",
-    "Reported": "api.looks",
-    "evaluate": "api.looks",
-    "export": "api.looks",
-    "extract": "api.looks",
-    "inspect": "api.looks",
-    "report": "api.looks",
-    "shown_measures": "api.looks",
-    "ModelPage": "api.machine",
-    "doctor": "api.machine",
-    "merge": "api.machine",
-    "model": "api.machine",
-    "model_page": "api.machine",
-    "model_summaries": "api.machine",
-    "models": "api.machine",
-    "pull": "api.machine",
-    "verify": "api.machine",
-    "JudgeSettings": "api.teaching",
-    "draw_sheet": "api.teaching",
-    "ingest": "api.teaching",
-    "measure_training": "api.teaching",
-    "outline": "api.teaching",
-    "read_recipe": "api.teaching",
-    "refit": "api.teaching",
-    "stage": "api.teaching",
-    "teach_encoder": "api.teaching",
-    "train": "api.teaching",
-    "train_codec": "api.teaching",
-    "train_judge": "api.teaching",
-    "Check": "doctor",
-    "Evaluation": "evaluate.evaluation",
-    "Watch": "evaluate.filming",
-    "Edit": "film.editing",
-    "Edited": "film.editing",
-    "Extras": "film.extras",
-    "check_extras": "film.extras",
-    "may_replace": "film.extras",
-    "shots_folder": "film.extras",
-    "Source": "film.planning",
-    "refuse_collisions": "film.planning",
-    "Inspection": "film.provenance",
-    "take_record": "film.provenance",
-    "Target": "film.target",
-    "target": "film.target",
-    "Beside": "film.values",
-    "Film": "film.values",
-    "FilmState": "fleet.overview",
-    "FilmStatus": "fleet.overview",
-    "Overview": "fleet.overview",
-    "overview": "fleet.overview",
-    "Outcome": "fleet.queue",
-    "Queue": "fleet.queue",
-    "Queued": "fleet.queue",
-    "Turn": "fleet.queue",
-    "Collected": "ingest.collect",
-    "IngestRequest": "ingest.request",
-    "Sample": "lab.samples",
-    "write_text_start": "lab.words.vectors",
-    "keep_freed_memory": "model.hardware",
-    "process_peak": "model.hardware",
-    "EXPERTS": "model.lora.file",
-    "LoraFile": "model.lora.file",
-    "ModelState": "model.presence",
-    "PlannedCard": "plan.title_cards",
-    "HERE": "plan.pace",
-    "Estimate": "plan.pace",
-    "Pace": "plan.pace",
-    "estimate": "plan.pace",
-    "pace_of": "plan.pace",
-    "cards_of": "plan.title_cards",
-    "Plan": "plan.values",
-    "Cache": "sampling",
-    "Sampling": "sampling",
-    "Take": "plan.values",
-    "Request": "request",
-    "Studio": "sample.studio",
-    "edits_told": "script.edits",
-    "LORA_LIMIT": "script.screenplay",
-    "Moved": "script.timeline",
-    "FrameSpan": "script.timeline",
-    "save_json": "store.files",
-    "ExportOf": "train.call",
-    "Outline": "train.dry_run",
-    "StepPace": "train.measure",
-    "Recipe": "train.recipe",
-    "clock": "units",
-    "counted": "units",
-    "duration": "units",
-    "file_size": "units",
-    "memory": "units",
-    "scaled": "units",
-}
-"""Where each name comes from, below ``holocine_core``."""
 
 __all__ = [
     "EXPERTS",
@@ -281,6 +158,7 @@ __all__ = [
     "JudgeSettings",
     "LoraFile",
     "Measuring",
+    "ModelFile",
     "ModelPage",
     "ModelState",
     "Moved",
@@ -306,6 +184,8 @@ __all__ = [
     "Target",
     "Turn",
     "Watch",
+    "add_model",
+    "added_models",
     "beside",
     "cards_of",
     "check",
@@ -326,6 +206,7 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "forget_model",
     "import_script",
     "ingest",
     "inspect",
@@ -337,6 +218,7 @@ __all__ = [
     "memory",
     "merge",
     "model",
+    "model_files",
     "model_page",
     "model_summaries",
     "models",
@@ -384,12 +266,12 @@ __all__ = [
 if not TYPE_CHECKING:  # A type checker reads the imports above, and knows what is not there.
 
     def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
+        if name not in HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(importlib.import_module(f"holocine_core.{_HOMES[name]}"), name)
+        found = getattr(importlib.import_module(f"holocine_core.{HOMES[name]}"), name)
         globals()[name] = found
         return found
 
 
 def __dir__() -> Sequence[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *HOMES})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from holocine_core.events import Emit, FileCheck, ignore
 
 if TYPE_CHECKING:
     from holocine_core.doctor import Check
+    from holocine_core.model.inventory import ModelFile
     from holocine_core.model.lora.file import LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.model.vocabulary import Vocabulary
@@ -21,7 +23,7 @@ PAGE_NAME = "README.md"
 
 
 def models(models_dir: Path | None = None) -> tuple[ModelState, ...]:
-    """Every model, and whether it is here.
+    """Every model, those that were given a name included, and whether it is here.
 
     Args:
         models_dir: Where downloaded models lie; the user's cache where None.
@@ -36,6 +38,17 @@ def model_summaries() -> dict[str, str]:
     from holocine_core.model.spec import MODELS
 
     return {name: spec.summary for name, spec in MODELS.items()}
+
+
+def added_models() -> dict[str, str]:
+    """By name, the folders that were given one; none where the list can't be read."""
+    from holocine_core.errors import HolocineError
+    from holocine_core.model.added import added_models as listed
+    from holocine_core.model.home import models_folder
+
+    with suppress(HolocineError, RuntimeError):
+        return {name: f"the model in {one.folder}" for name, one in listed(models_folder()).items()}
+    return {}
 
 
 def model(name: str, models_dir: Path | None = None) -> ModelState:
@@ -69,6 +82,76 @@ def merge(
 
     merge_loras(find_model(model, models_dir), loras, Path(out))
     return Path(out)
+
+
+def model_files(name: str, models_dir: Path | None = None) -> tuple[ModelFile, ...]:
+    """What lies in a model's folder, and what each file is taken for; nothing for models of the
+    table, whose files are known.
+
+    Args:
+        name: A folder, or a name that was given to one.
+        models_dir: Where downloaded models lie; the user's cache where None.
+
+    Raises:
+        InputError: The folder has more files than any model's.
+    """
+    from holocine_core.model.inventory import model_files as files_of
+    from holocine_core.model.locate import find_model, folder_of
+
+    folder = folder_of(name, models_dir)
+    if folder is None:
+        return ()
+    try:
+        located = find_model(name, models_dir)
+    except InputError:
+        return files_of(folder, None)
+    return files_of(folder, located)
+
+
+def add_model(
+    name: str,
+    folder: str | Path,
+    models_dir: Path | None = None,
+    *,
+    files: Mapping[str, Path] | None = None,
+    force: bool = False,
+) -> ModelState:
+    """Give a model's folder a name, once and for all calls that follow.
+
+    Args:
+        name: None of the table's.
+        folder: The model's.
+        models_dir: Where downloaded models lie, and the list of names; the user's cache where None.
+        files: Files said outright, by part: ``transformer`` is the high-noise expert,
+            ``transformer_2`` the low-noise one.
+        force: Whether the name may be that of another folder.
+
+    Raises:
+        InputError: The folder holds no model, or the name is taken or none.
+    """
+    from holocine_core.model.added import Added
+    from holocine_core.model.added import add_model as keep
+    from holocine_core.model.home import models_folder
+    from holocine_core.model.locate import find_model
+
+    named = {part: Path(path).absolute() for part, path in (files or {}).items()}
+    place = Path(folder).expanduser().absolute()
+    find_model(str(place), models_dir, named)
+    added = Added(name=name, folder=place, files=named)
+    keep(added, models_folder(models_dir), replace=force)
+    return model(name, models_dir)
+
+
+def forget_model(name: str, models_dir: Path | None = None) -> Path:
+    """Take a name back; the folder it was given to, which stays.
+
+    Raises:
+        InputError: No folder has it.
+    """
+    from holocine_core.model.added import forget_model as forget
+    from holocine_core.model.home import models_folder
+
+    return forget(name, models_folder(models_dir)).folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from holocine_core.plan.before import (
     candidates,
     gone_parts,
     is_half_made,
+    recorded_experts,
     recorded_sampling,
 )
 from holocine_core.plan.values import Past, Plan, Take
@@ -47,9 +48,12 @@ def keep_begun(plan: Plan, manuscript: Manuscript, request: Request, make: Make)
             # What is there needs no weights; if it is damaged, who mends it says what lacks.
             kept = replace(kept, obstacles=())
             return _told(kept, plan, f"{plan.out} was made", "it stays as it is")
-        if any(take.state == "reuse" or take.step for take in plan.takes):
+        vault = Vault(plan.work)
+        if any(take.state == "reuse" or vault.stopped(take.progress_key) for take in plan.takes):
             return plan
         for other in _half_made(plan, manuscript, request, make):
+            if _goes_on(plan, other):
+                return plan
             return _told(other, plan, "the film was begun", "it goes on with them")
     for other in _from_draft(plan, manuscript, request, make):
         if not (request.anew and gone_parts(other.model, other.identity)):
@@ -88,6 +92,7 @@ def _recorded(plan: Plan) -> Past | None:
     return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),
         identity={part: str(mark) for part, mark in made["model"]["files"].items()},
+        experts=recorded_experts(made),
     )
 
 
@@ -113,6 +118,15 @@ def _half_made(plan: Plan, manuscript: Manuscript, request: Request, make: Make)
             if gone_parts(other.model, other.identity) and not is_half_made(other, vault):
                 continue  # It was finished with weights that are gone, and changed since.
             yield other
+
+
+def _goes_on(plan: Plan, begun: Plan) -> bool:
+    """Whether all that was begun goes on under today's plan, from the last step that the high-noise
+    expert made: the other one was mended or changed, and nothing was finished with it."""
+    return all(
+        was.state != "reuse" and (now.step or not was.step)
+        for now, was in zip(plan.takes, begun.takes, strict=True)
+    )
 
 
 def _from_draft(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Iterator[Plan]:
@@ -142,6 +156,7 @@ def _told(kept: Plan, today: Plan, was: str, so: str, anew: str = "--force") -> 
     ]
     parts = [
         *(["weights"] if gone_parts(kept.model, kept.identity) else []),
+        *(["experts of its LoRAs"] if kept.loras != today.loras else []),
         *([f"settings ({'; '.join(changed)})"] if changed else []),
     ]
     what = " and ".join(parts) or "settings"

@@ -51,6 +51,7 @@ from holocine_core.film.replaced import refuse_to_overwrite, remember_replaced
 from holocine_core.film.values import Film
 from holocine_core.film.version_store import as_stored
 from holocine_core.film.versions import held_by
+from holocine_core.plan.files import require_fit_loras
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Sound
@@ -328,8 +329,9 @@ def preflight(plan: Plan) -> None:
 
     Raises:
         InputError: The film's name doesn't go with its codec, a sound file holds no sound, a card's
-            text does not fit.
-        MachineError: Files or memory are missing for this plan, or ffmpeg doesn't work.
+            text does not fit, a LoRA holds no numbers.
+        MachineError: Files or memory are missing for this plan, a file of its model is damaged or
+            another model's, or ffmpeg doesn't work.
     """
     job = stitch_job(plan, Vault(plan.work))
     check_reel(*job.reel)
@@ -345,6 +347,7 @@ def preflight(plan: Plan) -> None:
     if plan.obstacles:
         first = plan.obstacles[0]
         raise MachineError(first.message, where=first.where, hint=first.hint)
+    require_fit_loras(plan)
     for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
         with disk_errors(doing, folder):
             make_folder(folder)

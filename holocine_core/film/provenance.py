@@ -37,6 +37,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
             "licence": plan.model.spec.licence,
             "files": dict(plan.identity),
             "revisions": dict(plan.revisions),
+            **({"resolved": found} if (found := plan.model.record()) else {}),
         },
         "lora": [
             {

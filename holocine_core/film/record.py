@@ -125,6 +125,7 @@ class _Model(_Told):
     name: str
     licence: str
     files: dict[str, str]
+    resolved: dict[str, str] = {}
 
 
 class _Card(_Told):
@@ -138,6 +139,8 @@ class _Options(_Told):
     seed: Seed | None = None
     draft: Annotated[int, Field(ge=1)] = 1
     from_draft: Annotated[int | None, Field(alias="from-draft", ge=1)] = None
+    expert_high: Annotated[str | None, Field(alias="expert-high")] = None
+    expert_low: Annotated[str | None, Field(alias="expert-low")] = None
 
 
 class _Provenance(_Told):

@@ -15,7 +15,7 @@ from holocine_core.errors import InputError
 from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
 from holocine_core.film.record import read_sidecar
-from holocine_core.plan.before import recorded_sampling
+from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
 from holocine_core.request import WORK, Request, stem_of
@@ -76,13 +76,20 @@ def replan(
     work, screenplay = _whereabouts(found, request)
     options = made.get("options", {})
     # As it was sampled, by the weights that made it: whatever the model's card says today.
-    past = Past(sampling=recorded_sampling(made, Vault(work)), identity=made["model"]["files"])
+    past = Past(
+        sampling=recorded_sampling(made, Vault(work)),
+        identity=made["model"]["files"],
+        experts=recorded_experts(made),
+    )
     request = replace(
         request,
         out=request.out or found.path,
         work=work,
         profile=options.get("profile"),
         model=options.get("model"),
+        expert_high=options.get("expert-high"),
+        expert_low=options.get("expert-low"),
+        resolved=made["model"].get("resolved", {}),
         seed=options.get("seed"),
         draft=options.get("draft", 1),
         outside=True,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import HolocineError, InputError, MachineError, RenderError
-from holocine_core.plan.values import Plan
+from holocine_core.plan.values import Plan, Take
 from holocine_core.store.files import read_json, write_json
 from holocine_core.store.vault import Vault, disk_errors
 
@@ -91,7 +91,7 @@ def reached(plan: Plan, vault: Vault) -> tuple[int, ...]:
     clips = sum(vault.find("clips", take.clip_key) is not None for take in plan.takes)
     chain = [one for take in plan.takes for one in take.chain()]
     shot = sum(vault.find("latents", one.latents_key) is not None for one in chain)
-    return clips, shot, sum(_furthest(vault, one.progress_key) for one in chain)
+    return clips, shot, sum(_furthest(vault, one) for one in chain)
 
 
 def read_tries(work: Path, key: str) -> Tries:
@@ -117,8 +117,7 @@ def forget_tries(work: Path) -> None:
         (work / NAME).unlink(missing_ok=True)
 
 
-def _furthest(vault: Vault, progress_key: str) -> int:
-    steps: Iterable[int] = (
-        int(entry.sidecar.get("step", 0)) for entry in vault.stopped(progress_key)
-    )
+def _furthest(vault: Vault, take: Take) -> int:
+    stopped = vault.stopped(take.progress_key, take.high_key)
+    steps: Iterable[int] = (int(entry.sidecar.get("step", 0)) for entry in stopped)
     return max(steps, default=0)

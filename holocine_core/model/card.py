@@ -32,8 +32,17 @@ _FIELDS: Mapping[str, type] = {
     "licence": str,
     "note": str,
     "earlier": list,
+    "files": dict,
 }
-_NESTED = {"profiles", "earlier"}
+FILES: Mapping[str, str] = {
+    "expert_high": "transformer",
+    "expert_low": "transformer_2",
+    "text_encoder": "text_encoder",
+    "vae": "vae",
+    "tokenizer": "tokenizer",
+}
+"""What a card calls the files it names -> the part."""
+_NESTED = {"profiles", "earlier", "files"}
 _EARLIER = ("profiles", "files")
 _PROFILE = tuple(Profile.model_fields)
 _USUAL = {name for name, field in Profile.model_fields.items() if not field.is_required()}
@@ -98,6 +107,7 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
     profiles = card.get("profiles", {})
     problems += _profiles_problems(profiles, path)
     before = card.pop("earlier", [])
+    problems += _files_problems(card.pop("files", {}), path)
     problems += _earlier_problems(before, path)
     if problems:
         raise InputError.of(problems)
@@ -108,6 +118,29 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
         for one in before
     )
     return replace(spec, **card, earlier=earlier)
+
+
+def read_card_files(path: Path) -> dict[str, Path]:
+    """The files that a card names, by part, relative to the card.
+
+    Raises:
+        InputError: It names something else than files of parts.
+    """
+    files = load_json(path).get("files", {})
+    problems = list(_files_problems(files, path))
+    if problems:
+        raise InputError.of(problems)
+    return {FILES[name]: path.parent / Path(file).expanduser() for name, file in files.items()}
+
+
+def _files_problems(files: object, path: Path) -> Iterator[Problem]:
+    if not isinstance(files, dict):
+        yield Problem("files must be an object", str(path))
+        return
+    for name, file in files.items():
+        if name not in FILES or not isinstance(file, str) or not file:
+            known = ", ".join(FILES)
+            yield Problem(f"files.{name} must name a file: known are {known}", str(path))
 
 
 def _profiles_problems(profiles: object, path: Path, prefix: str = "") -> Iterator[Problem]:

@@ -13,12 +13,23 @@ from typing import Any, Literal
 
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.headers import content_hash, read_header
-from holocine_core.model.spec import ModelSpec, NetworkShape
+from holocine_core.model.on_disk import FOLD_CLASS
+from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, NetworkShape, VaeShape
+from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import load_json
 
-Form = Literal["diffusers", "original", "gguf", "pth"]
+Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
+PART_WORDS: Mapping[str, str] = {
+    "transformer": "the high-noise expert",
+    "transformer_2": "the low-noise expert",
+    "text_encoder": "the text encoder",
+    "vae": "the VAE",
+    "tokenizer": "the tokenizer",
+}
+"""Parts as people are told of them."""
 _FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
+_VARIANT = re.compile(r"[a-z_]+\.[a-z0-9_]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
 """Config keys that saving a model again may change without changing the model."""
 
@@ -30,7 +41,8 @@ class ComponentFiles:
     name: str
     form: Form
     """Whose key names the file uses and how it is packed: safetensors in diffusers' layout,
-    safetensors in Wan's original names, GGUF or torch pickles in original names."""
+    safetensors in Wan's original names, GGUF or torch pickles in original names; of a tokenizer
+    that is SentencePiece's own file, or lies in the text encoder's."""
     paths: tuple[Path, ...]
     config: Path | None = None
     """The network's config.json; the shipped one where the checkpoint brings none."""
@@ -61,6 +73,11 @@ class LocatedModel:
     folder: Path
     components: Mapping[str, ComponentFiles]
     missing: tuple[MissingFile, ...] = ()
+    resolved: bool = False
+    """Whether its files were found by what they are, or said outright: a film made with it then
+    says which."""
+    outright: Mapping[str, Path] = field(default_factory=dict)
+    """Files that the call named, by part."""
     standing: Mapping[str, str] = field(default_factory=dict)
     """What stands for the content of parts whose weights are in no file: those in training."""
 
@@ -88,6 +105,23 @@ class LocatedModel:
             hint=self.missing[0].hint,
         )
 
+    def called(self, part: str) -> str:
+        """A part in words."""
+        alone = self.spec.experts == 1 and part == "transformer"
+        return "the transformer" if alone else PART_WORDS[part]
+
+    def record(self) -> dict[str, str]:
+        """Which of its folder's files it is made of, by part, for a film made with it; empty where
+        nothing had to be found out."""
+        if not self.resolved:
+            return {}
+        inside = {
+            part: files.paths[0]
+            for part, files in self.components.items()
+            if part not in self.outright and files.paths[0].is_relative_to(self.folder)
+        }
+        return {part: path.relative_to(self.folder).as_posix() for part, path in inside.items()}
+
     def identity(self) -> dict[str, str]:
         """Part name -> hash of its content, for every part that is there.
 
@@ -99,6 +133,9 @@ class LocatedModel:
 
 
 def _component_identity(part: ComponentFiles) -> str:
+    if part.form == "spiece":
+        # The weights around it are another part.
+        return hashlib.sha256(spiece_bytes(part.paths[0])).hexdigest()
     digest = hashlib.sha256()
     for path in sorted(part.paths, key=lambda path: path.name):
         digest.update(f"{content_hash(path)}\n".encode())
@@ -122,7 +159,12 @@ STEMS: Mapping[str, str] = {
 
 
 def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | MissingFile:
-    """Part ``name`` in diffusers' layout, shards included; else the first file that lacks."""
+    """Part ``name`` in diffusers' layout, shards and variants such as ``model.fp16.safetensors``
+    included; else the first file that lacks.
+
+    Raises:
+        InputError: There is more than one variant and not the usual file.
+    """
     if name == "tokenizer":
         path = home / "tokenizer.json"
         if path.is_file():
@@ -133,10 +175,28 @@ def part_in_folder(home: Path, name: str, *, hint: str) -> ComponentFiles | Miss
     paths: tuple[Path, ...] = (single,)
     if not single.is_file() and shards.is_file():
         paths = _shards(shards) or paths
+    elif not single.is_file():
+        paths = _variant(home, STEMS[name]) or paths
     for path in (home / "config.json", *paths):
         if not path.is_file():
             return MissingFile(part=name, path=path, hint=hint)
     return ComponentFiles(name=name, form="diffusers", paths=paths, config=home / "config.json")
+
+
+def _variant(home: Path, stem: str) -> tuple[Path, ...]:
+    """The files of the one variant that is there, as diffusers names it."""
+    singles = {path: (path,) for path in home.glob(f"{stem}.*.safetensors")
+               if _VARIANT.fullmatch(path.name)}  # fmt: skip
+    lists = {path: _shards(path) for path in home.glob(f"{stem}.safetensors.index.*.json")}
+    found = {**singles, **lists}
+    if len(found) > 1:
+        names = ", ".join(sorted(path.name for path in found))
+        raise InputError(
+            f"{home} holds more than one variant: {names}",
+            where=str(home),
+            hint="keep one of them there",
+        )
+    return next(iter(found.values()), ())
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
@@ -205,6 +265,41 @@ def beside_text_of(shape: NetworkShape, other: NetworkShape) -> NetworkShape:
         return replace(shape, text_layers=other.text_layers)
     names = ("text_layers", "text_heads", "vocabulary")
     return replace(shape, **{name: getattr(other, name) for name in names})
+
+
+def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:
+    """The decoder's dimensions by its config; Wan2.1's where an AutoencoderKLWan's is silent.
+
+    Raises:
+        InputError: Where an AutoencoderFold's config at ``path`` does not give them.
+    """
+    if config.get("_class_name") == FOLD_CLASS:
+        return FoldShape(
+            latent_channels=config.get("z_dim", 0),
+            widths=_three(config, "decoder_widths", path),
+            blocks=_three(config, "decoder_blocks", path),
+        )
+    wan = WAN_VAE
+    return VaeShape(
+        base=config.get("decoder_base_dim") or config.get("base_dim", wan.base),
+        latent_channels=config.get("z_dim", wan.latent_channels),
+        multipliers=tuple(config.get("dim_mult", wan.multipliers)),
+        res_blocks=config.get("num_res_blocks", wan.res_blocks),
+        doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
+        residual=config.get("is_residual", False),
+        patch=config.get("patch_size") or 1,
+    )
+
+
+def _three(config: Mapping[str, Any], name: str, path: Path) -> tuple[int, int, int]:
+    match config.get(name):
+        case [int(low), int(middle), int(high)]:
+            return low, middle, high
+    raise InputError(
+        f"{name} must be three whole numbers, not {config.get(name)}",
+        where=str(path),
+        hint="give the config.json that was written with the weights",
+    )
 
 
 def loaded_bytes(parts: Mapping[str, ComponentFiles]) -> dict[str, int]:

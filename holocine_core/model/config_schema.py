@@ -155,12 +155,47 @@ def read_config(path: Path, part: str) -> dict[str, Any]:
             size.
     """
     config = load_json(path)
+    if config.get("_class_name") == WAN_CLASS:
+        config = _of_wan(config, path)
     try:
         _kind(config, part).model_validate(config)
     except ValidationError as error:
         found = error.errors(include_url=False)[:_SHOWN]
         raise InputError.of([_problem(detail, path) for detail in found]) from error
     return config
+
+
+WAN_CLASS = "WanModel"
+"""The class in the config.json of Wan's own release, which names sizes otherwise than diffusers."""
+_WAN_KEYS = {
+    "ffn_dim": "ffn_dim", "freq_dim": "freq_dim", "num_heads": "num_attention_heads",
+    "num_layers": "num_layers", "in_dim": "in_channels", "out_dim": "out_channels", "eps": "eps",
+    "text_dim": "text_dim",
+}  # fmt: skip
+
+
+def _of_wan(told: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The config of a WanTransformer3DModel out of one of Wan's own.
+
+    Raises:
+        InputError: It is no text-to-video model's, or gives no sizes.
+    """
+    kind, width, heads = told.get("model_type", "t2v"), told.get("dim"), told.get("num_heads")
+    if kind != "t2v":
+        raise InputError(
+            f"this is the config of a {kind} transformer of Wan's, not of a text-to-video one",
+            where=str(path),
+            hint="take a text-to-video file (T2V), such as HoloCine's own",
+        )
+    if not isinstance(width, int) or not isinstance(heads, int) or heads < 1 or width % heads:
+        raise InputError(
+            f"dim must be a multiple of num_heads: they are {width!r:.40} and {heads!r:.40}",
+            where=str(path),
+            hint="take the config.json that belongs to the weights",
+        )
+    sizes = {ours: told[theirs] for theirs, ours in _WAN_KEYS.items() if theirs in told}
+    patch = {"patch_size": [1, 2, 2], "attention_head_dim": width // heads}
+    return {"_class_name": "WanTransformer3DModel", **patch, **sizes}
 
 
 def _kind(config: Mapping[str, Any], part: str) -> type[_Config]:

@@ -7,42 +7,36 @@ the newest and writes it into the lock file; every later pull holds to that comm
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.events import Emit, FileFetching, FileReady, ignore
+from holocine_core.events import Emit, FileReady, Warned, ignore
 from holocine_core.model.components import COMPONENTS
-from holocine_core.model.headers import whole_hash
+from holocine_core.model.download import (
+    Wanted,
+    download,
+    published_hash,
+    sweep_orphans,
+    sweep_others,
+)
 from holocine_core.model.home import pull_command
 from holocine_core.model.hub import Hub, HubFile, HuggingFaceHub
+from holocine_core.model.hub_errors import RevisionGone
 from holocine_core.model.locate import find_model
-from holocine_core.model.lockfile import LockedFile, LockedRepo, lock_file, read_lock
+from holocine_core.model.lockfile import LOCK_NAME, LockedFile, LockedRepo, lock_file, read_lock
 from holocine_core.model.release import NOISES
 from holocine_core.model.spec import ModelSpec, Source
+from holocine_core.store.claims import in_turn
+from holocine_core.store.holders import Holder
+from holocine_core.units import file_size
 
 SPARE_BYTES = 2**30
 """Disk space to leave free."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """One file of the hub and where it belongs."""
-
-    repo: str
-    revision: str
-    folder: Path
-    name: str
-    """Its path below ``folder``."""
-    file: HubFile
-
-    @property
-    def path(self) -> Path:
-        return self.folder / self.name
 
 
 def pull(
@@ -56,8 +50,10 @@ def pull(
 ) -> tuple[Path, ...]:
     """Bring what lacks of ``spec`` into ``models_dir``; the paths, those already there included.
 
-    Running it again goes on where it stopped. A model that ships with holocine needs no file, nor
-    does a part that is there in another form: a text encoder as Wan's own .pth, experts as GGUF.
+    Running it again goes on where it stopped, inside a file too. Several at once in one folder wait
+    for each other, and none fetches what another has brought. A model that ships with holocine
+    needs no file, nor does a part that is there in another form: a text encoder as Wan's own .pth,
+    experts as GGUF.
 
     Args:
         spec: Of the table.
@@ -69,8 +65,8 @@ def pull(
 
     Raises:
         InputError: The model has no such part, or a licence is not accepted.
-        MachineError: The disk is too small, the hub out of reach, or a file is not the published
-            one.
+        MachineError: The disk is too small or gets full, the hub is out of reach, or a file is not
+            the published one.
     """
     sources, held = _lacking(spec, models_dir, only)
     if sources and not accept_licence:
@@ -83,19 +79,59 @@ def pull(
             f"{again and ' '}{again} --accept-licence",
         )
     for path in held:
-        emit(FileReady(file=path.name, fetched=False))
-    hub = hub or HuggingFaceHub()
+        emit(FileReady(file=path.name, fetched=False, bytes=path.stat().st_size))
+    hub = hub or HuggingFaceHub(emit=emit)
     lock = read_lock(models_dir)
-    wanted = [
-        file
-        for source in sources
-        for file in _wanted(source, models_dir, lock.get(source.repo), hub)
-    ]
-    lacking = [file for file in wanted if not _is_there(file, lock, emit, models_dir)]
-    _check_space(models_dir, sum(file.file.size for file in lacking))
-    for file in lacking:
-        _fetch(file, hub, models_dir, emit)
-    return (*held, *(file.path for file in wanted))
+    wanted = _all_wanted(sources, models_dir, lock, hub)
+    if all(_is_known(one, lock) for one in wanted):  # Nothing is written where nothing lacks.
+        _sweep(wanted, emit)
+        for one in wanted:
+            emit(FileReady(file=one.name, fetched=False, bytes=one.file.size))
+        return (*held, *(one.path for one in wanted))
+    with _in_turn(models_dir, emit) as require:
+        now = read_lock(models_dir)
+        if {repo: one.revision for repo, one in now.items()} != {
+            repo: one.revision for repo, one in lock.items()
+        }:  # Another pull was first, and has taken the newest commit.
+            wanted = _all_wanted(sources, models_dir, now, hub)
+        _bring(wanted, models_dir, hub, emit, require)
+    return (*held, *(one.path for one in wanted))
+
+
+def _in_turn(models_dir: Path, emit: Emit) -> AbstractContextManager[Callable[[], None]]:
+    """The models folder to itself, as soon as no other pull is at work there."""
+
+    def tell(holder: Holder) -> None:
+        emit(
+            Warned(
+                message=f"another pull is at work in this folder: {holder}",
+                where=str(models_dir),
+                hint="nothing is to be done: this one waits, and fetches what lacks then",
+            )
+        )
+
+    return in_turn(models_dir, "models pull", name="pull", waiting=tell)
+
+
+def _bring(
+    wanted: Sequence[Wanted], models_dir: Path, hub: Hub, emit: Emit, require: Callable[[], None]
+) -> None:
+    """Fetch what lacks of the files, and lock each one that is there."""
+    _sweep(wanted, emit)
+    lock = read_lock(models_dir)
+    lacking = [one for one in wanted if not _is_there(one, lock, emit, models_dir)]
+    _check_space(models_dir, sum(max(one.file.size - one.here, 0) for one in lacking))
+    for one in lacking:
+        _lock(one, download(one, hub, emit, require), models_dir)
+        emit(FileReady(file=one.name, fetched=True, bytes=one.file.size))
+
+
+def _sweep(wanted: Sequence[Wanted], emit: Emit) -> None:
+    """Remove what is here of downloads that nothing goes on with."""
+    for folder in dict.fromkeys(one.folder for one in wanted):
+        sweep_orphans(folder, emit)
+    for one in wanted:
+        sweep_others(one, emit)
 
 
 def _lacking(
@@ -143,12 +179,32 @@ def part_of(pattern: str) -> str:
     return next((part for part, noise in NOISES.items() if noise in pattern), first)
 
 
+def _all_wanted(
+    sources: Sequence[Source], models_dir: Path, lock: Mapping[str, LockedRepo], hub: Hub
+) -> list[Wanted]:
+    return [
+        file
+        for source in sources
+        for file in _wanted(source, models_dir, lock.get(source.repo), hub)
+    ]
+
+
 def _wanted(
     source: Source, models_dir: Path, locked: LockedRepo | None, hub: Hub
-) -> Iterable[_Wanted]:
+) -> Iterable[Wanted]:
     """The files of one source, at the commit that holds."""
     known = locked.revision if locked else None
-    revision = hub.resolve(source.repo, source.revision or known)
+    try:
+        revision = hub.resolve(source.repo, source.revision or known)
+    except RevisionGone as gone:
+        if known is None or source.revision:
+            raise
+        raise RevisionGone(
+            f"{gone.message}; {LOCK_NAME} holds to it",
+            where=str(models_dir / LOCK_NAME),
+            hint=f"take {source.repo} out of that file: the next pull takes the newest commit, and "
+            "the files that are there where they are the same",
+        ) from gone
     listed = {file.path: file for file in hub.files(source.repo, revision)}
     for pattern in source.files:
         found = {name: listed[name] for name in fnmatch.filter(listed, pattern)}
@@ -157,7 +213,7 @@ def _wanted(
         if not found:
             raise _absent(pattern, source, revision)
         for name, file in sorted(found.items()):
-            yield _Wanted(
+            yield Wanted(
                 repo=source.repo,
                 revision=revision,
                 folder=models_dir / source.folder,
@@ -183,65 +239,29 @@ def _absent(wanted: str, source: Source, revision: str) -> MachineError:
     )
 
 
-def _is_there(wanted: _Wanted, lock: dict[str, LockedRepo], emit: Emit, models_dir: Path) -> bool:
+def _is_known(wanted: Wanted, lock: Mapping[str, LockedRepo]) -> bool:
+    """Whether a file lies there as it was locked at this commit."""
+    entry = lock.get(wanted.repo)
+    locked = entry.files.get(wanted.name) if entry else None
+    if entry is None or locked is None or not wanted.path.is_file():
+        return False
+    size = wanted.path.stat().st_size
+    return entry.revision == wanted.revision and locked.size == size == wanted.file.size
+
+
+def _is_there(wanted: Wanted, lock: Mapping[str, LockedRepo], emit: Emit, models_dir: Path) -> bool:
     """Whether a file lies there already; one that is not the published one is never replaced."""
     if not wanted.path.is_file():
         return False
-    entry = lock.get(wanted.repo)
-    locked = entry.files.get(wanted.name) if entry else None
-    size = wanted.path.stat().st_size
-    trusted = entry is not None and entry.revision == wanted.revision
-    if not (trusted and locked is not None and locked.size == size == wanted.file.size):
-        _lock(wanted, _checked(wanted, fetched=False), models_dir)
-    emit(FileReady(file=wanted.name, fetched=False))
+    if not _is_known(wanted, lock):
+        _lock(wanted, published_hash(wanted, wanted.path), models_dir)
+    emit(FileReady(file=wanted.name, fetched=False, bytes=wanted.file.size))
     return True
 
 
-def _fetch(wanted: _Wanted, hub: Hub, models_dir: Path, emit: Emit) -> None:
-    arrived = 0
-
-    def on_bytes(count: int) -> None:
-        nonlocal arrived
-        arrived += count
-        emit(FileFetching(file=wanted.name, bytes=arrived, of=wanted.file.size))
-
-    wanted.path.parent.mkdir(parents=True, exist_ok=True)
-    hub.download(wanted.repo, wanted.revision, wanted.file.path, wanted.folder, on_bytes)
-    landed = wanted.folder / wanted.file.path
-    if landed != wanted.path:
-        landed.replace(wanted.path)
-    _lock(wanted, _checked(wanted, fetched=True), models_dir)
-    emit(FileReady(file=wanted.name, fetched=True))
-
-
-def _lock(wanted: _Wanted, sha256: str, models_dir: Path) -> None:
+def _lock(wanted: Wanted, sha256: str, models_dir: Path) -> None:
     locked = LockedFile(sha256=sha256, size=wanted.file.size)
     lock_file(models_dir, wanted.repo, wanted.revision, wanted.name, locked)
-
-
-def _checked(wanted: _Wanted, *, fetched: bool) -> str:
-    """SHA-256 of a file that is the published one; MachineError where it is not."""
-    sha256 = whole_hash(wanted.path)
-    file = wanted.file
-    published = file.sha256 in (None, sha256) and file.size == wanted.path.stat().st_size
-    if file.git_sha1 is not None:
-        published = published and _git_sha1(wanted.path) == file.git_sha1
-    if published:
-        return sha256
-    if fetched:
-        wanted.path.unlink()
-    raise MachineError(
-        f"{wanted.path.name} is not the file that {wanted.repo} publishes"
-        f" at commit {wanted.revision[:12]}",
-        where=str(wanted.path),
-        hint="it arrived damaged: pull again" if fetched else "move it away and pull again",
-    )
-
-
-def _git_sha1(path: Path) -> str:
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _check_space(models_dir: Path, needed: int) -> None:
@@ -251,7 +271,8 @@ def _check_space(models_dir: Path, needed: int) -> None:
     free = shutil.disk_usage(home).free
     if needed and needed + SPARE_BYTES > free:
         raise MachineError(
-            f"{needed / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free",
+            f"{file_size(needed)} are to be fetched and {file_size(free)} are free, of which "
+            f"{file_size(SPARE_BYTES)} are to stay free",
             where=str(models_dir),
             hint="make room, or choose another folder with --models-dir or HOLOCINE_MODELS",
         )

@@ -18,21 +18,15 @@ from holocine_core.model.components import (
     loaded_bytes,
     part_in_folder,
     shape_of,
+    vae_shape,
     with_text_encoder,
 )
 from holocine_core.model.config_schema import read_config
+from holocine_core.model.gathered import completed, locate_gathered, with_card, with_files
 from holocine_core.model.home import pull_command
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
-from holocine_core.model.spec import (
-    FOLD_STRIDE,
-    MODELS,
-    WAN_VAE,
-    FoldShape,
-    ModelSpec,
-    NetworkShape,
-    VaeShape,
-)
+from holocine_core.model.spec import FOLD_STRIDE, FoldShape, ModelSpec, NetworkShape, stock_wan
 from holocine_core.script.timeline import TEMPORAL_STRIDE
 from holocine_core.store.files import load_json
 
@@ -43,28 +37,40 @@ _CLASSES: Mapping[str, tuple[str, ...]] = {
     "transformer_2": ("WanTransformer3DModel", PLACED_CLASS),
     "vae": ("AutoencoderKLWan", FOLD_CLASS),
 }
+_NOTHING: Mapping[str, Path] = {}
 _INCOMPLETE = "the folder is incomplete: copy or save the model again"
 
 
-def locate_folder(folder: Path, spec: ModelSpec | None = None) -> LocatedModel:
+def locate_folder(
+    folder: Path, spec: ModelSpec | None = None, named: Mapping[str, Path] = _NOTHING
+) -> LocatedModel:
     """The model in ``folder``; described by ``spec`` where the caller knows it already.
+
+    Args:
+        folder: Of any layout.
+        spec: Of a pipeline's model.
+        named: Files that take the place of its own, by part; those that its card names come after.
 
     Raises:
         InputError: Where the folder holds no model, or a network of another kind.
     """
     if not (folder / INDEX_NAME).is_file():
-        base, root = find_release(folder)
-        return locate_release(base, root)
+        release = find_release(folder)
+        if release is None:
+            return locate_gathered(folder, named)
+        located = with_files(locate_release(*release), with_card(folder, named))
+        return completed(located, release[1])
     if spec is None:
         spec = spec_from_folder(folder)
     names = [name for name in COMPONENTS if name != "transformer_2" or spec.experts == 2]
     found = [part_in_folder(folder / name, name, hint=_INCOMPLETE) for name in names]
-    return LocatedModel(
+    located = LocatedModel(
         spec=spec,
         folder=folder,
         components={part.name: part for part in found if isinstance(part, ComponentFiles)},
         missing=tuple(part for part in found if isinstance(part, MissingFile)),
     )
+    return with_files(located, with_card(folder, named))
 
 
 def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
@@ -103,8 +109,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         InputError: Where a config is missing or describes a network that is no text-to-video Wan.
     """
     if not (folder / INDEX_NAME).is_file():
-        base, root = find_release(folder)
-        return locate_release(base, root).spec
+        return locate_folder(folder).spec
     index = load_json(folder / INDEX_NAME)
     experts = 2 if _class_of(index, "transformer_2") else 1
     configs = {
@@ -116,22 +121,15 @@ def spec_from_folder(folder: Path) -> ModelSpec:
     _agree(folder, configs, shape)
     vae_config = folder / "vae" / "config.json"
     _decodable(configs["vae"], vae_config)
-    stock = next(spec for spec in MODELS.values() if spec.sources and spec.attention == "full")
     card = folder / CARD_NAME
     spec = replace(
-        stock,
+        stock_wan(),
         name=folder.resolve().name,
         summary=f"the model in {folder}",
         experts=experts,
         boundary=_boundary(folder, index) if experts == 2 else 0.0,
         shape=with_text_encoder(shape, configs["text_encoder"]),
-        fps=16,
-        max_frames=81,
-        licence="as the folder's owner says",
         vae=vae_shape(configs["vae"], vae_config),
-        text_padding=True,
-        low_precision_timestep=False,
-        sources=(),
         note=f"{folder} brings no {CARD_NAME}: these are the settings of stock Wan",
     )
     if card.is_file():
@@ -167,41 +165,6 @@ def _decodable(config: Mapping[str, Any], path: Path) -> None:
             where=str(path),
             hint="use a model with Wan2.1's VAE, such as Wan2.2-T2V-A14B, or with Wan2.2's",
         )
-
-
-def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:
-    """The decoder's dimensions by its config; Wan2.1's where an AutoencoderKLWan's is silent.
-
-    Raises:
-        InputError: Where an AutoencoderFold's config at ``path`` does not give them.
-    """
-    if config.get("_class_name") == FOLD_CLASS:
-        return FoldShape(
-            latent_channels=config.get("z_dim", 0),
-            widths=_three(config, "decoder_widths", path),
-            blocks=_three(config, "decoder_blocks", path),
-        )
-    wan = WAN_VAE
-    return VaeShape(
-        base=config.get("decoder_base_dim") or config.get("base_dim", wan.base),
-        latent_channels=config.get("z_dim", wan.latent_channels),
-        multipliers=tuple(config.get("dim_mult", wan.multipliers)),
-        res_blocks=config.get("num_res_blocks", wan.res_blocks),
-        doubles_frames=tuple(reversed(config.get("temperal_downsample", (False, True, True)))),
-        residual=config.get("is_residual", False),
-        patch=config.get("patch_size") or 1,
-    )
-
-
-def _three(config: Mapping[str, Any], name: str, path: Path) -> tuple[int, int, int]:
-    match config.get(name):
-        case [int(low), int(middle), int(high)]:
-            return low, middle, high
-    raise InputError(
-        f"{name} must be three whole numbers, not {config.get(name)}",
-        where=str(path),
-        hint="give the config.json that was written with the weights",
-    )
 
 
 def _class_of(index: Mapping[str, Any], name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import MachineError
+from holocine_core.model.sorts import mistaken
 from holocine_core.store.files import parse_json
 from holocine_core.store.hashes import remembered
 
@@ -162,7 +163,8 @@ def _header_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= path.stat().st_size - 8:
-            raise _damaged(path, "it is cut short or no safetensors file")
+            other = mistaken(path)
+            raise _damaged(path, other.what if other else "it is cut short or no safetensors file")
         if length > HEADER_BYTES:
             raise _damaged(path, f"a header of {length} bytes is none")
         return file.read(length)

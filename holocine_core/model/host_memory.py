@@ -14,7 +14,7 @@ from zipfile import is_zipfile
 
 from holocine_core.errors import MachineError
 from holocine_core.model.components import ComponentFiles, LocatedModel
-from holocine_core.model.headers import read_header
+from holocine_core.model.entries import read_entries
 from holocine_core.model.memory import (
     EXPERTS,
     VALUE,
@@ -79,20 +79,16 @@ def _lying(files: ComponentFiles, precision: Precision) -> Home:
     for path in files.paths:
         if files.form == "gguf":
             copied += path.stat().st_size  # Its reader copies every weight.
-        elif files.form == "pth":
-            # Published in the types they compute in. What is no zip archive is read as a whole.
-            size = path.stat().st_size
-            mapped, copied = (
-                (mapped + size, copied) if is_zipfile(path) else (mapped, copied + size)
-            )
-        else:
-            # A damaged file is reported by who loads or verifies it.
-            with suppress(MachineError):
-                for entry in read_header(path).values():
-                    if entry.dtype == _TYPES[precision]:
-                        mapped += entry.stop - entry.start
-                    else:
-                        copied += entry.elements * VALUE[precision]
+            continue
+        # What is no zip archive is read as a whole.
+        in_place = files.form != "pth" or is_zipfile(path)
+        # A damaged file is reported by who loads or verifies it.
+        with suppress(MachineError):
+            for entry in read_entries(path).values():
+                if in_place and entry.dtype == _TYPES[precision]:
+                    mapped += entry.stop - entry.start
+                else:
+                    copied += entry.elements * VALUE[precision]
     return Home(mapped, copied)
 
 

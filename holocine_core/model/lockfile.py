@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from holocine_core.errors import MachineError
-from holocine_core.store.files import parse_json, read_small
+from holocine_core.store.files import parse_json, read_small, write_json
+from holocine_core.store.vault import disk_errors
 
 LOCK_NAME = "holocine.lock.json"
 
@@ -62,8 +61,6 @@ def lock_file(models_dir: Path, repo: str, revision: str, name: str, locked: Loc
     if entry is None or entry.revision != revision:
         entry = LockedRepo(revision=revision)
     lock[repo] = replace(entry, files={**entry.files, name: locked})
-    path = models_dir / LOCK_NAME
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
     value = {repo: asdict(entry) for repo, entry in sorted(lock.items())}
-    draft.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with disk_errors("write the lock file", models_dir):
+        write_json(models_dir / LOCK_NAME, value)

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.devices import free_memory
 from holocine_core.model.failures import out_of_memory
 from holocine_core.model.host_memory import pins
 from holocine_core.model.lean import import_whole
-from holocine_core.model.placement import Placement, free_memory
+from holocine_core.model.placement import Placement
 from holocine_core.model.weights import load_component, require_mapped
 
 OnLoad = Callable[[str, nn.Module], None]

@@ -9,6 +9,8 @@ FOLD_MODULE = "holocine_core.model.autoencoder"
 FOLD_CLASS = "AutoencoderFold"
 PLACED_MODULE = "holocine_core.model.placed"
 PLACED_CLASS = "PlacedWanTransformer3DModel"
+VAE_PREFIX = "model."
+"""Before every name of some files of Wan's VAE."""
 
 _MODULES = {
     FOLD_MODULE: "holocine_core.model.nano_net.codec",

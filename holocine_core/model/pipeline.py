@@ -11,8 +11,11 @@ from typing import Any
 from holocine_core.errors import InputError
 from holocine_core.model.card import write_card
 from holocine_core.model.components import STEMS, ComponentFiles, LocatedModel
+from holocine_core.model.config_schema import read_config
 from holocine_core.model.folders import INDEX_NAME
 from holocine_core.model.on_disk import FOLD_CLASS, FOLD_MODULE, PLACED_CLASS, PLACED_MODULE
+from holocine_core.model.spiece import spiece_json
+from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import load_json
 from holocine_core.store.tensors import write_tensors
 
@@ -51,7 +54,7 @@ def write_pipeline(located: LocatedModel, folder: Path, anew: Collection[str] = 
         MachineError: A file is damaged.
         OSError: The disk is full.
     """
-    if (located.folder / INDEX_NAME).is_file():
+    if (located.folder / INDEX_NAME).is_file() and not located.resolved:
         left_out = {str(located.folder / part) for part in anew}
         shutil.copytree(located.folder, folder, ignore=_without_weights(left_out))
         return
@@ -80,7 +83,10 @@ def _without_weights(folders: Collection[str]) -> Callable[[str, list[str]], lis
 
 
 def _write_part(files: ComponentFiles, home: Path, *, weights: bool) -> None:
-    if files.form == "diffusers":
+    if files.name == "tokenizer":
+        _write_tokenizer(files, home)
+        return
+    if files.form == "diffusers" and files.paths[0].name.startswith(STEMS[files.name]):
         source = files.paths[0].parent
         left_out = () if weights else (str(source),)
         shutil.copytree(source, home, ignore=_without_weights(left_out))
@@ -89,11 +95,26 @@ def _write_part(files: ComponentFiles, home: Path, *, weights: bool) -> None:
 
     assert files.config is not None
     home.mkdir()
-    shutil.copyfile(files.config, home / "config.json")
+    config = read_config(files.config, files.name)
+    (home / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if weights:
         state = named_as_diffusers(files)
         kept = {name: value for name, value in state.items() if name != TIED}
         write_tensors(home / f"{STEMS[files.name]}.safetensors", kept, {"format": "pt"})
+
+
+def _write_tokenizer(files: ComponentFiles, home: Path) -> None:
+    """A tokenizer as tokenizer.json, with what lies beside it for transformers."""
+    home.mkdir()
+    path = files.paths[0]
+    if files.form == "spiece":
+        text = spiece_json(spiece_bytes(path))
+        (home / "tokenizer.json").write_text(text, encoding="utf-8")
+        return
+    shutil.copyfile(path, home / "tokenizer.json")
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "spiece.model"):
+        if (path.parent / name).is_file():
+            shutil.copyfile(path.parent / name, home / name)
 
 
 def write_index(

@@ -381,3 +381,17 @@ MODELS: Mapping[str, ModelSpec] = {
         WAN_5B,
     )
 }
+
+
+def stock_wan() -> ModelSpec:
+    """What a Wan model is that says nothing of itself: full attention, 81 frames at 16 frames per
+    second, with the sampling settings of the full 14B model."""
+    return replace(
+        MODELS["holocine-14b-full"],
+        fps=16,
+        max_frames=81,
+        licence="as the folder's owner says",
+        text_padding=True,
+        low_precision_timestep=False,
+        sources=(),
+    )

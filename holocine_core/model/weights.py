@@ -27,7 +27,8 @@ from holocine_core.model.failures import misread
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
-from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
+from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
+from holocine_core.model.spiece_file import SPIECE
 
 State = dict[str, Tensor]
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
@@ -134,6 +135,7 @@ def check_structure(files: ComponentFiles) -> list[str]:
         name: torch.empty(entry.shape, dtype=_DTYPES.get(entry.dtype), device="meta")
         for path in files.paths
         for name, entry in read_header(path).items()
+        if name != SPIECE
     }
     return differences(empty_network(files).state_dict(), _to_diffusers(files, state))
 
@@ -236,6 +238,7 @@ def _read_state(files: ComponentFiles, read_only: bool) -> State:
     state: State = {}
     for path in files.paths:
         tensors = read_state_dict(path, read_only=read_only)
+        tensors.pop(SPIECE, None)  # The tokenizer's file, and no weight.
         for name, tensor in tensors.items():
             if tensor.dtype not in _FLOATS:
                 raise MachineError(
@@ -267,7 +270,7 @@ def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = 
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        entries = read_header(path)
+        entries = {name: one for name, one in read_header(path).items() if name != SPIECE}
         known = all(entry.dtype in _DTYPES for entry in entries.values())
         with misread(path):
             return _mapped(path, entries) if read_only and known else dict(load_file(path))
@@ -327,12 +330,14 @@ def _to_diffusers(files: ComponentFiles, state: State) -> State:
 
     count = len(state)
     if files.name == "text_encoder":
-        if files.form == "pth":
+        if files.form != "diffusers":
             with misread(files.paths[0]):
                 state = text_encoder_names(state)
         return _tie_embeddings(state, files)
     if files.form == "diffusers":
         return state
+    if files.name == "vae":
+        state = {name.removeprefix(VAE_PREFIX): value for name, value in state.items()}
     convert = (
         convert_wan_vae_to_diffusers
         if files.name == "vae"

@@ -6,7 +6,7 @@ the work folder tells with what (``made`` in its sidecars), and the model's card
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.card import profiles_record, read_profiles
 from holocine_core.model.components import LocatedModel
+from holocine_core.model.lora.file import EXPERTS, Expert
 from holocine_core.plan.settings import sampling_of
 from holocine_core.plan.values import Past, Plan, Take
 from holocine_core.sampling import Profile, Sampling, recorded
@@ -47,8 +48,11 @@ def begun_record(plan: Plan) -> dict[str, Any]:
 
 def model_name(located: LocatedModel) -> str:
     """Tells models apart whatever their weights are: an embedded one by its name, others by their
-    folder."""
-    return located.spec.name if located.spec.embedded else str(located.folder.resolve())
+    folder and what the call named in place of its files."""
+    if located.spec.embedded:
+        return located.spec.name
+    named = (str(path.resolve()) for path in located.outright.values())
+    return " with ".join([str(located.folder.resolve()), *named])
 
 
 def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
@@ -63,20 +67,51 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
     sidecars = [entry.sidecar for entry in reversed(kept) if entry.sidecar.get("scene") in scenes]
     spec, today = plan.model.spec, dict(plan.identity)
     told = [found for sidecar in sidecars if (found := _told_by(sidecar, plan)) is not None]
-    told += [(one.profiles, one.files) for one in spec.earlier]
+    told += [(one.profiles, one.files, {}) for one in spec.earlier]
     seen: list[Past] = [Past(profiles=spec.profiles, identity=today)]
-    for profiles, files in told:
-        one = Past(profiles={**spec.profiles, **profiles}, identity={**today, **files})
+    for profiles, files, experts in told:
+        one = Past(
+            profiles={**spec.profiles, **profiles},
+            identity={**today, **files},
+            experts=experts,
+        )
         if one not in seen:
             seen.append(one)
             yield one
 
 
+def recorded_experts(made: Mapping[str, Any]) -> dict[str, Expert]:
+    """On which expert a film had its LoRA files, by their content; one that stood on two in
+    different places is left out.
+
+    Args:
+        made: The film's provenance.
+    """
+    told = [*made.get("lora", ()), *(lora for take in made["takes"] for lora in take["lora"])]
+    return _experts((lora.get("sha256"), lora["expert"]) for lora in told)
+
+
+def _experts(told: Iterable[tuple[Any, Any]]) -> dict[str, Expert]:
+    found: dict[str, set[Expert]] = {}
+    for mark, expert in told:
+        if isinstance(mark, str) and expert in EXPERTS:
+            found.setdefault(mark, set()).add(expert)
+    return {mark: experts.pop() for mark, experts in found.items() if len(experts) == 1}
+
+
+def _experts_in(sidecar: Mapping[str, Any]) -> dict[str, Expert]:
+    """On which expert a take in a work folder has its LoRA files."""
+    ingredients = sidecar.get("ingredients")
+    told = ingredients if isinstance(ingredients, dict) else {}
+    marks = [*told.get("lora", ()), *told.get("shot_lora", ())]
+    return _experts((mark[0], mark[2]) for mark in marks)
+
+
 def _told_by(
     sidecar: Mapping[str, Any], plan: Plan
-) -> tuple[Mapping[str, Profile], Mapping[str, str]] | None:
-    """Profiles and weights that a sidecar tells of; None where it is of another model, or says
-    nothing that this holocine understands."""
+) -> tuple[Mapping[str, Profile], Mapping[str, str], Mapping[str, Expert]] | None:
+    """Profiles, weights and experts of LoRAs that a sidecar tells of; None where it is of another
+    model, or says nothing that this holocine understands."""
     made = sidecar.get("made")
     if not isinstance(made, dict) or made.get("model") != model_name(plan.model):
         return None
@@ -84,9 +119,9 @@ def _told_by(
     if not isinstance(files, dict) or not all(isinstance(mark, str) for mark in files.values()):
         return None
     if profiles is None:
-        return {}, files
+        return {}, files, _experts_in(sidecar)
     with suppress(InputError):
-        return read_profiles(profiles, plan.work), files
+        return read_profiles(profiles, plan.work), files, _experts_in(sidecar)
     return None
 
 
@@ -160,7 +195,7 @@ def gone_weights(
         vault: The work folder.
     """
     gone = gone_parts(located, identity)
-    needed = {take.scene: sorted(_needed(take, vault) & gone) for take in takes}
+    needed = {take.scene: sorted(needed_parts(take, vault) & gone) for take in takes}
     lacking = {scene: parts for scene, parts in needed.items() if parts}
     if not lacking:
         return []
@@ -195,7 +230,7 @@ def gone_problem(
     )
 
 
-def _needed(take: Take, vault: Vault) -> set[str]:
+def needed_parts(take: Take, vault: Vault) -> set[str]:
     """Parts of the model that a take still needs."""
     if vault.find("clips", take.clip_key) is not None:
         return set()

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.errors import Problem
-from holocine_core.model.lora.file import LoraFile, ShotLora, lora_hash, lora_problems
-from holocine_core.model.spec import ModelSpec
+from holocine_core.model.components import LocatedModel
+from holocine_core.model.lora.experts import Experts
+from holocine_core.model.lora.file import LoraFile, ShotLora, lora_hash
+from holocine_core.model.lora.fitting import misfit
 from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.screenplay import Lora, Scene, Screenplay
@@ -18,7 +20,9 @@ Placed = Sequence[tuple[LoraFile, Key | None]]
 """Files, each with its place in the screenplay; None for those of the call."""
 
 
-def film_loras(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> Placed:
+def film_loras(
+    manuscript: Manuscript, spoken: Mapping[str, Any], request: Request, experts: Experts
+) -> Placed:
     """Those of the screenplay, if it is valid, of its profile and of the call, each with its place
     in the file."""
     found: list[tuple[LoraFile, Key | None]] = []
@@ -31,7 +35,8 @@ def film_loras(manuscript: Manuscript, spoken: Mapping[str, Any], request: Reque
             (("profiles", profile, "lora"), getattr(screenplay.profiles, profile).lora),
         ):
             found += [(_file(base, lora), (*key, i)) for i, lora in enumerate(loras)]
-    return [*found, *((lora, None) for lora in request.loras)]
+    found += [(lora, None) for lora in request.loras]
+    return [(experts.place(lora), key) for lora, key in found]
 
 
 def has_shot_loras(screenplay: Screenplay) -> bool:
@@ -39,18 +44,20 @@ def has_shot_loras(screenplay: Screenplay) -> bool:
     return any(shot.lora for scene in screenplay.scenes for shot in scene.shots or ())
 
 
-def shot_loras(scene: Scene, folder: Path) -> tuple[ShotLora, ...]:
+def shot_loras(scene: Scene, folder: Path, experts: Experts) -> tuple[ShotLora, ...]:
     """Every file of a scene's shots once for each weight, with the shots that take it."""
     taken: dict[LoraFile, list[int]] = {}
     for number, shot in enumerate(scene.shots or ()):
         for lora in shot.lora:
-            taken.setdefault(_file(folder, lora), []).append(number)
+            taken.setdefault(experts.place(_file(folder, lora)), []).append(number)
     return tuple(ShotLora(lora=lora, shots=tuple(shots)) for lora, shots in taken.items())
 
 
-def film_lora_problems(manuscript: Manuscript, loras: Placed, spec: ModelSpec) -> Iterator[Problem]:
-    """What is wrong with the film's files and those of its shots."""
-    for i, problem in lora_problems([lora for lora, _ in loras], experts=spec.experts).items():
+def film_lora_problems(
+    manuscript: Manuscript, loras: Placed, experts: Experts, located: LocatedModel
+) -> Iterator[Problem]:
+    """What is wrong with the film's files and those of its shots, their headers included."""
+    for i, problem in _faults([lora for lora, _ in loras], experts, located, False).items():
         key = loras[i][1]
         if key is None:
             yield problem
@@ -59,10 +66,22 @@ def film_lora_problems(manuscript: Manuscript, loras: Placed, spec: ModelSpec) -
             yield manuscript.problem(key, message, problem.hint)
     for at, scene in manuscript.scenes:
         for number, shot in enumerate(scene.shots or ()):
-            files = [_file(manuscript.source.path.parent, lora) for lora in shot.lora]
-            for i, problem in lora_problems(files, experts=spec.experts).items():
+            folder = manuscript.source.path.parent
+            files = [experts.place(_file(folder, lora)) for lora in shot.lora]
+            for i, problem in _faults(files, experts, located, True).items():
                 key = ("scenes", at, "shots", number, "lora", i)
                 yield manuscript.problem(key, f"{problem.message}: {problem.where}", problem.hint)
+
+
+def _faults(
+    loras: Sequence[LoraFile], experts: Experts, located: LocatedModel, of_a_shot: bool
+) -> dict[int, Problem]:
+    """What is wrong with some files, by their number in the sequence."""
+    found = experts.problems(loras)
+    for i, lora in enumerate(loras):
+        if i not in found and (fault := misfit(lora, located, of_a_shot=of_a_shot)) is not None:
+            found[i] = fault
+    return dict(sorted(found.items()))
 
 
 def marks(loras: Sequence[LoraFile]) -> list[list[Any]]:
@@ -78,7 +97,7 @@ def shot_marks(loras: Sequence[ShotLora]) -> list[list[Any]]:
 
 def told(loras: Sequence[LoraFile]) -> list[str]:
     """LoRAs as the command line takes them."""
-    return [f"{lora.path.name}:{lora.weight:g}:{lora.expert}" for lora in loras]
+    return [f"{lora.path.name}:{lora.weight:g}:{lora.expert or 'both'}" for lora in loras]
 
 
 def _file(folder: Path, lora: Lora) -> LoraFile:

@@ -15,10 +15,12 @@ from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.components import LocatedModel
+from holocine_core.model.devices import pick_device
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import read_lock
+from holocine_core.model.lora.experts import Experts
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.model.placement import Placement, pick_device
+from holocine_core.model.placement import Placement
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.before import as_begun, gone_weights
 from holocine_core.plan.check import (
@@ -30,6 +32,7 @@ from holocine_core.plan.check import (
     warnings,
 )
 from holocine_core.plan.costs import take_cost
+from holocine_core.plan.files import damaged_files
 from holocine_core.plan.loras import (
     film_lora_problems,
     film_loras,
@@ -126,7 +129,8 @@ def _film(
 ) -> _Film:
     """What all takes share, once nothing is wrong with any."""
     spoken, spec, counter = _spoken(request), located.spec, TokenCounter(located)
-    placed = film_loras(manuscript, spoken, request)
+    experts = Experts(count=spec.experts, recorded=past.experts)
+    placed = film_loras(manuscript, spoken, request, experts)
     loras = tuple(lora for lora, _ in placed)
     size = _size(manuscript, spec, spoken, past)
     screenplay = manuscript.accepted(
@@ -134,7 +138,7 @@ def _film(
             *settings_problems(manuscript, spec, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
-            *film_lora_problems(manuscript, placed, spec),
+            *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
     sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
@@ -144,6 +148,7 @@ def _film(
         spec=spec,
         identity={**located.identity(), **past.identity},
         loras=loras,
+        experts=experts,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
         sampling=sampling,
         fps=Fraction(screenplay.fps or spec.fps),
@@ -203,7 +208,8 @@ def _stated(
     placement, obstacles = place(located, takes, loras, machine, vault)
     shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
-    return takes, placement, (*obstacles, *gone_weights(located, identity, takes, vault))
+    damaged = damaged_files(located, takes, vault)
+    return takes, placement, (*damaged, *obstacles, *gone_weights(located, identity, takes, vault))
 
 
 def _size(
@@ -226,7 +232,10 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
 def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
-    return {**spoken, **loras, **({"draft": request.draft} if request.draft > 1 else {})}
+    named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
+    experts = {option: str(path) for option, path in named.items() if path is not None}
+    drafts = {"draft": request.draft} if request.draft > 1 else {}
+    return {**spoken, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -245,9 +254,10 @@ def _spoken(request: Request) -> dict[str, Any]:
 def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
-    name = spoken.get("model") or manuscript.source.data.get("model") or "nano"
+    usual = "" if request.outright else "nano"
+    name = spoken.get("model") or manuscript.source.data.get("model") or usual
     try:
-        return find_model(str(name), request.models_dir)
+        return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
         here = (
             () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
@@ -264,6 +274,7 @@ class _Film:
     spec: ModelSpec
     identity: Mapping[str, str]
     loras: tuple[LoraFile, ...]
+    experts: Experts
     carries_loras: bool
     """Whether its networks do, the film's or those of any take's shots."""
     sampling: Sampling
@@ -310,7 +321,7 @@ def _take(film: _Film, index: int) -> Take:
         ingredients["codec"] = film.identity.get("vae")
     if not film.spec.guide_summaries and sampling.guidance > 1:
         ingredients["guide_summaries"] = False
-    loras = shot_loras(scene, film.folder)
+    loras = shot_loras(scene, film.folder, film.experts)
     if loras:
         ingredients["shot_lora"] = shot_marks(loras)
     latents_key = fingerprint(ingredients)

@@ -9,6 +9,7 @@ from typing import cast
 from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.decode_cost import vae_encode_bytes
+from holocine_core.model.devices import free_memory, imagined
 from holocine_core.model.host_memory import homes_of
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.lora.size import lora_sizes
@@ -21,8 +22,6 @@ from holocine_core.model.placement import (
     Placement,
     Strategy,
     choose_placement,
-    free_memory,
-    imagined,
     precision_of,
 )
 from holocine_core.model.spec import ModelSpec

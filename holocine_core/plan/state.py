@@ -10,9 +10,10 @@ from typing import Any
 from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
 from holocine_core.model.placement import STRATEGIES, Placement
+from holocine_core.plan.used import high_key, progress_key
 from holocine_core.plan.values import State, Take
 from holocine_core.store.records import intact_record, sidecar_path
-from holocine_core.store.vault import Entry, Vault, fingerprint
+from holocine_core.store.vault import Entry, Vault
 
 Shot = Callable[[], Sequence[Entry]]
 
@@ -29,14 +30,14 @@ def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str |
     ways = {
         placement.computing_in(strategy, kernel) for strategy in STRATEGIES for kernel in KERNELS
     }
-    done = {take.latents_key: vault.find("latents", take.latents_key) for take in takes}
-    left = [key for key, entry in done.items() if entry is None]
+    done = [(take, vault.find("latents", take.latents_key)) for take in takes]
+    left = [take for take, entry in done if entry is None]
     stopped = {
-        way: max((_furthest(vault, key, way) for key in left), default=0) for way in sorted(ways)
+        way: max((_furthest(vault, take, way) for take in left), default=0) for way in sorted(ways)
     }
     if any(stopped.values()):
         return max(stopped, key=lambda way: stopped[way])
-    made = [_told(entry.sidecar, "made").get("computing") for entry in done.values() if entry]
+    made = [_told(entry.sidecar, "made").get("computing") for _, entry in done if entry]
     return next((way for way in made if way in ways), None) if left else None
 
 
@@ -65,13 +66,10 @@ def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -
     return list(told.values())
 
 
-def _furthest(vault: Vault, latents_key: str, computing: str) -> int:
-    stopped = vault.stopped(_progress_key(latents_key, computing))
+def _furthest(vault: Vault, take: Take, computing: str) -> int:
+    own, high = progress_key(take.latents_key, computing), high_key(take.ingredients, computing)
+    stopped = vault.stopped(own, high)
     return int(stopped[0].sidecar["step"]) if stopped else 0
-
-
-def _progress_key(latents_key: str, computing: str) -> str:
-    return fingerprint([latents_key, computing])
 
 
 def shot_before(vault: Vault, film: Path) -> list[Entry]:
@@ -100,8 +98,11 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     if take.upscaled is not None:
         base = with_state(take.upscaled.base, placement, vault, shot)
         take = replace(take, upscaled=replace(take.upscaled, base=base))
-    progress_key = _progress_key(take.latents_key, placement.computing)
-    take = replace(take, progress_key=progress_key)
+    take = replace(
+        take,
+        progress_key=progress_key(take.latents_key, placement.computing),
+        high_key=high_key(take.ingredients, placement.computing),
+    )
     negative = vault.find("latents", take.latents_key)
     way: str | None = placement.computing
     if negative is not None:
@@ -114,7 +115,7 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     if negative is not None:
         reason = f"denoised{stored}; still to decode"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
-    stopped = vault.stopped(take.progress_key)
+    stopped = vault.stopped(take.progress_key, take.high_key)
     earlier = [e for e in shot() if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
     reason = (
@@ -125,6 +126,8 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     step = int(stopped[0].sidecar["step"]) if stopped else 0
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
+        if stopped[0].sidecar.get("take") != take.progress_key:
+            reason += ", the high-noise expert's last: the other or its LoRAs changed"
     return replace(take, state=state, reason=reason, step=step)
 
 

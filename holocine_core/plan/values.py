@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from holocine_core.errors import Problem
 from holocine_core.model.components import LocatedModel
-from holocine_core.model.lora.file import LoraFile, ShotLora
+from holocine_core.model.lora.file import Expert, LoraFile, ShotLora
 from holocine_core.model.placement import Placement
 from holocine_core.sampling import Profile, Sampling
 from holocine_core.script.edits import Extend, Reshoot
@@ -34,6 +34,9 @@ class Past:
     """The model's profiles at the time; those of its card where empty."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """Content hash of the model's parts at the time; today's where empty."""
+    experts: Mapping[str, Expert] = field(default_factory=dict)
+    """SHA-256 of a LoRA file -> the expert that took it; one that stood on two in different lines
+    is left out."""
 
 
 NO_PAST = Past()
@@ -123,6 +126,9 @@ class Take:
     reason: str = ""
     step: int = 0
     """Denoising steps already saved."""
+    high_key: str = ""
+    """As ``progress_key``, of what the high-noise expert's steps use alone: they are kept where
+    only the other expert or its LoRAs are others. Empty where one network makes all steps."""
     cost: TakeCost
     sound: Sound | None = None
     transition: Passing = ("cut", 0)
@@ -205,8 +211,8 @@ class Plan:
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given with the call, which went before the screenplay's: profile, model, seed,
-    lora."""
+    """Settings given with the call, which went before the screenplay's: profile, model and its
+    experts' files, seed, lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1

@@ -35,6 +35,7 @@ from holocine_core.sample import flow
 from holocine_core.sample.caches import Caches, Remembering
 from holocine_core.sample.conditioning import Conditioning
 from holocine_core.sample.crew import Crew, Side
+from holocine_core.sample.experts import expert_of
 from holocine_core.sample.guidance import classifier_free_guidance
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.mechanism import WHOLE, Mechanism, shot_layout
@@ -352,10 +353,7 @@ class Generator:
 
     def _expert(self, sigma: float) -> str:
         """High-noise steps (timestep >= boundary) use ``transformer``, the others the second."""
-        boundary = flow.TRAIN_TIMESTEPS * self._spec.boundary
-        if self._spec.experts == 1 or flow.timestep(sigma) >= boundary:
-            return "transformer"
-        return "transformer_2"
+        return expert_of(self._spec, sigma)
 
     def one_pass(self, network: Any, x: Tensor, time: Tensor, side: Side) -> Tensor:
         """What a network says of latents, in float32.

@@ -77,8 +77,8 @@ class Lora(Frozen):
     file: Text
     """Path, relative to the screenplay."""
     weight: Annotated[float, Field(ge=-LORA_LIMIT, le=LORA_LIMIT)] = 1.0
-    expert: Literal["both", "high", "low"] = "both"
-    """Which of the two experts it is for."""
+    expert: Literal["both", "high", "low"] | None = None
+    """Which of the two experts it is for; as the file says where nothing stands here."""
 
     @model_validator(mode="before")
     @classmethod

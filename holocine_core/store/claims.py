@@ -4,14 +4,18 @@ killed processes left of their claims."""
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holocine_core.errors import InUse, TakenOver
 from holocine_core.store.files import read_small
-from holocine_core.store.holders import PART, read_holder
+from holocine_core.store.holders import PART, Holder, read_holder
 from holocine_core.store.leases import Held, Lease, Lost
 from holocine_core.store.vault import disk_errors
+
+_LOOK_S = 0.2
+"""Seconds between two looks whether a folder is free."""
 
 
 @contextlib.contextmanager
@@ -31,19 +35,6 @@ def claimed(folder: Path, doing: str, *, what: str, instead: str) -> Iterator[Ca
         MachineError: The folder can't be read or written.
     """
     lease = Lease(folder, doing)
-
-    def require() -> None:
-        with disk_errors("renew the claim of the folder", folder):
-            try:
-                lease.require()
-            except Lost as lost:
-                raise TakenOver(
-                    f"the folder was taken over by {lost.holder or 'nobody: it is gone'}; "
-                    f"nothing was heard of this process for more than {lost.seconds:g} s",
-                    where=str(folder),
-                    hint="what was kept last is whole, and the work goes on there",
-                ) from None
-
     with disk_errors("open the folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -53,9 +44,57 @@ def claimed(folder: Path, doing: str, *, what: str, instead: str) -> Iterator[Ca
                 f"{what} already, by {held}", where=str(folder), hint=f"wait for it, or {instead}"
             ) from None
     try:
-        yield require
+        yield lambda: _require(lease)
     finally:
         lease.release()
+
+
+@contextlib.contextmanager
+def in_turn(
+    folder: Path, doing: str, *, name: str, waiting: Callable[[Holder], None]
+) -> Iterator[Callable[[], None]]:
+    """As :func:`claimed`, and wait where another process is at work; no claim stays behind.
+
+    Args:
+        folder: To be worked in.
+        doing: A word, as others are told.
+        name: Of the claim's files: others of that name wait, and no others.
+        waiting: Told once who is waited for.
+
+    Raises:
+        TakenOver: When called: another process works there by now.
+        MachineError: The folder can't be read or written.
+    """
+    lease, told = Lease(folder, doing, name=name), False
+    with disk_errors("open the folder", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                lease.claim()
+                break
+            except Held as held:
+                if not told:
+                    waiting(held.holder)
+                told = True
+            time.sleep(_LOOK_S)
+    try:
+        yield lambda: _require(lease)
+    finally:
+        lease.release(leaving_nothing=True)
+
+
+def _require(lease: Lease) -> None:
+    """Raises TakenOver where a lease is another's by now."""
+    with disk_errors("renew the claim of the folder", lease.folder):
+        try:
+            lease.require()
+        except Lost as lost:
+            raise TakenOver(
+                f"the folder was taken over by {lost.holder or 'nobody: it is gone'}; "
+                f"nothing was heard of this process for more than {lost.seconds:g} s",
+                where=str(lease.folder),
+                hint="what was kept last is whole, and the work goes on there",
+            ) from None
 
 
 def sweep_claims(folder: Path) -> None:

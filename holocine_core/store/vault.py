@@ -200,13 +200,27 @@ class Vault:
         folders = (self.folder / folder_of(kind) for kind in SUFFIX)
         return not any(any(folder.glob("[!.]*.json")) for folder in folders)
 
-    def stopped(self, progress_key: str) -> list[Entry]:
+    def stopped(self, progress_key: str, high_key: str = "") -> list[Entry]:
         """Kept progress of a take, the furthest first.
 
         Every step has a file of its own, so that a kill while one is written leaves the one before.
+
+        Args:
+            progress_key: The take's.
+            high_key: The take's; what the first expert's steps made goes on under it, whatever the
+                second one was then.
         """
-        mine = [e for e in self.entries("progress") if e.sidecar.get("take") == progress_key]
-        return sorted(mine, key=lambda entry: int(entry.sidecar.get("step", 0)), reverse=True)
+        mine = [
+            entry
+            for entry in self.entries("progress")
+            if entry.sidecar.get("take") == progress_key
+            or (high_key and entry.sidecar.get("high") == high_key)
+        ]
+        return sorted(
+            mine,
+            key=lambda one: (_step(one), one.sidecar.get("take") == progress_key),
+            reverse=True,
+        )
 
     @contextlib.contextmanager
     def locked(self, doing: str, lease: Lease | None = None) -> Iterator[None]:
@@ -310,6 +324,10 @@ class Vault:
             done = progress.sidecar.get("negative")
             if isinstance(done, str) and self.find("latents", done) is not None:
                 self.drop("progress", progress.key)
+
+
+def _step(entry: Entry) -> int:
+    return int(entry.sidecar.get("step", 0))
 
 
 def _size(path: Path) -> int | None:

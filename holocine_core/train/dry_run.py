@@ -16,9 +16,9 @@ from holocine_core.model.components import (
     LocatedModel,
     MissingFile,
     part_in_folder,
+    vae_shape,
 )
 from holocine_core.model.cost import Geometry, forward_flops
-from holocine_core.model.folders import vae_shape
 from holocine_core.model.parallel import require_heads
 from holocine_core.model.pipeline import TIED, refuse_packed
 from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape

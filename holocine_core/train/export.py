@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from holocine_core.errors import InputError
 from holocine_core.events import Emit, Warned
 from holocine_core.model.card import CARD_NAME, card_of
 from holocine_core.model.components import STEMS, LocatedModel
@@ -138,6 +139,16 @@ def _keep_changed(product: Path, emit: Emit) -> None:
     )
 
 
+def check_named(recipe: Recipe, located: LocatedModel, part: str) -> None:
+    """Read what an export will say of the runs before this one, while there is nothing to lose.
+
+    Raises:
+        InputError: It can not be read.
+    """
+    for name in recipe.parts:
+        named(located.folder / (part if name == "transformer" else name))
+
+
 def _transformer(model: TrainingModel) -> tuple[dict[str, Tensor], frozenset[str]]:
     """The weights, and the names in them that stay float32."""
     network = model.transformer
@@ -158,12 +169,26 @@ def _metadata(
 
 
 def named(folder: Path | None) -> list[Stretch]:
-    """The runs that made the weights in a part's folder; none where they don't say."""
-    told = told_by(folder)
-    if RECIPE not in told:
-        return []
-    last = stretch(int(told[STEP]), json.loads(told[RECIPE]))
-    return [*json.loads(told.get(BEFORE, "[]")), last]
+    """The runs that made the weights in a part's folder; none where they don't say.
+
+    Raises:
+        InputError: What they say can not be read.
+    """
+    try:
+        told = told_by(folder)
+        if RECIPE not in told:
+            return []
+        last = stretch(int(told[STEP]), json.loads(told[RECIPE]))
+        before = json.loads(told.get(BEFORE, "[]"))
+        if not isinstance(before, list) or not isinstance(last[RECIPE], dict):
+            raise TypeError("no list of runs")
+        return [*before, last]
+    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as failed:
+        raise InputError(
+            f"what these weights say of how they were trained can not be read: {failed!s:.200}",
+            where=str(folder),
+            hint="copy the model again, or save it without this metadata",
+        ) from failed
 
 
 def told_by(folder: Path | None) -> dict[str, str]:

@@ -16,10 +16,10 @@ from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.attention.ulysses import Ulysses
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.devices import imagined
 from holocine_core.model.headers import read_header
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.parallel import Team
-from holocine_core.model.placement import imagined
 from holocine_core.model.weights import load_component
 from holocine_core.train.check import cache_folder
 from holocine_core.train.data.texts import Texts

@@ -26,7 +26,7 @@ from holocine_core.train.check import began_from, check_fits
 from holocine_core.train.checkpoints import RECIPE, STEP, Checkpoints, locked
 from holocine_core.train.continuity import tuned_since
 from holocine_core.train.data.loader import prepare
-from holocine_core.train.export import told_by, told_by_file
+from holocine_core.train.export import check_named, told_by, told_by_file
 from holocine_core.train.films import Rehearsal, check_films
 from holocine_core.train.fresh import start_folder
 from holocine_core.train.networks import EXPERTS, Source, assemble, find_source, open_device
@@ -205,6 +205,7 @@ def _train(
         start = before[-1]
     source = find_source(recipe, start, place)
     check_films(recipe, source.located)
+    check_named(recipe, source.located, source.part)
     with contextlib.nullcontext() if team is None else team.leader_first():
         read = check_fits(recipe, source.located, source.part, source.tokenizer)
     checkpoints = Checkpoints(out, recipe, began_from(recipe, source.located, read), team)

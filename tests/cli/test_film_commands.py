@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_cli.loras import loras_of
 from holocine_core.edit.ffmpeg import probe
 from tests.cli.conftest import Holocine, write_scene
 
@@ -142,12 +143,12 @@ def test_shots_and_storyboard_come_from_the_finished_takes(
         ("no.safetensors:0", "a LoRA of weight 0 changes nothing"),
         ("no.safetensors:-10", "the LoRA file does not exist"),
         ("no.safetensors:0.5:high", "the LoRA file does not exist"),
-        ("no.safetensors:x", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
-        ("no.safetensors:1:middle", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
+        ("no.safetensors:x", "is not FILE, FILE:WEIGHT, FILE:EXPERT or FILE:WEIGHT:EXPERT"),
+        ("no.safetensors:1:middle", "is not FILE, FILE:WEIGHT, FILE:EXPERT or FILE:WEIGHT:EXPERT"),
         ("no.safetensors:10.1", "a weight is a number from -10 to 10"),
         ("no.safetensors:-11:low", "a weight is a number from -10 to 10"),
         ("no.safetensors:nan", "a weight is a number from -10 to 10"),
-        ("no.safetensors:1:high:x", "is not FILE, FILE:WEIGHT or FILE:WEIGHT:EXPERT"),
+        ("no.safetensors:1:high:x", "is not FILE, FILE:WEIGHT, FILE:EXPERT or FILE:WEIGHT:EXPERT"),
     ],
 )
 def test_loras_are_read_as_file_weight_expert(
@@ -156,6 +157,11 @@ def test_loras_are_read_as_file_weight_expert(
     answer = holocine("plan", scene, "--lora", text)
     assert answer.exit_code == 2
     assert message in answer.stderr
+
+
+def test_a_lora_takes_its_expert_with_or_without_a_weight() -> None:
+    told = loras_of(["a.safetensors:high", "a.safetensors:0.5:low", "a.safetensors:2"])
+    assert [(one.weight, one.expert) for one in told] == [(1, "high"), (0.5, "low"), (2, None)]
 
 
 @pytest.mark.parametrize("seed", ["-1", str(2**63), "x"])

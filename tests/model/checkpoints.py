@@ -91,6 +91,35 @@ def write_experts(home: Path, attention: str, state: State | None = None) -> Non
     (home / "config.json").write_text(json.dumps(golden_config()))
 
 
+def scatter(pipeline: Path, root: Path, name: str = "holocine_sparse_{}.safetensors") -> Path:
+    """The networks of a pipeline as ComfyUI keeps them: single files in three folders, in Wan's
+    original names, each with its config beside it; the pipeline's card and tokenizer too.
+
+    Args:
+        pipeline: With two experts.
+        root: A new folder.
+        name: Of the experts' files, with a place for the expert.
+    """
+    weights = "diffusion_pytorch_model.safetensors"
+    for part, noise in (("transformer", "high"), ("transformer_2", "low")):
+        path = root / "diffusion_models" / name.format(noise)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(original_transformer(load_file(pipeline / part / weights)), path)
+        shutil.copy(pipeline / part / "config.json", path.with_suffix(".json"))
+    single = {
+        "text_encoder/model.safetensors": "text_encoders/umt5_xxl_fp16.safetensors",
+        f"vae/{weights}": "vae/wan_2.1_vae.safetensors",
+    }
+    for theirs, ours in single.items():
+        path = root / ours
+        path.parent.mkdir()
+        shutil.copy(pipeline / theirs, path)
+        shutil.copy(pipeline / Path(theirs).parent / "config.json", path.with_suffix(".json"))
+    shutil.copy(pipeline / "tokenizer" / "tokenizer.json", root / "text_encoders")
+    shutil.copy(pipeline / "holocine.json", root)
+    return root
+
+
 _TRANSFORMER = (
     ("condition_embedder.time_embedder.linear_1", "time_embedding.0"),
     ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),

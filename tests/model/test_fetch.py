@@ -5,22 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import threading
 from collections import namedtuple
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.events import Event
+from holocine_core.events import Event, FileFetching, FileReady
 from holocine_core.model import fetch
-from holocine_core.model.fetch import FileFetching, FileReady, pull
-from holocine_core.model.hub import HubFile, HuggingFaceHub, OnBytes
+from holocine_core.model.fetch import pull
+from holocine_core.model.hub import Arriving, HubFile
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import LOCK_NAME, read_lock
 from holocine_core.model.spec import MODELS, WAN_COMPONENTS
@@ -59,19 +57,16 @@ class FolderHub:
             if path.is_file()
         )
 
-    def download(
-        self, repo: str, revision: str, path: str, folder: Path, on_bytes: OnBytes
-    ) -> None:
+    @contextmanager
+    def open(self, repo: str, revision: str, file: HubFile, start: int) -> Iterator[Arriving]:
         if len(self.fetched) >= self.fail_after:
             raise MachineError("the line is cut", hint="try again")
-        self.fetched.append(path)
-        content = (self.homes[repo] / path).read_bytes()
-        if path.endswith(self.spoil or "\0"):
+        self.fetched.append(file.path)
+        content = (self.homes[repo] / file.path).read_bytes()
+        if file.path.endswith(self.spoil or "\0"):
             content = content[:-1] + b"?"
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-        on_bytes(len(content) // 2)
-        on_bytes(len(content) - len(content) // 2)
+        half = len(content) // 2
+        yield Arriving(start=0, chunks=iter((content[:half], content[half:])))
 
 
 @pytest.fixture
@@ -83,11 +78,6 @@ def hub(release: Path, tmp_path: Path) -> FolderHub:
     (homes[WAN_COMPONENTS.repo] / "transformer").mkdir()
     (homes[WAN_COMPONENTS.repo] / "transformer" / "huge.safetensors").write_bytes(b"not wanted")
     return FolderHub(homes)
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return tmp_path / "models"
 
 
 def with_original_files(release: Path, models: Path) -> None:
@@ -318,142 +308,10 @@ class TestVerify:
         assert (check.path, check.state, check.note) == (
             path,
             "changed",
-            "proj_out.bias is missing",
+            "does not fit the network: head.head.bias is missing",
         )
 
     @pytest.mark.nano
     def test_the_embedded_model_is_sound(self) -> None:
         checks = verify(find_model("nano"))
         assert {check.state for check in checks} == {"ok"}
-
-
-class Server(BaseHTTPRequestHandler):
-    """As much of the hub's web interface as fetching uses, for one repository at one commit."""
-
-    files: dict[str, bytes]
-    fail_with: tuple[int, str] = (0, "")
-    """A status and the hub's own code for the reason."""
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        name = self.path.split("?")[0]
-        if self.fail_with[0]:
-            self.answer(b"{}", code=self.fail_with[0])
-        elif name.startswith("/api/models/one/model/tree/"):
-            self.answer(json.dumps([self.entry(path) for path in self.files]).encode())
-        elif name.startswith("/api/models/one/model"):
-            self.answer(json.dumps({"id": "one/model", "sha": COMMIT}).encode())
-        elif (path := name.removeprefix(f"/one/model/resolve/{COMMIT}/")) in self.files:
-            self.answer(self.files[path], etag=hashlib.sha256(self.files[path]).hexdigest())
-        else:
-            self.answer(b"{}", code=404)
-
-    def entry(self, path: str) -> dict[str, object]:
-        content = self.files[path]
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-        entry: dict[str, object] = {
-            "type": "file",
-            "path": path,
-            "size": len(content),
-            "oid": blob,
-        }
-        if path.endswith(".safetensors"):
-            sha256 = hashlib.sha256(content).hexdigest()
-            entry["lfs"] = {"oid": sha256, "size": len(content), "pointerSize": 130}
-        return entry
-
-    def answer(self, content: bytes, *, code: int = 200, etag: str = "none") -> None:
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("X-Error-Code", self.fail_with[1])
-        self.send_header("ETag", f'"{etag}"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[str, type[Server]]]:
-    handler = type("Handler", (Server,), {"files": {}})
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}", handler
-    httpd.shutdown()
-    httpd.server_close()
-
-
-class TestHuggingFaceHub:
-    @pytest.fixture(autouse=True)
-    def _online(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-    SPEC = replace(
-        FULL,
-        sources=(
-            replace(
-                FULL.sources[0],
-                repo="one/model",
-                files=("weights/a.safetensors", "notes/*"),
-                folder="there",
-            ),
-        ),
-    )
-
-    def test_it_fetches_over_the_hubs_own_interface(
-        self, server: tuple[str, type[Server]], models: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        address, handler = server
-        handler.files = {"weights/a.safetensors": bytes(range(256)) * 64, "notes/b.json": b"{}"}
-        heard: list[Event] = []
-        hub = HuggingFaceHub(address)
-        paths = pull(self.SPEC, models, heard.append, accept_licence=True, hub=hub)
-        assert [path.relative_to(models / "there").as_posix() for path in paths] == list(
-            handler.files
-        )
-        assert [path.read_bytes() for path in paths] == list(handler.files.values())
-        assert read_lock(models)["one/model"].revision == COMMIT
-        progress = [event for event in heard if isinstance(event, FileFetching)]
-        assert progress[-1].of == 2
-        assert {e.bytes for e in progress if e.file.startswith("weights")} >= {256 * 64}
-        out = capfd.readouterr()
-        assert (out.out, out.err) == ("", "")
-
-    @pytest.mark.parametrize(
-        ("code", "reason", "says"),
-        [
-            (404, "RepoNotFound", "does not know"),
-            (404, "RevisionNotFound", "does not know"),
-            (403, "GatedRepo", "accepted its terms"),
-            (500, "", "can not be fetched"),
-        ],
-    )
-    def test_a_hub_that_refuses_is_a_machine_error(
-        self, code: int, reason: str, says: str, server: tuple[str, type[Server]], models: Path
-    ) -> None:
-        address, handler = server
-        handler.fail_with = (code, reason)
-        with pytest.raises(MachineError, match=says) as raised:
-            pull(self.SPEC, models, accept_licence=True, hub=HuggingFaceHub(address))
-        assert raised.value.hint
-
-    def test_no_network_is_a_machine_error(self, models: Path) -> None:
-        hub = HuggingFaceHub("http://127.0.0.1:9")
-        with pytest.raises(MachineError, match="one/model can not be fetched") as raised:
-            pull(self.SPEC, models, accept_licence=True, hub=hub)
-        assert "connection" in raised.value.hint
-        assert not models.exists()
-
-    def test_offline_mode_is_a_machine_error(
-        self, models: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(MachineError, match="HF_HUB_OFFLINE is set"):
-            pull(self.SPEC, models, accept_licence=True, hub=HuggingFaceHub())

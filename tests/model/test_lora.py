@@ -400,6 +400,26 @@ def test_a_network_takes_its_loras_once(tmp_path: Path) -> None:
         apply_loras(net, "transformer", [lora])
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[]",
+        "{",
+        '{"lora_alpha": "much"}',
+        '{"lora_alpha": null}',
+        '{"lora_alpha": 1, "alpha_pattern": {"(": 2}}',
+        '{"lora_alpha": 1, "alpha_pattern": 3}',
+    ],
+)
+def test_adapter_settings_that_are_none_are_refused(tmp_path: Path, header: str) -> None:
+    name = "blocks.0.attn1.to_q"
+    pair = pairs_for({name: IN_BLOCKS[name]}, seed=14)[name]
+    state = {f"{name}.lora_A.weight": pair.down, f"{name}.lora_B.weight": pair.up}
+    path = written(tmp_path / "a.safetensors", state, lora_adapter_metadata=header)
+    with pytest.raises(InputError, match=r"a\.safetensors: its header's adapter settings"):
+        apply_loras(network(), "transformer", [LoraFile(path=path)])
+
+
 def test_rank_stabilised_strength_is_by_the_root_of_the_rank(tmp_path: Path) -> None:
     name = "blocks.0.attn1.to_q"
     pair = pairs_for({"": ("", 1, 1), name: IN_BLOCKS[name]}, seed=14)[name]

@@ -14,7 +14,8 @@ from holocine_core.model.attention.layout import ShotContext, ShotLayout, instal
 from holocine_core.model.attention.segments import Windows
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.model.lora.per_shot import SHARED, ShotLoras
+from holocine_core.model.lora.per_shot import ShotLoras
+from holocine_core.model.lora.places import SHARED
 from holocine_core.script.timeline import LatentSpan
 from tests.model.test_lora import (
     ALL,

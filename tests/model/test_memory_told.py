@@ -17,6 +17,7 @@ from holocine_core.model import free_memory as room
 from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.cost import Geometry, activation_bytes
 from holocine_core.model.decode_cost import vae_decode_bytes
+from holocine_core.model.devices import free_memory, pick_device
 from holocine_core.model.free_memory import free_main_memory
 from holocine_core.model.host_memory import PROCESS_BYTES, homes_of, host_need, pins
 from holocine_core.model.lora.apply import apply_loras
@@ -32,7 +33,7 @@ from holocine_core.model.memory import (
     device_phases,
     estimate_peaks,
 )
-from holocine_core.model.placement import Free, choose_placement, free_memory, pick_device
+from holocine_core.model.placement import Free, choose_placement
 from holocine_core.model.release import CONFIGS
 from holocine_core.model.spec import MODELS, ModelSpec
 from holocine_core.model.weights import load_component
@@ -295,9 +296,10 @@ class TestMainMemory:
         torch.save(golden_state(), path, _use_new_zipfile_serialization=zipped)
         files = ComponentFiles(name="transformer", form="pth", paths=(path,))
         located = LocatedModel(spec=BIG, folder=tmp_path, components={"transformer": files})
-        size = path.stat().st_size
-        found = homes_of(located, "bfloat16")["transformer"]
+        size = sum(one.nbytes for one in golden_state().values())
+        found = homes_of(located, "float32")["transformer"]
         assert found == (Home(size, 0) if zipped else Home(0, size))
+        assert homes_of(located, "bfloat16")["transformer"] == Home(0, size // 2)
 
     def test_packed_files_are_copied(self, tmp_path: Path) -> None:
         path = tmp_path / "high-Q8_0.gguf"

@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import InputError
 from holocine_core.model.folders import locate_folder
@@ -77,6 +78,20 @@ def test_nothing_is_replaced_and_misfits_are_refused(
     with pytest.raises(InputError):
         merge_loras(locate_folder(tiny), [bad], tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("said", ["no JSON", "{}"])
+def test_weights_that_say_nonsense_of_earlier_loras_are_refused(
+    tiny: Path, tmp_path: Path, loras: list[LoraFile], said: str
+) -> None:
+    strange = tmp_path / "strange"
+    shutil.copytree(tiny, strange)
+    (weights,) = (strange / "transformer").glob("*.safetensors")
+    save_file(load_file(weights), weights, {"format": "pt", MERGED: said})
+    with pytest.raises(InputError, match="can not be read") as refused:
+        merge_loras(locate_folder(strange), loras, tmp_path / "out")
+    assert refused.value.where == str(weights)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_in_original_names_becomes_a_pipeline(tmp_path: Path) -> None:

@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model import placement as room
+from holocine_core.model import devices as room
+from holocine_core.model.devices import free_memory, pick_device, visible_gpus
 from holocine_core.model.memory import Needs, estimate_peaks
-from holocine_core.model.placement import (
-    ON_GPU,
-    Free,
-    Strategy,
-    choose_placement,
-    free_memory,
-    pick_device,
-    visible_gpus,
-)
+from holocine_core.model.placement import ON_GPU, Free, Strategy, choose_placement
 from holocine_core.model.spec import MODELS
 from holocine_core.model.tiny import TINY
 

@@ -142,17 +142,25 @@ def test_damaged_files_are_found_and_made_again(
     assert bool(listener.of(StepDone)) == (kind == "latents")
 
 
-def test_damaged_progress_falls_back_to_the_start(whole: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_damaged_progress_falls_back_to_what_was_before(
+    damaged: int, whole: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The high-noise expert's last step lies beside the last one of all; behind it is the start."""
     out = tmp_path / "film.mp4"
     listener = Listener(6)
     with pytest.raises(Interrupted):
         render_film(whole[0], out, emit=listener, should_stop=listener.should_stop)
-    (kept,) = Vault(plan_film(whole[0], Request(out=out)).work).entries("progress")
-    damage(kept.path)
+    kept = Vault(plan_film(whole[0], Request(out=out)).work).entries("progress")
+    steps = {entry.sidecar["step"]: entry for entry in kept}
+    assert len(steps) == 2
+    for step in sorted(steps)[-damaged:]:
+        damage(steps[step].path)
     again = Listener()
     render_film(whole[0], out, emit=again)
-    assert next(event.step for event in again.of(TakeStarted)) == 0
-    assert len(again.of(Warned)) == 1
+    started = next(event.step for event in again.of(TakeStarted))
+    assert started == (min(steps) if damaged == 1 else 0)
+    assert len(again.of(Warned)) == damaged
     assert out.read_bytes() == whole[1].read_bytes()
 
 

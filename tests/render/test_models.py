@@ -13,11 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from holocine_cli.plan_view import plan_text
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import ModelLoaded
 from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import provenance
+from holocine_core.film.reopen import open_film
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.tiny import write_tiny
 from holocine_core.production import render_film
@@ -201,3 +203,23 @@ def test_each_network_is_loaded_once(release: Path, tmp_path: Path, write: Write
 
     render_film(screenplay, tmp_path / "x.mp4", emit=listen)
     assert sorted(loaded) == ["text_encoder", "transformer", "transformer_2", "vae"]
+
+
+def test_an_earlier_film_keeps_its_lora_on_the_experts_that_had_it(
+    release: Path, tmp_path: Path, write: Write
+) -> None:
+    path = lora(tmp_path / "wool_HIGH.safetensors")
+    screenplay = write(SCREENPLAY.format(model=release), "film.yaml")
+    out = tmp_path / "film.mp4"
+    request = Request(device="cpu", out=out, loras=(LoraFile(path=path, expert="both"),))
+    film = render_film(screenplay, None, request)
+    unsaid = replace(request, loras=(LoraFile(path=path),))
+    found, plan = open_film(out, replace(unsaid, out=None))
+    assert [one.expert for one in plan.loras] == ["both"]
+    again = plan_film(screenplay, unsaid)
+    assert [one.expert for one in again.loras] == ["both"]
+    assert "experts of its LoRAs" in again.warnings[-1].message
+    anew = plan_film(screenplay, replace(unsaid, anew=True))
+    assert [(one.expert, one.told_by) for one in anew.loras] == [("high", "its name")]
+    assert "expert high by its name" in plan_text(anew, False, lambda text, *_, **__: text)
+    assert film.path == found.path

@@ -80,7 +80,7 @@ def test_a_take_that_goes_on_elsewhere_says_that_bits_may_differ(
     listener = Listener(4)
     with pytest.raises(Interrupted):
         render_film(whole[0], out, emit=listener, should_stop=listener.should_stop)
-    (kept,) = Vault(plan_film(whole[0], Request(out=out)).work).entries("progress")
+    *_, kept = Vault(plan_film(whole[0], Request(out=out)).work).entries("progress")
     made = kept.sidecar["made"]
     assert made["machine"]["threads"] >= 1
     assert made["machine"]["processor"]

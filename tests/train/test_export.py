@@ -11,7 +11,7 @@ import pytest
 import torch
 from diffusers import WanPipeline
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from holocine_core.errors import InputError, Interrupted
@@ -373,3 +373,27 @@ def test_a_model_fine_tuned_on_clips_still_tells_the_world_it_learned(
     both = drawn.model_copy(update={"phases": (*drawn.phases, *clips.phases)})
     export(both, open_networks(both, model, torch.device("cpu")), 3, tmp_path / "both")
     assert world_of(locate_folder(tmp_path / "both")) == small
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"holocine_recipe": "no JSON", "holocine_step": "3"},
+        {"holocine_recipe": "[]", "holocine_step": "3"},
+        {"holocine_recipe": '{"seed": 1}'},
+        {"holocine_recipe": '{"seed": 1}', "holocine_step": "3", "holocine_before": "{}"},
+    ],
+)
+def test_weights_that_say_nonsense_of_their_making_are_refused_at_the_start(
+    recipe: MakeRecipe, model: Path, tmp_path: Path, said: dict[str, str]
+) -> None:
+    strange = tmp_path / "strange"
+    shutil.copytree(model, strange)
+    (weights,) = (strange / "transformer").glob("*.safetensors")
+    save_file(load_file(weights), weights, {"format": "pt", **said})
+    made = recipe(model={"folder": str(strange)})
+    events: list[Event] = []
+    with pytest.raises(InputError, match="how they were trained can not be read") as refused:
+        train(made, device="cpu", emit=events.append)
+    assert refused.value.where == str(strange / "transformer")
+    assert not steps_of(events)

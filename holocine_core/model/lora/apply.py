@@ -11,9 +11,10 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
 from holocine_core.errors import RenderError
-from holocine_core.model.lora.file import PARTS, LoraFile, Part, check_lora_files
-from holocine_core.model.lora.per_shot import ShotLoras, shared_by_all
-from holocine_core.model.lora.read import Change, first, read_change, refusal
+from holocine_core.model.lora.file import LoraFile, Part, check_lora_files
+from holocine_core.model.lora.per_shot import ShotLoras
+from holocine_core.model.lora.places import first, refusal, shared_by_all
+from holocine_core.model.lora.read import Change, read_change
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
@@ -46,8 +47,8 @@ def apply_loras(
         RenderError: Where an adapter did not arrive in the network.
         ValueError: Where the network already has adapters or is stored in fp8.
     """
-    whole = [lora for lora in loras if lora.expert in (PARTS[part], "both")]
-    single = [lora for lora in of_shots if lora.expert in (PARTS[part], "both")]
+    whole = [lora for lora in loras if lora.changes(part)]
+    single = [lora for lora in of_shots if lora.changes(part)]
     if not (whole or single):
         return
     if getattr(transformer, "peft_config", None):

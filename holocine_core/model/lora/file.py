@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +43,23 @@ LENGTHS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFile:
-    """A LoRA file, the factor on its change, and the noise expert that takes it."""
+    """A LoRA file, the factor on its change, and the noise expert that takes it.
+
+    Attributes:
+        path: The file.
+        weight: -10 to 10.
+        expert: None until :class:`model.lora.experts.Experts` has asked the file.
+        told_by: What told the expert, for people; empty where the caller did, or nothing.
+    """
 
     path: Path
     weight: float = 1.0
-    expert: Expert = "both"
+    expert: Expert | None = None
+    told_by: str = field(default="", compare=False)
+
+    def changes(self, part: Part) -> bool:
+        """Whether a part takes it; one whose expert nobody has asked for goes on both."""
+        return self.expert in (PARTS[part], "both", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +111,7 @@ def lora_problems(loras: Sequence[LoraFile], *, experts: int) -> dict[int, Probl
         if fault:
             problems[i] = Problem(fault[0], str(lora.path), fault[1])
             continue
-        places: tuple[Expert, ...] = ("high", "low") if lora.expert == "both" else (lora.expert,)
+        places = [expert for part, expert in PARTS.items() if lora.changes(part)]
         again = [place for place in places if (lora.path.resolve(), place) in taken]
         if again:
             problems[i] = Problem(
@@ -112,7 +124,7 @@ def lora_problems(loras: Sequence[LoraFile], *, experts: int) -> dict[int, Probl
 
 
 def _fault_of_value(lora: LoraFile, experts: int) -> tuple[str, str] | None:
-    if lora.expert not in EXPERTS:
+    if lora.expert is not None and lora.expert not in EXPERTS:
         return f"there is no expert '{lora.expert}'", f"write one of {', '.join(EXPERTS)}"
     if not math.isfinite(lora.weight):
         return f"a LoRA's weight of {lora.weight} is not a number", "write a weight such as 1.0"

@@ -15,7 +15,8 @@ from torch import Tensor
 from holocine_core.errors import InputError
 from holocine_core.model.components import STEMS, ComponentFiles, LocatedModel
 from holocine_core.model.lora.apply import apply_loras
-from holocine_core.model.lora.file import PARTS, LoraFile, Part, check_lora_files, lora_hash
+from holocine_core.model.lora.experts import Experts
+from holocine_core.model.lora.file import PARTS, LoraFile, Part, lora_hash
 from holocine_core.model.pipeline import refuse_packed, write_pipeline
 from holocine_core.model.weights import load_component, named_as_diffusers
 from holocine_core.store.files import replace_folder
@@ -41,15 +42,15 @@ def merge_loras(located: LocatedModel, loras: Sequence[LoraFile], out: Path) -> 
         MachineError: Files are missing, or the disk is full.
     """
     located.require()
-    check_lora_files(loras, experts=located.spec.experts)
+    loras = Experts(count=located.spec.experts).placed(loras)
     _refuse(located, out)
     part_folder = out.with_name(f".{out.name}.part")
     with disk_errors("write the model", out):
         shutil.rmtree(part_folder, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
         of_part = {
-            part: [lora for lora in loras if lora.expert in (expert, "both")]
-            for part, expert in PARTS.items()
+            part: [lora for lora in loras if lora.changes(part)]
+            for part in PARTS
             if part in located.components
         }
         merged = {part: mine for part, mine in of_part.items() if mine}
@@ -78,10 +79,25 @@ def _merge(located: LocatedModel, part: Part, loras: Sequence[LoraFile], home: P
     if getattr(network, "peft_config", None):
         network.fuse_lora(adapter_names=list(network.peft_config))
     kinds, metadata = _stored(files)
-    merged = [*json.loads(metadata.get(MERGED, "[]")), *map(_told, loras)]
+    merged = [*_merged_before(metadata, files.paths[0]), *map(_told, loras)]
     weights = {name: value.to(kinds[name]) for name, value in _whole(network).items()}
     told = {"format": "pt", **metadata, MERGED: json.dumps(merged)}
     write_tensors(home / f"{STEMS[part]}.safetensors", weights, told)
+
+
+def _merged_before(metadata: Mapping[str, str], path: Path) -> list[Any]:
+    """What was folded in already, as the weights tell."""
+    try:
+        told = json.loads(metadata.get(MERGED, "[]"))
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, list):
+        return told
+    raise InputError(
+        f"what these weights say of LoRAs in them ({MERGED}) can not be read",
+        where=str(path),
+        hint="copy the model again, or save it without this metadata",
+    )
 
 
 def _whole(network: Any) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ Letters: B batch, N video token, L text row, O output width of a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,15 +22,6 @@ from holocine_core.model.lora.file import LoraFile
 
 READS_TEXT = (".attn2.to_k", ".attn2.to_v")
 TEXT_EMBEDDER = "condition_embedder.text_embedder."
-SHARED = "condition_embedder.time"
-"""Layers that no token is the input of."""
-WHOLE = (".weight", ".bias", "scale_shift_table")
-"""Endings of parameters, which a file changes by their whole difference."""
-
-
-def shared_by_all(changed: Iterable[str]) -> list[str]:
-    """Of a file's layers and whole parameters, those that act on no shot by itself."""
-    return [name for name in changed if name.startswith(SHARED) or name.endswith(WHOLE)]
 
 
 class ShotLoras:

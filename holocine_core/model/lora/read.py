@@ -1,11 +1,7 @@
 """LoRA files, read: every key has its place in a Wan transformer, or the file is refused.
 
-Four namings are read: diffusers (``transformer.blocks.0.attn1.to_q.lora_A.weight``), ComfyUI and
-lightx2v (``diffusion_model.blocks.0.self_attn.q.lora_down.weight``), musubi and kohya
-(``lora_unet_blocks_0_self_attn_q.lora_down.weight``), LyCORIS and SimpleTuner
-(``lycoris_blocks_0_attn1_to_q.lokr_w1``), each also behind peft's ``base_model.model.``. Names are
-translated by the table with which diffusers loads Wan's original checkpoints. Its LoRA converters
-are not used: they drop whole differences in silence and fail on files that train some layers only.
+Where a key belongs is ``places``' to say. diffusers' LoRA converters are not used: they drop whole
+differences in silence and fail on files that train some layers only.
 
 Letters: R rank, I and O input and output width of a layer.
 """
@@ -14,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,40 +18,16 @@ from typing import Any
 
 from diffusers import WanTransformer3DModel
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
-from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 from peft.utils.other import get_pattern_key
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from holocine_core.errors import InputError
 from holocine_core.model.lora.dense import Decomposed, Difference, Joined, Plain, Product
-from holocine_core.model.lora.file import DOWN, JOINED, LENGTHS, PARTS, UP, LoraFile, Part
+from holocine_core.model.lora.file import PARTS, LoraFile, Part
+from holocine_core.model.lora.places import by_layer, first, refusal
 
-PREFIXES = (
-    "base_model.model.",
-    "transformer_2.",
-    "transformer.",
-    "model.diffusion_model.",
-    "diffusion_model.",
-    "pipe.dit.",
-    "lora_unet_",
-    "lycoris_",
-)
-ROLES: Mapping[str, str] = {
-    **dict.fromkeys(DOWN, "down"),
-    **dict.fromkeys(UP, "up"),
-    ".lora_B.bias": "up_bias",
-    ".alpha": "alpha",
-    ".diff": "weight",
-    ".diff_b": "bias",
-    ".diff_m": "modulation",
-    **{ending: ending[1:] for ending in JOINED},
-    **dict.fromkeys(LENGTHS, "lengths"),
-}
-MODEL_HINT = (
-    "use a text-to-video LoRA of Wan2.2-T2V-A14B or Wan2.1-T2V-14B "
-    "(LoRA, LoKr, LoHa or DoRA) in the diffusers, ComfyUI, musubi or LyCORIS naming"
-)
+Roles = Mapping[str, tuple[str, Tensor]]
+"""Of one layer: role -> the key in the file and its tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +69,9 @@ class Change:
 def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) -> Change:
     """What a file would do to a network; nothing is changed yet. Raises InputError."""
     tensors, metadata = _load(lora.path)
-    own = _of_part(tensors, part, lora)
-    layers, unplaced = _by_layer(own, _layer_names(transformer), _table_names(transformer))
-    if unplaced:
-        image = any("_img" in key or "img_emb" in key for key in unplaced)
-        raise refusal(
-            lora.path,
-            f"{len(unplaced)} of {len(own)} keys have no place in the network: {first(unplaced)}",
-            f"this is an image-to-video LoRA; {MODEL_HINT}" if image else MODEL_HINT,
-        )
+    modules = transformer.named_modules()
+    weighted = [name for name, one in modules if getattr(one, "weight", None) is not None]
+    layers = by_layer(tensors, part, lora, weighted)
     change = _change_of(layers, _metadata_of(metadata, part), lora.path)
     _refuse_misfits(transformer, change, lora.path)
     if not all(bool(tensor.isfinite().all()) for tensor in change.tensors()):
@@ -118,14 +85,6 @@ def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) 
     return change
 
 
-def refusal(path: Path, fault: str, hint: str = MODEL_HINT) -> InputError:
-    return InputError(f"LoRA {path.name}: {fault}", where=str(path), hint=hint)
-
-
-def first(keys: Sequence[str]) -> str:
-    return ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
-
-
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors of a file and the adapter settings that diffusers writes into its header."""
     with safe_open(path, framework="pt") as opened:
@@ -133,87 +92,13 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     try:
         metadata = json.loads(raw)
-    except json.JSONDecodeError as failed:
+    except (ValueError, RecursionError) as failed:
         raise refusal(
-            path, f"its header's adapter settings are no JSON: {failed}", "save it again"
+            path, f"its header's adapter settings are no JSON: {failed!s:.200}", "save it again"
         ) from failed
+    if not isinstance(metadata, dict):
+        raise refusal(path, f"its header's adapter settings are none: {raw:.100}", "save it again")
     return tensors, metadata
-
-
-def _of_part(tensors: Mapping[str, Tensor], part: Part, lora: LoraFile) -> dict[str, Tensor]:
-    """A file's keys for one expert; files that name no second expert fit either.
-
-    diffusers saves one file per expert, both with the prefix ``transformer.``; only files that
-    use ``transformer_2.`` as well say themselves which expert a key belongs to.
-    """
-    second = [key for key in tensors if key.startswith("transformer_2.")]
-    if not second:
-        return dict(tensors)
-    holds = "low" if len(second) == len(tensors) else "both"
-    if lora.expert != holds:
-        experts = {"low": "the low-noise expert only", "both": "both experts"}[holds]
-        raise refusal(
-            lora.path,
-            f"it has matrices for {experts}, but is asked for on: {lora.expert}",
-            f"write `expert: {holds}`, or split the file",
-        )
-    other = "transformer." if part == "transformer_2" else "transformer_2."
-    return {key: tensor for key, tensor in tensors.items() if not key.startswith(other)}
-
-
-def _layer_names(transformer: WanTransformer3DModel) -> dict[str, str]:
-    """Every name a layer goes by in LoRA files (diffusers', Wan's, kohya's) -> diffusers' name."""
-    own = [name for name, module in transformer.named_modules() if hasattr(module, "weight")]
-    attention = [
-        f"{kind}.{layer}"
-        for kind in ("self_attn", "cross_attn")
-        for layer in ("q", "k", "v", "o", "norm_q", "norm_k")
-    ]
-    original = [
-        f"blocks.{block}.{layer}"
-        for block in range(len(transformer.blocks))
-        for layer in (*attention, "ffn.0", "ffn.2", "norm3")
-    ]
-    original += [f"{kind}_embedding.{layer}" for kind in ("time", "text") for layer in (0, 2)]
-    original += ["time_projection.1", "head.head", "patch_embedding"]
-    converted = convert_wan_transformer_to_diffusers({f"{name}.weight": name for name in original})
-    names = {original: name.removesuffix(".weight") for name, original in converted.items()}
-    names |= {original.replace(".", "_"): name for original, name in names.items()}
-    # Wan's norm3 is diffusers' norm2; the norm3 of diffusers has no weight that a file could mean.
-    return {name: name for name in own} | {name.replace(".", "_"): name for name in own} | names
-
-
-def _table_names(transformer: WanTransformer3DModel) -> dict[str, str]:
-    """Modulation tables: where ``diff_m`` is attached -> diffusers' parameter."""
-    blocks = {
-        f"blocks.{i}": f"blocks.{i}.scale_shift_table" for i in range(len(transformer.blocks))
-    }
-    return blocks | {"head": "scale_shift_table"}
-
-
-Roles = dict[str, tuple[str, Tensor]]
-"""Of one layer: role -> the key in the file and its tensor."""
-
-
-def _by_layer(
-    tensors: Mapping[str, Tensor], layer_names: Mapping[str, str], table_names: Mapping[str, str]
-) -> tuple[dict[str, Roles], list[str]]:
-    """Sort a file's keys by layer (or table) and role, and list those without a place."""
-    layers: dict[str, Roles] = {}
-    unplaced: list[str] = []
-    for key, tensor in tensors.items():
-        bare = key
-        for prefix in PREFIXES:
-            bare = bare.removeprefix(prefix)
-        suffix = next((suffix for suffix in ROLES if bare.endswith(suffix)), "")
-        role = ROLES.get(suffix, "")
-        known = table_names if role == "modulation" else layer_names
-        layer = known.get(bare.removesuffix(suffix))
-        if not role or layer is None or role in layers.get(layer, {}):
-            unplaced.append(key)
-        else:
-            layers.setdefault(layer, {})[role] = (key, tensor)
-    return layers, unplaced
 
 
 def _metadata_of(metadata: Mapping[str, Any], part: Part) -> dict[str, Any]:
@@ -227,15 +112,19 @@ def _metadata_of(metadata: Mapping[str, Any], part: Part) -> dict[str, Any]:
     }
 
 
-def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int) -> float:
+def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int, path: Path) -> float:
     """alpha / rank, from the file's alpha key or its header; 1 where neither speaks."""
     if "alpha" in roles:
         return float(roles["alpha"][1]) / rank
     if "lora_alpha" not in metadata:
         return 1.0
-    patterns = metadata.get("alpha_pattern") or {}
-    alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
-    return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
+    try:
+        patterns = metadata.get("alpha_pattern") or {}
+        alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
+        return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
+    except (TypeError, ValueError, AttributeError, re.error) as failed:
+        fault = f"its header's adapter settings can not be read: {failed!s:.200}"
+        raise refusal(path, fault, "save it again") from failed
 
 
 def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: Path) -> Change:
@@ -287,7 +176,7 @@ def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> 
         raise refusal(path, f"{roles['up_bias'][0]} and {roles['bias'][0]} both set one bias")
     if "alpha" in roles and roles["alpha"][1].numel() != 1:
         raise refusal(path, f"{roles['alpha'][0]} is not one number")
-    scale = _scale(layer, roles, metadata, rank=down_RI.shape[0])
+    scale = _scale(layer, roles, metadata, down_RI.shape[0], path)
     bias_O = None
     if "up_bias" in roles:
         # peft scales an adapter's bias like its matrices; a `diff_b` is a plain difference.
@@ -322,7 +211,7 @@ def _joined(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -
         raise refusal(path, f"the two halves of {layer} differ in shape")
     ranks = [part[1].shape[0] for part in parts if len(part) == 2]
     # LyCORIS: a LoKr of two whole matrices has no rank, and its alpha means nothing.
-    scale = _scale(layer, roles, metadata, ranks[0]) if ranks else 1.0
+    scale = _scale(layer, roles, metadata, ranks[0], path) if ranks else 1.0
     change = Joined(one, two, scale, kronecker)
     return _decomposed(change, roles, path) if "lengths" in roles else change
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from math import prod
 
 from holocine_core.errors import MachineError
-from holocine_core.model.headers import read_header
+from holocine_core.model.entries import read_entries
 from holocine_core.model.lora.file import DIFFERENCES, DOWN, LENGTHS, PARTS, UP, LoraFile, Part
 from holocine_core.model.memory import LoraSize
 
@@ -31,10 +31,10 @@ def lora_sizes(loras: Iterable[LoraFile]) -> tuple[LoraSize, LoraSize]:
     found = {part: LoraSize() for part in PARTS}
     for lora in loras:
         shapes: Shapes = {}
-        with suppress(MachineError, OSError):
-            shapes = {name: entry.shape for name, entry in read_header(lora.path).items()}
-        for part, expert in PARTS.items():
-            if lora.expert in (expert, "both"):
+        with suppress(MachineError):
+            shapes = {name: entry.shape for name, entry in read_entries(lora.path).items()}
+        for part in PARTS:
+            if lora.changes(part):
                 one, before = _size(_of_part(shapes, part)), found[part]
                 found[part] = LoraSize(before.adapters + one.adapters, before.changed + one.changed)
     return found["transformer"], found["transformer_2"]

@@ -1,0 +1,220 @@
+"""Whether a part's files hold the very weights of the network that its config describes: every
+header read, every name, type and shape compared. No torch here, and no weight is read.
+
+What is wrong with a model's last file is told before its first step: the networks are opened one
+after the other, each when it is needed, and the second expert at half of the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from holocine_core.errors import InputError, MachineError, Problem
+from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.config_schema import read_config
+from holocine_core.model.entries import Listing, read_entries
+from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_shapes
+from holocine_core.model.expected_vae import Shapes
+from holocine_core.model.gguf_header import READABLE
+from holocine_core.model.locate import load_tokenizer
+from holocine_core.model.names import text_encoder_names
+from holocine_core.model.on_disk import VAE_PREFIX
+from holocine_core.model.original_names import original_name
+from holocine_core.model.spiece_file import SPIECE
+from holocine_core.store.files import stamp
+
+PLAIN = frozenset({"F32", "BF16", "F16"})
+"""Types of weights that are opened as they are."""
+ORIGINAL_PREFIX = "model.diffusion_model."
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor of a part's files, by the network's name for it."""
+
+    path: Path
+    name: str
+    """The file's own."""
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def model_problems(located: LocatedModel, parts: frozenset[str]) -> list[Problem]:
+    """What is wrong with the files of some parts of a model; files that lack are not told here.
+
+    Args:
+        located: The model.
+        parts: Those that are asked about.
+    """
+    there = [part for name, part in located.components.items() if name in parts]
+    return [problem for part in there for problem in part_problems(part, located)]
+
+
+def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
+    """What is wrong with one part's files, or with its config."""
+    try:
+        if part.name == "tokenizer":
+            load_tokenizer(located)
+            return []
+        stamps = tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
+        return list(_problems(part, stamps))
+    except InputError as refused:
+        return list(refused.problems)
+    except MachineError as refused:
+        return [Problem(refused.message, refused.where, refused.hint)]
+    except OSError as gone:
+        return [
+            Problem(
+                f"{part.name} can't be read: {gone.strerror or gone}",
+                part.where,
+                "check that its files are there and may be read",
+            )
+        ]
+
+
+@lru_cache(maxsize=32)
+def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
+    """Kept by what the files are: many films are planned by one model, and each more than once."""
+    listings = {path: _weights(path) for path in part.paths}
+    problem = _of_types(part, listings) or _of_structure(part, listings)
+    return () if problem is None else (problem,)
+
+
+def structure_faults(part: ComponentFiles) -> list[str]:
+    """What differs between a part's files and its network, in short sentences with the files' own
+    names for tensors.
+
+    Raises:
+        InputError: Its config can't be read.
+        MachineError: A file is damaged.
+    """
+    if part.name == "tokenizer":
+        return []
+    listings = {path: _weights(path) for path in part.paths}
+    return [fault for fault, _ in _differences(part, listings)]
+
+
+def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -> dict[str, Held]:
+    """The network's name -> the tensor in the part's files; what has no place in the network is
+    left out.
+
+    Raises:
+        InputError: Its config can't be read.
+        MachineError: A file is damaged.
+    """
+    expected = _expected(part)
+    known = _names(part, expected)
+    found: dict[str, Held] = {}
+    for path, listing in (listings or {path: _weights(path) for path in part.paths}).items():
+        for name, entry in listing.items():
+            ours = _ours(part, name, known)
+            if ours is not None:
+                found[ours] = Held(path, name, entry.dtype, entry.shape)
+    return found
+
+
+def _weights(path: Path) -> Listing:
+    """A file's tensors without a tokenizer's, which is another part."""
+    return {name: entry for name, entry in read_entries(path).items() if name != SPIECE}
+
+
+def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
+    """The first tensor of a type that is not opened."""
+    for path, listing in listings.items():
+        packed = path.suffix.lower() == ".gguf"
+        for name, entry in listing.items():
+            if entry.dtype in (READABLE if packed else PLAIN):
+                continue
+            if packed:
+                return Problem(
+                    f"{path.name} is packed in a way diffusers does not know: {name} is "
+                    f"{entry.dtype}",
+                    str(path),
+                    "use a file of another kind, such as Q8_0 or Q4_K",
+                )
+            return Problem(
+                f"{path.name} holds {entry.dtype} weights ({name})",
+                str(path),
+                "use the bfloat16 or float32 file; memory is saved at loading (placement fp8), or "
+                "with a GGUF file",
+            )
+    return None
+
+
+def _of_structure(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
+    found = list(_differences(part, listings))
+    if not found:
+        return None
+    said = "; ".join(fault for fault, _ in found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    path = next((path for _, path in found if path is not None), part.paths[0])
+    return Problem(
+        f"{path.name} does not fit the network: {said}{more}",
+        str(path),
+        "the file belongs to another model, or its config.json does",
+    )
+
+
+def _differences(
+    part: ComponentFiles, listings: Mapping[Path, Listing]
+) -> Iterator[tuple[str, Path | None]]:
+    """Missing, unexpected and wrongly shaped tensors, each with its file where one has it."""
+    expected = _expected(part)
+    known = _names(part, expected)
+    found: dict[str, Held] = {}
+    strange: list[tuple[str, Path | None]] = []
+    original = False
+    for path, listing in listings.items():
+        for name, entry in listing.items():
+            ours = _ours(part, name, known)
+            original |= ours is not None and ours != name
+            if ours is None:
+                strange.append((f"{name} is unexpected", path))
+            elif ours in found:
+                strange.append((f"{name} is there twice", path))
+            else:
+                found[ours] = Held(path, name, entry.dtype, entry.shape)
+    if EMBEDDING in expected and (EMBEDDING in found or SECOND_EMBEDDING in found):
+        one = found.get(EMBEDDING) or found[SECOND_EMBEDDING]
+        found = {EMBEDDING: one, SECOND_EMBEDDING: one, **found}
+    theirs = {ours: name for name, ours in known.items() if name != ours} if original else {}
+    yield from ((f"{theirs.get(o, o)} is missing", None) for o in expected if o not in found)
+    yield from strange
+    for ours, shape in expected.items():
+        if ours in found and found[ours].shape != shape:
+            given = found[ours]
+            yield f"{given.name} is {_size(given.shape)}, not {_size(shape)}", given.path
+
+
+def _expected(part: ComponentFiles) -> Shapes:
+    if part.config is None:
+        raise ValueError(f"{part.name} comes without a config")
+    return expected_shapes(part.name, read_config(part.config, part.name))
+
+
+def _names(part: ComponentFiles, expected: Shapes) -> dict[str, str]:
+    """Every name that files give a tensor -> the network's."""
+    own = {name: name for name in expected}
+    if part.name == "text_encoder" or part.form == "diffusers":
+        return own
+    # Read as originals first: in either naming a `norm2` is another layer.
+    return {original_name(part.name, name): name for name in expected}
+
+
+def _ours(part: ComponentFiles, name: str, known: Mapping[str, str]) -> str | None:
+    """The network's name for a file's tensor; None where it has no place there."""
+    if part.name == "text_encoder" and part.form != "diffusers":
+        (name,) = text_encoder_names({name: None})
+    elif part.name == "vae" and part.form != "diffusers":
+        name = name.removeprefix(VAE_PREFIX)
+    elif part.form != "diffusers":
+        name = name.replace(ORIGINAL_PREFIX, "")
+    return known.get(name)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a number"
