@@ -2,11 +2,14 @@
 
     python -m benchmarks.memory_estimates [--frames 81] [--layers 40]
     python -m benchmarks.memory_estimates --gpu
+    python -m benchmarks.memory_estimates --training
 
 HoloCine-14B at 832x480 in the release's own dimensions, without a GPU and without weights: its
 networks pass through the code that places them, on torch's `meta` device, whose tensors have sizes
 and no numbers; every storage is counted, weights included (tests/model/device_bytes.py). With
-`--gpu` a small random model runs on the first GPU, by torch.cuda.max_memory_allocated.
+`--gpu` a small random model runs on the first GPU, by torch.cuda.max_memory_allocated. `--training`
+compares a pass forward and back with what the dry run estimates: small networks on the CPU in runs,
+two layers of the 14B as a GPU would hold them (tests/train/kept_bytes.py).
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
@@ -30,16 +35,20 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.memory import EXPERTS, Needs, Phase, Strategy, device_phases
 from holocine_core.model.placement import ON_GPU
 from holocine_core.model.release import CONFIGS
-from holocine_core.model.spec import MODELS, NetworkShape
+from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.model.tiny import write_tiny
 from holocine_core.script.timeline import LatentSpan
+from holocine_core.train.activations import Training
+from holocine_core.units import memory
 from tests.model.device_bytes import Pass, measured
+from tests.train.kept_bytes import count_pass
 
 BIG = MODELS["holocine-14b-sparse"]
 WIDTH, HEIGHT = 832, 480
 SHOTS = 3
 SMALL = NetworkShape(layers=8, width=1024, heads=8, ffn=4096, text_width=512)
 """Of the GPU's model: 250 MB an expert."""
+TRAINED = NetworkShape(layers=4, width=128, heads=4, ffn=512, text_width=64)
 Beside = Mapping[Phase, tuple[int, int]]
 """Bytes as estimated and as measured."""
 
@@ -106,6 +115,55 @@ def on_a_gpu(strategy: Strategy, folder: Path) -> Beside:
     return found
 
 
+def training(*, quick: bool) -> None:
+    """A row for each way to train: bytes beside weights, gradients and the optimizer."""
+    print("| trained | precision | checkpoints | network | estimated | measured | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    small = replace(BIG, shape=TRAINED, text_tokens=64, attention="full")
+    big = replace(BIG, shape=replace(BIG.shape, layers=2), attention="full")
+    networks = [(small, clip(33, 12, 16), "cpu")]
+    if not quick:
+        networks += [
+            (replace(small, text_tokens=512), clip(9, 8, 8), "cpu"),
+            (replace(small, attention="sparse"), clip(33, 12, 16), "cpu"),
+            (big, clip(81, HEIGHT // 8, WIDTH // 8), "meta"),
+            (replace(big, attention="sparse"), clip(241, HEIGHT // 8, WIDTH // 8), "meta"),
+        ]
+    for spec, latents, device in networks:
+        for train in ("lora", "full"):
+            for bf16, checkpoint in product((True, False), (False, True)):
+                if device == "cpu" or not (bf16 and checkpoint):
+                    _trained(spec, latents, device, train, bf16=bf16, checkpoint=checkpoint)
+
+
+def _trained(
+    spec: ModelSpec,
+    latents: Geometry,
+    device: str,
+    train: Literal["lora", "full"],
+    *,
+    bf16: bool,
+    checkpoint: bool,
+) -> None:
+    how: dict[str, Any] = {"train": train, "bf16": bf16, "checkpoint": checkpoint}
+    counted = count_pass(spec, latents, device=device, **how)
+    estimate = Training(
+        **how,
+        spec=spec,
+        cpu=device == "cpu",
+        rank=16 if train == "lora" else 0,
+        moving=counted.moving,
+        attention=spec.attention,
+    )
+    keys = estimate.seen([latents]) * counted.tokens
+    told = estimate.pass_bytes(counted.tokens, 1, keys)
+    where = "CPU" if device == "cpu" else "14B, GPU"
+    network = f"{where}, {counted.tokens} tokens, {spec.text_tokens} rows, {spec.attention}"
+    words = f"{'bfloat16' if bf16 else 'float32'} | {'yes' if checkpoint else 'no'} | {network}"
+    sizes = f"{memory(told)} | {memory(counted.peak)} | {told / counted.peak:.2f}"
+    print(f"| {train} | {words} | {sizes} |", flush=True)
+
+
 def show(strategy: str, beside: Beside) -> None:
     for phase, (told, found) in beside.items():
         sizes = f"{told / 2**30:.2f} | {found / 2**30:.2f} | {told / found:.2f}"
@@ -117,8 +175,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=81)
     parser.add_argument("--layers", type=int, default=BIG.shape.layers)
     parser.add_argument("--gpu", action="store_true", help="a small model on the first GPU")
+    parser.add_argument("--training", action="store_true", help="a pass of training")
     options = parsed(parser, frames=9, layers=1)
-    print(f"# {machine()}; GiB on the device\n")
+    if options.training or options.quick:
+        print(f"# {machine()}; a pass of training\n")
+        training(quick=options.quick)
+    if options.training:
+        return
+    print(f"\n# {machine()}; GiB on the device\n")
     head = "| placement | phase | estimated | measured | ratio |\n|---|---|---|---|---|"
     with tempfile.TemporaryDirectory() as scratch:
         if options.gpu:

@@ -104,7 +104,7 @@ def _device(plan: Plan) -> str:
 def _memory(plan: Plan) -> str:
     """Estimates of the device's memory at the tightest moment, and of main memory."""
     placement, host = plan.placement, plan.placement.host
-    free, where = placement.free.main, "main memory"
+    free, where = placement.main_free, "main memory"
     if plan.gpus > 1:
         where += f" by {plan.gpus} processes"
     told = [f"{memory(host.held)} of {where}"]
@@ -257,7 +257,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "main_memory": {
                 "held_bytes": plan.placement.host.held,
                 "mapped_bytes": plan.placement.host.mapped,
-                "free_bytes": plan.placement.free.main,
+                "free_bytes": plan.placement.main_free,
             },
         },
         "fps": float(plan.fps),

@@ -97,6 +97,11 @@ class Placement:
         return "denoising" if phase == "high" and "low" not in self.phases else PHASES[phase]
 
     @property
+    def main_free(self) -> int | None:
+        """Free main memory where it played a part: not where the caller named the placement."""
+        return None if self.reason == AS_ASKED else self.free.main
+
+    @property
     def is_imagined(self) -> bool:
         """Whether the device is one that was only planned for."""
         return imagined(self.device) is not None

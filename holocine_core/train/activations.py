@@ -33,12 +33,13 @@ a CPU."""
 _RANK = 60
 """Bytes of a token and block for each row of a LoRA's matrices."""
 _TEXT = {True: 12, False: 16}
-"""Bytes of a row of text and block, times D: whether in bfloat16. In float32 as many again before
-the blocks."""
+"""Bytes of a row of text and block, times D: whether in bfloat16. As many again before the blocks
+in float32, and for weights that train where little else is kept."""
 _UNPADDED = 128
 """Rows of text that a token sees where prompts are not filled up."""
 _ENDS = {"lora": 4, "full": 16}
-"""Bytes of a token before and behind the blocks, times D."""
+"""Bytes of a token before and behind the blocks, times D; the latter are gone when blocks that keep
+only what enters them compute again."""
 _GATHERED = 4
 """Bytes of a token and block, times D, of keys that sparse attention gathers on a GPU."""
 
@@ -97,11 +98,15 @@ class Training:
         text = samples * rows * _TEXT[self.bf16] * width
         block = tokens * token + text
         copies = 2 * self.moving if self.bf16 else 0
-        held = tokens * _ENDS[self.train] * width + (0 if self.bf16 else text)
+        once = 0 if self.bf16 else text
+        back = tokens * self._back
         if not self.checkpoint:
-            return round(held + shape.layers * block + copies + tokens * self._back)
-        held += tokens * shape.layers * value * width
-        return round(held + max(copies, block + copies / shape.layers + tokens * self._back))
+            held = tokens * _ENDS[self.train] * width + once
+            return round(held + shape.layers * block + copies + back)
+        held = tokens * (_ENDS["lora"] + shape.layers * value) * width
+        held += text if self.train == "full" else once
+        of_block = min(copies, 2 * (8 * width**2 + 2 * width * ffn))
+        return round(held + max(copies, block + of_block + back))
 
     @property
     def _back(self) -> float:
