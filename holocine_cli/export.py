@@ -35,11 +35,10 @@ Out = Annotated[
     ),
 ]
 Rate = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--rate",
         metavar="FPS",
-        min=1,
         help="Frames per second of the editor's timeline: a multiple of the film's.",
         show_default=False,
     ),
@@ -84,5 +83,5 @@ def export(
     said = counted(len(cuts.shots), "shot")
     if fps is not None and fps != cuts.fps:
         times = int(fps / cuts.fps)
-        said += f" at {float(fps):g} frames a second, {times} for each of the film's"
+        said += f" at {round(float(fps), 3):g} frames a second, {times} for each of the film's"
     session.console.note(said)

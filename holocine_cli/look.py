@@ -97,7 +97,7 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("film", str(found.path)),
         ("model", str(model["name"])),
         ("licence", str(model["licence"])),
-        ("profile", f"{made['profile']}, {float(Fraction(made['fps'])):g} fps"),
+        ("profile", f"{made['profile']}, {round(float(Fraction(made['fps'])), 3):g} fps"),
     ]
     facts += [
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")

@@ -177,7 +177,7 @@ Shots = Annotated[
     typer.Option(
         "--shots",
         metavar="DIR",
-        help="Also write every shot as a clip: DIR/FILM/SCENE-NN.mp4.",
+        help="Also write every shot as a clip, as the film is delivered: DIR/FILM/SCENE-NN.mp4.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

@@ -122,15 +122,15 @@ def _memory(plan: Plan) -> str:
 def _picture(plan: Plan) -> str:
     sampling, delivery = plan.takes[0].sampling, plan.delivery
     size = f"{sampling.width}x{sampling.height}"
-    text = f"{size}, {float(plan.fps):g} fps, {delivery.codec}"
+    text = f"{size}, {round(float(plan.fps), 3):g} fps, {delivery.codec}"
     if (delivery.width, delivery.height, delivery.fps) != (
         sampling.width,
         sampling.height,
         plan.fps,
     ):
         text += (
-            f"; delivered as {delivery.width}x{delivery.height}, {float(delivery.fps):g} fps "
-            f"({delivery.motion})"
+            f"; delivered as {delivery.width}x{delivery.height}, "
+            f"{round(float(delivery.fps), 3):g} fps ({delivery.motion})"
         )
     return text
 

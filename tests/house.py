@@ -48,7 +48,7 @@ ROOMS: Mapping[str, Room] = {
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
     "edit": Room(
         "clips -> stitched film, storyboard, page",
-        ["script.screenplay", "script.timeline", "store"],
+        ["script.rates", "script.screenplay", "script.timeline", "store"],
     ),
     "model": Room(
         "model's name -> files, cost, networks",
@@ -60,7 +60,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "sample": Room(
         "planned take -> latents -> frames",
-        ["script.prompt", "script.timeline", "store", "model", "plan.passes", "plan.values"],
+        ["script.pictures", "script.prompt", "script.timeline", "store", "model", "plan.passes",
+         "plan.values"],
     ),
     "film": Room(
         "clips -> a film on disk that says what made it; opened again, its versions, its cuts",

@@ -44,6 +44,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("film", ""),
     ("fleet", ""),
     ("fleet", "--no-flock"),
+    ("fp8_error", ""),
     ("full_size", ""),
     ("golden", ""),
     ("held_out", ""),

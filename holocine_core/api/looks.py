@@ -101,7 +101,7 @@ def export(
     to: EditorFormat,
     out: str | Path | None = None,
     *,
-    rate: int | None = None,
+    rate: int | float | str | None = None,
     force: bool = False,
 ) -> Exported:
     """Hand a film on: its shots as an editor's clips, or their texts as subtitles.
@@ -110,7 +110,7 @@ def export(
         film: Made by holocine.
         to: The file's format.
         out: The file; beside the film where None.
-        rate: Frames per second of the timeline, a multiple of the film's.
+        rate: Frames per second of the timeline, a multiple of the film's: 30, 29.97, "30000/1001".
         force: Replace what is in the way.
 
     Raises:

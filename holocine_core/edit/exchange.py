@@ -1,68 +1,47 @@
 """A film for editing programs: a cut list as OpenTimelineIO, EDL, Final Cut or Premiere XML.
 
 One clip per shot, all of them stretches of the finished film, so that fades and sound are in the
-picture already. What was written is read again by the same library and compared before the file
-gets its name. Needs the extra ``film``.
+picture already. What was written is read again and compared before the file gets its name.
+OpenTimelineIO's own format needs its library, of the extra ``film``; the others are written here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from holocine_core.edit.cuts import CutList, CutShot, ReadShot, one_line
+from holocine_core.edit.edl import read_edl, write_edl
+from holocine_core.edit.fcpxml import read_fcpxml, write_fcpxml
+from holocine_core.edit.xmeml import read_xmeml, write_xmeml
 from holocine_core.errors import InputError, MachineError, RenderError
+from holocine_core.script.rates import frame_rate, shown_rate
 from holocine_core.script.timeline import DeliveredSpan
 from holocine_core.store.files import Ready, replacing
 
+__all__ = ["CutList", "CutShot", "Format", "cut_list_text", "timeline_rate", "write_cut_list"]
+
 Format = Literal["otio", "edl", "fcpxml", "xml"]
-# OpenTimelineIO's name of each format, and the whole rates that it keeps exactly: SMPTE timecode
-# knows no 15 and 16, and the Final Cut X adapter no 48.
-_ADAPTERS: Mapping[Format, str] = {
-    "otio": "otio_json", "edl": "cmx_3600", "fcpxml": "fcpx_xml", "xml": "fcp_xml",
-}  # fmt: skip
-_RATES: Mapping[Format, tuple[int, ...]] = {
-    "otio": (), "edl": (24, 25, 30, 48, 50, 60), "fcpxml": (24, 25, 30, 50, 60),
-    "xml": (24, 25, 30, 48, 50, 60),
-}  # fmt: skip
+_OTIO = "otio_json"
+_NTSC = tuple(Fraction(1000 * count, 1001) for count in (24, 30, 60))
+# The rates that editors know of each format: SMPTE timecode knows no 15 and 16, Final Cut no 48.
+_RATES: Mapping[Format, tuple[Fraction, ...]] = {
+    "otio": (),
+    "edl": (*map(Fraction, (24, 25, 30, 48, 50, 60)), *_NTSC),
+    "fcpxml": (*map(Fraction, (24, 25, 30, 50, 60)), *_NTSC),
+    "xml": (*map(Fraction, (24, 25, 30, 48, 50, 60)), *_NTSC),
+}
 NAMESPACE = "holocine"
 """Where a clip's metadata keeps what made the shot."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutShot:
-    """One shot as an editor cuts it.
-
-    Attributes:
-        name: Of the clip: scene and number.
-        span: Its frames of the film.
-        prompt: What it was asked to show.
-        facts: What else made it; JSON values.
-    """
-
-    name: str
-    span: DeliveredSpan
-    prompt: str
-    facts: Mapping[str, Any]
+Rate = int | float | str | Fraction
+"""As people write it: 30, 29.97, "30000/1001"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutList:
-    """A film as its shots: they follow each other without gaps from frame 0 to its end."""
-
-    film: Path
-    title: str
-    fps: Fraction
-    frames: int
-    sound: bool
-    shots: tuple[CutShot, ...]
-    facts: Mapping[str, Any]
-    """What made the whole film; JSON values."""
-
-
-def timeline_rate(cuts: CutList, kind: Format, rate: int | None = None) -> Fraction:
+def timeline_rate(cuts: CutList, kind: Format, rate: Rate | None = None) -> Fraction:
     """The timeline's frames per second: a whole multiple of the film's, so that no cut moves.
 
     Args:
@@ -81,34 +60,41 @@ def timeline_rate(cuts: CutList, kind: Format, rate: int | None = None) -> Fract
         found = next((r for r in known if (r / cuts.fps).denominator == 1), None)
         if found is None:
             raise InputError(
-                f"{kind} knows no rate that holds the cuts of {float(cuts.fps):g} frames a second",
+                f"{kind} knows no rate that holds cuts of {shown_rate(cuts.fps)} frames a second",
                 where=str(cuts.film),
                 hint=f"render with `deliver: {{fps: 24}}` ({_listed(known)} go)",
             )
-        return Fraction(found)
-    if known and rate not in known:
+        return found
+    try:
+        wanted = frame_rate(rate)
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        raise InputError(message, hint=remedy) from None
+    if known and wanted not in known:
         raise InputError(
-            f"{kind} knows no {rate} frames a second", hint=f"it knows {_listed(known)}"
+            f"{kind} knows no {shown_rate(wanted)} frames a second",
+            hint=f"it knows {_listed(known)}",
         )
-    if (rate / cuts.fps).denominator != 1:
+    if (wanted / cuts.fps).denominator != 1:
         raise InputError(
-            f"cuts of {float(cuts.fps):g} frames a second would move at {rate}",
+            f"cuts of {shown_rate(cuts.fps)} frames a second would move at {shown_rate(wanted)}",
             where=str(cuts.film),
-            hint=f"take a multiple of {float(cuts.fps):g}, or render with "
-            f"`deliver: {{fps: {rate}}}`",
+            hint=f"take a multiple of {shown_rate(cuts.fps)}, or render with "
+            f"`deliver: {{fps: {shown_rate(wanted)}}}`",
         )
-    return Fraction(rate)
+    return wanted
 
 
-def _listed(rates: tuple[int, ...]) -> str:
-    return f"{', '.join(map(str, rates[:-1]))} and {rates[-1]}"
+def _listed(rates: tuple[Fraction, ...]) -> str:
+    shown = [shown_rate(rate) for rate in sorted(rates)]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def write_cut_list(
     cuts: CutList,
     kind: Format,
     out: Path,
-    rate: int | None = None,
+    rate: Rate | None = None,
     *,
     ready: Ready = lambda made, out: None,
 ) -> Fraction:
@@ -127,7 +113,7 @@ def write_cut_list(
 
 
 def cut_list_text(
-    cuts: CutList, kind: Format, out: Path, rate: int | None = None
+    cuts: CutList, kind: Format, out: Path, rate: Rate | None = None
 ) -> tuple[str, Fraction]:
     """A cut list for editing programs that is to lie at ``out``, and the timeline's rate.
 
@@ -137,36 +123,59 @@ def cut_list_text(
         RenderError: It does not read back as the same cuts.
     """
     found = timeline_rate(cuts, kind, rate)
-    if kind == "edl" and len(cuts.shots) > 999:
-        raise InputError(
-            f"an EDL holds 999 shots, the film has {len(cuts.shots)}", hint="write --to otio"
-        )
-    otio = require_library()
-    options = {"rate": float(found)} if kind == "edl" else {}
-    timeline = _timeline(otio, cuts, kind, found)
-    text = str(otio.adapters.write_to_string(timeline, _ADAPTERS[kind], **options))
-    again = otio.adapters.read_from_string(text, _ADAPTERS[kind], **options)
+    text, again = _written(cuts, kind, found)
     _compare(again, cuts, found, out)
     return text, found
 
 
+def _written(cuts: CutList, kind: Format, rate: Fraction) -> tuple[str, list[ReadShot]]:
+    """The file's text, and what is read from it."""
+    try:
+        if kind == "otio":
+            return _through_library(cuts, rate)
+        if kind == "edl":
+            text = write_edl(cuts, rate)
+            return text, read_edl(text, rate)
+        if kind == "fcpxml":
+            text = write_fcpxml(cuts, rate)
+            return text, read_fcpxml(text, rate)
+        text = write_xmeml(cuts, rate)
+        return text, read_xmeml(text)
+    except (ValueError, LookupError, TypeError) as error:
+        raise RenderError(
+            f"the cut list cannot be written: {error}",
+            where=str(cuts.film),
+            hint="please report it with this message",
+        ) from error
+
+
+def _through_library(cuts: CutList, rate: Fraction) -> tuple[str, list[ReadShot]]:
+    otio = require_library()
+    try:
+        text = str(otio.adapters.write_to_string(_timeline(otio, cuts, rate), _OTIO))
+        again = otio.adapters.read_from_string(text, _OTIO)
+        return text, _read_timeline(again, rate)
+    except (otio.exceptions.OTIOError, RuntimeError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+
+
 def require_library() -> Any:
-    """OpenTimelineIO. Raises MachineError where it or one of its adapters isn't installed."""
+    """OpenTimelineIO. Raises MachineError where it isn't installed."""
     try:
         import opentimelineio
 
         known = opentimelineio.adapters.available_adapter_names()
     except ImportError:
         known = []
-    if missing := set(_ADAPTERS.values()) - set(known):
+    if _OTIO not in known:
         raise MachineError(
-            f"cut lists need OpenTimelineIO and its adapters; {', '.join(sorted(missing))} missing",
-            hint="pip install 'holocine[film]'",
+            "OpenTimelineIO is not installed, which writes its own format",
+            hint="pip install 'holocine[film]'; edl, fcpxml and xml do without",
         )
     return opentimelineio
 
 
-def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
+def _timeline(otio: Any, cuts: CutList, rate: Fraction) -> Any:
     time, stretch = otio.opentime.RationalTime, otio.opentime.TimeRange
     times = int(rate / cuts.fps)
 
@@ -174,7 +183,7 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
         return stretch(time(span.start * times, float(rate)), time(len(span) * times, float(rate)))
 
     whole = DeliveredSpan(0, cuts.frames)
-    media = otio.schema.ExternalReference(cuts.film.resolve().as_uri(), reach(whole))
+    media = otio.schema.ExternalReference(cuts.url, reach(whole))
     media.name = cuts.film.name
     timeline = otio.schema.Timeline(cuts.title)
     timeline.metadata[NAMESPACE] = {
@@ -187,64 +196,51 @@ def _timeline(otio: Any, cuts: CutList, kind: Format, rate: Fraction) -> Any:
         clip = otio.schema.Clip(shot.name, media.clone(), reach(shot.span), metadata={
             NAMESPACE: facts,
         })  # fmt: skip
-        if kind == "edl":
-            # An EDL's markers are capitals only; its comments are free.
-            clip.metadata["cmx_3600"] = {"comments": _told(shot)}
-        else:
-            start = DeliveredSpan(shot.span.start, shot.span.start + 1)
-            clip.markers.extend(otio.schema.Marker(line, reach(start)) for line in _told(shot))
+        start = DeliveredSpan(shot.span.start, shot.span.start + 1)
+        clip.markers.extend(otio.schema.Marker(line, reach(start)) for line in shot.told)
         picture.append(clip)
-    if cuts.sound and kind != "edl":
+    if cuts.sound:
         sound = otio.schema.Track("sound", kind=otio.schema.TrackKind.Audio)
         timeline.tracks.append(sound)
         sound.append(otio.schema.Clip(cuts.film.name, media.clone(), reach(whole)))
     return timeline
 
 
-def _told(shot: CutShot) -> list[str]:
-    """What an editor reads at a shot: its prompt, and the seed that made it."""
-    seed = [f"seed {shot.facts['seed']}"] if "seed" in shot.facts else []
-    return [" ".join(shot.prompt.split()), *seed]
+def _read_timeline(timeline: Any, rate: Fraction) -> list[ReadShot]:
+    def frames(time: Any) -> int:
+        value = float(time.rescaled_to(float(rate)).value)
+        return round(value)
 
-
-def _read_texts(clip: Any) -> list[str]:
-    """The texts of a clip that was read; an EDL's reader puts its own before ours."""
     return [
-        *clip.metadata.get("cmx_3600", {}).get("comments", ()),
-        *(marker.name for marker in clip.markers),
+        ReadShot(
+            name=clip.name,
+            told=[marker.name for marker in clip.markers],
+            start=frames(clip.source_range.start_time),
+            stop=frames(clip.source_range.end_time_exclusive()),
+            at=frames(clip.range_in_parent().start_time),
+        )
+        for clip in timeline.video_tracks()[0].find_clips()
     ]
 
 
-def _compare(timeline: Any, cuts: CutList, rate: Fraction, out: Path) -> None:
-    """Raise RenderError unless a timeline that was read has the film's shots, times and texts."""
+def _compare(read: list[ReadShot], cuts: CutList, rate: Fraction, out: Path) -> None:
+    """Raise RenderError unless what was read has the film's shots, times and texts."""
     times = int(rate / cuts.fps)
-    track = timeline.video_tracks()[0]
-    clips = list(track.find_clips())
-    read = [
-        (
-            clip.name,
-            _read_texts(clip)[-len(_told(shot)) :],
-            *(int(t.rescaled_to(float(rate)).value) for t in (
-                clip.source_range.start_time, clip.source_range.end_time_exclusive(),
-                clip.range_in_parent().start_time,
-            )),
-        )
-        for clip, shot in zip(clips, cuts.shots, strict=False)
-    ]  # fmt: skip
     wanted = [
-        (
-            shot.name,
-            _told(shot),
-            shot.span.start * times,
-            shot.span.stop * times,
-            shot.span.start * times,
+        ReadShot(
+            name=one_line(shot.name),
+            told=shot.told,
+            start=shot.span.start * times,
+            stop=shot.span.stop * times,
+            at=shot.span.start * times,
         )
         for shot in cuts.shots
     ]
-    if len(clips) != len(wanted) or read != wanted:
-        at = next((w for r, w in zip(read, wanted, strict=False) if r != w), wanted[-1])
+    if read != wanted:
+        pairs = zip(read, wanted, strict=False)
+        at = next((want for got, want in pairs if got != want), wanted[-1])
         raise RenderError(
-            f"the cut list does not read back as it was written, from '{at[0]}' on",
+            f"the cut list does not read back as it was written, from '{at.name}' on",
             where=str(out),
             hint="write --to otio, and please report it with this message",
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from holocine_core.edit.process import DISK_FULL, Run, source, url
+from holocine_core.edit.process import DISK_FULL, Run, source, strict, url
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.script.timeline import FrameSpan
 
@@ -211,8 +211,14 @@ class _Stream:
     packets: tuple[_Packet, ...]
 
     @property
-    def seconds(self) -> Fraction:
-        return self.tick * sum(packet.duration for packet in self.packets)
+    def begins(self) -> Fraction:
+        """Seconds."""
+        return self.tick * min(packet.pts for packet in self.packets)
+
+    @property
+    def ends(self) -> Fraction:
+        """Seconds: Matroska rounds every packet's length to milliseconds, and its sum drifts."""
+        return self.tick * max(packet.pts + packet.duration for packet in self.packets)
 
 
 def _require_file(path: Path) -> None:
@@ -224,7 +230,7 @@ def _streams(path: Path, *maps: str) -> tuple[list[_Stream], str]:
     """The mapped streams with all their packets, and ffmpeg's log."""
     _require_file(path)
     choose = [arg for each in maps for arg in ("-map", each)]
-    args = ["-xerror", *source(path), *choose, "-map_metadata", "-1", "-c", "copy"]
+    args = [*strict(path), *source(path), *choose, "-map_metadata", "-1", "-c", "copy"]
     run = Run([*args, "-f", "framecrc", "pipe:1"], level="info")
     try:
         with run.waited():
@@ -331,16 +337,28 @@ def probe(path: Path) -> Probe:
         codec=video.codec,
         pix_fmt=described[1],
         audio=sound is not None,
-        audio_seconds=float(sound.seconds) if sound is not None else None,
+        audio_seconds=_lasting(sound, sound) if sound is not None else None,
         steady=steady,
     )
 
 
+def _lasting(stream: _Stream, first: _Stream) -> float:
+    """Seconds from the beginning of one stream to the end of another; 0 where it has none."""
+    return float(stream.ends - first.begins) if stream.packets else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundTrack:
-    """A file's first sound track."""
+    """A file's first sound track.
+
+    Attributes:
+        seconds: From the file's beginning to the sound's end.
+        late: Whether the picture begins before it.
+        mono: Whether it has one channel.
+    """
 
     seconds: float
+    late: bool
     mono: bool
 
 
@@ -350,4 +368,8 @@ def probe_audio(path: Path) -> SoundTrack | None:
     sound = next((s for s in streams if s.kind == "audio"), None)
     if sound is None:
         return None
-    return SoundTrack(seconds=float(sound.seconds), mono=sound.layout == "mono")
+    pictures = (s for s in streams if s.kind == "video" and s.packets)
+    first = min((*pictures, sound), key=lambda s: s.begins) if sound.packets else sound
+    return SoundTrack(
+        seconds=_lasting(sound, first), late=first is not sound, mono=sound.layout == "mono"
+    )

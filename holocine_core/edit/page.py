@@ -16,6 +16,7 @@ from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, probe
 from holocine_core.edit.process import Run, source, url
 from holocine_core.errors import MachineError
+from holocine_core.script.rates import shown_rate
 from holocine_core.script.timeline import timecode
 
 _TEMPLATE = Path(__file__).parent / "page.html"
@@ -82,7 +83,7 @@ def page_html(page: Page, room: Path) -> str:
     cuts = page.cuts
     seconds = float(cuts.frames / cuts.fps)
     counted = f"{len(cuts.shots)} shot" + "s" * (len(cuts.shots) != 1)
-    facts = f"{counted} / {seconds:.1f} s / {cuts.frames} frames at {float(cuts.fps):g} a second"
+    facts = f"{counted} / {seconds:.1f} s / {cuts.frames} frames at {shown_rate(cuts.fps)} a second"
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(cuts.title),
         facts=escape(facts),

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import IO
 
 from holocine_core.edit.standstill import Watch
+from holocine_core.edit.unknown_length import length_unknown
 from holocine_core.errors import MachineError
 
 _QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
@@ -61,6 +62,15 @@ def source(path: Path) -> list[str]:
     """The options that open a film or sound file: that one alone, and by its content."""
     guards = [word for name, value in GUARDS.items() for word in (f"-{name}", value)]
     return [*guards, "-i", url(path)]
+
+
+def strict(path: Path) -> list[str]:
+    """The option by which ffmpeg gives up at the first fault of a file.
+
+    Where a sound's header does not know its length, ffmpeg takes the last of it for damaged; what
+    is left of such a file then says nothing of whether it is whole.
+    """
+    return [] if length_unknown(path) else ["-xerror"]
 
 
 class Run:

@@ -235,9 +235,12 @@ def delivered(frame: int, fps: Fraction, to: Fraction) -> DeliveredFrame:
     return DeliveredFrame(int((2 * scaled + 1) // 2))
 
 
-def repeated(reel: Iterator[Frames], fps: Fraction, to: Fraction) -> Iterator[Frames]:
-    """The reel at rate ``to``: every frame shown as often as it takes, or dropped."""
-    at = 0
+def repeated(
+    reel: Iterator[Frames], fps: Fraction, to: Fraction, first: int = 0
+) -> Iterator[Frames]:
+    """The reel, or what of it begins with frame ``first``, at rate ``to``: every frame shown as
+    often as it takes, or dropped."""
+    at = first
     for chunk in reel:
         shown = [delivered(at + i, fps, to) for i in range(len(chunk) + 1)]
         yield chunk if fps == to else np.repeat(chunk, np.diff(shown), axis=0)
@@ -245,15 +248,21 @@ def repeated(reel: Iterator[Frames], fps: Fraction, to: Fraction) -> Iterator[Fr
 
 
 def interpolated(
-    reel: Iterator[Frames], spans: Sequence[FrameSpan], fps: Fraction, to: Fraction, scratch: Path
+    reel: Iterator[Frames],
+    spans: Sequence[FrameSpan],
+    fps: Fraction,
+    to: Fraction,
+    scratch: Path,
+    first: int = 0,
 ) -> Iterator[Frames]:
     """The reel at rate ``to`` with moved pictures in between, and never between two shots.
 
     Args:
         spans: The reel's uncut stretches, one after another.
         scratch: An ``.mp4`` that is written and removed.
+        first: The frame with which what is given of the reel begins.
     """
-    pieces = _pieces(reel, [span.stop for span in spans])
+    pieces = _pieces(reel, [span.stop - first for span in spans])
     for span in spans:
         at, chunk = next(pieces)
         height, width = chunk.shape[1:3]
@@ -262,7 +271,7 @@ def interpolated(
             while writer.frames < len(span):
                 writer.write(next(pieces)[1])
         wanted = delivered(span.stop, fps, to) - delivered(span.start, fps, to)
-        for moved in read_frames(scratch, filters=_minterpolate(at, fps, to)):
+        for moved in read_frames(scratch, filters=_minterpolate(first + at, fps, to)):
             if wanted:
                 yield moved[:wanted]
             wanted -= min(wanted, len(moved))

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holocine_core.edit.ffmpeg import SoundTrack, probe_audio
-from holocine_core.edit.process import DISK_FULL, Run, source, url
+from holocine_core.edit.process import DISK_FULL, Run, source, strict, url
 from holocine_core.errors import InputError, MachineError
 from holocine_core.events import Warned
+from holocine_core.script.timeline import FrameSpan
 
 if TYPE_CHECKING:
     from moviepy import AudioClip
@@ -96,7 +97,8 @@ def check_sound(path: Path) -> None:
     Raises:
         InputError: It is absent, holds no sound, or cannot be decoded to its end.
     """
-    run = Run(["-xerror", *_decoder(path), "-f", "crc", "pipe:1"])
+    track = _track(path)
+    run = Run([*_decoder(path, track), "-f", "crc", "pipe:1", *_beside(track)])
     try:
         with run.waited():
             checksum = run.stdout.read()
@@ -195,7 +197,8 @@ def _decode(cue: SoundCue, samples: int, scratch: Path) -> None:
     path = cue.path
     target = ["-t", str(math.ceil(samples / SAMPLE_RATE)), "-f", "f32le", "-y", url(scratch)]
     skip = ["-ss", f"{cue.offset_s:.6f}"] if cue.offset_s else []
-    run = Run(["-xerror", *_decoder(path), *skip, *target])
+    track = _track(path)
+    run = Run([*_decoder(path, track), *skip, *target, *_beside(track)])
     try:
         failed = run.wait_reading(path)
     finally:
@@ -216,12 +219,20 @@ def _decode(cue: SoundCue, samples: int, scratch: Path) -> None:
         raise _damaged(path, run.reason)
 
 
-def _decoder(path: Path) -> list[str]:
+def _decoder(path: Path, track: SoundTrack) -> list[str]:
     """The input and the way from its first sound track to stereo at 48 kHz."""
     # ffmpeg's own way from one channel to two takes 3 dB away.
-    spread = "pan=stereo|c0=c0|c1=c0," if _track(path).mono else ""
-    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1"
-    return [*source(path), "-map", "0:a:0", "-af", stereo]
+    spread = "pan=stereo|c0=c0|c1=c0," if track.mono else ""
+    # Where the file has no sound yet, or none for a while, silence keeps the rest in its place.
+    placed = "async=1:first_pts=0"
+    stereo = f"{spread}aresample={SAMPLE_RATE}:ochl=stereo:rematrix_maxval=1:{placed}"
+    return [*strict(path), *source(path), "-map", "0:a:0", "-af", stereo]
+
+
+def _beside(track: SoundTrack) -> list[str]:
+    """Output that has ffmpeg count a late sound's time from the picture's beginning: of broadcasts'
+    files it counts from that of what is used."""
+    return ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"] if track.late else []
 
 
 def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix:
@@ -242,6 +253,17 @@ def _write_wav(mix: AudioClip, total: int, out: Path, headroom_db: float) -> Mix
             levels = np.ascontiguousarray(np.rint(np.clip(sound, -1, 1) * full).astype("<i4"))
             file.writeframes(levels.view(np.uint8).reshape(-1, 4)[:, :width].tobytes())
     return Mix(samples=total, peak=peak, clipped=clipped)
+
+
+def cut_sound(wav: Path, span: FrameSpan, fps: Fraction, out: Path) -> None:
+    """Write what a WAV of :func:`lay_sound` holds of some frames at ``fps``, to the sample; silence
+    where it ends before."""
+    first, stop = _sample(span.start, fps), _sample(span.stop, fps)
+    with wave.open(str(wav), "rb") as held, wave.open(str(out), "wb") as file:
+        file.setparams(held.getparams())
+        held.setpos(min(first, held.getnframes()))
+        heard = held.readframes(stop - first)
+        file.writeframes(heard.ljust((stop - first) * 2 * held.getsampwidth(), b"\0"))
 
 
 # --- loudness ------------------------------------------------------------------------------------

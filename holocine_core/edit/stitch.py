@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -38,12 +39,13 @@ from holocine_core.edit.reel import (
     roll,
 )
 from holocine_core.edit.seal import SEAL_TAG, seal
-from holocine_core.edit.sound import HEADROOM_DB, SoundCue, lay_sound, set_loudness
+from holocine_core.edit.sound import HEADROOM_DB, SoundCue, cut_sound, lay_sound, set_loudness
 from holocine_core.edit.title_cards import Labels, slated
 from holocine_core.errors import InputError, RenderError
 from holocine_core.events import Emit, Warned, ignore
 from holocine_core.script.timeline import DeliveredFrame, FrameSpan
-from holocine_core.store.files import Ready, replacing
+from holocine_core.store.files import Ready, hidden_room, make_folder, replacing
+from holocine_core.store.vault import disk_errors
 
 # One AAC frame at 48 kHz is 21 ms.
 _SOUND_TOLERANCE_S = 0.05
@@ -293,55 +295,83 @@ def _require(path: Path, facts: Facts) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotCut:
+    """One shot to be exported.
+
+    Attributes:
+        clip: Number of its scene's clip in the job.
+        span: Its frames of that clip, not empty.
+        name: The file's name without its suffix.
+        title: For the file's title tag; none where empty.
+    """
+
+    clip: int
+    span: FrameSpan
+    name: str
+    title: str = ""
+
+
 def cut_shots(
-    clip: Path,
-    spans: Sequence[FrameSpan],
-    names: Sequence[str],
+    job: StitchJob,
+    shots: Sequence[ShotCut],
     folder: Path,
-    video: VideoCodec,
-    titles: Sequence[str] = (),
     ready: Ready = lambda made, out: None,
-) -> list[Path]:
-    """Export every shot of a clip as a film of its own, exact to the frame; replaces files there.
+) -> Generator[Path]:
+    """Export shots as films of their own, as the film is delivered: its size and rate, exact to the
+    frame, and with what is heard of it meanwhile. No transition or slate is in the picture.
+
+    Replaces files there; each path comes once it is written. A shot of which a low rate leaves no
+    frame has one.
 
     Args:
-        spans: Frames of the clip, not empty.
-        names: One per span: the file's name without its suffix.
-        titles: One per span, for the file's title tag; none where empty.
         ready: Told of every file right before it gets its name.
 
     Raises:
         InputError, MachineError, RenderError: As :func:`stitch`; the shots before stay.
     """
-    held = probe(clip)
-    if not held.steady:
-        raise InputError(
-            "its frames last unequally long", where=str(clip), hint="convert it to a constant rate"
-        )
-    suffix = ".mov" if video.codec == "prores" else ".mp4"
-    made = []
-    for span, name, title in zip(spans, names, titles or [""] * len(spans), strict=True):
-        out = folder / f"{name}{suffix}"
-        metadata = FilmMetadata(tags={"title": title} if title else {})
-        check_video(video, (held.width, held.height), out)
-        with replacing(out, ready) as part:
-            _cut_shot(clip, held, span, metadata, video, part)
-            _verify(probe(part), len(span), held.fps, (held.width, held.height), video, out)
-        made.append(out)
-    return made
+    for clip in {shot.clip for shot in shots}:
+        check_clip(job.clips[clip], job.size, job.fps)
+    suffix = ".mov" if job.video.codec == "prores" else ".mp4"
+    with ExitStack() as stack:
+        with disk_errors("write the shots", folder):
+            make_folder(folder)
+            room = stack.enter_context(hidden_room(folder))
+            cues = _delivered_cues(job)
+            mix = _lay_sound(job, cues, room / "sound.wav", ignore) if cues else None
+        for shot in shots:
+            out = folder / f"{shot.name}{suffix}"
+            check_video(job.video, job.out_size, out)
+            with replacing(out, ready) as part:
+                _cut_shot(job, shot, mix, part)
+            yield out
 
 
-def _cut_shot(
-    clip: Path,
-    held: Probe,
-    span: FrameSpan,
-    metadata: FilmMetadata,
-    video: VideoCodec,
-    made: Path,
-) -> None:
-    size = (held.width, held.height)
-    inputs = _tags_input(metadata, held.fps, made.parent)
-    args = _film_args(video, size, size, "pad", made.suffix)
-    with write_frames(made, *size, held.fps, args, inputs) as writer:
-        for chunk in read_frames(clip, span=span):
+def _cut_shot(job: StitchJob, shot: ShotCut, mix: Path | None, made: Path) -> None:
+    at = scene_starts(job)[shot.clip]
+    span = FrameSpan(at + shot.span.start, at + shot.span.stop)
+    start, stop = (delivered_frame(job, frame) for frame in (span.start, span.stop))
+    frames = max(1, stop - start)
+    metadata = FilmMetadata(tags={"title": shot.title} if shot.title else {})
+    inputs = _tags_input(metadata, job.out_fps, made.parent)
+    sound: tuple[str, ...] = ()
+    if mix is not None:
+        piece = made.with_name("piece.wav")
+        cut_sound(mix, FrameSpan(start, start + frames), job.out_fps, piece)
+        inputs += source(piece)
+        sound = ("-map", "2:a", *sound_args(job.video))
+    args = _film_args(job.video, job.size, job.out_size, job.delivery.fit, made.suffix)
+    reel = read_frames(job.clips[shot.clip].path, span=shot.span)
+    if stop == start:
+        shown: Iterator[Frames] = iter((next(reel)[:1],))
+    elif job.delivery.motion == "plain" or job.out_fps == job.fps:
+        shown = repeated(reel, job.fps, job.out_fps, span.start)
+    else:
+        scratch = made.with_name("stretch.mp4")
+        shown = interpolated(reel, [span], job.fps, job.out_fps, scratch, span.start)
+    with write_frames(made, *job.size, job.out_fps, [*args, *sound], inputs) as writer:
+        for chunk in shown:
             writer.write(chunk)
+    found = probe(made)
+    _verify(found, frames, job.out_fps, job.out_size, job.video, made)
+    _require(made, {"a sound track": (found.audio, mix is not None)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holocine_core.edit.ffmpeg import Frames
-from holocine_core.edit.lettering import font_for, font_of, shortened, wrap
+from holocine_core.edit.lettering import Lettering, faces_for, shortened, wrap
 from holocine_core.errors import InputError
 from holocine_core.script.timeline import FrameSpan, timecode
 from holocine_core.store.files import Ready, replacing
@@ -85,10 +85,9 @@ class _Page:
 
     def __init__(self, rows: Sequence[StoryboardRow], title: str) -> None:
         self.rows, self.title = rows, title
-        letters = set(title).union(*(row.prompt + row.scene for row in rows))
-        path = font_for("".join(sorted(letters - set("\n\r\t"))))
+        faces = faces_for(title + "".join(row.prompt + row.scene for row in rows))
         self.large, self.medium, self.body, self.small = (
-            font_of(path, size) for size in (68, 40, 27, 22)
+            Lettering(faces, size) for size in (68, 40, 27, 22)
         )
         self.title_lines = wrap(title, self.large, _WIDTH - 2 * _MARGIN - 20)
         self.texts = [wrap(row.prompt, self.body, _TEXT_WIDTH) for row in rows]
@@ -124,18 +123,18 @@ class _Page:
     def _draw_head(self, pen: ImageDraw.ImageDraw, scenes: int) -> None:
         y = _MARGIN
         for line in self.title_lines:
-            pen.text((_MARGIN, y), line, _INK, self.large)
+            self.large.write(pen, (_MARGIN, y), line, _INK)
             y += 80
         seconds = max(float(row.span.stop / row.fps) for row in self.rows)
         counted = (_count(scenes, "scene"), _count(len(self.rows), "shot"), f"{seconds:.1f} s")
-        pen.text((_MARGIN, y + 12), "Storyboard  /  " + "  /  ".join(counted), _MUTED, self.body)
+        self.body.write(pen, (_MARGIN, y + 12), "Storyboard  /  " + "  /  ".join(counted), _MUTED)
 
     def _draw_scene(self, pen: ImageDraw.ImageDraw, scene: str, y: int) -> int:
         pen.line((_MARGIN, y + 8, _WIDTH - _MARGIN, y + 8), _INK, 4)
-        pen.text((_MARGIN, y + 32), "SCENE", _ACCENT, self.small)
+        self.small.write(pen, (_MARGIN, y + 32), "SCENE", _ACCENT)
         left = _MARGIN + _NUMBER_WIDTH
         name = shortened(scene, self.medium, _WIDTH - _MARGIN - left)
-        pen.text((left, y + 20), name, _INK, self.medium)
+        self.medium.write(pen, (left, y + 20), name, _INK)
         return y + 80
 
     def _draw_row(
@@ -146,25 +145,24 @@ class _Page:
         text: list[str],
         y: int,
     ) -> None:
-        pen.text((_MARGIN, y - 14), str(row.shot), _INK, self.large)
+        self.large.write(pen, (_MARGIN, y - 14), str(row.shot), _INK)
         times = (timecode(row.span.start, row.fps), timecode(row.span.stop, row.fps))
         for down, label, value in zip((76, 110), ("in", "out"), times, strict=True):
-            pen.text((_MARGIN, y + down), label, _MUTED, self.small)
-            pen.text((_MARGIN + 50, y + down), value, _INK, self.small)
+            self.small.write(pen, (_MARGIN, y + down), label, _MUTED)
+            self.small.write(pen, (_MARGIN + 50, y + down), value, _INK)
         length = f"{float(len(row.span) / row.fps):.2f} s, {len(row.span)} fr"
-        pen.text((_MARGIN, y + 144), length, _MUTED, self.small)
+        self.small.write(pen, (_MARGIN, y + 144), length, _MUTED)
         left = _MARGIN + _NUMBER_WIDTH
         for caption, frame in row.pictures:
             width, height = _fitted(frame, row.box)
             x = left + (row.box - width) // 2
             page.paste(_scaled(frame, row.box), (x, y))
             pen.rectangle((x - 1, y - 1, x + width, y + height), outline=_RULE)
-            pen.text(
-                (x, y + height + 10), shortened(caption, self.small, row.box), _MUTED, self.small
-            )
+            told = shortened(caption, self.small, row.box)
+            self.small.write(pen, (x, y + height + 10), told, _MUTED)
             left += row.box + _GAP
         for line_number, line in enumerate(text):
-            pen.text((_TEXT_LEFT, y - 5 + 40 * line_number), line, _INK, self.body)
+            self.body.write(pen, (_TEXT_LEFT, y - 5 + 40 * line_number), line, _INK)
 
 
 def _count(number: int, word: str) -> str:

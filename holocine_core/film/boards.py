@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from holocine_core.edit.ffmpeg import Frames, read_frames
+from holocine_core.edit.lettering import faces_for, named
 from holocine_core.edit.stitch import scene_starts
 from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.film.finish import stitch_job
@@ -36,6 +37,13 @@ def draw_drafts(plans: Sequence[Plan], out: Path, ready: Ready = lambda made, ou
         rows.append(replace(drafts[0], pictures=tuple(zip(captions, middles, strict=True))))
     storyboard(rows, out, plans[0].title, ready)
     return out
+
+
+def undrawn(plans: Sequence[Plan]) -> str:
+    """The letters of plans' titles and prompts that no font here has, by name; empty if none."""
+    titles = [plan.title for plan in plans]
+    shots = [text for plan in plans for take in plan.takes for text in take.prompt.shots]
+    return named(faces_for("".join([*titles, *shots])).lacking)
 
 
 def _rows(plan: Plan) -> Iterator[StoryboardRow]:

@@ -62,6 +62,7 @@ def cut_list(found: Inspection) -> CutList:
         title=str(made["title"]),
         fps=film.fps,
         frames=film.frames,
+        size=(film.width, film.height),
         sound=film.audio,
         shots=tuple(shots),
         facts={

@@ -284,7 +284,7 @@ def make_extras(
         made = replace(made, shots=_cut_shots(plan, extras.shots, ready, stop_if_asked))
         tell(made)
     if extras.storyboard:
-        made = replace(made, storyboard=_draw([plan], board_path(plan.out), ready))
+        made = replace(made, storyboard=_draw([plan], board_path(plan.out), ready, emit))
         tell(made)
     return made
 
@@ -324,12 +324,20 @@ def check_board(plan: Plan, board: Path, *, force: bool) -> None:
 
 def draw_board(plans: Sequence[Plan], board: Path, emit: Emit = ignore) -> Path:
     """The storyboard of a film, or one of several drafts; what is put aside for it is told."""
-    return _draw(plans, board, _remembering(plans[0], emit))
+    return _draw(plans, board, _remembering(plans[0], emit), emit)
 
 
-def _draw(plans: Sequence[Plan], board: Path, ready: Ready) -> Path:
-    from holocine_core.film.boards import draw_drafts, draw_storyboard
+def _draw(plans: Sequence[Plan], board: Path, ready: Ready, emit: Emit) -> Path:
+    from holocine_core.film.boards import draw_drafts, draw_storyboard, undrawn
 
+    if lacking := undrawn(plans):
+        emit(
+            Warned(
+                message=f"no font on this machine has {lacking}: boxes stand for them",
+                where=str(board),
+                hint="install a font that does, such as a Noto Sans of that script",
+            )
+        )
     if len(plans) == 1:
         return draw_storyboard(plans[0], board, ready)
     return draw_drafts(plans, board, ready)

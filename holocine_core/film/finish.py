@@ -40,7 +40,7 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.edit.title_cards import card_frames, check_card
+from holocine_core.edit.title_cards import card_frames, check_card, faces_of
 from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
 from holocine_core.film.aside import put_aside_changed
@@ -54,11 +54,11 @@ from holocine_core.film.versions import held_by
 from holocine_core.plan.files import require_fit_loras
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
-from holocine_core.script.screenplay import Sound
+from holocine_core.script.screenplay import Card, Sound
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import hidden_room, make_folder
 from holocine_core.store.records import intact_record, sidecar_path, write_record
-from holocine_core.store.vault import Vault, disk_errors, file_hash
+from holocine_core.store.vault import Entry, Vault, disk_errors, file_hash
 
 
 def cut_film(plan: Plan, vault: Vault, emit: Emit = ignore, *, force: bool = False) -> Film:
@@ -262,7 +262,7 @@ def cut_cards(plan: Plan, vault: Vault, emit: Emit = ignore) -> None:
     size = _size(plan)
     for name in CARDS:
         card = card_of(plan, name)
-        if card is None or vault.intact("clips", card.key, emit) is not None:
+        if card is None or _is_drawn(card.card, vault.intact("clips", card.key, emit)):
             continue
         frames = card_frames(card.card, size, card.frames, plan.fps)
 
@@ -271,8 +271,18 @@ def cut_cards(plan: Plan, vault: Vault, emit: Emit = ignore) -> None:
                 for frame in frames:
                     writer.write(frame)
 
-        sidecar = {"scene": f"the {name} card", "frames": card.frames}
+        fonts = len(faces_of(card.card).others)
+        sidecar = {"scene": f"the {name} card", "frames": card.frames, "more_fonts": fonts}
         vault.keep("clips", card.key, write, sidecar)
+
+
+def _is_drawn(card: Card, kept: Entry | None) -> bool:
+    """Whether a card's clip is there with all letters that it can have: once, those that the usual
+    fonts lack were drawn as boxes."""
+    if kept is None or "more_fonts" in kept.sidecar:
+        return kept is not None
+    faces = faces_of(card)
+    return not faces.others or bool(faces.lacking)
 
 
 def _size(plan: Plan) -> tuple[int, int]:
@@ -333,11 +343,13 @@ def preflight(plan: Plan) -> None:
         MachineError: Files or memory are missing for this plan, a file of its model is damaged or
             another model's, or ffmpeg doesn't work.
     """
-    job = stitch_job(plan, Vault(plan.work))
+    vault = Vault(plan.work)
+    job = stitch_job(plan, vault)
     check_reel(*job.reel)
     check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
     for name in CARDS:
-        if (card := card_of(plan, name)) is not None:
+        card = card_of(plan, name)
+        if card is not None and vault.whole("clips", card.key) is None:
             check_card(card.card, _size(plan), name)
     for take in plan.takes:
         if take.sound is not None:

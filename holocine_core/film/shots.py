@@ -1,11 +1,12 @@
 """A film's shots as clips of their own.
 
-May import: plan, vault, edit.
+May import: plan, vault, edit, film.finish.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from holocine_core.plan.values import Plan
@@ -32,23 +33,28 @@ def export_shots(
     ready: Ready = lambda made, out: None,
     written: Callable[[Path], None] = lambda path: None,
 ) -> list[Path]:
-    """Write every shot of a rendered plan as a clip of its own, frame-exact.
+    """Write every shot of a rendered plan as a clip of its own, frame-exact, as the film is
+    delivered and with its sound.
 
     Args:
         folder: Made where missing; files of the shots' names in it are replaced.
         ready: Told of every clip right before it gets its name.
         written: Told of every clip right after it got its name; may raise to end the work.
     """
-    from holocine_core.edit.delivery import VideoCodec
-    from holocine_core.edit.stitch import cut_shots
+    from holocine_core.edit.stitch import ShotCut, cut_shots
+    from holocine_core.film.finish import stitch_job
 
-    vault = Vault(plan.work)
-    video = VideoCodec(codec=plan.delivery.codec, crf=plan.delivery.quality)
-    clips: list[Path] = []
-    for take, names in zip(plan.takes, shot_names(plan), strict=True):
-        take_clip = vault.path("clips", take.clip_key)
-        shots = zip(take.timeline.shot_spans, names, take.prompt.shots, strict=True)
-        for span, name, title in shots:
-            clips += cut_shots(take_clip, [span], [name], folder, video, [title], ready)
-            written(clips[-1])
-    return clips
+    wanted = [
+        ShotCut(clip=clip, span=span, name=name, title=title)
+        for clip, (take, names) in enumerate(zip(plan.takes, shot_names(plan), strict=True))
+        for span, name, title in zip(
+            take.timeline.shot_spans, names, take.prompt.shots, strict=True
+        )
+    ]
+    made: list[Path] = []
+    cutting = cut_shots(stitch_job(plan, Vault(plan.work)), wanted, folder, ready)
+    with closing(cutting):
+        for path in cutting:
+            made.append(path)
+            written(path)
+    return made

@@ -14,11 +14,13 @@ from typing import Any, Literal
 from holocine_core.errors import InputError, MachineError
 from holocine_core.model.headers import content_hash, read_header
 from holocine_core.model.on_disk import FOLD_CLASS
+from holocine_core.model.scales import loaded_size, stored_in_float8
 from holocine_core.model.spec import WAN_VAE, FoldShape, ModelSpec, NetworkShape, VaeShape
 from holocine_core.model.spiece_file import spiece_bytes
 from holocine_core.store.files import load_json
 
 Form = Literal["diffusers", "original", "gguf", "pth", "spiece"]
+Packing = Literal["gguf", "fp8"]
 COMPONENTS = ("tokenizer", "text_encoder", "transformer", "transformer_2", "vae")
 PART_WORDS: Mapping[str, str] = {
     "transformer": "the high-noise expert",
@@ -305,7 +307,8 @@ def _three(config: Mapping[str, Any], name: str, path: Path) -> tuple[int, int, 
 def loaded_bytes(parts: Mapping[str, ComponentFiles]) -> dict[str, int]:
     """Bytes of text_encoder, transformer (the larger expert) and vae once they are loaded.
 
-    Floating-point weights count as bfloat16 (2 bytes), the VAE's as float32; GGUF stays packed.
+    Floating-point weights count as bfloat16 (2 bytes), the VAE's as float32; GGUF stays packed, and
+    matrices of a transformer's blocks that come in float8 stay so.
     """
     sizes: dict[str, int] = {}
     for name, part in parts.items():
@@ -317,7 +320,19 @@ def loaded_bytes(parts: Mapping[str, ComponentFiles]) -> dict[str, int]:
         # A damaged file is reported by who loads or verifies it; here its length will do.
         with suppress(MachineError):
             if part.form not in ("gguf", "pth"):
-                entries = [entry for path in part.paths for entry in read_header(path).values()]
-                size = sum(entry.elements for entry in entries) * each
+                entries = {n: one for path in part.paths for n, one in read_header(path).items()}
+                size = loaded_size(name, entries, each)
         sizes[key] = max(size, sizes.get(key, 0))
     return sizes
+
+
+def packing(parts: Mapping[str, ComponentFiles]) -> Packing | None:
+    """How a model's transformers come packed: one of them in GGUF, or all of them in float8."""
+    transformers = {name: part for name, part in parts.items() if name.startswith("transformer")}
+    if any(part.form == "gguf" for part in transformers.values()):
+        return "gguf"
+    float8 = [
+        part.form != "pth" and stored_in_float8(name, part.paths)
+        for name, part in transformers.items()
+    ]
+    return "fp8" if float8 and all(float8) else None

@@ -24,8 +24,11 @@ from holocine_core.model.hub_errors import (
     wants_a_name,
 )
 
+_OTHERS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificates for other programs."""
 
-def session(asked: Asked) -> Any:
+
+def session() -> Any:
     """The connection to the hub that the environment describes.
 
     Raises:
@@ -144,12 +147,16 @@ def _without_line(error: BaseException, asked: Asked) -> MachineError:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, asked: Asked) -> MachineError:
+    other = next((one for one in _OTHERS if os.environ.get(one)), "")
+    name = "name the file with the company's certificate in SSL_CERT_FILE"
+    if other and not os.environ.get("SSL_CERT_FILE"):
+        name = f"set SSL_CERT_FILE={os.environ[other]} ({other} is not read)"
     return MachineError(
         f"the certificate that came for {asked.host}{by_way(asked)} is not trusted: "
         f"{error.verify_message or error.reason}",
         where=asked.site,
-        hint="a company's proxy puts its own in place: name the file with the company's "
-        "certificate in SSL_CERT_FILE; so does a network that asks for a login: use a browser",
+        hint=f"a company's proxy puts its own in place: {name}; so does a network that asks for a "
+        "login: use a browser",
     )
 
 

@@ -23,11 +23,11 @@ from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import VAE_PREFIX
 from holocine_core.model.original_names import original_name
-from holocine_core.model.spiece_file import SPIECE
+from holocine_core.model.scales import check_scales, is_beside
 from holocine_core.store.files import stamp
 
-PLAIN = frozenset({"F32", "BF16", "F16"})
-"""Types of weights that are opened as they are."""
+PLAIN = frozenset({"F32", "BF16", "F16", "F8_E4M3", "F8_E5M2"})
+"""Types of weights that are opened."""
 ORIGINAL_PREFIX = "model.diffusion_model."
 _SHOWN = 3
 
@@ -79,6 +79,7 @@ def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
 @lru_cache(maxsize=32)
 def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
+    check_scales({path: read_entries(path) for path in part.paths})
     listings = {path: _weights(path) for path in part.paths}
     problem = _of_types(part, listings) or _of_structure(part, listings)
     return () if problem is None else (problem,)
@@ -118,8 +119,8 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
 
 
 def _weights(path: Path) -> Listing:
-    """A file's tensors without a tokenizer's, which is another part."""
-    return {name: entry for name, entry in read_entries(path).items() if name != SPIECE}
+    """A file's tensors without scales and what else stands beside weights."""
+    return {name: entry for name, entry in read_entries(path).items() if not is_beside(name)}
 
 
 def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
@@ -139,8 +140,7 @@ def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem
             return Problem(
                 f"{path.name} holds {entry.dtype} weights ({name})",
                 str(path),
-                "use the bfloat16 or float32 file; memory is saved at loading (placement fp8), or "
-                "with a GGUF file",
+                "use the bfloat16, float16 or fp8 file, or a GGUF file",
             )
     return None
 

@@ -30,9 +30,11 @@ from holocine_core.model.search import (
     Choice,
     Found,
     choose,
+    different_files,
     is_alone,
     models_of,
     survey,
+    which,
 )
 from holocine_core.model.spec import MODELS, ModelSpec
 
@@ -144,14 +146,18 @@ def completed(located: LocatedModel, folder: Path) -> LocatedModel:
         return located
     found, tokenizers = survey(models_of(folder))
     usable = [one for one in found if not one.kind.why_not and not one.lacks]
-    named: dict[str, Path] = {}
+    named, unsure = dict[str, Path](), dict[str, str]()
     for part in sorted(lacks - {"tokenizer"}):
-        mine = [one for one in usable if one.kind.part == part]
+        mine = different_files([one for one in usable if one.kind.part == part])
         if len(mine) == 1:
             named[part] = mine[0].path
+        elif mine:
+            problem = which(mine, part)
+            unsure[part] = f"{problem.message}; {problem.hint}"
     if "tokenizer" in lacks and len(tokenizers) == 1:
         named["tokenizer"] = tokenizers[0]
-    return with_files(located, named)
+    missing = (replace(one, hint=unsure.get(one.part, one.hint)) for one in located.missing)
+    return with_files(replace(located, missing=tuple(missing)), named)
 
 
 def _require_variant(one: Found, spec: ModelSpec) -> None:

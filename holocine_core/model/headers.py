@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ _SIZES = {
 """Bytes of a number by type."""
 _PACKED = frozenset({"F4", "F6_E2M3", "F6_E3M2"})
 """Types whose numbers fill no whole bytes."""
+_TYPES = _SIZES.keys() | _PACKED
 _LONGEST = 2**40
 """Numbers along one side of a tensor: more than any file holds."""
 
@@ -58,6 +59,31 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
         MachineError: Where the file is cut short, or is no safetensors file at all.
     """
     raw = _header_bytes(path)
+    listed, _ = _listed(raw, path)
+    first = 8 + len(raw)
+    try:
+        entries = {name: _entry(name, entry, first) for name, entry in listed.items()}
+        end = _end(entries, first)
+    except ValueError as broken:
+        raise _damaged(path, str(broken)) from broken
+    found = path.stat().st_size
+    if found != end:
+        raise _damaged(path, f"it has {found} bytes where its header promises {end}")
+    return entries
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What a safetensors file says of itself beside its tensors.
+
+    Raises:
+        MachineError: Where the file is cut short, or is no safetensors file at all.
+    """
+    _, told = _listed(_header_bytes(path), path)
+    return told
+
+
+def _listed(raw: bytes, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A header's tensors, and what it says beside them."""
     try:
         listed = parse_json(raw)
     except ValueError as broken:
@@ -67,34 +93,23 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     told = listed.pop("__metadata__", {})
     if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
         raise _damaged(path, "__metadata__ must hold texts")
-    try:
-        entries = {name: _entry(name, entry) for name, entry in listed.items()}
-        end = _end(entries)
-    except ValueError as broken:
-        raise _damaged(path, str(broken)) from broken
-    first = 8 + len(raw)
-    found = path.stat().st_size
-    if found != first + end:
-        raise _damaged(path, f"it has {found} bytes where its header promises {first + end}")
-    return {
-        name: replace(entry, start=first + entry.start, stop=first + entry.stop)
-        for name, entry in entries.items()
-    }
+    return listed, told
 
 
-def _entry(name: str, told: Any) -> TensorEntry:
-    """One tensor as a header lists it; ValueError says what is wrong with it."""
+def _entry(name: str, told: Any, first: int) -> TensorEntry:
+    """One tensor as a header lists it, behind which its file's content begins at byte ``first``;
+    ValueError says what is wrong with it."""
     if not isinstance(told, dict):
         raise ValueError(f"{_shown(name)} is listed as no tensor")
     listed: list[Any] = [told.get(key) for key in ("dtype", "shape", "data_offsets")]
     dtype, shape, offsets = listed
-    if not isinstance(dtype, str) or dtype not in _SIZES.keys() | _PACKED:
+    if not isinstance(dtype, str) or dtype not in _TYPES:
         raise ValueError(f"{_shown(name)} is of the type {dtype!r:.40}, which no tensor has")
     if not _are_counts(shape) or max(shape, default=0) > _LONGEST:
         raise ValueError(f"{_shown(name)} can not have the shape {shape!r:.40}")
     if not _are_counts(offsets) or len(offsets) != 2:
         raise ValueError(f"{_shown(name)} can not lie at {offsets!r:.40}")
-    return TensorEntry(dtype, tuple(shape), *offsets)
+    return TensorEntry(dtype, tuple(shape), first + offsets[0], first + offsets[1])
 
 
 def _are_counts(told: Any) -> bool:
@@ -106,13 +121,17 @@ def _shown(name: str) -> str:
     return f"{name!r:.80}"
 
 
-def _end(entries: Mapping[str, TensorEntry]) -> int:
+def _end(entries: Mapping[str, TensorEntry], first: int) -> int:
     """Where the last tensor ends.
+
+    Args:
+        entries: The tensors.
+        first: Where the first one must begin.
 
     Raises:
         ValueError: They do not lie end to end, or one is not as long as its shape and type say.
     """
-    end = 0
+    end = first
     for name, entry in sorted(entries.items(), key=lambda one: (one[1].start, one[1].stop)):
         size = _SIZES.get(entry.dtype)
         if entry.start != end or entry.stop < end:

@@ -26,6 +26,7 @@ from holocine_core.model.memory import (
     Strategy,
     text_bytes,
 )
+from holocine_core.model.scales import stays_float8
 from holocine_core.model.spec import ModelSpec
 
 PROCESS_BYTES = {"cpu": 2**29, "cuda": 3 * 2**29}
@@ -68,13 +69,13 @@ def homes_of(located: LocatedModel, precision: Precision) -> dict[str, Home]:
         precision: That its text encoder and transformers compute in.
     """
     return {
-        name: _lying(files, "float32" if name == "vae" else precision)
+        name: _lying(name, files, "float32" if name == "vae" else precision)
         for name, files in located.components.items()
         if name != "tokenizer"
     }
 
 
-def _lying(files: ComponentFiles, precision: Precision) -> Home:
+def _lying(part: str, files: ComponentFiles, precision: Precision) -> Home:
     mapped = copied = 0
     for path in files.paths:
         if files.form == "gguf":
@@ -84,8 +85,9 @@ def _lying(files: ComponentFiles, precision: Precision) -> Home:
         in_place = files.form != "pth" or is_zipfile(path)
         # A damaged file is reported by who loads or verifies it.
         with suppress(MachineError):
-            for entry in read_entries(path).values():
-                if in_place and entry.dtype == _TYPES[precision]:
+            for name, entry in read_entries(path).items():
+                as_it_is = entry.dtype == _TYPES[precision] or stays_float8(part, name, entry)
+                if in_place and as_it_is:
                     mapped += entry.stop - entry.start
                 else:
                     copied += entry.elements * VALUE[precision]
@@ -147,8 +149,8 @@ def _home(spec: ModelSpec, needs: Needs, part: str, precision: Precision) -> Hom
     if part in needs.homes:
         return needs.homes[part]
     told = spec.weight_bytes.get(part.removesuffix("_2"), 0)
-    if needs.packed and part in EXPERTS:
-        return Home(copied=told)
+    if needs.packed is not None and part in EXPERTS:
+        return Home(copied=told) if needs.packed == "gguf" else Home(mapped=told)
     if precision == "float32" and part != "vae":
         return Home(copied=2 * told)
     return Home(mapped=told)
@@ -156,11 +158,12 @@ def _home(spec: ModelSpec, needs: Needs, part: str, precision: Precision) -> Hom
 
 def _changed(home: Home, expert: Expert, lora: LoraSize) -> Home:
     """An expert's, less what loading makes float32 and what LoRAs change as a whole."""
-    if expert.packed or not home.mapped:
+    if expert.packed == "gguf" or not home.mapped:
         return home
-    changed = VALUE[expert.precision] * lora.changed
     narrow = 0 if expert.precision == "float32" else expert.sensitive
-    left = min(home.mapped, changed + 2 * narrow)
+    lying = 1 if expert.packed == "fp8" else VALUE[expert.precision]
+    left = min(home.mapped, lying * lora.changed + 2 * narrow)
+    changed = VALUE[expert.precision] * lora.changed
     return Home(home.mapped - left, home.copied + changed + 4 * narrow)
 
 

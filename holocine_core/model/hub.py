@@ -166,7 +166,7 @@ class HuggingFaceHub:
         """The answer to a request, its body still on its way."""
         from huggingface_hub import constants
 
-        client = session(asked)
+        client = session()
         with connecting(asked):
             opened = client.stream(
                 "GET",

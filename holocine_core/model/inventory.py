@@ -12,6 +12,7 @@ from holocine_core.model.gathered import gathered
 from holocine_core.model.search import Found, models_of, survey
 
 _OTHER = "the model has another"
+_NONE = "no part of a model is one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +67,18 @@ def _of_model(
     told = {part: located.called(part) for part in PART_WORDS}
     for one in found:
         parts = tuple(holds.pop(one.path.resolve(), ()))
-        yield _listed(one, parts, told, one.kind.why_not or one.kind.hint or _OTHER)
+        yield _listed(one, parts, told, _no_part(one))
     for path in tokenizers:
         parts = tuple(holds.pop(path.resolve(), ()))
-        yield _file(path, "a tokenizer", parts, told, _OTHER)
+        what = f"a list of tokens ({path.name})"
+        yield _file(path, what, parts, told, _OTHER)
     for parts in map(tuple, holds.values()):
         # Named by the call, and lying elsewhere.
         yield _file(located.components[parts[0]].paths[0], "named outright", parts, told, "")
+
+
+def _no_part(one: Found) -> str:
+    return one.kind.why_not or one.kind.hint or (_OTHER if one.kind.part else _NONE)
 
 
 def _undecided(folder: Path, named: Mapping[str, Path]) -> Iterator[ModelFile]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from holocine_core.model.components import Packing
 from holocine_core.model.spec import ModelSpec
 
 Strategy = Literal["resident", "swap", "fp8", "group", "stream"]
@@ -70,7 +71,7 @@ class Needs:
         homes: By network, where its files are known; else they lie as they were published.
         takes: How many there are.
         processes: That make them together, each with networks of its own.
-        packed: Whether the transformers come packed (GGUF).
+        packed: How the transformers come packed, if they do.
     """
 
     denoise_bytes: int = 0
@@ -81,7 +82,7 @@ class Needs:
     homes: Mapping[str, Home] = field(default_factory=dict)
     takes: int = 1
     processes: int = 1
-    packed: bool = False
+    packed: Packing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,12 @@ class Expert:
     Args:
         spec: The model.
         precision: The type of its weights.
-        packed: Whether they stay packed.
+        packed: How they stay packed, if they do: their bytes are those of their files then.
     """
 
     spec: ModelSpec
     precision: Precision
-    packed: bool = False
+    packed: Packing | None = None
 
     @property
     def matrices(self) -> int:
@@ -137,9 +138,9 @@ class Expert:
 
     @property
     def widened(self) -> int:
-        """What the largest layer takes more while it computes from narrower numbers."""
+        """Of the largest layer, while it computes from narrower numbers."""
         shape = self.spec.shape
-        each = _UNPACKED if self.packed else VALUE[self.precision] - 1
+        each = _UNPACKED if self.packed == "gguf" else VALUE[self.precision]
         return each * shape.width * max(shape.width, shape.ffn)
 
 
@@ -169,6 +170,9 @@ def device_phases(
     """
     expert = Expert(spec, precision, needs.packed)
     adapters = [VALUE[precision] * one.adapters for one in needs.loras][: spec.experts]
+    if needs.packed == "fp8":  # Layers that a LoRA changes as a whole are widened.
+        more = [(VALUE[precision] - 1) * one.changed for one in needs.loras]
+        adapters = [beside + wide for beside, wide in zip(adapters, more, strict=False)]
     vae = spec.weight_bytes.get("vae", 0)
     kept = 0
     if strategy == "resident":
@@ -180,7 +184,11 @@ def device_phases(
         "stream": _by_blocks(expert, streams=True),
     }
     phases: dict[Phase, int] = {"text": _text(spec, precision, strategy, streams=streams)}
-    extra = expert.widened if strategy == "fp8" or needs.packed else 0
+    extra = 0
+    if strategy == "fp8" or needs.packed:
+        # Activations are tightest between two layers: a quarter of them, a feed-forward's second
+        # widening, is not there while a layer computes.
+        extra = max(0, expert.widened - needs.denoise_bytes // 4)
     names: tuple[Phase, Phase] = ("high", "low")
     for name, beside in zip(names, adapters, strict=False):
         held = kept + vae

@@ -22,6 +22,7 @@ from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
 from holocine_core.model.devices import free_memory
 from holocine_core.model.failures import out_of_memory
+from holocine_core.model.fp8 import store_in_fp8
 from holocine_core.model.host_memory import pins
 from holocine_core.model.lean import import_whole
 from holocine_core.model.placement import Placement
@@ -126,7 +127,7 @@ class Networks:
         files = self.located.component(part)
         if self.placement.strategy == "stream":
             require_mapped(files, self.dtype)
-        network = load_component(files, self.dtype, read_only=True)
+        network = load_component(files, self.dtype, read_only=True, keep_fp8=True)
         self._on_load(part, network)
         network.eval().requires_grad_(False)
         if self.placement.strategy == "fp8" and part in _TRANSFORMERS and files.form != "gguf":
@@ -207,15 +208,6 @@ class _Away:
 
 def _copied(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
-
-
-def store_in_fp8(transformer: Any, dtype: torch.dtype) -> None:
-    """Keep a transformer's linear layers as float8_e4m3fn; each widens to ``dtype`` as it computes.
-
-    Embeddings, norms, modulation, the last projection and LoRA layers keep their type.
-    """
-    import_whole()
-    transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
 def pass_by_blocks(network: Any, files: ComponentFiles, device: torch.device) -> None:

@@ -4,25 +4,7 @@ Tried in this order; the first whose estimated peak is within 90 % of the device
 what it holds in main memory within 90 % of that, wins (of those that compute as the film's takes
 were begun, where some were):
 
-========  =================================================  ======================================
-strategy  on the device, in the tightest phase               in main memory
-========  =================================================  ======================================
-resident  every network, once the text encoder has gone      nothing; weights are read once
-swap      one network at a time                              their files, mapped: what is read is
-                                                             kept while there is room
-fp8       as swap, the transformers' weights in 8-bit        both transformers in 8 bits
-          floats
-group     as swap, but transformer and text encoder pass     pinned copies where there is room, else
-          through the device block by block                  their files, mapped
-========  =================================================  ======================================
-
-What that comes to, phase by phase, is in memory.py and host_memory.py. fp8 costs a little quality,
-group costs speed. On the CPU there is nothing to choose: resident; but ``stream`` can be asked for
-there: weights stay in their files and are mapped into memory, so that what is not at work can be
-let go again, for machines in which a 14B does not fit. Weights compute in bfloat16 on a GPU; on the
-CPU in float32 up to 4 GiB of weights, so that small models are exact and fast there, and in
-bfloat16 above. The VAE is float32 everywhere.
-"""
+========  =================================================  ==============================="""
 
 from __future__ import annotations
 
@@ -30,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from holocine_core.errors import InputError, MachineError
+from holocine_core.model.components import Packing
 from holocine_core.model.devices import imagined
 from holocine_core.model.hardware import multiplies_bfloat16
 from holocine_core.model.host_memory import NO_NEED, HostNeed, host_need
@@ -54,6 +37,9 @@ AS_ASKED = "as asked for"
 USABLE = 0.9
 """Share of the free memory that a placement may plan with."""
 FLOAT32_BYTES = 4 * 2**30
+STORED_IN_FP8 = "row-scaled fp8"
+"""How takes are told to be computed that the placement fp8 makes. Before it had scales, theirs said
+``fp8``: what was begun so does not go on with scales."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +108,7 @@ class Placement:
 
     def computing_in(self, strategy: Strategy, kernel: CpuKernel | None = None) -> str:
         """How they are computed in another strategy, or with another kernel."""
-        stored = "fp8" if strategy == "fp8" else self.precision
+        stored = STORED_IN_FP8 if strategy == "fp8" else self.precision
         kernel = kernel or self.kernel
         named = "" if kernel == KERNELS[0] else f" ({kernel})"
         products = f", products in bfloat16{named}" if self.bf16 else ""
@@ -157,11 +143,11 @@ def choose_placement(
             take goes on.
 
     Raises:
-        InputError: Where ``override`` is no strategy, or fp8 for packed transformers.
+        InputError: Where ``override`` is no strategy, or fp8 for transformers from GGUF.
         MachineError: Where no strategy fits, with the numbers and the remedies.
     """
-    _check_override(override, device, packed=needs.packed)
-    plain = _plain(spec, free, device, begun)
+    _check_override(override, device, needs.packed)
+    plain = _undecided(device, precision_of(spec, device), begun, free)
 
     def placed(strategy: Strategy, reason: str = "") -> Placement:
         phases = device_phases(spec, needs, plain.precision, strategy)
@@ -174,6 +160,8 @@ def choose_placement(
             host=host_need(spec, needs, plain.precision, strategy, device, free.main),
         )
 
+    if needs.packed == override == "fp8":
+        return placed("swap", "its files are in fp8 as they are")
     if override is not None:
         return placed(override, AS_ASKED)
     everywhere: tuple[Strategy, ...] = ("resident",) if device == "cpu" else ON_GPU
@@ -192,9 +180,17 @@ def choose_placement(
     raise _too_little(spec, tried, begun if alike else None)
 
 
-def _plain(spec: ModelSpec, free: Free, device: str, begun: str | None) -> Placement:
-    """What all placements on a device have in common."""
-    precision = precision_of(spec, device)
+def _fits(one: Placement) -> bool:
+    """Whether there is room enough, by estimate. A CPU's device is the main memory."""
+    device, main = one.free.device, one.free.main
+    if device is not None and one.peak_bytes > device * USABLE:
+        return False
+    return one.device == "cpu" or main is None or one.host.held <= main * USABLE
+
+
+def _undecided(device: str, precision: Precision, begun: str | None, free: Free) -> Placement:
+    """A placement of which only the way of computing is known: the one of takes begun before, where
+    it is one of this machine's."""
     bf16 = device == "cpu" and precision == "float32" and multiplies_bfloat16()
     plain = Placement(
         strategy="resident",
@@ -209,19 +205,11 @@ def _plain(spec: ModelSpec, free: Free, device: str, begun: str | None) -> Place
     return replace(plain, kernel=plain.kernel_of(begun))
 
 
-def _fits(one: Placement) -> bool:
-    """Whether there is room enough, by estimate. A CPU's device is the main memory."""
-    device, main = one.free.device, one.free.main
-    if device is not None and one.peak_bytes > device * USABLE:
-        return False
-    return one.device == "cpu" or main is None or one.host.held <= main * USABLE
-
-
-def _check_override(override: str | None, device: str, *, packed: bool) -> None:
+def _check_override(override: str | None, device: str, packed: Packing | None) -> None:
     if override is not None and override not in STRATEGIES:
         known = ", ".join(STRATEGIES)
         raise InputError(f"there is no placement {override!r}", hint=f"choose one of {known}")
-    if packed and override == "fp8":
+    if packed == "gguf" and override == "fp8":
         raise InputError(
             "GGUF files are packed already and are not stored in fp8",
             hint="choose another placement, or the safetensors files",
@@ -230,7 +218,7 @@ def _check_override(override: str | None, device: str, *, packed: bool) -> None:
         raise InputError(
             "stream is a placement of the CPU", hint="`group` needs the least memory of a GPU"
         )
-    if override == "stream" and packed:
+    if override == "stream" and packed == "gguf":
         raise InputError(
             "GGUF files are unpacked into memory and can't be streamed from their file",
             hint="use the safetensors files",

@@ -26,6 +26,7 @@ from holocine_core.model.components import (
     MissingFile,
     beside_text_of,
     loaded_bytes,
+    packing,
     part_in_folder,
     shape_of,
 )
@@ -106,7 +107,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
         spec = replace(spec, shape=beside_text_of(shape, spec.shape))
-    if own.is_file() or any(part.form == "gguf" for part in parts.values()):
+    if own.is_file() or packing(parts) is not None:
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     return LocatedModel(
         spec=spec,

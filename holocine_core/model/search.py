@@ -185,13 +185,13 @@ def _choose_experts(
         lone = [part for part in EXPERTS if part in parts]
         if len(lone) == 1 and len(unsaid) == 1 and not clashes and not is_alone(parts[lone[0]]):
             other = next(part for part in EXPERTS if part not in parts)
-            clashes.append(_which(unsaid, other))
+            clashes.append(which(unsaid, other))
         return
     singles = [one for one in unsaid if is_alone(one)]
     if len(singles) == 1:
         parts["transformer"] = singles[0]
     else:
-        clashes.append(_which(unsaid, "transformer"))
+        clashes.append(which(unsaid, "transformer"))
 
 
 def is_alone(one: Found) -> bool:
@@ -202,22 +202,23 @@ def is_alone(one: Found) -> bool:
 def _choose_one(
     part: str, candidates: Sequence[Found], parts: dict[str, Found], clashes: list[Problem]
 ) -> None:
-    different = _different(candidates)
+    different = different_files(candidates)
     if len(different) > 1:
-        clashes.append(_which(different, part))
+        clashes.append(which(different, part))
     elif different:
         parts[part] = different[0]
 
 
-def _different(candidates: Sequence[Found]) -> list[Found]:
-    """Without links to the same files."""
+def different_files(candidates: Sequence[Found]) -> list[Found]:
+    """Files without links to the same ones."""
     seen: dict[Path, Found] = {}
     for one in candidates:
         seen.setdefault(one.path.resolve(), one)
     return list(seen.values())
 
 
-def _which(candidates: Sequence[Found], part: str) -> Problem:
+def which(candidates: Sequence[Found], part: str) -> Problem:
+    """That more than one file could be meant for a part."""
     names = " or ".join(one.path.name for one in candidates)
     say = {"transformer": "--expert-high FILE", "transformer_2": "--expert-low FILE"}.get(part)
     outright = f"say which: {say}, or " if say else ""
@@ -280,7 +281,7 @@ def _why(one: Found, parts: Mapping[str, Found]) -> str:
     if one.kind.why_not:
         return one.kind.why_not
     if not one.kind.part:
-        return one.kind.hint or "no model's part"
+        return one.kind.hint or "no part of a model is one"
     if one.kind.part == "transformer" and not one.noise and "transformer_2" in parts:
         return "its name says neither high nor low, and both experts are there"
     return "more than one could be meant"

@@ -24,15 +24,17 @@ from holocine_core.model import lean, umt5
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.config_schema import FLOATS, read_config
 from holocine_core.model.failures import misread
+from holocine_core.model.fp8 import ScaledWeight, Weights, leave_in_fp8, same, with_scales
 from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
-from holocine_core.model.spiece_file import SPIECE
+from holocine_core.model.scales import contents, quantised_layers, stays_float8
 
-State = dict[str, Tensor]
-_FLOATS = (torch.float32, torch.bfloat16, torch.float16)
-_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+_DTYPES = {
+    **{"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "U8": torch.uint8},
+    **{"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2},
+}
 _SHOWN = 3
 _IDLE = frozenset({"clip_output"})
 """Keys of published configs that no code reads."""
@@ -40,22 +42,31 @@ _COPIED = 2**30
 """Bytes of a streamed part that may be copied: norms and the like are float32 in the network."""
 
 
-def load_component(files: ComponentFiles, dtype: torch.dtype, *, read_only: bool = False) -> Any:
+def load_component(
+    files: ComponentFiles, dtype: torch.dtype, *, read_only: bool = False, keep_fp8: bool = False
+) -> Any:
     """The network of one part (any but the tokenizer), on the CPU, frozen and in eval mode.
 
     Args:
         files: What ``find_model`` located.
         dtype: Type of the weights. The VAE stays float32; so do a transformer's sensitive layers.
         read_only: Whether nobody will write into the weights: see :func:`read_state_dict`.
+        keep_fp8: Whether what a transformer's file holds in float8 may stay so and be widened as it
+            computes (``holocine_core.model.fp8``), to the bits that it is widened to here else.
 
     Raises:
         MachineError: Where a file is damaged or does not hold exactly this network.
     """
-    network = _LOADERS[files.name](files, dtype, read_only)
+    if files.name.startswith("transformer"):
+        network = load_transformer(files, dtype, read_only, keep_fp8)
+    else:
+        network = _LOADERS[files.name](files, dtype, read_only)
     return network.eval().requires_grad_(False)
 
 
-def load_transformer(files: ComponentFiles, dtype: torch.dtype, read_only: bool = False) -> Any:
+def load_transformer(
+    files: ComponentFiles, dtype: torch.dtype, read_only: bool = False, keep_fp8: bool = False
+) -> Any:
     """diffusers' WanTransformer3DModel from its own or Wan's original key names, or from GGUF.
 
     The layers of ``_keep_in_fp32_modules`` (time embedding, modulation tables, norms) are float32
@@ -65,7 +76,9 @@ def load_transformer(files: ComponentFiles, dtype: torch.dtype, read_only: bool 
     if files.form == "gguf":
         return load_gguf_transformer(files, dtype, network, check_state)
     state = _to_diffusers(files, _read_state(files, read_only))
-    _fill(network, state, files, dtype, keep=network._keep_in_fp32_modules)
+    check_state(network.state_dict(), state, files.paths[0])
+    stays = leave_in_fp8(network, state, dtype) if keep_fp8 else {}
+    _fill(network, state, dtype, keep=network._keep_in_fp32_modules, stays=stays)
     return network
 
 
@@ -74,7 +87,9 @@ def load_vae(
 ) -> Any:
     """An AutoencoderKLWan or AutoencoderFold in float32, whatever ``dtype`` is asked for."""
     network = empty_network(files)
-    _fill(network, _to_diffusers(files, _read_state(files, read_only)), files, torch.float32)
+    state = _to_diffusers(files, _read_state(files, read_only))
+    check_state(network.state_dict(), state, files.paths[0])
+    _fill(network, state, torch.float32)
     return network
 
 
@@ -83,7 +98,8 @@ def load_text_encoder(files: ComponentFiles, dtype: torch.dtype, read_only: bool
     names for the embedding tied to one tensor."""
     network = empty_network(files)
     state = _to_diffusers(files, _read_state(files, read_only))
-    _fill(network, state, files, dtype)
+    check_state(network.state_dict(), state, files.paths[0])
+    _fill(network, state, dtype)
     network.set_input_embeddings(network.shared)
     embedding = network.encoder.embed_tokens.weight
     # A sample of rows: the whole embedding is 2 GB, and the fault this finds zeroes all of it.
@@ -97,8 +113,6 @@ def load_text_encoder(files: ComponentFiles, dtype: torch.dtype, read_only: bool
 
 
 _LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype, bool], Any]] = {
-    "transformer": load_transformer,
-    "transformer_2": load_transformer,
     "text_encoder": load_text_encoder,
     "vae": load_vae,
 }
@@ -106,14 +120,14 @@ _LOADERS: Mapping[str, Callable[[ComponentFiles, torch.dtype, bool], Any]] = {
 
 def require_mapped(files: ComponentFiles, dtype: torch.dtype) -> None:
     """Raise MachineError where a part's weights would be copied into memory instead of lying in
-    their files: those of another type than the network's."""
+    their files: those of another type than the network's, but for what stays in float8."""
     if files.form == "pth" or files.name == "vae":
         return  # Their types are the release's; the VAE is small.
     copied = sum(
         entry.elements * dtype.itemsize
         for path in files.paths
-        for entry in read_header(path).values()
-        if _DTYPES.get(entry.dtype) != dtype
+        for name, entry in read_header(path).items()
+        if _DTYPES.get(entry.dtype) != dtype and not stays_float8(files.name, name, entry)
     )
     if copied > _COPIED:
         name, size = str(dtype).removeprefix("torch."), f"{copied / 2**30:.1f} GiB"
@@ -131,16 +145,17 @@ def check_structure(files: ComponentFiles) -> list[str]:
     """
     if files.name == "tokenizer" or files.form in ("gguf", "pth"):
         return []
-    state = {
-        name: torch.empty(entry.shape, dtype=_DTYPES.get(entry.dtype), device="meta")
-        for path in files.paths
-        for name, entry in read_header(path).items()
-        if name != SPIECE
+    entries = {n: entry for path in files.paths for n, entry in read_header(path).items()}
+    state: Weights = {
+        name: torch.empty(
+            entries[name].shape, dtype=_DTYPES.get(entries[name].dtype), device="meta"
+        )
+        for name in contents(entries, quantised_layers(files.paths), files.paths[0]).weights
     }
     return differences(empty_network(files).state_dict(), _to_diffusers(files, state))
 
 
-def differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+def differences(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Missing, unexpected and wrongly shaped keys, each as a short sentence."""
     missing = [f"{name} is missing" for name in wanted if name not in given]
     unexpected = [f"{name} is unexpected" for name in given if name not in wanted]
@@ -152,7 +167,7 @@ def differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> li
     return [*missing, *unexpected, *misshaped]
 
 
-def check_state(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path) -> None:
+def check_state(wanted: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
     """Raise MachineError, naming the first keys, unless both have the same names and shapes."""
     found = differences(wanted, given)
     if not found:
@@ -233,27 +248,15 @@ def _empty_text_encoder(config: Mapping[str, Any], path: Path) -> Any:
         return UMT5EncoderModel(UMT5Config(**settings))
 
 
-def _read_state(files: ComponentFiles, read_only: bool) -> State:
-    """Every tensor of a part's files; InputError or MachineError where one is of no use."""
-    state: State = {}
-    for path in files.paths:
-        tensors = read_state_dict(path, read_only=read_only)
-        tensors.pop(SPIECE, None)  # The tokenizer's file, and no weight.
-        for name, tensor in tensors.items():
-            if tensor.dtype not in _FLOATS:
-                raise MachineError(
-                    f"{path.name} holds {tensor.dtype} weights ({name})",
-                    where=str(path),
-                    hint="use the bfloat16 or float32 file; memory is saved at loading"
-                    " (placement fp8), or with a GGUF file",
-                )
-            if name in state:
-                raise MachineError(f"{name} is in two files of {files.name}", where=str(path))
-            state[name] = tensor
-    return state
+def _read_state(files: ComponentFiles, read_only: bool) -> Weights:
+    """Every weight of a part's files; InputError or MachineError where one is of no use."""
+    read = {path: read_state_dict(path, read_only=read_only) for path in files.paths}
+    return with_scales(files.name, read)
 
 
-def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = False) -> State:
+def read_state_dict(
+    path: Path, inside: str | None = None, *, read_only: bool = False
+) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of a torch file (.pth). Nothing in one of these is
     executed: other objects than tensors are refused.
 
@@ -270,7 +273,7 @@ def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = 
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        entries = {name: one for name, one in read_header(path).items() if name != SPIECE}
+        entries = read_header(path)
         known = all(entry.dtype in _DTYPES for entry in entries.values())
         with misread(path):
             return _mapped(path, entries) if read_only and known else dict(load_file(path))
@@ -294,14 +297,14 @@ def read_state_dict(path: Path, inside: str | None = None, *, read_only: bool = 
     return state
 
 
-def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> State:
+def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> dict[str, Tensor]:
     """A safetensors file's tensors where they lie in it."""
     import numpy as np
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable")
         whole = torch.from_numpy(np.memmap(path, np.uint8, "r"))
-    state: State = {}
+    state: dict[str, Tensor] = {}
     for name, entry in entries.items():
         dtype = _DTYPES[entry.dtype]
         part = whole[entry.start : entry.stop]
@@ -311,17 +314,21 @@ def _mapped(path: Path, entries: Mapping[str, TensorEntry]) -> State:
     return state
 
 
-def named_as_diffusers(files: ComponentFiles) -> State:
+def named_as_diffusers(files: ComponentFiles) -> dict[str, Tensor]:
     """A part's tensors as they lie in its files, by the names diffusers and transformers give
-    them; they are not to be written into.
+    them; they are not to be written into. Those in float8 are widened to bfloat16.
 
     Raises:
         MachineError: A file is damaged.
     """
-    return _to_diffusers(files, _read_state(files, read_only=True))
+    state = _to_diffusers(files, _read_state(files, read_only=True))
+    return {
+        name: value.to(torch.bfloat16) if isinstance(value, ScaledWeight) else value
+        for name, value in state.items()
+    }
 
 
-def _to_diffusers(files: ComponentFiles, state: State) -> State:
+def _to_diffusers(files: ComponentFiles, state: Weights) -> Weights:
     """The same tensors under the names diffusers and transformers give them."""
     from diffusers.loaders.single_file_utils import (
         convert_wan_transformer_to_diffusers,
@@ -344,7 +351,7 @@ def _to_diffusers(files: ComponentFiles, state: State) -> State:
         else convert_wan_transformer_to_diffusers
     )
     with misread(files.paths[0]):
-        renamed: State = convert(dict(state))
+        renamed: Weights = convert(dict(state))
     if len(renamed) != count:
         raise MachineError(
             f"{count - len(renamed)} weights share their name with another",
@@ -354,11 +361,11 @@ def _to_diffusers(files: ComponentFiles, state: State) -> State:
     return renamed
 
 
-def _tie_embeddings(state: State, files: ComponentFiles) -> State:
+def _tie_embeddings(state: Weights, files: ComponentFiles) -> Weights:
     """Both names of the embedding for the one tensor; files hold either name, or both."""
     names = ("shared.weight", "encoder.embed_tokens.weight")
     held = [state[name] for name in names if name in state]
-    if len(held) == 2 and not held[0].is_meta and not torch.equal(*held):
+    if len(held) == 2 and not held[0].is_meta and not same(*held):
         raise MachineError(
             "the text encoder's two embeddings differ",
             where=files.where,
@@ -369,18 +376,20 @@ def _tie_embeddings(state: State, files: ComponentFiles) -> State:
 
 def _fill(
     network: nn.Module,
-    state: State,
-    files: ComponentFiles,
+    state: Weights,
     dtype: torch.dtype,
+    *,
     keep: Iterable[str] = (),
+    stays: Mapping[str, Tensor] | None = None,
 ) -> None:
-    check_state(network.state_dict(), state, files.paths[0])
+    """Give a network its weights: those of modules named ``keep`` in float32, those that stay as
+    they are, and the others in ``dtype``."""
     kept = frozenset(keep)
     cast = {
         name: tensor.to(torch.float32 if kept.intersection(name.split(".")) else dtype)
         for name, tensor in state.items()
     }
-    network.load_state_dict(cast, strict=True, assign=True)
+    network.load_state_dict({**cast, **(stays or {})}, strict=True, assign=True)
 
 
 def _size(tensor: Tensor) -> str:

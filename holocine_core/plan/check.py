@@ -25,6 +25,7 @@ from holocine_core.plan.vocabulary_check import unknown_words
 from holocine_core.sampling import Sampling
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
+from holocine_core.script.rates import rate_or_none, shown_rate
 from holocine_core.script.screenplay import SIDES, Scene, Screenplay, TransitionTo, Video
 from holocine_core.script.timing import Timing, TimingProblem, resolve
 from holocine_core.script.unwritten import MARK, unwritten
@@ -111,8 +112,7 @@ def scene_problems(
         outside: Whether pictures and sounds may lie outside the screenplay's folder.
     """
     data = manuscript.source.data
-    fps = data.get("fps")
-    fps = Fraction(fps if isinstance(fps, int) and fps > 0 else spec.fps)
+    fps = rate_or_none(data.get("fps")) or Fraction(spec.fps)
     strict = data.get("strict") is True
     timings: dict[int, Timing] = {}
     for i, scene in manuscript.scenes:
@@ -154,8 +154,8 @@ def _transition_problems(
         needed = math.ceil((least - Fraction(1, 2)) / fps * 1000) / 1000
         yield manuscript.problem(
             ("scenes", scene, "transition"),
-            f"a {asked.kind} of {asked.seconds:g} seconds is too short to show at {float(fps):g} "
-            f"frames per second",
+            f"a {asked.kind} of {asked.seconds:g} seconds is too short to show at "
+            f"{shown_rate(fps)} frames per second",
             f"give it {needed:g} seconds or more, or write `transition: cut`",
         )
 
@@ -171,11 +171,11 @@ def _no_frame_left(
     for scene in screenplay.scenes[:-1]:
         kind, taken = transition_of(scene, fps)
         frames -= taken if kind == "crossfade" else 0
-    to = screenplay.deliver.fps
+    to = rate_or_none(screenplay.deliver.fps)
     if to is not None and 2 * frames * to < fps:
         yield manuscript.problem(
             ("deliver", "fps"),
-            f"a film of {float(frames / fps):.2g} seconds has no frame at {to} fps",
+            f"a film of {float(frames / fps):.2g} seconds has no frame at {shown_rate(to)} fps",
             "raise `fps` or lengthen the film",
         )
 

@@ -51,6 +51,7 @@ from holocine_core.sampling import Sampling
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.prompt import clean, compose
+from holocine_core.script.rates import frame_rate
 from holocine_core.script.screenplay import Scene, Screenplay
 from holocine_core.script.timeline import Timeline
 from holocine_core.script.timing import Timing, resolve
@@ -151,7 +152,7 @@ def _film(
         experts=experts,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
         sampling=sampling,
-        fps=Fraction(screenplay.fps or spec.fps),
+        fps=frame_rate(screenplay.fps or spec.fps),
         counter=counter,
         device=pick_device(request.device),
         folder=manuscript.source.path.parent,

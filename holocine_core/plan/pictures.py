@@ -10,6 +10,7 @@ from pathlib import Path
 from holocine_core.errors import Problem
 from holocine_core.script.keyframes import Held, held_pictures
 from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.pictures import PictureFault, open_picture
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import Timeline
 
@@ -60,18 +61,10 @@ def _wrong(
             "copy it there, or allow it with --allow-outside",
         )
         return
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as picture:
-            picture.verify()
-        with Image.open(path) as picture:
-            picture.load()  # Some damage shows only then, and would else after hours.
-            width, height = _turned(picture.size, picture.getexif().get(0x0112, 1))
-    except (
-        UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError,
-    ) as error:  # fmt: skip
-        yield f"the picture {path} cannot be read: {error}", "save it again as PNG or JPEG"
+        width, height = open_picture(path).size
+    except PictureFault as fault:
+        yield f"the picture {path} {fault.message}", fault.hint
         return
     if size is not None and abs(width * size[1] / (height * size[0]) - 1) > SHAPE_TOLERANCE:
         shape = Fraction(size[0], size[1])
@@ -79,8 +72,3 @@ def _wrong(
             f"the picture {path.name} is {width}x{height}, the film {size[0]}x{size[1]}",
             f"crop it to {shape.numerator}:{shape.denominator}",
         )
-
-
-def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """A picture's size as it is shown; cameras turn pictures by a tag."""
-    return (size[1], size[0]) if orientation in (5, 6, 7, 8) else size

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from holocine_core.errors import InputError, MachineError, Problem
-from holocine_core.model.components import LocatedModel
+from holocine_core.model.components import LocatedModel, packing
 from holocine_core.model.decode_cost import vae_encode_bytes
 from holocine_core.model.devices import free_memory, imagined
 from holocine_core.model.host_memory import homes_of
@@ -109,7 +109,7 @@ def needs_of(
         homes=homes_of(located, precision_of(spec, machine.device)),
         takes=len(takes),
         processes=machine.gpus,
-        packed=any(part.form == "gguf" for part in located.components.values()),
+        packed=packing(located.components),
     )
 
 

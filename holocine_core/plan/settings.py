@@ -9,6 +9,7 @@ from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.check import parse_size
 from holocine_core.plan.values import Delivery
 from holocine_core.sampling import Profile, Sampling
+from holocine_core.script.rates import frame_rate
 from holocine_core.script.screenplay import Screenplay
 
 
@@ -53,7 +54,7 @@ def delivery_of(screenplay: Screenplay, sampling: Sampling, fps: Fraction) -> De
     return Delivery(
         width=width,
         height=height,
-        fps=Fraction(deliver.fps) if deliver.fps else fps,
+        fps=frame_rate(deliver.fps) if deliver.fps else fps,
         motion=deliver.motion,
         fit=deliver.fit,
         codec=screenplay.video.codec,

@@ -9,13 +9,14 @@ from typing import Any
 
 from holocine_core.errors import Problem
 from holocine_core.model.kernels import KERNELS
-from holocine_core.model.placement import STRATEGIES, Placement
+from holocine_core.model.placement import STORED_IN_FP8, STRATEGIES, Placement
 from holocine_core.plan.used import high_key, progress_key
 from holocine_core.plan.values import State, Take
 from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import Entry, Vault
 
 Shot = Callable[[], Sequence[Entry]]
+_UNSCALED = " with its weights in unscaled fp8"
 
 
 def begun_in(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
@@ -57,8 +58,11 @@ def begun_otherwise(takes: Sequence[Take], placement: Placement, vault: Vault) -
         take = anew.get(str(entry.sidecar.get("negative")))
         way = _told(entry.sidecar, "made").get("computing")
         if take is not None and isinstance(way, str) and way != placement.computing:
+            begun = f"on another kind of machine ({way})"
+            if _stored(way) == _UNSCALED:
+                begun = "by an earlier holocine, whose fp8 had no scales"
             told[take.scene] = Problem(
-                f"scene '{take.scene}' was begun on another kind of machine ({way}): its "
+                f"scene '{take.scene}' was begun {begun}: its "
                 f"{entry.sidecar.get('step')} steps can't be gone on with here, and it begins anew",
                 str(entry.path),
                 "go on where it was begun to keep them",
@@ -108,7 +112,7 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     if negative is not None:
         way = _told(negative.sidecar, "made").get("computing")
     # Another device's last bits differ; fp8 is another quality, and no reason to lose hours.
-    stored = " with its weights in fp8" if _is_fp8(way) and not _is_fp8(placement.computing) else ""
+    stored = _stored(way) if _stored(way) != _stored(placement.computing) else ""
     if vault.find("clips", take.clip_key) is not None:
         reason = f"already shot{stored}"
         return replace(take, state="reuse", reason=reason, step=take.sampling.steps)
@@ -141,8 +145,12 @@ def _spans(pairs: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{start}-{stop - 1}" for start, stop in pairs)
 
 
-def _is_fp8(computing: str | None) -> bool:
-    return computing is not None and computing.endswith("weights in fp8")
+def _stored(computing: str | None) -> str:
+    """What is told of a take whose weights lay in fp8; those without scales were made by an
+    earlier holocine."""
+    if computing is None or not computing.endswith("fp8"):
+        return ""
+    return " with its weights in fp8" if computing.endswith(STORED_IN_FP8) else _UNSCALED
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

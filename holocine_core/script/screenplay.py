@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
+from holocine_core.script.rates import DeliveredRate, FilmRate
 
 Size = Literal[
     "extreme wide",
@@ -278,8 +284,9 @@ class Profiles(Frozen):
 class Deliver(Frozen):
     """The form the finished film is handed on in."""
 
-    fps: Annotated[int, Field(ge=1, le=120)] | None = None
-    """Frame rate; editing programs want 24, 25 or 30."""
+    fps: DeliveredRate | None = None
+    """Frame rate; editing programs want 24, 25 or 30, or NTSC's 23.976, 29.97 or 59.94, which are
+    exactly 24000/1001, 30000/1001 and 60000/1001."""
     size: FrameSize | None = None
     motion: Literal["plain", "interpolate"] = "plain"
     """plain repeats frames; interpolate makes new ones between them, never across a cut."""
@@ -308,8 +315,9 @@ class Screenplay(Frozen):
     """Quality: draft, standard or final."""
     profiles: Profiles = Profiles()
     """Changes to the profiles' steps, size, guidance, shift, sampler, eta and LoRAs."""
-    fps: Annotated[int, Field(ge=1, le=60)] | None = None
-    """Frames per second of the model's film; its own where absent (15)."""
+    fps: FilmRate | None = None
+    """Frames per second of the model's film; its own where absent (15). NTSC's are written as in
+    `deliver`."""
     size: FrameSize | None = None
     """Frame size of standard and final; drafts keep its shape, smaller."""
     seed: Seed = 0

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from holocine_core.script.prompt import shot_count
+from holocine_core.script.rates import frame_of_code
 from holocine_core.script.screenplay import Scene
 from holocine_core.script.timeline import (
     TEMPORAL_STRIDE,
@@ -283,7 +284,7 @@ def _strict(found: _Found, scene: Scene) -> list[TimingProblem]:
 _CUT_HINT = 'a cut is a frame (37), seconds ("5.0s") or a timecode ("00:00:08.20")'
 _SECONDS = re.compile(r"^(\d{1,5}(?:\.\d{1,9})?)\s*s$")
 _TIMECODE = re.compile(r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]?\d(?:\.\d{1,9})?)$")
-_FRAME_CODE = re.compile(r"^(\d{1,2}):([0-5]\d):([0-5]\d):(\d{2})$")
+_FRAME_CODE = re.compile(r"^(\d{1,2}):([0-5]\d):([0-5]\d)[:;](\d{2})$")
 CUT_FORMS = (_SECONDS, _TIMECODE, _FRAME_CODE)
 """How a cut can be written that is no frame number."""
 
@@ -296,7 +297,8 @@ def is_number(text: str) -> bool:
 def parse_time(value: int | str, fps: Fraction) -> Fraction | str:
     """Frames of a cut point (exact), or what is wrong with it.
 
-    Understood: a frame number, ``5.0s``, ``MM:SS.fff``, ``HH:MM:SS.fff`` and ``HH:MM:SS:FF``.
+    Understood: a frame number, ``5.0s``, ``MM:SS.fff``, ``HH:MM:SS.fff``, ``HH:MM:SS:FF`` and
+    drop-frame ``HH:MM:SS;FF``.
     """
     if isinstance(value, int):
         return Fraction(value)
@@ -306,9 +308,9 @@ def parse_time(value: int | str, fps: Fraction) -> Fraction | str:
     if found := _TIMECODE.match(text):
         seconds = int(found[1] or 0) * 3600 + int(found[2]) * 60 + Fraction(found[3])
         return seconds * fps
-    if found := _FRAME_CODE.match(text):
-        if int(found[4]) >= fps:
-            return f"'{value}' counts {found[4]} frames into a second of {float(fps):g}"
-        whole = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
-        return whole * fps + int(found[4])
+    if _FRAME_CODE.match(text):
+        try:
+            return Fraction(frame_of_code(text, fps))
+        except ValueError as wrong:
+            return str(wrong)
     return f"'{short(text)}' is no cut point"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from holocine_cli.worker import options_of
+from holocine_core.api import Extras, Request
 from tests.cli.conftest import Holocine
 from tests.model.checkpoints import scatter
 
@@ -46,6 +48,8 @@ def test_an_edit_takes_the_files_that_the_film_was_made_with(
         "vae": "vae/wan_2.1_vae.safetensors",
     }
     assert before["model"]["files"]["transformer"] == before["model"]["files"]["transformer_2"]
+    again = holocine("plan", scene, "--model", own, "--expert-low", other, "--json").json
+    assert (again["to_shoot"], again["target"]["state"]) == (0, "up-to-date")
     two_vaes(own)
     refused = holocine("plan", scene, "--model", own)
     assert refused.exit_code == 2
@@ -55,6 +59,13 @@ def test_an_edit_takes_the_files_that_the_film_was_made_with(
     assert edited.exit_code == 0, edited.stderr
     after = made_with(holocine, "room.mp4")
     assert (after["model"], after["options"]) == (before["model"], before["options"])
+
+
+@pytest.mark.usefixtures("in_made")
+def test_a_film_of_a_pipeline_says_what_it_always_said(holocine: Holocine) -> None:
+    told = made_with(holocine, "room.mp4")
+    assert sorted(told["model"]) == ["files", "licence", "name", "revisions"]
+    assert not [name for name in told["options"] if name.startswith("expert")]
 
 
 def two_vaes(own: Path) -> None:
@@ -98,10 +109,18 @@ def test_a_file_that_is_named_wrongly_is_refused(
         "vae": own / "vae/wan_2.1_vae.safetensors",
         "tiny": tiny,
     }
-    answer = holocine("plan", scene, *(word.format(**places) for word in words))
+    given = [word.format(**places) for word in words]
+    assert holocine("check", scene, *given).exit_code == 2
+    answer = holocine("plan", scene, *given)
     assert answer.exit_code == 2
     assert re.search(says, answer.stderr), answer.stderr
     assert "hint:" in answer.stderr
+
+
+def test_a_command_that_is_told_to_be_called_again_names_the_experts() -> None:
+    request = Request(model="mine", expert_high=Path("h.gguf"), expert_low=Path("l.gguf"))
+    words = options_of(request, Extras(), force=False)
+    assert words == ["--model", "mine", "--expert-high", "h.gguf", "--expert-low", "l.gguf"]
 
 
 def test_a_folder_that_was_given_a_name_films_by_it(
@@ -115,7 +134,7 @@ def test_a_folder_that_was_given_a_name_films_by_it(
     by_name, by_folder = (
         holocine("plan", scene, "--model", word, "--json").json for word in ("mine", own)
     )
-    assert by_name == by_folder
+    assert (by_name["model"], by_name["takes"]) == (by_folder["model"], by_folder["takes"])
     assert by_name["model"]["files"]["vae"] == str(own / "vae" / "wan_2.1_vae.safetensors")
     page = holocine("plan", scene, "--model", "mine").stdout
     assert "the low-noise expert: holocine_sparse_low.safetensors" in page

@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -132,8 +132,13 @@ class Stage:
             return Outcome(point=point, verdict=verdict, told=f"at the {fault}: {failed}")
         if failed.code == 0:
             # Whoever hears of nothing has everything, and does not call again: another reshoot
-            # would be another film.
-            return self._compared(point)
+            # would be another film. What the disk would not let go goes with the next call.
+            ended = self._compared(point)
+            before = self._debris()
+            if ended.verdict == "debris" and self._run(self.case.words).code == 0:
+                left = [name for name in before if name in contents(self._folder)]
+                return replace(ended, verdict="debris" if left else "survived", told=str(left))
+            return ended
         again = self._run(self.case.words)
         match again.code:
             case 0:
@@ -147,9 +152,12 @@ class Stage:
     def _compared(self, point: str) -> Outcome:
         if lacks := self._faults():
             return Outcome(point=point, verdict="wrong", told=lacks)
-        if debris := [name for name in contents(self._folder) if name not in self._whole]:
+        if debris := self._debris():
             return Outcome(point=point, verdict="debris", told=str(debris))
         return Outcome(point=point, verdict="survived")
+
+    def _debris(self) -> list[str]:
+        return [name for name in contents(self._folder) if name not in self._whole]
 
     def _faults(self) -> str:
         """What is not as a whole run makes it; empty where all is."""

@@ -21,15 +21,13 @@ from holocine_core.edit.sound import SoundCue
 from holocine_core.edit.stitch import (
     Delivery,
     StitchJob,
-    cut_shots,
     delivered_frame,
     film_frames,
     scene_starts,
     stitch,
 )
-from holocine_core.errors import HolocineError, InputError, MachineError, RenderError
+from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Event, Warned
-from holocine_core.script.timeline import FrameSpan
 
 pytestmark = pytest.mark.slow
 
@@ -443,21 +441,3 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(make: Make, tmp_path
     (tmp_path / "dir.mp4").mkdir()
     with pytest.raises(InputError, match="folder"):
         stitch(job, tmp_path / "dir.mp4")
-
-
-def test_shots_are_exported_to_the_frame(tmp_path: Path) -> None:
-    source = clip(tmp_path / "ball.mp4", counting(20)).path
-    spans, titles = [FrameSpan(0, 5), FrameSpan(5, 20)], ["One; wide", ""]
-    made = cut_shots(source, spans, ["one", "two"], tmp_path / "shots", FAST, titles)
-    assert [path.name for path in made] == ["one.mp4", "two.mp4"]
-    assert sorted((tmp_path / "shots").iterdir()) == made
-    for path, span, title in zip(made, spans, titles, strict=True):
-        np.testing.assert_allclose(levels(path)[:, 1], 8 * np.arange(span.start, span.stop), atol=2)
-        assert read_metadata(path).tags == ({"title": title} if title else {})
-
-
-def test_shots_outside_of_the_clip_are_refused(tmp_path: Path) -> None:
-    source = clip(tmp_path / "ball.mp4", counting(5)).path
-    with pytest.raises(HolocineError):
-        cut_shots(source, [FrameSpan(3, 6)], ["x"], tmp_path / "shots", FAST)
-    assert list((tmp_path / "shots").iterdir()) == []

@@ -241,3 +241,70 @@ def short_film(pipeline: Any) -> Any:
         "a lighthouse", height=32, width=48, num_frames=5, num_inference_steps=1,
         guidance_scale=1.0, generator=torch.Generator().manual_seed(0), output_type="np",
     ).frames  # fmt: skip
+
+
+def of_wans_size(state: State) -> State:
+    """Weights whose matrices in blocks have numbers as small as Wan's: 0.02 and less, in some rows
+    a tenth of that."""
+    draw = torch.Generator().manual_seed(4)
+    small = dict(state)
+    for name, value in state.items():
+        if name.startswith("blocks.") and value.ndim == 2:
+            rows = 10 ** -torch.rand(len(value), 1, generator=draw)
+            small[name] = value / value.std() * 0.02 * rows
+    return small
+
+
+def quantised(weight: Tensor, dtype: torch.dtype, *, rows: bool) -> tuple[Tensor, Tensor]:
+    """A matrix in float8 and its scale, by the formula that publishers give: the largest number
+    over the type's largest."""
+    largest = torch.finfo(dtype).max
+    wide = weight.float()
+    scale = (wide.abs().amax(dim=1, keepdim=True) if rows else wide.abs().amax()) / largest
+    return (wide / scale).clamp(-largest, largest).to(dtype), scale
+
+
+FP8_NAMINGS = ("kijai", "comfyui", "comfyui new", "comfyui header", "lightx2v", "bare")
+"""Ways in which float8 files are published."""
+
+
+def in_fp8(
+    state: State,
+    naming: str,
+    dtype: torch.dtype = torch.float8_e4m3fn,
+    *,
+    rows: bool = False,
+    prefix: str = "",
+) -> tuple[State, dict[str, str], State]:
+    """Weights as a float8 file holds them: its tensors, its header, and the weights that are meant,
+    float32. Matrices of blocks are in float8; so is the last one."""
+    file: State = {}
+    meant: State = {}
+    layers: dict[str, object] = {}
+    for name, value in state.items():
+        layer = name.removesuffix(".weight")
+        if value.ndim != 2 or not ("block" in name or "head" in name) or layer == name:
+            file[prefix + name] = value.contiguous()
+            meant[name] = value.float()
+            continue
+        if naming == "bare":
+            file[prefix + name] = value.to(dtype)
+            meant[name] = value.to(dtype).float()
+            continue
+        file[prefix + name], scale = quantised(value, dtype, rows=rows)
+        meant[name] = file[prefix + name].float() * scale
+        old = naming in ("kijai", "comfyui")
+        file[f"{prefix}{layer}.{'scale_weight' if old else 'weight_scale'}"] = scale.contiguous()
+        how = {"format": str(dtype).removeprefix("torch.")}
+        if naming.startswith("comfyui"):
+            file[f"{prefix}{layer}.{'scale_input' if old else 'input_scale'}"] = torch.tensor(1.5)
+        if naming == "comfyui new":
+            told = json.dumps({**how, "full_precision_matrix_mult": True}).encode()
+            file[f"{prefix}{layer}.comfy_quant"] = torch.tensor(list(told), dtype=torch.uint8)
+        layers[layer] = how
+    if naming in ("kijai", "comfyui"):
+        file[f"{prefix}scaled_fp8"] = torch.empty(2 if naming == "comfyui" else 0, dtype=dtype)
+    header = {"format": "pt"}
+    if naming == "comfyui header":
+        header["_quantization_metadata"] = json.dumps({"format_version": "1.0", "layers": layers})
+    return file, header, meant

@@ -33,6 +33,7 @@ def hub() -> Iterator[FakeHub]:
         yield one
 
 
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -43,7 +44,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     waits: list[float] = []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waits.append))
-    for name in (*PROXIES, *map(str.lower, PROXIES), "HF_TOKEN", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in (*PROXIES, *map(str.lower, PROXIES), *CERTIFICATES, "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     close_session()
     yield waits

@@ -221,6 +221,21 @@ LAYOUTS: tuple[Layout, ...] = (
         lacks=("transformer_2",),
     ),
     Layout(
+        "The hub's cache: links to blobs, in two snapshots",
+        {
+            "blobs/1": "t2v",
+            "blobs/2": "t2v",
+            **{
+                f"snapshots/{commit}/sparse_{noise}_noise.safetensors": f"link:blobs/{blob}"
+                for commit in ("a1", "b2")
+                for blob, noise in ((1, "high"), (2, "low"))
+            },
+            **below("snapshots/b2", ENCODERS),
+        },
+        taken("sparse_high_noise.safetensors", "sparse_low_noise.safetensors", **FLAT),
+        "holocine-14b-sparse",
+    ),
+    Layout(
         "All files in one folder, HoloCine's names",
         {**pair("sparse_{}_noise.safetensors", "t2v"), **ENCODERS},
         taken("sparse_high_noise.safetensors", "sparse_low_noise.safetensors", **FLAT),

@@ -273,7 +273,8 @@ class Layout:
 
     Attributes:
         name: Whose files, in words.
-        files: Path -> what is written there: a key of WRITERS, ``tokenizer``, or ``shards:N``.
+        files: Path -> what is written there: a key of WRITERS, ``tokenizer``, ``config``, a card's
+            text, ``shards:N`` (``shards:N:K`` without the Kth), or ``link:PATH``.
         parts: Part -> name of the file it is taken from, where it films.
         variant: Name of the model, or of stock Wan's where the folder's name stands.
         says: What the refusal says, where it doesn't.
@@ -306,6 +307,8 @@ def write_layout(layout: Layout, root: Path, tokenizer: Path) -> Path:
         elif kind.startswith("shards:"):
             _, count, lacks = f"{kind}:0".split(":")[:3]
             write_shards(path.parent, path.name, T2V, int(count), int(lacks))
+        elif kind.startswith("link:"):
+            path.symlink_to(root / kind.removeprefix("link:"))
         elif kind.startswith("{"):
             path.write_text(kind)
         elif kind == "config":

@@ -72,13 +72,13 @@ class TestNoLine:
     def test_a_silence_within_a_file_is_taken_up(
         self, hub: FakeHub, models: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1.0)
         once = threading.Event()
 
         def stall(request: Any) -> None:
             if request.sent >= 2**20 and not once.is_set():
                 once.set()
-                threading.Event().wait(1)
+                threading.Event().wait(2)
 
         hub.on_piece = stall
         heard: list[Event] = []
@@ -187,7 +187,14 @@ class TestCertificate:
         error = refused(secure)
         assert "the certificate that came for 127.0.0.1" in error.message
         assert "self-signed" in error.message
-        assert "SSL_CERT_FILE" in error.hint
+        assert "name the file with the company's certificate in SSL_CERT_FILE" in error.hint
+
+    def test_what_other_programs_read_is_pointed_to(
+        self, secure: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/company.pem")
+        hint = refused(secure).hint
+        assert "set SSL_CERT_FILE=/etc/company.pem (REQUESTS_CA_BUNDLE is not read)" in hint
 
     def test_the_remedy_helps(
         self, secure: Callable[[], str], certificate: Path, monkeypatch: pytest.MonkeyPatch

@@ -293,13 +293,19 @@ class TestDisk:
 class TestTwoAtOnce:
     def test_the_second_waits_and_fetches_nothing_again(self, hub: FakeHub, models: Path) -> None:
         """Two threads of one process are two holders of a lease."""
-        hub.pause = 0.01
         heard: list[list[Event]] = [[], []]
         failed: list[BaseException] = []
+        waits = threading.Event()
+        hub.on_piece = lambda request: waits.wait(20) and None
 
         def work(number: int) -> None:
+            def tell(event: Event) -> None:
+                heard[number].append(event)
+                if isinstance(event, Warned):
+                    waits.set()
+
             try:
-                bring(hub, models, heard[number].append)
+                bring(hub, models, tell)
             except BaseException as error:
                 failed.append(error)
 

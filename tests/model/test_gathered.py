@@ -78,7 +78,7 @@ def test_a_text_encoder_in_wans_names_with_its_tokenizer_opens_too(own: Path, ti
     assert same_weights(own, tiny)
 
 
-def test_shards_are_one_file(own: Path, tiny: Path) -> None:
+def test_shards_are_one_file(own: Path, tiny: Path, tmp_path: Path) -> None:
     path = own / "diffusion_models" / "holocine_sparse_low.safetensors"
     state = load_file(path)
     names = sorted(state)
@@ -91,6 +91,12 @@ def test_shards_are_one_file(own: Path, tiny: Path) -> None:
     high = own / "diffusion_models" / "holocine_sparse_high.safetensors"
     outright = {"transformer": high, "transformer_2": shard}
     assert find_model(str(tiny), outright=outright).components["transformer_2"].paths[1] == shard
+    folder = tmp_path / "low_noise_model"
+    folder.mkdir()
+    for path in shard.parent.glob("*low*"):
+        shutil.copy(path, folder)
+    by_folder = find_model(str(tiny), outright={"transformer_2": folder})
+    assert len(by_folder.components["transformer_2"].paths) == 2
     shard.unlink()
     with pytest.raises(InputError, match=f"shard {shard.name} is not there"):
         find_model(str(tiny), outright={"transformer_2": next(shard.parent.glob("*-of-*.saf*"))})

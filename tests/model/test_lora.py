@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from holocine_core.errors import InputError
+from holocine_core.model.fp8 import store_in_fp8
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.lora.read import read_change
@@ -310,19 +311,11 @@ def test_bfloat16_networks_take_bfloat16_adapters(tmp_path: Path) -> None:
     assert set(adapters.values()) == {torch.bfloat16}
 
 
-def test_fp8_before_the_loras_is_refused(tmp_path: Path) -> None:
-    net = network()
-    net.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.bfloat16)
-    path = written(tmp_path / "a.safetensors", comfy_style(pairs_for(IN_BLOCKS, seed=1)))
-    with pytest.raises(ValueError, match="before fp8"):
-        apply_loras(net, "transformer", [LoraFile(path=path)])
-
-
-def test_loras_stay_exact_when_fp8_casting_follows(tmp_path: Path) -> None:
+def test_loras_stay_exact_when_their_layers_are_stored_in_fp8(tmp_path: Path) -> None:
     net, pairs = network(), pairs_for(IN_BLOCKS, seed=1)
     path = written(tmp_path / "a.safetensors", comfy_style(pairs))
     apply_loras(net, "transformer", [LoraFile(path=path)])
-    net.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.float32)
+    store_in_fp8(net, torch.float32)
     layer = net.get_submodule("blocks.0.attn1.to_q")
     assert layer.base_layer.weight.dtype == torch.float8_e4m3fn
     assert torch.equal(layer.lora_A["lora_0"].weight, pairs["blocks.0.attn1.to_q"].down)

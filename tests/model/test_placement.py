@@ -126,7 +126,7 @@ class TestChoosePlacement:
         with pytest.raises(InputError, match="CPU"):
             choose_placement(BIG, SOME, Free(80 * GB), "cuda", override="stream")
         with pytest.raises(InputError, match="GGUF"):
-            choose_placement(BIG, Needs(packed=True), Free(80 * GB), "cpu", override="stream")
+            choose_placement(BIG, Needs(packed="gguf"), Free(80 * GB), "cpu", override="stream")
 
     def test_an_override_must_exist(self) -> None:
         with pytest.raises(InputError, match="fp4") as raised:

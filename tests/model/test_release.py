@@ -14,7 +14,7 @@ from holocine_core.model.fitting import part_problems
 from holocine_core.model.locate import find_model
 from holocine_core.model.presence import model_states
 from holocine_core.model.weights import load_component
-from tests.model.checkpoints import ORIGINAL_WAN, with_original_vae
+from tests.model.checkpoints import ORIGINAL_WAN, WAN, with_original_vae
 
 
 @pytest.fixture
@@ -53,6 +53,38 @@ def test_a_vae_whose_names_have_a_prefix_opens(tree: Path) -> None:
     after = load_component(files, torch.float32).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert part_problems(files, find_model(str(tree))) == []
+
+
+def test_what_a_release_lacks_is_taken_from_its_folder_or_told(
+    tree: Path,
+) -> None:
+    before = find_model(str(tree)).identity()
+    home = tree / WAN / "text_encoder"
+    beside = tree / "ComfyUI" / "text_encoders"
+    beside.mkdir(parents=True)
+    (weights,) = home.glob("*.safetensors")
+    weights.rename(beside / "umt5_xxl_fp16.safetensors")
+    (home / "config.json").rename(beside / "umt5_xxl_fp16.json")
+    located = find_model(str(tree))
+    assert located.missing == ()
+    assert located.component("text_encoder").paths[0].parent == beside
+    assert located.identity() == before
+    for ending in ("json", "safetensors"):
+        shutil.copy(beside / f"umt5_xxl_fp16.{ending}", beside / f"umt5_xxl_bf16.{ending}")
+    (lacks,) = find_model(str(tree)).missing
+    assert "the text encoder could be umt5_xxl_bf16.safetensors or umt5_xxl_fp16" in lacks.hint
+    assert find_model("holocine-14b-full", tree).missing[0].part == "text_encoder"
+
+
+def test_a_card_in_a_releases_root_names_files(tree: Path) -> None:
+    other = tree / "mine" / "decoder.safetensors"
+    other.parent.mkdir()
+    shutil.copy(tree / WAN / "vae" / "diffusion_pytorch_model.safetensors", other)
+    shutil.copy(tree / WAN / "vae" / "config.json", other.with_suffix(".json"))
+    (tree / "holocine.json").write_text('{"files": {"vae": "mine/decoder.safetensors"}}')
+    located = find_model(str(tree))
+    assert located.component("vae").paths == (other,)
+    assert located.record()["vae"] == "mine/decoder.safetensors"
 
 
 def test_another_network_under_the_usual_name_is_refused_by_what_it_is(tree: Path) -> None:

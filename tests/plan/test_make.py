@@ -17,7 +17,7 @@ from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import provenance, take_record
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.placement import Placement
-from holocine_core.plan.state import begun_in, difference, with_state
+from holocine_core.plan.state import begun_in, begun_otherwise, difference, with_state
 from holocine_core.plan.values import Plan, Take
 from holocine_core.request import Request
 from holocine_core.store.vault import Vault
@@ -370,6 +370,39 @@ def test_takes_go_on_as_they_were_begun(small: Path, tmp_path: Path) -> None:
     vault.drop("latents", first.latents_key)
     vault.drop("progress", f"{with_state(first, card, vault).progress_key}-5")
     assert begun_in(plan.takes, card, vault) == fp8.computing, "as the film's other take"
+
+
+def test_takes_of_fp8_without_scales_are_told_apart(small: Path, tmp_path: Path) -> None:
+    plan = planned(small, tmp_path)
+    fp8 = Placement(
+        strategy="fp8", device="cuda", precision="bfloat16", peak_bytes=0, reason="tight"
+    )
+    vault = Vault(plan.work)
+    first, second = plan.takes
+    earlier = {"made": {"computing": "cuda, bfloat16, weights in fp8"}}
+    vault.keep("latents", first.latents_key, lambda path: path.touch(), earlier)
+    begun = {**earlier, "negative": second.latents_key, "step": 4}
+    vault.keep("progress", "elsewhere", lambda path: path.touch(), begun)
+    swap = replace(fp8, strategy="swap")
+    for placement in (fp8, swap):
+        told = with_state(first, placement, vault)
+        assert (told.state, told.reason) == (
+            "reuse",
+            "denoised with its weights in unscaled fp8; still to decode",
+        )
+    assert with_state(second, fp8, vault).step == 0
+    assert begun_in(plan.takes, fp8, vault) is None
+    (problem,) = begun_otherwise([with_state(second, fp8, vault)], fp8, vault)
+    assert problem.message.endswith(
+        "was begun by an earlier holocine, whose fp8 had no scales: its 4 steps can't be gone on"
+        " with here, and it begins anew"
+    )
+    now = {"made": {"computing": fp8.computing}}
+    vault.keep("latents", first.latents_key, lambda path: path.touch(), now)
+    assert with_state(first, fp8, vault).reason == "denoised; still to decode"
+    assert with_state(first, swap, vault).reason == (
+        "denoised with its weights in fp8; still to decode"
+    )
 
 
 def test_what_another_kind_of_machine_began_is_told(small: Path, tmp_path: Path) -> None:

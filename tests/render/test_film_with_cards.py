@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 
 from holocine_core.edit.ffmpeg import probe, read_frames
+from holocine_core.edit.fonts import font_files, letters_in
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import screen
 from holocine_core.film.cut_list import cut_list
+from holocine_core.film.finish import cut_cards, preflight
 from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
+from holocine_core.plan.title_cards import card_of
 from holocine_core.production import render_film
 from holocine_core.request import Request
+from holocine_core.store.vault import Vault
 from tests.conftest import SMALL, Write, expected_frames
+from tests.edit.fonts import write_font
 
 pytestmark = pytest.mark.slow
 
@@ -120,3 +125,44 @@ def test_drafts_have_a_slate_and_films_have_none(write: Write, tmp_path: Path) -
     assert expected_frames(whole) == expected_frames(clean)
     assert whole.takes[0].clip_key == clean.takes[0].clip_key
     assert Fraction(whole.fps) == 15
+
+
+def test_a_card_is_drawn_in_fonts_that_have_its_letters(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = "\U00013000"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    font_files.cache_clear()
+    plan = plan_film(
+        write(SMALL + f"cards: {{closing: {letter}}}\n"),
+        Request(out=tmp_path / "film.mp4", work=tmp_path / "work"),
+    )
+    with pytest.raises(InputError, match=r"no font on this machine has .* \(U\+13000\)"):
+        preflight(plan)
+    write_font(tmp_path / "fonts" / "own.ttf", letter)
+    font_files.cache_clear()
+    vault = Vault(plan.work)
+    preflight(plan)
+    cut_cards(plan, vault)
+    card = card_of(plan, "closing")
+    assert card is not None
+    drawn = vault.path("clips", card.key).read_bytes()
+    kept = vault.find("clips", card.key)
+    assert kept is not None
+    assert kept.sidecar["more_fonts"] == 1
+    # A clip from before, with a box for the letter, is drawn again when the film is made anew.
+    vault.keep("clips", card.key, _write_boxes, {"scene": "the closing card"})
+    cut_cards(plan, vault)
+    assert vault.path("clips", card.key).read_bytes() == drawn
+    # It is kept where there is no such font any more, and the film can still be made.
+    (tmp_path / "fonts" / "own.ttf").unlink()
+    font_files.cache_clear()
+    letters_in.cache_clear()
+    preflight(plan)
+    cut_cards(plan, vault)
+    assert vault.path("clips", card.key).read_bytes() == drawn
+    font_files.cache_clear()
+
+
+def _write_boxes(path: Path) -> None:
+    path.write_bytes(b"boxes")

@@ -49,6 +49,7 @@ def cut_list(film: Path, spans: tuple[DeliveredSpan, ...] = SPANS) -> CutList:
         film=film,
         title="<b>Quay</b> & co",
         fps=FPS,
+        size=(64, 48),
         frames=61,
         sound=False,
         shots=tuple(

@@ -11,12 +11,11 @@ from diffusers import WanTransformer3DModel
 from torch import Tensor, nn
 
 from holocine_core.errors import RenderError
+from holocine_core.model.fp8 import ScaledLinear, widen
 from holocine_core.model.lora.file import LoraFile, Part, check_lora_files
 from holocine_core.model.lora.per_shot import ShotLoras
 from holocine_core.model.lora.places import first, refusal, shared_by_all
 from holocine_core.model.lora.read import Change, read_change
-
-FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 def apply_loras(
@@ -28,8 +27,9 @@ def apply_loras(
 ) -> None:
     """Change one expert by the LoRAs meant for it, each with its own weight.
 
-    Call it once per network, after loading and before fp8 casting and offloading. Files of the
-    other expert are passed over. Nothing changes unless every file is sound.
+    Call it once per network, after loading and before offloading. Files of the other expert are
+    passed over. Nothing changes unless every file is sound. Layers that lie in fp8 stay so beside
+    a file's matrices; those of which it changes the whole weight are widened.
 
     Args:
         transformer: The network, changed in place: matrices become peft adapters named
@@ -45,7 +45,7 @@ def apply_loras(
             fit, values that are not finite, or no effect, or changes for all shots what only some
             shall take.
         RenderError: Where an adapter did not arrive in the network.
-        ValueError: Where the network already has adapters or is stored in fp8.
+        ValueError: Where the network already has adapters.
     """
     whole = [lora for lora in loras if lora.changes(part)]
     single = [lora for lora in of_shots if lora.changes(part)]
@@ -53,8 +53,6 @@ def apply_loras(
         return
     if getattr(transformer, "peft_config", None):
         raise ValueError("this network already has LoRAs; load it anew to change them")
-    if any(parameter.dtype in FP8 for parameter in transformer.parameters()):
-        raise ValueError("apply LoRAs before fp8 casting: peft would store them in fp8 as well")
     mine = [*whole, *single]
     changes = _read(transformer, part, whole, single)
     for lora, change in zip(whole, changes, strict=False):
@@ -94,6 +92,7 @@ def _read(
 
 @torch.no_grad()
 def _add_differences(transformer: WanTransformer3DModel, change: Change, weight: float) -> None:
+    widen(transformer, change.differences.keys())
     parameters = dict(transformer.named_parameters())
     for name, difference in change.differences.items():
         parameter = parameters[name]
@@ -129,9 +128,12 @@ def _inject(transformer: WanTransformer3DModel, name: str, change: Change, path:
 
 
 def _adapter_dtype(layer: nn.Module) -> torch.dtype:
-    """The layer's own type; bfloat16 where its weight is stored quantized as integers."""
+    """The layer's own type, by which it computes; bfloat16 where its weight is stored quantized as
+    integers."""
     linear = getattr(layer, "base_layer", layer)
     assert isinstance(linear, nn.Linear)
+    if isinstance(linear, ScaledLinear):
+        return linear.compute_dtype
     return linear.weight.dtype if linear.weight.dtype.is_floating_point else torch.bfloat16
 
 

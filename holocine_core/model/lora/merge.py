@@ -18,6 +18,7 @@ from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.experts import Experts
 from holocine_core.model.lora.file import PARTS, LoraFile, Part, lora_hash
 from holocine_core.model.pipeline import refuse_packed, write_pipeline
+from holocine_core.model.scales import HEADER_KEY
 from holocine_core.model.weights import load_component, named_as_diffusers
 from holocine_core.store.files import replace_folder
 from holocine_core.store.tensors import write_tensors
@@ -116,6 +117,7 @@ def _stored(files: ComponentFiles) -> tuple[Mapping[str, torch.dtype], dict[str,
     for path in files.paths:
         with safe_open(path, "pt") as opened:
             metadata |= opened.metadata() or {}
+    metadata.pop(HEADER_KEY, None)  # What lay in float8 is merged in bfloat16.
     return kinds, metadata
 
 
