@@ -61,6 +61,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("masters", ""),
     ("mechanism", "--images {out}"),
     ("memory", ""),
+    ("memory_estimates", ""),
     ("merges", ""),
     ("muon", ""),
     ("own_cuts", ""),
