@@ -16,9 +16,13 @@ def shots(draft: Draft) -> list[DraftShot]:
     return [shot for scene in draft.scenes for shot in scene.shots]
 
 
-def test_excels_line_that_says_what_parts_cells() -> None:
-    (shot,) = shots(of_file("excel2.csv"))
+def test_excels_line_that_says_what_parts_cells(tmp_path: Path) -> None:
+    draft = of_file("excel2.csv")
+    (shot,) = shots(draft)
     assert (shot.prompt, shot.seconds, shot.size) == ("Quay; rain.", 2.5, "wide")
+    assert draft.remarks == ()
+    bars = imported(tmp_path, "sep=|\nprompt|seconds\nA, b; c|2\n", "a.csv")
+    assert (prompts(bars), bars.remarks) == (["A, b; c"], ())
 
 
 def test_rows_above_and_below_the_table_are_told() -> None:
