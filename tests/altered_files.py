@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.store.files import parse_json
+from tests.altered_formats import gguf_file, torch_file
 
 Header = dict[str, Any]
 VALUES: tuple[Any, ...] = (
@@ -28,8 +29,9 @@ def altered(path: Path, number: int) -> bytes:
     """The content of a file, altered as its kind asks for; another way for every number."""
     chance = random.Random(f"{path.name} {number}")
     raw = path.read_bytes()
-    kinds = {".json": _json, ".safetensors": _safetensors}
-    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 else _bytes
+    kinds = {".json": _json, ".safetensors": _safetensors, ".gguf": gguf_file, ".pth": torch_file}
+    known = path.suffix != ".pth" or raw.startswith(b"PK")  # An older one is no zip file.
+    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 and known else _bytes
     return how(raw, chance)
 
 
