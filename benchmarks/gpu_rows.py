@@ -39,7 +39,8 @@ from holocine_core.model import networks
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.attention.segments import Engine
 from holocine_core.model.locate import find_model
-from holocine_core.model.placement import Strategy, choose_placement
+from holocine_core.model.memory import Needs
+from holocine_core.model.placement import Free, Strategy, choose_placement
 from holocine_core.model.tiny import TINY_VAE
 from holocine_core.render import render
 from holocine_core.request import Request
@@ -206,7 +207,7 @@ def _placed(bench: Bench, strategy: Strategy, cap: int) -> Work:
     def work() -> dict[str, float]:
         bench.free()
         layers = bench.spec.shape.layers
-        placement = choose_placement(bench.spec, 0, None, bench.device, strategy)
+        placement = choose_placement(bench.spec, Needs(), Free(), bench.device, strategy)
         experts = ("transformer", "transformer_2") if strategy == "resident" else ("transformer",)
         context, scene = ShotContext(), bench.scene(SHORT)
         context.layout = scene.layout(sparse=True, rows=bench.spec.text_tokens)

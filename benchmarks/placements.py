@@ -1,9 +1,10 @@
-"""Estimated GPU memory and work of HoloCine-14B scenes, per placement. Estimates, not measurements.
+"""Estimated memory and work of HoloCine-14B scenes, per placement. Estimates, not measurements.
 
     python -m benchmarks.placements
 
-The same arithmetic as `holocine plan` (model/cost.py, model/placement.py), at 832x480 with 50 steps
-and guidance; shots are evenly long.
+The same arithmetic as `holocine plan` (model/cost.py, model/memory.py, model/host_memory.py), at
+832x480 with 50 steps and guidance; shots are evenly long. benchmarks/memory_estimates.py has the
+GPU's beside measured ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from fractions import Fraction
 from benchmarks.quick import parsed
 from holocine_core.model.cost import activation_bytes, geometry, take_flops
 from holocine_core.model.decode_cost import vae_decode_bytes
-from holocine_core.model.placement import STRATEGIES, estimate_peaks
+from holocine_core.model.host_memory import host_need
+from holocine_core.model.memory import Needs, estimate_peaks
+from holocine_core.model.placement import ON_GPU
 from holocine_core.model.spec import MODELS
 from holocine_core.script.timeline import Timeline, even_cuts
 
@@ -24,8 +27,8 @@ SCENES = ((81, 3), (241, 5), (241, 8), (961, 13))
 def main() -> None:
     parsed(argparse.ArgumentParser(description=__doc__))
     print("# estimates in GiB for holocine-14b at 832x480, bfloat16; work in PFLOP for 50 steps\n")
-    print(f"| model | frames | shots | {' | '.join(STRATEGIES)} | PFLOP |")
-    print("|---|---|---|" + "---|" * (len(STRATEGIES) + 1))
+    print(f"| model | frames | shots | {' | '.join(ON_GPU)} | PFLOP |")
+    print("|---|---|---|" + "---|" * (len(ON_GPU) + 1))
     for name in ("holocine-14b-sparse", "holocine-14b-full"):
         spec = MODELS[name]
         quality = spec.profiles["standard"]
@@ -33,11 +36,29 @@ def main() -> None:
         for frames, shots in SCENES:
             cuts = tuple(cut.got for cut in even_cuts(frames, shots))
             latents = geometry(spec, Timeline(frames, cuts, Fraction(spec.fps)), **size)
-            held = max(activation_bytes(spec, latents), vae_decode_bytes(**size))
-            peaks = estimate_peaks(spec, held, "bfloat16")
+            needs = Needs(
+                denoise_bytes=activation_bytes(spec, latents),
+                decode_bytes=vae_decode_bytes(**size, vae=spec.vae),
+            )
+            peaks = estimate_peaks(spec, needs, "bfloat16")
             work = take_flops(spec, latents, steps=quality.steps, guided=quality.steps)
-            row = " | ".join(f"{peaks[strategy] / 2**30:.0f}" for strategy in STRATEGIES)
+            row = " | ".join(f"{peaks[strategy] / 2**30:.0f}" for strategy in ON_GPU)
             print(f"| {name} | {frames} | {shots} | {row} | {work / 1e15:.0f} |")
+    main_memory()
+
+
+def main_memory() -> None:
+    """What films of two takes and more ask of main memory, by placement and what of it is free."""
+    spec = MODELS["holocine-14b-sparse"]
+    print("\nOf main memory: held, and of weights that are read again and again, in GiB\n")
+    print(f"| free | {' | '.join(ON_GPU)} |")
+    print("|---|" + "---|" * len(ON_GPU))
+    for free in (32, 64, 128, 256):
+        row = []
+        for strategy in ON_GPU:
+            need = host_need(spec, Needs(takes=2), "bfloat16", strategy, "cuda", free * 2**30)
+            row.append(f"{need.held / 2**30:.0f} and {need.mapped / 2**30:.0f}")
+        print(f"| {free} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

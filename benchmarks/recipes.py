@@ -68,7 +68,7 @@ def main() -> None:
         home = scratch()
         os.environ[MODELS_VARIABLE] = str(home / "models")
         recipe = _placed(read_recipe(RECIPES / f"{case.recipe}.yaml", Recipe), case, home)
-        found = outline(recipe, case.gpus)
+        found = outline(recipe, case.gpus, "cuda")
         for one in found.phases:
             seconds = case.seconds[Path(one.phase.data or "").name]
             print(

@@ -228,7 +228,8 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="auto, cpu, cuda, cuda:1 ...",
+        help="auto, cpu, cuda, cuda:1 ...; to plan with, cuda:24gb: a GPU of so much memory, which "
+        "need not be there.",
         autocompletion=one_of("auto", "cpu", "cuda"),
         rich_help_panel=WHERE,
     ),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from holocine_core.api import Cache, LoraFile, Moved, Plan, Sampling, Take
 
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
+SHOWN = 2**27
+"""Bytes of weights that are read again and again, below which nobody asks for them."""
 CUTS_WIDTH = 27
 """Columns of the table's cuts before they go on in the next line."""
 
@@ -67,6 +69,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
         ("profile", f"{plan.profile}: {', '.join(settings)}"),
         ("device", f"{_device(plan)}, {plan.placement.strategy}: {plan.placement.reason}"),
+        ("memory", _memory(plan)),
         ("work", str(plan.work)),
     ]
     if plan.model.resolved:
@@ -96,6 +99,24 @@ def _expert(lora: LoraFile) -> str:
 def _device(plan: Plan) -> str:
     """Of several, memory is told of one."""
     return plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
+
+
+def _memory(plan: Plan) -> str:
+    """Estimates of the device's memory at the tightest moment, and of main memory."""
+    placement, host = plan.placement, plan.placement.host
+    free, where = placement.main_free, "main memory"
+    if plan.gpus > 1:
+        where += f" by {plan.gpus} processes"
+    told = [f"{memory(host.held)} of {where}"]
+    if plan.device != "cpu":
+        told.insert(0, f"{memory(placement.peak_bytes)} of the GPU, {placement.tightest}")
+    if host.mapped >= SHOWN:
+        told.append(f"{memory(host.mapped)} more of it to keep the weights read")
+    if free is not None:
+        told.append(f"{memory(free)} free")
+    elif placement.is_imagined:
+        told.append("what this machine has of it was not looked at")
+    return "; ".join(told)
 
 
 def _picture(plan: Plan) -> str:
@@ -231,6 +252,13 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "precision": plan.placement.precision,
             "peak_bytes": plan.placement.peak_bytes,
             "reason": plan.placement.reason,
+            "imagined": plan.placement.is_imagined,
+            "phases": dict(plan.placement.phases),
+            "main_memory": {
+                "held_bytes": plan.placement.host.held,
+                "mapped_bytes": plan.placement.host.mapped,
+                "free_bytes": plan.placement.main_free,
+            },
         },
         "fps": float(plan.fps),
         "delivery": {

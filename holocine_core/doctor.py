@@ -116,7 +116,7 @@ def _disk() -> Check:
 
 
 def _memory() -> Check:
-    from holocine_core.model.placement import free_memory
+    from holocine_core.model.devices import free_memory
 
     free = free_memory("cpu")
     if free is None:
@@ -134,7 +134,7 @@ def _devices() -> Check:
     """What torch can compute on, against what the system says is there."""
     import torch
 
-    from holocine_core.model.placement import free_memory, visible_gpus
+    from holocine_core.model.devices import free_memory, visible_gpus
 
     listed = visible_gpus() or ()
     if torch.cuda.is_available():

@@ -62,13 +62,14 @@ def render(
         vault: The work folder, where the caller holds it already.
 
     Raises:
-        InputError: Another film is in the way.
+        InputError: Another film is in the way, or the device is one to plan for only.
         InUse: Another process makes this film.
         TakenOver: Another process makes it by now, since this one was silent for too long.
         MachineError: Weights, memory, disk or ffmpeg failed; what is finished is kept.
         RenderError: Scenes failed; the others are kept and no film is cut.
         Interrupted: ``should_stop`` said so.
     """
+    plan.placement.require_device()
     refuse_to_overwrite(plan, force=force)
     there = proven_film(plan, emit)
     if there is not None and sidecar_is_ours(plan):

@@ -4,6 +4,7 @@ this."""
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -113,13 +114,13 @@ def _alter_value(tree: Any, chance: random.Random) -> None:
     keys = list(home) if isinstance(home, dict) else list(range(len(home)))
     if not keys or chance.random() < 0.05:
         if isinstance(home, dict):
-            home["more"] = chance.choice(VALUES)
+            home["more"] = copy.deepcopy(chance.choice(VALUES))
         else:
-            home.append(chance.choice(VALUES))
+            home.append(copy.deepcopy(chance.choice(VALUES)))
     elif chance.random() < 0.15:
         del home[chance.choice(keys)]
     else:
-        home[chance.choice(keys)] = chance.choice(VALUES)
+        home[chance.choice(keys)] = copy.deepcopy(chance.choice(VALUES))
 
 
 def _homes(tree: Any) -> Iterator[Any]:

@@ -30,9 +30,9 @@ class Room:
 _TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        "card", "components", "cost", "decode_cost", "fitting", "kernels", "locate", "lockfile",
-        "lora.experts", "lora.file", "lora.fitting", "lora.numbers", "placement", "spec",
-        "vocabulary",
+        "card", "components", "cost", "decode_cost", "devices", "fitting", "host_memory", "kernels",
+        "locate", "lockfile", "lora.experts", "lora.file", "lora.fitting", "lora.numbers",
+        "lora.size", "memory", "placement", "spec", "vocabulary",
     )
 )  # fmt: skip
 ROOMS: Mapping[str, Room] = {
@@ -56,7 +56,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "plan": Room(
         "screenplay and request -> plan",
-        ["script", "request", "store", "edit.delivery", *_TORCH_FREE],
+        ["script", "request", "store", "units", "edit.delivery", *_TORCH_FREE],
     ),
     "sample": Room(
         "planned take -> latents -> frames",
@@ -80,7 +80,7 @@ ROOMS: Mapping[str, Room] = {
     "fleet": Room(
         "planned films -> those that are this worker's turn, each once; how all stand",
         ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
-         "model.placement", "model.rank_numbers"],
+         "model.devices", "model.rank_numbers"],
     ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
@@ -89,7 +89,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
-        ["request", "units", "edit", "model.hardware", "model.kernels", "model.placement",
+        ["request", "units", "edit", "model.hardware", "model.kernels", "model.devices",
          "model.presence", "film", "render"],
     ),
     "production": Room(

@@ -98,6 +98,7 @@ def queued(
     """
     path = Path(screenplay)
     plan = plan or plan_film(path, request)
+    plan.placement.require_device()
     expected, beside = estimate([plan]), extras or Extras()
     return Queued(
         screenplay=path,

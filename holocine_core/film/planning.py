@@ -44,8 +44,12 @@ def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
 def plan_to_render(screenplay: str | Path, request: Request = Request()) -> Plan:
     """As :func:`plan_film`, for a film that is made at once: where this machine does not know yet
     which of its ways to compute is fastest, it is measured first (model/kernels.py).
+
+    Raises:
+        InputError, MachineError: As :func:`plan_film`; the device is one to plan for only.
     """
     plan = plan_film(screenplay, request)
+    plan.placement.require_device()
     if plan.placement.bf16 and plan.to_shoot and not plan.obstacles and kernels.is_open():
         kernels.settle()
         plan = plan_film(screenplay, request)

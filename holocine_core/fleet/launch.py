@@ -12,7 +12,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 from holocine_core.errors import InputError, Interrupted, MachineError
-from holocine_core.model.placement import visible_gpus
+from holocine_core.model.devices import visible_gpus
 from holocine_core.model.rank_numbers import asked_ranks, this_rank
 from holocine_core.store.files import read_json, write_json
 

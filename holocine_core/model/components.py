@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -252,6 +252,21 @@ def shape_of(config: Mapping[str, Any], path: Path) -> NetworkShape:
         latent_channels=channels,
         patch=patch[1],
     )
+
+
+def with_text_encoder(shape: NetworkShape, config: Mapping[str, Any]) -> NetworkShape:
+    """A transformer's dimensions with those of the text encoder beside it."""
+    told = {"text_layers": "num_layers", "text_heads": "num_heads", "vocabulary": "vocab_size"}
+    return replace(shape, **{name: int(config.get(key) or 0) for name, key in told.items()})
+
+
+def beside_text_of(shape: NetworkShape, other: NetworkShape) -> NetworkShape:
+    """A transformer's dimensions beside the text encoder of another one; of encoders as wide as
+    its text only."""
+    if shape.text_width != other.text_width:
+        return replace(shape, text_layers=other.text_layers)
+    names = ("text_layers", "text_heads", "vocabulary")
+    return replace(shape, **{name: getattr(other, name) for name in names})
 
 
 def vae_shape(config: Mapping[str, Any], path: Path) -> VaeShape | FoldShape:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from holocine_core.model.spec import ModelSpec
-from holocine_core.sampling import Attention
+from holocine_core.sampling import Attention, Cache
 from holocine_core.script.timeline import LatentSpan, Timeline
 
 FREQUENCY_WIDTH = 256
@@ -143,6 +143,14 @@ def take_flops(
     return steps * positive + guided * negative
 
 
+def keys_of_token(
+    spec: ModelSpec, latents: Geometry, *, attention: Attention | None = None
+) -> float:
+    """How many tokens a token sees in self-attention, mean."""
+    tokens = latents.frames * _frame_tokens(spec, latents)
+    return _self_pairs(spec, latents, attention) / tokens
+
+
 def _frame_tokens(spec: ModelSpec, latents: Geometry) -> int:
     return (latents.rows // spec.shape.patch) * (latents.columns // spec.shape.patch)
 
@@ -177,19 +185,50 @@ def activation_bytes(
         attention: As in :func:`forward_flops`.
         engine: How sparse attention gathers keys and values: one shot at a time, or all shots
             packed for one call.
-        lora: Whether LoRAs are laid over the network: every layer's output is then held four times
-            for a moment (its own, the adapter's, that scaled, and their sum).
+        lora: Whether LoRAs are laid over the network: every layer's output is then held three times
+            for a moment (its own, the adapter's, and that scaled, or the sum).
     """
     shape = spec.shape
     tokens = latents.frames * _frame_tokens(spec, latents)
     phases = _phases(spec, latents, dtype_bytes, attention, engine)
     if lora:
-        phases["lora"] = 4 * dtype_bytes * (1 + shape.ffn / shape.width)
+        phases["lora"] = dtype_bytes * (4 + 3 * shape.ffn / shape.width)
     peak = max(phases.values())
     rotation = 2 * (shape.width // shape.heads) * FLOAT32
     latent = shape.latent_channels * shape.patch**2 * dtype_bytes
     text = spec.text_tokens * (shape.text_width + shape.width) * dtype_bytes
     return round(tokens * (peak * shape.width + rotation + latent)) + text
+
+
+def cache_bytes(
+    spec: ModelSpec,
+    latents: Geometry,
+    cache: Cache | None,
+    *,
+    branches: int,
+    dtype_bytes: Literal[2, 4] = 2,
+) -> int:
+    """Bytes that a cache remembers of earlier steps, of all experts, as sample/caches sets it up.
+
+    Args:
+        spec: The model.
+        latents: The take.
+        cache: Its settings; None for none.
+        branches: 2 with guidance, whose branches remember each for itself, else 1.
+        dtype_bytes: As in :func:`activation_bytes`.
+    """
+    if cache is None or not cache.is_on:
+        return 0
+    values = {
+        # What the first block changes, what the others do, and what they began from.
+        "first-block": 3 * dtype_bytes,
+        # What all blocks change, and what they began from.
+        "mag": 2 * dtype_bytes,
+        # Both attentions of every block and how fast they change, in float32.
+        "taylor": 2 * 2 * FLOAT32 * spec.shape.layers,
+    }
+    tokens = latents.frames * _frame_tokens(spec, latents)
+    return spec.experts * branches * tokens * spec.shape.width * values[cache.kind]
 
 
 def _phases(

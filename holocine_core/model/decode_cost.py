@@ -1,8 +1,8 @@
-"""What decoding latents costs: floating-point operations and memory, as cost counts them. No torch
-here.
+"""What decoding latents costs, and encoding pictures: floating-point operations and memory, as cost
+counts them. No torch here.
 
-They follow from reading the decoder of diffusers' AutoencoderKLWan, Wan2.1's and Wan2.2's, and the
-tests hold them to the real networks.
+They follow from reading diffusers' AutoencoderKLWan, Wan2.1's and Wan2.2's, and the tests hold them
+to the real networks.
 """
 
 from __future__ import annotations
@@ -117,6 +117,50 @@ def vae_decode_bytes(
     kept += 2 * stage.pixels * vae.base
     chunk = vae.channels * stage.frame
     return FLOAT32 * (kept + tightest + chunk)
+
+
+def vae_encode_bytes(
+    width: int, height: int, frames: int, vae: VaeShape | FoldShape = WAN_VAE, *, cpu: bool = False
+) -> int:
+    """Bytes alive at the peak of a float32 encode of a whole clip, four frames at a time.
+
+    Args:
+        width: Frame width in pixels, a multiple of the VAE's spatial stride.
+        height: Frame height, likewise.
+        frames: Of the clip, whose pixels lie there meanwhile.
+        vae: The encoder's VAE.
+        cpu: As for :func:`vae_decode_bytes`.
+    """
+    pixels = 3 * frames * width * height
+    if isinstance(vae, FoldShape):
+        return fold_decode_bytes(width, height, vae) + FLOAT32 * pixels
+    # Folded into channels they are there twice; so are the latents, with their spread.
+    pixels *= 1 if vae.patch == 1 else 2
+    latents = (frames // 4 + 1) * vae.latent_channels * (height // vae.stride) * width // vae.stride
+    kept = tightest = 0
+    rows, columns, channels = height // vae.patch, width // vae.patch, vae.base
+    held = 4 if frames > 1 else 1
+    for level, multiplier in enumerate(vae.multipliers):
+        inputs, channels = channels, vae.base * multiplier
+        blocks = ((inputs, channels), *((channels, channels),) * (vae.res_blocks - 1))
+        stage = _Stage(
+            blocks=blocks,
+            frames=held,
+            rows=rows,
+            columns=columns,
+            upsamples=False,
+            doubles_frames=False,
+            residual=vae.residual,
+        )
+        kept += 2 * stage.pixels * sum(sum(block) for block in blocks)
+        tightest = max(tightest, _residual_peak(stage, 27 * cpu))
+        if level < len(vae.multipliers) - 1:
+            rows, columns = rows // 2, columns // 2
+            if vae.doubles_frames[-1 - level]:
+                kept += channels * rows * columns
+                held = max(1, held // 2)
+    kept += 2 * vae.channels * (height // vae.patch) * (width // vae.patch)
+    return FLOAT32 * (kept + tightest + pixels + 6 * latents)
 
 
 def _residual_peak(stage: _Stage, spread: int) -> int:

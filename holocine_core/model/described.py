@@ -8,7 +8,14 @@ from pathlib import Path
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.model.card import CARD_NAME, apply_card
-from holocine_core.model.components import ComponentFiles, loaded_bytes, shape_of, vae_shape
+from holocine_core.model.components import (
+    ComponentFiles,
+    beside_text_of,
+    loaded_bytes,
+    shape_of,
+    vae_shape,
+    with_text_encoder,
+)
 from holocine_core.model.file_words import is_holocine, is_stock, variant_at, variant_of
 from holocine_core.model.part_files import config_of, path_of
 from holocine_core.model.search import EXPERTS, Choice, Found, models_of
@@ -33,14 +40,11 @@ def described(
     first = parts["transformer" if "transformer" in parts else "transformer_2"]
     spec = _base(folder, attention, experts, held)
     shape = shape_of(config_of(first, "transformer"), path_of(first))
-    layers = config_of(parts["text_encoder"], "text_encoder") if "text_encoder" in parts else {}
-    text_layers = int(layers.get("num_layers", spec.shape.text_layers))
-    spec = replace(
-        spec,
-        shape=replace(shape, text_layers=text_layers),
-        sources=(),
-        parted=False,
-    )
+    if "text_encoder" in parts:
+        shape = with_text_encoder(shape, config_of(parts["text_encoder"], "text_encoder"))
+    else:
+        shape = beside_text_of(shape, spec.shape)
+    spec = replace(spec, shape=shape, sources=(), parted=False)
     if "vae" in parts:
         spec = replace(spec, vae=vae_shape(config_of(parts["vae"], "vae"), path_of(parts["vae"])))
     require_fit(parts, spec)

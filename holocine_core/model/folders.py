@@ -14,10 +14,12 @@ from holocine_core.model.components import (
     ComponentFiles,
     LocatedModel,
     MissingFile,
+    beside_text_of,
     loaded_bytes,
     part_in_folder,
     shape_of,
     vae_shape,
+    with_text_encoder,
 )
 from holocine_core.model.config_schema import read_config
 from holocine_core.model.gathered import completed, locate_gathered, with_card, with_files
@@ -82,7 +84,7 @@ def locate_parted(spec: ModelSpec, root: Path) -> LocatedModel:
     own = root / spec.sources[0].folder / "transformer" / "config.json"
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
-        spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+        spec = replace(spec, shape=beside_text_of(shape, spec.shape))
     parts = {part.name: part for part in found if isinstance(part, ComponentFiles)}
     codec = parts["vae"].config if "vae" in parts else None
     if codec is not None:
@@ -126,7 +128,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         summary=f"the model in {folder}",
         experts=experts,
         boundary=_boundary(folder, index) if experts == 2 else 0.0,
-        shape=replace(shape, text_layers=configs["text_encoder"].get("num_layers", 0)),
+        shape=with_text_encoder(shape, configs["text_encoder"]),
         vae=vae_shape(configs["vae"], vae_config),
         note=f"{folder} brings no {CARD_NAME}: these are the settings of stock Wan",
     )

@@ -17,6 +17,7 @@ from holocine_core.model.components import (
     ComponentFiles,
     LocatedModel,
     MissingFile,
+    beside_text_of,
     loaded_bytes,
     shape_of,
 )
@@ -126,7 +127,7 @@ def with_files(located: LocatedModel, named: Mapping[str, Path]) -> LocatedModel
     first = parts.get("transformer") or parts.get("transformer_2")
     if first is not None and named.keys() & EXPERTS.keys():
         shape = shape_of(config_of(first, "transformer"), path_of(first))
-        spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+        spec = replace(spec, shape=beside_text_of(shape, spec.shape))
     require_fit(parts, spec)
     spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     missing = tuple(file for file in located.missing if file.part not in parts)

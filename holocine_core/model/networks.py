@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from holocine_core.errors import MachineError
 from holocine_core.events import Emit, ModelLoaded, ignore
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.devices import free_memory
 from holocine_core.model.failures import out_of_memory
 from holocine_core.model.fp8 import store_in_fp8
+from holocine_core.model.host_memory import pins
 from holocine_core.model.lean import import_whole
-from holocine_core.model.placement import Placement, free_memory
+from holocine_core.model.placement import Placement
 from holocine_core.model.weights import load_component, require_mapped
 
 OnLoad = Callable[[str, nn.Module], None]
@@ -31,8 +33,6 @@ OnLoad = Callable[[str, nn.Module], None]
 _TRANSFORMERS = ("transformer", "transformer_2")
 TOGETHER_BYTES = 2**30
 """Networks of which all together have fewer are no question of memory."""
-_PINNED_SHARE = 0.5
-"""Share of free main memory that pinned copies of one network may take."""
 
 
 def _change_nothing(part: str, network: nn.Module) -> None:
@@ -178,6 +178,8 @@ class Networks:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+            # Pinned pages are kept for what is pinned next: never again, once a network has gone.
+            torch.accelerator.empty_host_cache()
 
 
 class _Away:
@@ -221,7 +223,7 @@ def pass_by_blocks(network: Any, files: ComponentFiles, device: torch.device) ->
     import_whole()
     from diffusers.hooks import apply_group_offloading
 
-    free = free_memory("cpu")
+    held = sum(parameter.nbytes for parameter in network.parameters())
     streams = device.type == "cuda"
     by_block = files.name in _TRANSFORMERS
     apply_group_offloading(
@@ -231,5 +233,5 @@ def pass_by_blocks(network: Any, files: ComponentFiles, device: torch.device) ->
         offload_type="block_level" if by_block else "leaf_level",
         num_blocks_per_group=1 if by_block else None,
         use_stream=streams,
-        low_cpu_mem_usage=streams and (free is None or files.bytes > free * _PINNED_SHARE),
+        low_cpu_mem_usage=streams and not pins(held, free_memory("cpu")),
     )

@@ -24,6 +24,7 @@ from holocine_core.model.components import (
     Form,
     LocatedModel,
     MissingFile,
+    beside_text_of,
     loaded_bytes,
     packing,
     part_in_folder,
@@ -105,7 +106,7 @@ def locate_release(spec: ModelSpec, root: Path) -> LocatedModel:
     own = home / "config.json"
     if own.is_file():
         shape = shape_of(read_config(own, "transformer"), own)
-        spec = replace(spec, shape=replace(shape, text_layers=spec.shape.text_layers))
+        spec = replace(spec, shape=beside_text_of(shape, spec.shape))
     if own.is_file() or packing(parts) is not None:
         spec = replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})
     return LocatedModel(

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from holocine_core.sampling import PROFILE_NAMES, Attention, Profile, Sampler
 
+UMT5_HEAD = 64
+"""Width of a head of Wan's text encoder."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
@@ -32,9 +35,18 @@ class NetworkShape:
     text_width: int
     text_layers: int = 0
     """Layers of the text encoder; 0 where unknown."""
+    text_heads: int = 0
+    """Heads of its attention; 0 where they are as wide as UMT5's."""
+    vocabulary: int = 0
+    """Rows of its embedding; 0 where unknown."""
     latent_channels: int = 16
     patch: int = 2
     """Rows and columns of latents in one token."""
+
+    @property
+    def text_attention_heads(self) -> int:
+        """Of the text encoder."""
+        return self.text_heads or max(1, self.text_width // UMT5_HEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +173,9 @@ HOLOCINE_LICENCE = (
     "HoloCine project: CC BY-NC-SA 4.0 (non-commercial, share alike); Wan2.2: Apache-2.0"
 )
 
-WAN_14B = NetworkShape(layers=40, width=5120, heads=40, ffn=13824, text_width=4096, text_layers=24)
+UMT5_XXL = {"text_width": 4096, "text_layers": 24, "text_heads": 64, "vocabulary": 256_384}
+"""Wan's text encoder."""
+WAN_14B = NetworkShape(layers=40, width=5120, heads=40, ffn=13824, **UMT5_XXL)
 
 WAN_COMPONENTS = Source(
     repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
@@ -224,7 +238,7 @@ WAN_1_3B = ModelSpec(
     attention="full",
     experts=1,
     boundary=0.0,
-    shape=NetworkShape(layers=30, width=1536, heads=12, ffn=8960, text_width=4096, text_layers=24),
+    shape=NetworkShape(layers=30, width=1536, heads=12, ffn=8960, **UMT5_XXL),
     text_tokens=512,
     fps=16,
     max_frames=81,
@@ -266,9 +280,8 @@ WAN_5B = ModelSpec(
         width=3072,
         heads=24,
         ffn=14336,
-        text_width=4096,
-        text_layers=24,
         latent_channels=48,
+        **UMT5_XXL,
     ),
     vae=VaeShape(base=256, latent_channels=48, residual=True, patch=2),
     text_tokens=512,
@@ -337,6 +350,8 @@ MODELS: Mapping[str, ModelSpec] = {
                 ffn=1024,
                 text_width=128,
                 text_layers=3,
+                text_heads=4,
+                vocabulary=12_395,
                 latent_channels=24,
             ),
             vae=FoldShape(latent_channels=24, widths=(192, 96, 48), blocks=(2, 2, 1)),

@@ -22,7 +22,17 @@ from holocine_core.model.tiny_tokenizer import build_tokenizer
 from holocine_core.sampling import Attention, Profile
 
 FREQUENCY_WIDTH = 64
-TINY_SHAPE = NetworkShape(layers=2, width=48, heads=2, ffn=96, text_width=32, text_layers=1)
+TEXT_HEADS, VOCABULARY = 4, 1383
+TINY_SHAPE = NetworkShape(
+    layers=2,
+    width=48,
+    heads=2,
+    ffn=96,
+    text_width=32,
+    text_layers=1,
+    text_heads=TEXT_HEADS,
+    vocabulary=VOCABULARY,
+)
 # Doubling the inner width keeps three channels, and so colour, after each upsampling.
 TINY_VAE = VaeShape(base=3, multipliers=(1, 2, 2, 2), res_blocks=1)
 TINY = ModelSpec(
@@ -110,10 +120,10 @@ def _save_text_encoder(folder: Path, shape: NetworkShape, vocabulary: int) -> No
     config = UMT5Config(
         vocab_size=vocabulary,
         d_model=shape.text_width,
-        d_kv=shape.text_width // 4,
+        d_kv=shape.text_width // TEXT_HEADS,
         d_ff=2 * shape.text_width,
         num_layers=shape.text_layers or 1,
-        num_heads=4,
+        num_heads=TEXT_HEADS,
         dropout_rate=0.0,
         architectures=["UMT5EncoderModel"],
     )

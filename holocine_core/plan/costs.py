@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from holocine_core.model.cost import activation_bytes, geometry, take_flops
+from holocine_core.model.cost import activation_bytes, cache_bytes, geometry, take_flops
 from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes
 from holocine_core.model.placement import precision_of
 from holocine_core.model.spec import ModelSpec
@@ -51,6 +51,13 @@ def take_cost(
         attention=sampling.attention,
         lora=lora,
         engine="loop" if device == "cpu" else "varlen",
+    )
+    activations += cache_bytes(
+        spec,
+        latents,
+        sampling.cache,
+        branches=1 + (sampling.guided_steps > 0),
+        dtype_bytes=dtype_bytes,
     )
     patch = spec.shape.patch
     tokens = (latents.rows // patch) * (latents.columns // patch) * latents.shots[-1].stop

@@ -11,22 +11,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from holocine_core.errors import InputError, MachineError, Problem
-from holocine_core.model.components import LocatedModel, packing
+from holocine_core.errors import InputError, Problem
+from holocine_core.model.components import LocatedModel
+from holocine_core.model.devices import pick_device
 from holocine_core.model.locate import find_model
 from holocine_core.model.lockfile import read_lock
 from holocine_core.model.lora.experts import Experts
 from holocine_core.model.lora.file import LoraFile
-from holocine_core.model.placement import (
-    STRATEGIES,
-    Placement,
-    Strategy,
-    choose_placement,
-    free_memory,
-    pick_device,
-)
+from holocine_core.model.placement import Placement
 from holocine_core.model.spec import ModelSpec
 from holocine_core.plan.before import as_begun, gone_weights
 from holocine_core.plan.check import (
@@ -48,8 +42,9 @@ from holocine_core.plan.loras import (
     shot_marks,
     told,
 )
+from holocine_core.plan.placing import Machine, memory_warnings, place
 from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
-from holocine_core.plan.state import begun_in, begun_otherwise, shot_before, with_state
+from holocine_core.plan.state import begun_otherwise, shot_before, with_state
 from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take, TakeCost
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
@@ -93,8 +88,9 @@ def make_plan(
     screenplay, path = film.screenplay, manuscript.source.path
     takes = tuple(earlier.get(i) or _take(film, i) for i in range(len(screenplay.scenes)))
     work = request.work_folder(path)
+    machine = Machine(device=film.device, memory=request.memory, gpus=request.gpus)
     takes, placement, obstacles = _stated(
-        located, film.identity, takes, film.device, request.memory, (work, request.film(path))
+        (located, film.identity, film.loras), takes, machine, (work, request.film(path))
     )
     return Plan(
         screenplay_path=path,
@@ -117,6 +113,7 @@ def make_plan(
         warnings=(
             *warnings(manuscript, screenplay, located, takes, in_passes),
             *begun_otherwise(takes, placement, Vault(work)),
+            *memory_warnings(placement),
         ),
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
@@ -183,28 +180,33 @@ def with_placement(plan: Plan, takes: Sequence[Take], memory: str) -> Plan:
         memory: The placement that is asked for.
     """
     stated, placement, obstacles = _stated(
-        plan.model, plan.identity, tuple(takes), plan.device, memory, (plan.work, plan.out)
+        (plan.model, plan.identity, plan.loras),
+        tuple(takes),
+        Machine(device=plan.device, memory=memory, gpus=plan.gpus),
+        (plan.work, plan.out),
     )
     return replace(plan, takes=stated, placement=placement, obstacles=obstacles)
 
 
 def _stated(
-    located: LocatedModel,
-    identity: Mapping[str, str],
+    model: tuple[LocatedModel, Mapping[str, str], tuple[LoraFile, ...]],
     takes: tuple[Take, ...],
-    device: str,
-    memory: str,
+    machine: Machine,
     places: tuple[Path, Path],
 ) -> tuple[tuple[Take, ...], Placement, tuple[Problem, ...]]:
     """Takes with what the work folder holds of them, where the networks will lie, and what is in
     the way.
 
     Args:
+        model: Its files, what they hold, and the LoRAs over them.
+        takes: Of the film.
+        machine: That it is made on.
         places: The work folder's and the film's.
     """
+    located, identity, loras = model
     work, film = places
     vault = Vault(work)
-    placement, obstacles = _placement(located, takes, device, memory, vault)
+    placement, obstacles = place(located, takes, loras, machine, vault)
     shot = cache(lambda: shot_before(vault, film))
     takes = tuple(with_state(take, placement, vault, shot) for take in takes)
     damaged = damaged_files(located, takes, vault)
@@ -242,42 +244,6 @@ def _revisions(located: LocatedModel) -> dict[str, str]:
     lock = read_lock(located.folder)
     repos = sorted(source.repo for source in located.spec.sources)
     return {repo: lock[repo].revision for repo in repos if repo in lock}
-
-
-def _placement(
-    located: LocatedModel, takes: tuple[Take, ...], device: str, asked: str, vault: Vault
-) -> tuple[Placement, list[Problem]]:
-    """Where the networks will lie, and what is in the way: too little memory, missing files.
-
-    Where nothing fits it is the placement that needs least.
-    """
-    spec = located.spec
-    packed = packing(located.components)
-    missing = [
-        Problem(f"{spec.name} lacks its {file.part}: {file.path.name}", str(file.path), file.hint)
-        for file in located.missing
-    ]
-    if asked not in ("auto", *STRATEGIES):
-        raise InputError(
-            f"there is no placement '{asked}'", hint=f"one of auto, {', '.join(STRATEGIES)}"
-        )
-    override = None if asked == "auto" else cast(Strategy, asked)
-    needs = max(max(take.cost.activation_bytes, take.cost.decode_bytes) for take in takes)
-    free = free_memory(device)
-    closest: Strategy = "resident" if device == "cpu" else "group"
-    any_of_them = choose_placement(spec, needs, free, device, closest)
-    begun = begun_in(takes, any_of_them, vault)
-    try:
-        placement = choose_placement(
-            spec, needs, free, device, override, packed=packed, begun=begun
-        )
-        return placement, missing
-    except MachineError as error:
-        alike = [name for name in STRATEGIES if any_of_them.computing_in(name) == begun]
-        least = closest if not alike or closest in alike else alike[-1]
-        placement = choose_placement(spec, needs, free, device, least, begun=begun)
-        placement = replace(placement, reason="does not fit, the least that could be tried")
-        return placement, [Problem(error.message, error.where, error.hint), *missing]
 
 
 def _spoken(request: Request) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from holocine_core.events import (
     TakeDone,
     TakeStarted,
 )
-from holocine_core.model.placement import machine_name
+from holocine_core.model.devices import machine_name
 from holocine_core.plan.values import Plan, Take
 from holocine_core.store.files import read_cache, write_json
 from holocine_core.store.hashes import cache_folder

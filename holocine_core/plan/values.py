@@ -58,7 +58,7 @@ class TakeCost:
     flops: int
     """Denoising all steps and decoding."""
     activation_bytes: int
-    """Most memory beside the weights while denoising."""
+    """Most memory beside the weights while denoising, what a cache remembers included."""
     decode_bytes: int
     """Most memory beside the weights while decoding."""
 

@@ -25,6 +25,7 @@ from holocine_core.model.spec import MODELS, ModelSpec, NetworkShape
 from holocine_core.model.weights import empty_network
 from holocine_core.script.reader import read
 from holocine_core.store.files import load_json
+from holocine_core.train.activations import Training
 from holocine_core.train.check import cache_folder, phase_problems, size_problems
 from holocine_core.train.data.samples import Sample, buckets_of, read_samples
 from holocine_core.train.data.worlds import drawn_world
@@ -128,19 +129,29 @@ def outline(recipe: Recipe, gpus: int = 1, device: str = "cpu") -> Outline:
     _refuse_ranks(recipe, spec, gpus)
     _refuse_misfits(recipe, base)
     _refuse_held_out(recipe, spec)
-    bf16 = _computes_bf16(recipe, gpus, device)
+    bf16, cpu = _place(recipe, gpus, device)
     weights = _weights(recipe, base, spec, bf16)
     held = _held_bytes(recipe, weights)
     if gpus > 1:
         # Of its share, and of the block at work and the next, which are whole.
         held = held // gpus + 2 * FLOAT32 * _largest_block(weights)
-    token = _token_bytes(recipe, spec.shape, bf16)
+    moving = sum(count for _, count, moves, _ in weights if moves)
+    training = Training(
+        train=recipe.train,
+        spec=spec,
+        bf16=bf16,
+        cpu=cpu,
+        checkpoint=recipe.checkpoint_activations,
+        rank=recipe.lora.rank if recipe.train == "lora" else 0,
+        moving=moving if gpus == 1 else 0,
+        attention=recipe.attention or spec.attention,
+    )
     return Outline(
         recipe=recipe,
         gpus=gpus,
         parameters=sum(count for _, count, _, _ in weights),
-        trained=sum(count for _, count, moves, _ in weights if moves),
-        phases=tuple(_phase(recipe, spec, phase, gpus, held, token) for phase in recipe.phases),
+        trained=moving,
+        phases=tuple(_phase(recipe, training, phase, gpus, held) for phase in recipe.phases),
     )
 
 
@@ -188,14 +199,15 @@ def _refuse_held_out(recipe: Recipe, spec: ModelSpec) -> None:
             )
 
 
-def _computes_bf16(recipe: Recipe, gpus: int, device: str) -> bool:
-    """Whether passes run in bfloat16 on a device, which need not be here."""
+def _place(recipe: Recipe, gpus: int, device: str) -> tuple[bool, bool]:
+    """Whether passes run in bfloat16 on a device, which need not be here, and whether that is a
+    processor."""
     try:
         # Several are never processors unless that is said.
         place = open_device("cuda" if gpus > 1 and device == "auto" else device)
     except MachineError:
-        return recipe.precision != "float32"  # GPUs that one trains on multiply it.
-    return computes_bf16(recipe.precision, place)
+        return recipe.precision != "float32", False  # GPUs that one trains on multiply it.
+    return computes_bf16(recipe.precision, place), place.type == "cpu"
 
 
 def _largest_block(weights: Weights) -> int:
@@ -308,10 +320,9 @@ def _held_bytes(recipe: Recipe, weights: Weights) -> int:
     return round(sum(n * (moved if moves else stored) for _, n, moves, stored in weights))
 
 
-def _phase(
-    recipe: Recipe, spec: ModelSpec, phase: Phase, gpus: int, held: int, token: int
-) -> PhaseOutline:
-    """A phase in numbers, with the bytes that are held all the time and those of a token."""
+def _phase(recipe: Recipe, training: Training, phase: Phase, gpus: int, held: int) -> PhaseOutline:
+    """A phase in numbers, with the bytes that are held all the time."""
+    spec = training.spec
     if problems := list(phase_problems(phase, spec)):
         raise InputError.of(problems)
     samples, scenes, buckets = _scenes(recipe, spec, phase)
@@ -320,12 +331,14 @@ def _phase(
     passes = phase.batch * phase.accumulate
     forward = mean(forward_flops(spec, scene, attention=recipe.attention).total for scene in scenes)
     parts = gpus // recipe.ulysses
+    seen = training.seen(scenes)
 
-    def on_one(batch: int, tokens: int) -> float:
-        """Tokens of a pass on one device."""
-        return -(-batch // parts) * tokens / recipe.ulysses
+    def on_one(batch: int, tokens: int) -> int:
+        """Bytes of a pass on one device beside what it holds."""
+        samples = -(-batch // parts)
+        return training.pass_bytes(samples * tokens / recipe.ulysses, samples, seen * tokens)
 
-    most = max(on_one(bucket.batch, bucket.tokens) for bucket in buckets) if buckets else 0
+    most = max((on_one(bucket.batch, bucket.tokens) for bucket in buckets), default=0)
     by_tokens = sorted(scenes, key=lambda scene: scene.frames * scene.rows * scene.columns)
     return PhaseOutline(
         phase=phase,
@@ -338,7 +351,7 @@ def _phase(
         buckets=buckets,
         flops=BACK[recipe.train] * passes * forward / gpus,
         latent_bytes=round(samples * spec.shape.latent_channels * mean(latents) * HALF),
-        peak_bytes=round(held + token * (most or on_one(phase.batch, max(tokens)))),
+        peak_bytes=held + (most or on_one(phase.batch, max(tokens))),
     )
 
 
@@ -382,14 +395,3 @@ def _samples(
     if problems := list(size_problems(found, spec)):
         raise InputError.of(problems)
     return found
-
-
-def _token_bytes(recipe: Recipe, shape: NetworkShape, bf16: bool) -> int:
-    """Bytes that a video token keeps for the backward pass, as measured on small networks."""
-    by_width, by_ffn = (94.0, 4.5) if bf16 else (126.0, 8.0)
-    block = by_width * shape.width + by_ffn * shape.ffn
-    if recipe.checkpoint_activations:
-        # What enters every block, and all of the one at work.
-        entering = HALF if bf16 else FLOAT32
-        return round(shape.layers * entering * shape.width + block)
-    return round(shape.layers * block)

@@ -19,8 +19,8 @@ import torch
 from holocine_core.errors import MachineError
 from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.cost import Geometry
+from holocine_core.model.devices import free_memory
 from holocine_core.model.failures import device_errors
-from holocine_core.model.placement import free_memory
 from holocine_core.script.prompt import ScenePrompt, compose
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.train.data.batches import Batch, KeptText, Layout

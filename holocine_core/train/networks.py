@@ -16,6 +16,7 @@ from holocine_core.model.attention.cpu import computes_bf16
 from holocine_core.model.attention.layout import ShotContext, install, leave_uncompiled
 from holocine_core.model.attention.ulysses import Ulysses
 from holocine_core.model.components import ComponentFiles, LocatedModel
+from holocine_core.model.devices import imagined
 from holocine_core.model.headers import read_header
 from holocine_core.model.locate import find_model, load_tokenizer
 from holocine_core.model.parallel import Team
@@ -299,6 +300,12 @@ def open_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if imagined(name):
+        raise InputError(
+            f"{name} is a GPU to plan films for",
+            where="--device",
+            hint="a dry run tells what a device needs; auto, cpu, cuda, ...",
+        )
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise MachineError(
             f"torch {torch.__version__} sees no GPU",

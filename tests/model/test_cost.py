@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
@@ -15,21 +14,23 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, install
 from holocine_core.model.cost import (
     Geometry,
     activation_bytes,
+    cache_bytes,
     forward_flops,
     geometry,
     take_flops,
 )
-from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes
+from holocine_core.model.decode_cost import decode_flops, vae_decode_bytes, vae_encode_bytes
 from holocine_core.model.spec import MODELS, WAN_VAE, ModelSpec, NetworkShape, VaeShape
+from holocine_core.sample.caches import Caches
+from holocine_core.sampling import Cache
 from holocine_core.script.timeline import LatentSpan, Timeline, even_cuts
+from tests.model.device_bytes import LiveBytes, fused_attention
 
 pytestmark = pytest.mark.slow
 
@@ -160,45 +161,10 @@ def test_off_grid_frames_and_gaps_are_refused() -> None:
         Geometry(rows=4, columns=4, shots=(LatentSpan(0, 2), LatentSpan(3, 4)))
 
 
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of tensors that operations made and that are still alive."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = 0
-        self._known: dict[int, int] = {}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self._watch((args, kwargs), count=False)
-        out = func(*args, **(kwargs or {}))
-        self._watch(out, count=True)
-        return out
-
-    def _watch(self, values: Any, *, count: bool) -> None:
-        for tensor in tree_leaves(values):
-            if not isinstance(tensor, torch.Tensor):
-                continue
-            storage = tensor.untyped_storage()
-            key = storage._cdata
-            if key not in self._known:
-                self._known[key] = storage.nbytes() if count else 0
-                self.now += self._known[key]
-                self.peak = max(self.peak, self.now)
-                weakref.finalize(storage, self._gone, key)
-
-    def _gone(self, key: int) -> None:
-        self.now -= self._known.pop(key)
-
-
 @pytest.fixture
-def fused_attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attention kernels that keep no score matrix, as on a GPU; only shapes matter here."""
-
-    def fused(query: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        return torch.empty_like(query)
-
-    monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", fused)
-    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", fused)
+def fused() -> Iterator[None]:
+    with fused_attention():
+        yield
 
 
 def in_type(net: WanTransformer3DModel, dtype: torch.dtype) -> WanTransformer3DModel:
@@ -209,7 +175,7 @@ def in_type(net: WanTransformer3DModel, dtype: torch.dtype) -> WanTransformer3DM
     return net
 
 
-@pytest.mark.usefixtures("fused_attention")
+@pytest.mark.usefixtures("fused")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize(
     ("shots", "attention", "engine"),
@@ -291,6 +257,54 @@ def test_streamed_decoding_of_a_running_decoder() -> None:
     short, long = streamed_peak(net, 4, 6, frames=3), streamed_peak(net, 4, 6, frames=5)
     assert short == long, "memory must not grow with the length"
     assert vae_decode_bytes(48, 32, NARROW) == pytest.approx(short, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("vae", "width", "height", "frames"),
+    [
+        (NARROW, 96, 64, 9),
+        (ODD, 48, 32, 33),
+        (FOLDED, 96, 64, 17),
+        (WAN_VAE, 832, 480, 5),
+        (WAN_VAE, 832, 480, 21),
+        (SMALL_WAN, 1280, 704, 9),
+    ],
+)
+def test_encoding_a_clip_keeps_what_is_estimated(
+    vae: VaeShape, width: int, height: int, frames: int
+) -> None:
+    """Never less; of the five frames of a picture a quarter more."""
+    net = autoencoder(vae, "meta")
+    with LiveBytes() as live, torch.no_grad():
+        net.encode(torch.zeros(1, 3, frames, height, width, device="meta"))
+    assert 0.98 <= vae_encode_bytes(width, height, frames, vae) / live.peak <= 1.3
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        Cache(kind="first-block", threshold=0.1),
+        Cache(kind="mag", threshold=0.1, ratios=(1.0,) * 8, ratios_2=(1.0,) * 8),
+        Cache(kind="taylor", interval=3),
+    ],
+    ids=lambda cache: cache.kind,
+)
+def test_caches_remember_what_is_estimated(cache: Cache) -> None:
+    net, latents = network(SMALL).to_empty(device="cpu"), small_scene(5)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.02)
+    cut_up(net, latents, sparse=False)
+    with LiveBytes() as live, Caches(cache, {"transformer": 8}) as caches:
+        for _ in range(5):
+            for branch in ("cond", "uncond"):
+                with caches.branch("transformer", net, branch):
+                    run(net, SMALL, latents)
+        remembered = live.now["device"]
+    one = replace(SMALL, experts=1)
+    estimate = cache_bytes(one, latents, cache, branches=2, dtype_bytes=4)
+    assert estimate == pytest.approx(remembered, rel=0.02)
+    assert cache_bytes(SMALL, latents, cache, branches=1, dtype_bytes=4) == estimate
+    assert cache_bytes(SMALL, latents, None, branches=2) == 0
 
 
 def test_the_cpu_allocator_sees_the_estimated_peaks() -> None:

@@ -17,7 +17,8 @@ from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.model import kernels, placement
 from holocine_core.model.attention.layout import ShotContext, ShotLayout, gelu_by_erf, install
 from holocine_core.model.locate import find_model
-from holocine_core.model.placement import choose_placement
+from holocine_core.model.memory import Needs
+from holocine_core.model.placement import Free, choose_placement
 from holocine_core.model.weights import load_component
 from holocine_core.plan.values import Plan
 from holocine_core.render import render
@@ -99,11 +100,14 @@ def test_the_first_kernel_keeps_the_words_of_before_and_others_are_told(
     found = {}
     for kernel in kernels.KERNELS:
         monkeypatch.setenv(kernels.VARIABLE, kernel)
-        found[kernel] = choose_placement(spec, 0, None, "cpu").computing
+        found[kernel] = choose_placement(spec, Needs(), Free(), "cpu").computing
     assert found["products"] == EARLIER
     assert len({*found.values()}) == 4
     monkeypatch.setattr(placement, "multiplies_bfloat16", lambda: False)
-    assert choose_placement(spec, 0, None, "cpu").computing == "cpu, float32, weights in float32"
+    assert (
+        choose_placement(spec, Needs(), Free(), "cpu").computing
+        == "cpu, float32, weights in float32"
+    )
 
 
 def planned(write: Write, folder: Path) -> Plan:

@@ -24,7 +24,7 @@ from holocine_core.model.tiny import write_tiny
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import decode_latents, encode_frames, to_frames
 from tests.model.checkpoints import short_film
-from tests.model.test_cost import LiveBytes
+from tests.model.device_bytes import LiveBytes
 
 CHANNELS = 16
 

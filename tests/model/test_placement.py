@@ -8,22 +8,17 @@ from pathlib import Path
 import pytest
 
 from holocine_core.errors import InputError, MachineError
-from holocine_core.model import placement as room
-from holocine_core.model.placement import (
-    ON_GPU,
-    Strategy,
-    choose_placement,
-    estimate_peaks,
-    free_memory,
-    pick_device,
-    visible_gpus,
-)
+from holocine_core.model import devices as room
+from holocine_core.model.devices import free_memory, pick_device, visible_gpus
+from holocine_core.model.memory import Needs, estimate_peaks
+from holocine_core.model.placement import ON_GPU, Free, Strategy, choose_placement
 from holocine_core.model.spec import MODELS
 from holocine_core.model.tiny import TINY
 
 BIG = MODELS["holocine-14b-full"]
 GB = 10**9
-ACTIVATIONS = 6 * GB
+NEEDS = Needs(denoise_bytes=6 * GB, decode_bytes=7 * GB)
+SOME = Needs(denoise_bytes=GB)
 
 
 class TestChoosePlacement:
@@ -40,58 +35,58 @@ class TestChoosePlacement:
     )
     def test_usual_cards(self, card: int, strategy: Strategy) -> None:
         free = card * 2**30
-        chosen = choose_placement(BIG, ACTIVATIONS, free, "cuda")
+        chosen = choose_placement(BIG, NEEDS, Free(free), "cuda")
         assert chosen.strategy == strategy
         assert chosen.precision == "bfloat16"
         assert chosen.peak_bytes <= 0.9 * free
         assert "GiB" in chosen.reason
 
     def test_a_film_goes_on_as_it_was_begun(self) -> None:
-        peaks = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")
-        swap = choose_placement(BIG, ACTIVATIONS, int(peaks["swap"] / 0.9) + 1, "cuda")
+        peaks = estimate_peaks(BIG, NEEDS, "bfloat16")
+        swap = choose_placement(BIG, NEEDS, Free(int(peaks["swap"] / 0.9) + 1), "cuda")
         less = int(peaks["fp8"] / 0.9) + 1
-        assert choose_placement(BIG, ACTIVATIONS, less, "cuda").strategy == "fp8"
-        later = choose_placement(BIG, ACTIVATIONS, less, "cuda", begun=swap.computing)
+        assert choose_placement(BIG, NEEDS, Free(less), "cuda").strategy == "fp8"
+        later = choose_placement(BIG, NEEDS, Free(less), "cuda", begun=swap.computing)
         assert (later.strategy, later.computing) == ("group", swap.computing)
         assert "as the film was begun" in later.reason
-        small = choose_placement(BIG, ACTIVATIONS, less, "cuda")
-        more = choose_placement(BIG, ACTIVATIONS, 200 * 2**30, "cuda", begun=small.computing)
+        small = choose_placement(BIG, NEEDS, Free(less), "cuda")
+        more = choose_placement(BIG, NEEDS, Free(200 * 2**30), "cuda", begun=small.computing)
         assert more.strategy == "fp8"
         with pytest.raises(MachineError, match="go on as its takes were begun"):
-            choose_placement(BIG, ACTIVATIONS, less - 2, "cuda", begun=small.computing)
+            choose_placement(BIG, NEEDS, Free(less - 2), "cuda", begun=small.computing)
         # Made on another device: nothing to go on with.
-        other = choose_placement(BIG, ACTIVATIONS, less, "cuda", begun="cpu, float32")
+        other = choose_placement(BIG, NEEDS, Free(less), "cuda", begun="cpu, float32")
         assert other.strategy == "fp8"
 
     @pytest.mark.parametrize("strategy", ON_GPU)
     def test_a_strategy_is_taken_from_the_byte_on_where_it_fits(self, strategy: Strategy) -> None:
-        peak = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")[strategy]
+        peak = estimate_peaks(BIG, NEEDS, "bfloat16")[strategy]
         enough = int(peak / 0.9) + 1
         later = ON_GPU[ON_GPU.index(strategy) + 1 :]
-        assert choose_placement(BIG, ACTIVATIONS, enough, "cuda").strategy == strategy
+        assert choose_placement(BIG, NEEDS, Free(enough), "cuda").strategy == strategy
         if later:
-            assert choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda").strategy in later
+            assert choose_placement(BIG, NEEDS, Free(enough - 2), "cuda").strategy in later
         else:
             with pytest.raises(MachineError):
-                choose_placement(BIG, ACTIVATIONS, enough - 2, "cuda")
+                choose_placement(BIG, NEEDS, Free(enough - 2), "cuda")
 
     def test_each_strategy_needs_less_than_the_one_before(self) -> None:
-        found = estimate_peaks(BIG, ACTIVATIONS, "bfloat16")
+        found = estimate_peaks(BIG, NEEDS, "bfloat16")
         peaks = [found[strategy] for strategy in ON_GPU]
         assert peaks == sorted(peaks, reverse=True)
         assert len(set(peaks)) == len(peaks)
         # Two experts and the VAE by the table; the text encoder has gone when they compute.
-        assert peaks[0] > 2 * 28.5 * GB + 0.5 * GB + ACTIVATIONS
+        assert peaks[0] > 2 * 28.5 * GB + 0.5 * GB + NEEDS.denoise_bytes
 
     def test_activations_count(self) -> None:
-        small = choose_placement(BIG, GB, 40 * GB, "cuda")
-        large = choose_placement(BIG, 20 * GB, 40 * GB, "cuda")
+        small = choose_placement(BIG, SOME, Free(40 * GB), "cuda")
+        large = choose_placement(BIG, Needs(denoise_bytes=20 * GB), Free(40 * GB), "cuda")
         assert (small.strategy, large.strategy) == ("swap", "fp8")
         assert large.peak_bytes > 20 * GB
 
     def test_nothing_fits(self) -> None:
         with pytest.raises(MachineError) as raised:
-            choose_placement(BIG, ACTIVATIONS, 6 * GB, "cuda:1")
+            choose_placement(BIG, NEEDS, Free(6 * GB), "cuda:1")
         error = raised.value
         assert error.where == "cuda:1"
         for strategy in ON_GPU:
@@ -100,42 +95,42 @@ class TestChoosePlacement:
         assert "draft" in error.hint
 
     def test_the_cpu_has_no_choice(self) -> None:
-        assert choose_placement(TINY, GB, 4 * GB, "cpu").strategy == "resident"
+        assert choose_placement(TINY, SOME, Free(4 * GB), "cpu").strategy == "resident"
         with pytest.raises(MachineError, match="resident") as raised:
-            choose_placement(BIG, GB, 32 * GB, "cpu")
+            choose_placement(BIG, SOME, Free(32 * GB), "cpu")
         assert "fp8" not in raised.value.message
 
     def test_small_models_are_exact_on_the_cpu(self) -> None:
-        assert choose_placement(TINY, 0, GB, "cpu").precision == "float32"
-        assert choose_placement(BIG, 0, 500 * GB, "cpu").precision == "bfloat16"
-        assert choose_placement(TINY, 0, GB, "cuda").precision == "bfloat16"
+        assert choose_placement(TINY, Needs(), Free(GB), "cpu").precision == "float32"
+        assert choose_placement(BIG, Needs(), Free(500 * GB), "cpu").precision == "bfloat16"
+        assert choose_placement(TINY, Needs(), Free(GB), "cuda").precision == "bfloat16"
 
     def test_unknown_memory_is_said(self) -> None:
-        chosen = choose_placement(BIG, ACTIVATIONS, None, "cuda")
+        chosen = choose_placement(BIG, NEEDS, Free(None), "cuda")
         assert chosen.strategy == "swap"
         assert "not known" in chosen.reason
 
     def test_an_override_is_taken_even_where_it_looks_too_big(self) -> None:
-        chosen = choose_placement(BIG, ACTIVATIONS, GB, "cuda", override="group")
+        chosen = choose_placement(BIG, NEEDS, Free(GB), "cuda", override="group")
         assert (chosen.strategy, chosen.reason) == ("group", "as asked for")
 
     def test_weights_are_streamed_where_it_is_asked_for(self) -> None:
-        chosen = choose_placement(BIG, GB, 16 * GB, "cpu", override="stream")
+        chosen = choose_placement(BIG, SOME, Free(16 * GB), "cpu", override="stream")
         assert (chosen.strategy, chosen.precision) == ("stream", "bfloat16")
         assert chosen.peak_bytes < 8 * 2**30
         with pytest.raises(MachineError, match="resident") as raised:
-            choose_placement(BIG, GB, 16 * GB, "cpu")
+            choose_placement(BIG, SOME, Free(16 * GB), "cpu")
         assert "--memory stream" in raised.value.hint
-        whole = choose_placement(BIG, GB, 500 * GB, "cpu")
+        whole = choose_placement(BIG, SOME, Free(500 * GB), "cpu")
         assert chosen.computing == whole.computing, "a film begun in one goes on in the other"
         with pytest.raises(InputError, match="CPU"):
-            choose_placement(BIG, GB, 80 * GB, "cuda", override="stream")
+            choose_placement(BIG, SOME, Free(80 * GB), "cuda", override="stream")
         with pytest.raises(InputError, match="GGUF"):
-            choose_placement(BIG, GB, 80 * GB, "cpu", override="stream", packed="gguf")
+            choose_placement(BIG, Needs(packed="gguf"), Free(80 * GB), "cpu", override="stream")
 
     def test_an_override_must_exist(self) -> None:
         with pytest.raises(InputError, match="fp4") as raised:
-            choose_placement(BIG, 0, GB, "cuda", override="fp4")  # type: ignore[arg-type]
+            choose_placement(BIG, Needs(), Free(GB), "cuda", override="fp4")  # type: ignore[arg-type]
         assert "fp8" in raised.value.hint
 
 

@@ -22,7 +22,7 @@ from holocine_core.events import (
     ignore,
 )
 from holocine_core.film.planning import plan_film
-from holocine_core.model.placement import machine_name
+from holocine_core.model.devices import machine_name
 from holocine_core.plan import pace
 from holocine_core.plan.values import Plan
 from holocine_core.render import render

@@ -9,7 +9,7 @@ from pathlib import Path
 from holocine_core.errors import InputError
 from holocine_core.fleet.engines.options import Setting, count, read_settings
 from holocine_core.fleet.engines.process import ask_to_end, logs_of, start_worker, wait_for_end
-from holocine_core.model.placement import visible_gpus
+from holocine_core.model.devices import visible_gpus
 
 SETTINGS = {"workers": Setting(count, "how many; one for each card where left out")}
 
