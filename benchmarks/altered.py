@@ -3,9 +3,10 @@
 python -m benchmarks.altered [--count 2000] [--first 0] [--only nano]
 
 Every alteration is a file of a whole model, in turn: of a pipeline, of the embedded model, of a
-release tree with GGUF and pickles, a LoRA. Each is asked for in a process of its own: `models
-info`, `models verify`, `plan`, and the opening of its weights. What counts is the exit code, and
-whether an error's message or place names the file by its path in the model.
+release tree with GGUF and pickles, of a folder of files under names of their own, a LoRA. Each is
+asked for in a process of its own: `models info`, `models verify`, `plan`, and the opening of its
+weights. What counts is the exit code, and whether an error's message or place names the file by its
+path in the model.
 
 What is taken (exit 0) is counted by what was altered, and headers and JSON that everything took
 with no word are listed: many an altered value changes nothing, and of a weight's value only a lock
@@ -70,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--only", help="of these models one: pipeline, nano, release, lora")
+    parser.add_argument("--only", help="of these models one: pipeline, nano, release, own, lora")
     options = parsed(parser, count=12)
     counted: collections.Counter[tuple[str, str, int]] = collections.Counter()
     kinds: collections.Counter[tuple[str, str, bool]] = collections.Counter()
@@ -139,6 +140,7 @@ def wholes(scratch: Path) -> Iterator[Whole]:
     """Models that are whole, written below a folder."""
     from holocine_core.model.spec import MODELS, __file__
     from holocine_core.model.tiny import write_tiny
+    from tests.model.checkpoints import scatter
 
     pipeline = scratch / "pipeline"
     write_tiny(pipeline)
@@ -148,9 +150,25 @@ def wholes(scratch: Path) -> Iterator[Whole]:
     release = scratch / "release"
     _write_release(release)
     yield Whole("release", release, _files(release))
+    own = scatter(pipeline, scratch / "own")
+    _bring_tokenizer(own / "text_encoders")
+    yield Whole("own", own, _files(own))
     lora = scratch / "lora" / "look.safetensors"
     _write_lora(lora)
     yield Whole("lora", pipeline, (lora,), lora)
+
+
+def _bring_tokenizer(home: Path) -> None:
+    """Put a tokenizer into a text encoder's file, in place of the one beside it."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from tests.model.layouts import spiece
+
+    (path,) = home.glob("*.safetensors")
+    weights = load_file(path)
+    save_file({**weights, "spiece_model": torch.tensor(list(spiece())).byte()}, path)
+    (home / "tokenizer.json").unlink()
 
 
 def _files(folder: Path) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ this."""
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holocine_core.store.files import parse_json
+from tests.altered_formats import gguf_file, torch_file
 
 Header = dict[str, Any]
 VALUES: tuple[Any, ...] = (
@@ -27,8 +29,9 @@ def altered(path: Path, number: int) -> bytes:
     """The content of a file, altered as its kind asks for; another way for every number."""
     chance = random.Random(f"{path.name} {number}")
     raw = path.read_bytes()
-    kinds = {".json": _json, ".safetensors": _safetensors}
-    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 else _bytes
+    kinds = {".json": _json, ".safetensors": _safetensors, ".gguf": gguf_file, ".pth": torch_file}
+    known = path.suffix != ".pth" or raw.startswith(b"PK")  # An older one is no zip file.
+    how = kinds.get(path.suffix, _bytes) if chance.random() < 0.85 and known else _bytes
     return how(raw, chance)
 
 
@@ -111,13 +114,13 @@ def _alter_value(tree: Any, chance: random.Random) -> None:
     keys = list(home) if isinstance(home, dict) else list(range(len(home)))
     if not keys or chance.random() < 0.05:
         if isinstance(home, dict):
-            home["more"] = chance.choice(VALUES)
+            home["more"] = copy.deepcopy(chance.choice(VALUES))
         else:
-            home.append(chance.choice(VALUES))
+            home.append(copy.deepcopy(chance.choice(VALUES)))
     elif chance.random() < 0.15:
         del home[chance.choice(keys)]
     else:
-        home[chance.choice(keys)] = chance.choice(VALUES)
+        home[chance.choice(keys)] = copy.deepcopy(chance.choice(VALUES))
 
 
 def _homes(tree: Any) -> Iterator[Any]:

@@ -74,6 +74,7 @@ CASES: tuple[tuple[str, str], ...] = (
     ("recipes", ""),
     ("reshoot", "--images {out}"),
     ("sampler", "--figure {out}.svg --images {out}"),
+    ("scripts", ""),
     ("sharing", ""),
     ("sharing_films", ""),
     ("sheets", "--out {out}.jpg"),

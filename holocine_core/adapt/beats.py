@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, Slugs
+from holocine_core.adapt.elements import Element
+from holocine_core.adapt.headings import caption_of, is_usual, place_of, transition_kind
 from holocine_core.adapt.names import Names, doubled, plain
+from holocine_core.adapt.speakers import (
+    as_people,
+    cast_of,
+    cues_of,
+    is_only_heard,
+    manners,
+    together,
+    told_manner,
+)
 from holocine_core.script.prompt import mentions
 
-Kind = Literal[
-    "title", "heading", "action", "character", "dialogue", "parenthetical", "lyric", "transition",
-    "centered", "remark",
-]  # fmt: skip
 SECONDS_PER_WORD = {"action": 0.3, "speech": 0.4}
 SHORTEST, LONGEST = 2.0, 8.0
 """A shot's guessed length in seconds."""
-_PLACE = re.compile(r"^(INT\.?/EXT|EXT\.?/INT|I/E|INT|EXT|EST)(?:\.\s*|\s+)", re.I)
-_WHERE = {"INT": "Inside", "EXT": "Outside", "EST": "Outside"}
-_OFF_SCREEN = re.compile(r"\b(V\.?O|O\.?S|O\.?C)\b", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One paragraph of a script.
-
-    Attributes:
-        kind: What it is.
-        text: Its words; of a character its name.
-        extra: Of a character what stands in brackets, of a title its key, of notes nothing.
-    """
-
-    kind: Kind
-    text: str
-    extra: str = ""
+_BULLET = re.compile(r"\A(?:--?|[\u2013\u2014\u2022*])\s+(?=\S)")
+"""What begins the lines of a montage."""
+_HEADS = ("section: ", "act: ", "new act: ", "cold opening: ")
+"""Remarks that head the scene behind them."""
+_ENDS = ("act: END", "act: COMMERCIAL")
 
 
 def to_draft(elements: Sequence[Element], source: str) -> Draft:
@@ -48,16 +41,17 @@ def to_draft(elements: Sequence[Element], source: str) -> Draft:
         elements: The script's paragraphs, in order.
         source: The script's file name.
     """
-    cast = _cast(elements)
-    draft = _Drafting(cast)
+    cast = cast_of(elements)
+    draft = _Drafting(cast, elements)
     for element in elements:
         draft.take(element)
     scenes = draft.scenes()
     seen = {m.name for scene in scenes for shot in scene.shots for m in mentions(shot.prompt)}
     looks = draft.looks(elements)
-    title = next((e.text for e in elements if e.kind == "title" and e.extra == "title"), source)
+    pages = [e for e in elements if e.kind == "title"]
+    title = next((e for e in pages if e.extra == "title" and e.text), Element("title", source))
     return Draft(
-        title=plain(title),
+        title=plain(title.text),
         source=source,
         looks={
             name: looks.get(spoken, "")
@@ -67,7 +61,7 @@ def to_draft(elements: Sequence[Element], source: str) -> Draft:
         scenes=scenes,
         remarks=(
             "Lengths are guessed from the words: change what should last longer or shorter.",
-            *(f"{e.extra}: {e.text}" for e in elements if e.kind == "title" and e.extra != "title"),
+            *(f"{e.extra}: {e.text}" for e in pages if e is not title),
         ),
     )
 
@@ -75,9 +69,11 @@ def to_draft(elements: Sequence[Element], source: str) -> Draft:
 class _Drafting:
     """Collects shots into scenes while a script is read."""
 
-    def __init__(self, cast: Mapping[str, str]) -> None:
+    def __init__(self, cast: Mapping[str, str], elements: Sequence[Element]) -> None:
         self._cast = cast
-        self._names = Names(cast)
+        self._cues = cues_of(elements)
+        told = (e.text for e in elements if e.kind in ("action", "dialogue", "lyric"))
+        self._names = Names(cast, told)
         self._slugs = Slugs()
         self._scenes: list[DraftScene] = []
         self._shots: list[DraftShot] = []
@@ -96,12 +92,16 @@ class _Drafting:
     def scenes(self) -> tuple[DraftScene, ...]:
         """All scenes, once the script has ended."""
         self._close()
+        if self._scenes and self._waiting:
+            last = self._scenes[-1]
+            self._scenes[-1] = replace(last, ending=(*last.ending, *self._waiting))
+            self._waiting = []
         return tuple(self._scenes)
 
     def take(self, element: Element) -> None:
         if element.kind not in ("parenthetical", "dialogue", "lyric", "remark"):
             self._fall_silent()
-        if element.kind not in ("heading", "remark"):
+        if element.kind not in ("heading", "remark", "transition", "centered"):
             self._keep_passing()
         match element.kind:
             case "heading":
@@ -116,7 +116,7 @@ class _Drafting:
             case "dialogue" | "lyric":
                 self._say(element)
             case "transition":
-                self._passing = element.text.strip()
+                self._passing = f"{self._passing} {element.text.strip()}".strip()
             case "centered":
                 self._waiting.append(f"{LOOK} a title card in the script: {plain(element.text)}")
             case "remark":
@@ -125,34 +125,39 @@ class _Drafting:
     def _beats(self, text: str) -> None:
         """A shot for every beat of an action."""
         for beat in re.split(r"\n\s*\n", text):
-            if beat.strip():
-                self._add(self._told(beat), "action")
+            if words := _BULLET.sub("", beat.strip()):
+                self._add(self._told(words, action=True), "action")
 
     def _open(self, heading: Element) -> None:
-        name = self._slugs(_PLACE.sub("", heading.text), "scene")
+        name = self._slugs(place_of(plain(heading.text))[1], "scene")
         remarks, self._waiting = tuple(self._waiting), []
-        self._scenes.append(
-            DraftScene(id=name, caption=_place(heading.text), shots=(), remarks=remarks)
-        )
+        caption = caption_of(plain(heading.text))
+        self._scenes.append(DraftScene(id=name, caption=caption, shots=(), remarks=remarks))
 
     def _close(self) -> None:
         """Give the open scene its shots, and what was said after the last of them."""
         self._fall_silent()
         if not self._scenes:
+            if self._passing:
+                self._waiting.append(f"the script begins: {self._passing}")
+                self._passing = ""
             return
         scene = self._scenes[-1]
-        kind = _transition(self._passing.rstrip(":.").upper())
-        if kind is None:
-            self._keep_passing()
+        kind = transition_kind(self._passing)
+        if kind is not None:
+            scene = replace(scene, transition=kind)
+            if is_usual(self._passing):
+                self._passing = ""
+        self._keep_passing()
+        waiting, self._waiting = _parted_at_section(self._waiting)
+        ending: tuple[str, ...] = ()
+        if self._shots:
+            ending = tuple(waiting)
         else:
-            scene, self._passing = replace(scene, transition=kind), ""
-        if self._shots and self._waiting:
-            self._shots[-1] = _with(self._shots[-1], self._waiting)
-            self._waiting = []
-        if not self._shots:
-            empty = f"{LOOK} the script tells nothing of this scene"
-            self._shots = [DraftShot(prompt=scene.caption, seconds=SHORTEST, remarks=(empty,))]
-        self._scenes[-1] = replace(scene, shots=tuple(self._shots))
+            waiting.append(f"{LOOK} the script shows nothing in this scene")
+            shown = scene.caption or "Black."
+            self._shots = [DraftShot(prompt=shown, seconds=SHORTEST, remarks=tuple(waiting))]
+        self._scenes[-1] = replace(scene, shots=tuple(self._shots), ending=ending)
         self._shots = []
 
     def _add(self, prompt: str, pace: str) -> None:
@@ -175,76 +180,53 @@ class _Drafting:
             self._waiting.append(f"{LOOK} words without a speaker: {plain(line.text)}")
             return
         name, extra = self._speaker.text, self._speaker.extra
-        words = " ".join(self._told(line.text).split())
         manner, self._manner = self._manner, []
         self._spoke = True
-        if _OFF_SCREEN.search(extra):
-            told = f"{LOOK} heard, not seen: {', '.join([f'{name} ({extra})', *manner])}: "
+        names = together(name.upper(), self._cues)
+        if is_only_heard(name.upper(), extra):
+            by = name + (f" ({extra})" if extra else "")
+            told = f"{LOOK} heard, not seen: {', '.join([by, *manner])}: "
             self._waiting.append(told + plain(line.text))
             return
-        if extra and "CONT" not in extra.upper():
-            self._waiting.append(f"{name} ({extra})")
-        told = "".join(f", {doubled(one)}," for one in manner).replace(",,", ",")
-        self._add(f'{{{self._cast[name]}}}{told} {verb}: "{words}"', "speech")
+        words = " ".join(self._told(line.text).split())
+        beside, unseen = manners(extra)
+        if unseen:
+            self._waiting.append(f"{name} ({unseen})")
+        told = "".join(f", {doubled(told_manner(one))}," for one in (*beside, *manner))
+        verb = verb.removesuffix("s") if len(names) > 1 else verb
+        who = as_people(names, self._cast)
+        self._add(f'{who}{told.replace(",,", ",")} {verb}: "{words}"', "speech")
 
     def _fall_silent(self) -> None:
         """Nobody speaks any more: what was said about how, and not spoken, is kept."""
         if self._speaker is not None and (self._manner or not self._spoke):
-            name = " ".join([self._speaker.text, *(f"({one})" for one in self._manner)])
+            behind = (self._speaker.extra, *self._manner)
+            name = " ".join([self._speaker.text, *(f"({one})" for one in behind if one)])
             self._waiting.append(f"{LOOK} named in the script without words: {name}")
         self._speaker, self._manner, self._spoke = None, [], False
 
     def _keep_passing(self) -> None:
         """A transition in the middle of a scene, which a screenplay has no place for."""
         if self._passing:
-            self._waiting.append(f"{LOOK} a transition in the script: {self._passing}")
+            asks = "" if transition_kind(self._passing) == "cut" else f"{LOOK} "
+            self._waiting.append(f"{asks}a transition in the script: {self._passing}")
         self._passing = ""
 
-    def _told(self, text: str) -> str:
+    def _told(self, text: str, *, action: bool = False) -> str:
         """A text with its characters as {names}."""
-        return self._names.tagged(" ".join(plain(text).split()))
+        told = self._names.tagged(" ".join(plain(text).split()), action=action)
+        for word in self._names.doubts():
+            self._waiting.append(f"{LOOK} is '{word}' a word here, or {word.upper()}?")
+        return told
 
 
-def _with(shot: DraftShot, remarks: Sequence[str]) -> DraftShot:
-    return replace(shot, remarks=(*shot.remarks, *remarks))
-
-
-def _transition(words: str) -> str | None:
-    if "DISSOLVE" in words or "CROSS" in words:
-        return "crossfade"
-    if "FADE" in words:
-        return "fade"
-    return "cut" if words.endswith("CUT TO") or words == "CUT" else None
-
-
-def _place(heading: str) -> str:
-    """``EXT. HARBOUR QUAY - DUSK`` -> ``Outside: harbour quay, dusk.``"""
-    found = _PLACE.match(heading)
-    kind = found[1].upper() if found else ""
-    place = plain(_PLACE.sub("", heading))
-    place = re.sub(r"\s+[-\u2013\u2014]+\s+", ", ", place)
-    shown = place.lower() if place.isupper() else place
-    where = _WHERE.get(kind, "Inside and outside" if found else "")
-    told = f"{where}: {shown}" if where else shown[:1].upper() + shown[1:]
-    return f"{doubled(told)}."
-
-
-# --- characters ----------------------------------------------------------------------------------
-
-
-def _cast(elements: Sequence[Element]) -> dict[str, str]:
-    """Every speaker's name -> the name in the screenplay, in order of appearance."""
-    found: dict[str, str] = {}
-    taken, numbers = set[str](), dict[str, int]()
-    for element in elements:
-        if element.kind == "character" and element.text not in found:
-            name = re.sub(r"\W+", "_", element.text.lower()).strip("_")
-            name = name if name.isidentifier() else f"character_{name}".rstrip("_")
-            number, free = numbers.get(name, 1), name
-            while free in taken:
-                number += 1
-                free = f"{name}_{number}"
-            numbers[name] = number
-            taken.add(free)
-            found[element.text] = free
-    return found
+def _parted_at_section(remarks: list[str]) -> tuple[list[str], list[str]]:
+    """What was said after a scene's last shot, and what heads the next scene: a section or an act
+    and all behind it."""
+    heads = [
+        i
+        for i, remark in enumerate(remarks)
+        if remark.startswith(_HEADS) and not remark.startswith(_ENDS)
+    ]
+    at = heads[0] if heads else len(remarks)
+    return remarks[:at], remarks[at:]

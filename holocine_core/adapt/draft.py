@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,8 @@ class DraftScene:
     shots: tuple[DraftShot, ...]
     transition: str = "cut"
     remarks: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
+    """Remarks behind its last shot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class Draft:
     @property
     def open_places(self) -> int:
         """Places where a person should look."""
-        texts = [*self.remarks, *(r for s in self.scenes for r in s.remarks)]
+        texts = [*self.remarks, *(r for s in self.scenes for r in (*s.remarks, *s.ending))]
         texts += [r for scene in self.scenes for shot in scene.shots for r in shot.remarks]
         missing = sum(not look for look in self.looks.values())
         return missing + sum(text.startswith(LOOK) for text in texts)
@@ -101,6 +104,7 @@ def parted(scenes: Sequence[DraftScene], longest: float, fps: float = 15) -> tup
                     shots=tuple(part),
                     transition=scene.transition if last else "cut",
                     remarks=scene.remarks if number == 1 else _goes_on(scene, longest),
+                    ending=scene.ending if last else (),
                 )
             )
     return tuple(found)
@@ -175,6 +179,8 @@ def _scenes(draft: Draft) -> Iterator[str]:
         yield "    shots:"
         for shot in scene.shots:
             yield from _shot(shot)
+        for remark in scene.ending:
+            yield from _comments(remark, "      ")
         if scene.transition != "cut":
             yield f"    transition: {scene.transition}"
         yield ""
@@ -221,7 +227,11 @@ class Slugs:
 
     def __call__(self, text: str, fallback: str) -> str:
         """A name like the text that nobody has yet."""
-        name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or fallback
+        # Letters with marks become those without: Über is uber, not ber.
+        plain = unicodedata.normalize("NFKD", re.sub("['\u2019]s\\b", "s", text.lower()))
+        plain = plain.replace("ß", "ss")
+        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+        name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or fallback
         found, number = name, self._numbers.get(name, 1)
         while found in self._taken:
             number += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holocine_core.adapt.draft import Draft, DraftScene, DraftShot
 from holocine_core.errors import InputError
-from holocine_core.script.prompt import GLOBAL, parse_raw, said_counts
+from holocine_core.script.prompt import GLOBAL, other_spellings, parse_raw, said_counts, spelled
 
 GUESSED = 3.0
 """Seconds of a shot: a raw prompt says nothing of time."""
@@ -16,7 +16,8 @@ def raw_draft(text: str, source: str, title: str) -> Draft:
     Raises:
         InputError: A prompt that is not in the raw form, with the line where it begins.
     """
-    before, *prompts = text.split(GLOBAL)
+    others = other_spellings(text)
+    before, *prompts = spelled(text).split(GLOBAL)
     if before.strip() or not prompts:
         line = 1 + len(before[: len(before) - len(before.lstrip())].splitlines())
         raise InputError(
@@ -39,7 +40,8 @@ def raw_draft(text: str, source: str, title: str) -> Draft:
             )
         )
     remark = f"A raw prompt says nothing of time: every shot has {GUESSED:g} seconds."
-    return Draft(title=title, source=source, scenes=tuple(scenes), remarks=(remark,))
+    remarks = (remark, *(f"{wrong} is written {right} here" for wrong, right in others))
+    return Draft(title=title, source=source, scenes=tuple(scenes), remarks=remarks)
 
 
 def _uncounted(caption: str, shots: int) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from holocine_core.adapt.beats import to_draft
 from holocine_core.adapt.draft import Draft, parted
+from holocine_core.adapt.final_draft import fdx_elements
+from holocine_core.adapt.fountain import fountain_elements
 from holocine_core.adapt.raw import raw_draft
-from holocine_core.adapt.scripts import fdx_elements, fountain_elements
 from holocine_core.adapt.tables import table_draft
 from holocine_core.errors import InputError
-from holocine_core.script.prompt import GLOBAL
+from holocine_core.script.prompt import GLOBAL, spelled
 
 Kind = Literal["fountain", "fdx", "csv", "raw"]
 MAX_BYTES = 5_000_000
@@ -33,10 +35,10 @@ def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | Non
 
     Raises:
         InputError: The file cannot be read as what it is; with file and line.
-        MachineError: A library that reads it isn't installed.
     """
     text = _text(path)
-    kind = kind or _SUFFIXES.get(path.suffix.lower()) or ("raw" if GLOBAL in text else None)
+    if kind is None:
+        kind = _SUFFIXES.get(path.suffix.lower()) or ("raw" if GLOBAL in spelled(text) else None)
     title = path.stem.replace("_", " ").replace("-", " ").strip() or path.name
     match kind:
         case "fountain":
@@ -76,6 +78,8 @@ def _text(path: Path) -> str:
             where=str(path),
             hint="is this the right file? Part it, and import the parts",
         )
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decoded_utf16(content, path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,5 +87,17 @@ def _text(path: Path) -> str:
         raise InputError(
             f"byte {error.object[error.start]:#04x} is no UTF-8",
             where=f"{path}:{line}",
+            hint="save the file as UTF-8",
+        ) from None
+
+
+def _decoded_utf16(content: bytes, path: Path) -> str:
+    """As spreadsheets save "Unicode text"."""
+    try:
+        return content.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the file begins as UTF-16, and is none at byte {error.start}",
+            where=str(path),
             hint="save the file as UTF-8",
         ) from None

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import get_args
 
+from holocine_core.adapt.columns import COLUMNS, HOW, WORDS, columns_of, words_in
 from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, Slugs
+from holocine_core.adapt.headings import caption_of, heading_of
 from holocine_core.errors import InputError, Problem
-from holocine_core.script.screenplay import Angle, Movement, Size
 
-COLUMNS = ("scene", "global", "prompt", "seconds", "frames", "size", "angle", "movement")
-"""What a column may be called; others are kept as comments."""
-_OTHER_NAMES = {
-    "text": "prompt", "description": "prompt", "action": "prompt", "caption": "prompt",
-    "duration": "seconds", "length": "seconds", "shot size": "size", "camera": "movement",
-    "camera movement": "movement", "setting": "global", "location": "global",
-}  # fmt: skip
-_WORDS: Mapping[str, frozenset[str]] = {
-    "size": frozenset(get_args(Size)),
-    "angle": frozenset(get_args(Angle)),
-    "movement": frozenset(get_args(Movement)),
-}
-_SHORT = {
-    "ews": "extreme wide", "els": "extreme wide", "ws": "wide", "ls": "wide", "fs": "full",
-    "mws": "medium wide", "mls": "medium wide", "ms": "medium", "mcu": "medium close-up",
-    "cu": "close-up", "close up": "close-up", "ecu": "extreme close-up", "bcu": "extreme close-up",
-    "2s": "two-shot", "two shot": "two-shot", "ots": "over-the-shoulder", "pov": "point of view",
-    "eye level": "eye-level", "still": "static", "locked": "static", "dolly": "dolly in",
-    "track": "tracking", "zoom": "zoom in",
-}  # fmt: skip
+_SEPARATOR = re.compile(r"sep=(.)", re.I)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\s*s)?")
+_CLOCK = re.compile(r"(\d{1,3}):(\d{2}(?:\.\d{1,3})?)")
+_NUMBER = re.compile(r"(\d{1,6}(?:[.,]\d{1,6})?)\s*(?:s|secs?|seconds?|frames?|f)?\.?", re.I)
+HIGHEST_HEADER = 30
+"""Lines among which the one with the columns' names is looked for, to find what parts them."""
 GUESSED = 3.0
 """A shot's seconds where the table says nothing."""
 
@@ -47,54 +34,69 @@ def table_draft(text: str, source: str, title: str) -> Draft:
     Raises:
         InputError: With every problem of the table, each with its line.
     """
-    rows, first = _rows(text, source)
+    rows, last, above = _rows(text, source)
     problems: list[Problem] = []
     shots: list[tuple[str, str, DraftShot]] = []
     scene = ""
+    remarks: list[str] = [f"above the table: {line}" for line in above]
+    if rows and _is_total(rows[-1][1]):
+        remarks.append(f"below the table: {', '.join(filter(None, rows.pop()[1].values()))}")
     for line, row in rows:
         scene = row.get("scene") or scene  # Most lists name a scene in its first row only.
         shot = _shot(row, f"{source}:{line}", problems)
-        shots.append((scene, row.get("global", ""), shot))
+        shots.append((scene, _caption(row.get("global", "")), shot))
     if problems:
         raise InputError.of(problems)
     if not shots:
-        raise InputError("the table has no shots", where=f"{source}:{first}")
+        raise InputError("the table has no shots", where=f"{source}:{last}")
     scenes: list[DraftScene] = []
     slugs, before = Slugs(), set[str]()
     for name, group in groupby(shots, key=lambda one: one[0]):
         members = list(group)
         told = dict.fromkeys(caption for _, caption, _ in members if caption)
-        remarks = [f"scene: {name}"] if name and not name.isascii() else []
+        told_of = [f"scene: {name}"] if name and not name.isascii() else []
         if name and name in before:
-            remarks.append(f"{LOOK} '{name}' comes back: this is another scene, filmed by itself")
+            told_of.append(f"{LOOK} '{name}' comes back: this is another scene, filmed by itself")
         before.add(name)
         scenes.append(
             DraftScene(
                 id=slugs(name, f"scene-{len(scenes) + 1}"),
                 caption=" ".join(told).replace("{", "{{").replace("}", "}}"),
-                remarks=tuple(remarks),
+                remarks=tuple(told_of),
                 shots=tuple(shot for *_, shot in members),
             )
         )
-    guessed = any(shot.seconds == GUESSED and shot.frames is None for *_, shot in shots)
-    remark = f"Shots without a length have {GUESSED:g} seconds."
-    return Draft(title=title, source=source, scenes=tuple(scenes), remarks=(remark,) * guessed)
+    if not all(_says(row, "seconds") or _says(row, "frames") for _, row in rows):
+        remarks.append(f"Shots without a length have {GUESSED:g} seconds.")
+    return Draft(title=title, source=source, scenes=tuple(scenes), remarks=tuple(remarks))
 
 
-def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int]:
-    """Every row that says something, with its line, by the columns' names."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
+def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int, list[str]]:
+    """Every row that says something, with its line, by the columns' names; the last line; and what
+    stands above the table."""
+    text = text.lstrip("\ufeff")
+    lines = text.splitlines()
+    said = _SEPARATOR.fullmatch(lines[0].strip()) if lines else None
+    if said:  # Excel's own way of telling it.
+        delimiter = said[1]
+    else:
+        heads = [line for line in lines if line.strip()][:HIGHEST_HEADER] or [""]
+        delimiter = max(",;\t", key=lambda sign: max(line.count(sign) for line in heads))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
     names: list[str] = []
+    above: list[tuple[int, list[str]]] = []
     try:
         for cells in reader:
             line = reader.line_num
-            if not any(cell.strip() for cell in cells):
+            if not any(cell.strip() for cell in cells) or (said and line == 1):
                 continue
             if not names:
-                names = _names(cells, f"{source}:{line}")
+                if "prompt" not in (names := columns_of(cells)):
+                    above.append((line, cells))
+                    names = []
+                    continue
+                _refuse_twice(names, f"{source}:{line}")
                 continue
             if len(cells) > len(names):
                 raise InputError(
@@ -108,34 +110,51 @@ def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int
             f"the table cannot be read: {error}", where=f"{source}:{reader.line_num}"
         ) from None
     if not names:
-        raise InputError("the table is empty", where=source)
-    return rows, reader.line_num
-
-
-def _names(cells: Sequence[str], where: str) -> list[str]:
-    names = [cell.strip().lower() for cell in cells]
-    names = [_OTHER_NAMES.get(name, name) or f"column {i}" for i, name in enumerate(names, 1)]
-    if "prompt" not in names:
+        if not above:
+            raise InputError("the table is empty", where=source)
         raise InputError(
             "the table has no column `prompt`",
-            where=where,
-            hint=f"name the columns in the first row; known are {', '.join(COLUMNS)}",
+            where=f"{source}:{above[0][0]}",
+            hint=f"name the columns in one row; known are {', '.join(COLUMNS)}",
         )
+    told = [", ".join(cell.strip() for cell in cells if cell.strip()) for _, cells in above]
+    return rows, reader.line_num, told
+
+
+def _refuse_twice(names: Sequence[str], where: str) -> None:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"two columns mean `{twice}`", where=where, hint="drop or rename one")
-    return names
+
+
+_TOTAL = re.compile(r"(?:grand )?total.*|sum|summe|gesamt.*|somme|suma", re.I)
+
+
+def _is_total(row: Mapping[str, str]) -> bool:
+    """Whether a row without a shot adds up those above it."""
+    first = next(filter(None, row.values()), "")
+    return not row.get("prompt") and _TOTAL.fullmatch(first.rstrip(":")) is not None
+
+
+def _caption(cell: str) -> str:
+    """A place as the table says it, or as a script does: ``INT. GREENHOUSE - DAY``."""
+    return caption_of(cell) if heading_of(cell) else cell
 
 
 def _shot(row: Mapping[str, str], where: str, problems: list[Problem]) -> DraftShot:
     remarks = [f"{name}: {cell}" for name, cell in row.items() if cell and name not in COLUMNS]
-    said = {name: "" for name in _WORDS}
-    for name, known in _WORDS.items():
-        word = row.get(name, "").lower()
-        word = _SHORT.get(word, word)
-        if word in known:
-            said[name] = word
-        elif word:
-            remarks.append(f"{LOOK} {name} '{row[name]}' is none that a screenplay knows")
+    said = {name: "" for name in WORDS}
+    for name in WORDS:
+        cell = row.get(name, "")
+        found, understood = words_in(cell, name)
+        for other, word in found.items():  # "static wide" in a column of movements has a size too.
+            if other == name or not row.get(other):
+                said[other] = said[other] or word
+        if cell and name not in found and not understood:
+            remarks.append(f"{LOOK} {name} '{cell}' is none that a screenplay knows")
+        elif cell and not understood:
+            remarks.append(f"{LOOK} {name} is '{cell}' in the table")
+        elif cell and (name not in found or HOW.intersection(cell.lower().split())):
+            remarks.append(f"{name}: {cell}")
     if not row.get("prompt"):
         problems.append(Problem("the shot has no prompt", where, "say what it shows"))
     frames = _number(row, "frames", where, problems)
@@ -146,7 +165,7 @@ def _shot(row: Mapping[str, str], where: str, problems: list[Problem]) -> DraftS
     if frames is not None and frames != int(frames):
         problems.append(Problem(f"`frames` is {frames:g}", where, "a whole number of frames"))
     return DraftShot(
-        prompt=row.get("prompt", "").replace("{", "{{").replace("}", "}}"),
+        prompt=" ".join(row.get("prompt", "").split()).replace("{", "{{").replace("}", "}}"),
         frames=int(frames) if frames is not None else None,
         seconds=seconds if seconds is not None or frames is not None else GUESSED,
         remarks=tuple(remarks),
@@ -154,17 +173,29 @@ def _shot(row: Mapping[str, str], where: str, problems: list[Problem]) -> DraftS
     )
 
 
+def _says(row: Mapping[str, str], name: str) -> bool:
+    """Whether a row has a number there: a dash is none."""
+    return bool(row.get(name, "").strip("-\u2013\u2014?"))
+
+
 def _number(row: Mapping[str, str], name: str, where: str, problems: list[Problem]) -> float | None:
-    cell = row.get(name, "").replace(",", ".").removesuffix("s").strip()
-    if not cell:
+    if not _says(row, name):
         return None
-    try:
-        value = float(cell)
-    except ValueError:
-        value = 0.0
+    cell = row[name]
+    if _THOUSANDS.fullmatch(cell):
+        hint = f"write {cell.replace(',', '')} or {cell.replace(',', '.')}"
+        problems.append(Problem(f"`{name}` is '{cell}': is the comma a point?", where, hint))
+        return None
+    value = _read_number(cell)
     if not 0 < value <= 100_000:
-        problems.append(
-            Problem(f"`{name}` is '{row[name]}'", where, "a number above 0, such as 2.5")
-        )
+        problems.append(Problem(f"`{name}` is '{cell}'", where, "a number above 0, such as 2.5"))
         return None
     return value
+
+
+def _read_number(cell: str) -> float:
+    """2.5, 2,5, 2.5 s, 3 sec, 1:30 (minutes and seconds); 0 for all else."""
+    if clock := _CLOCK.fullmatch(cell):
+        return 60 * int(clock[1]) + float(clock[2])
+    found = _NUMBER.fullmatch(cell)
+    return float(found[1].replace(",", ".")) if found else 0.0

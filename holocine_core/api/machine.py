@@ -176,7 +176,9 @@ def model_page(state: ModelState) -> ModelPage:
     from holocine_core.model.vocabulary import read_vocabulary
 
     path = state.located.folder / PAGE_NAME
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    # A folder of files that were found is not the model's own: its page may be ComfyUI's.
+    own = path.is_file() and not state.located.resolved
+    text = path.read_text(encoding="utf-8", errors="replace") if own else None
     return ModelPage(
         vocabulary=read_vocabulary(state.located),
         text=text,

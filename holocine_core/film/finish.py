@@ -51,7 +51,7 @@ from holocine_core.film.replaced import refuse_to_overwrite, remember_replaced
 from holocine_core.film.values import Film
 from holocine_core.film.version_store import as_stored
 from holocine_core.film.versions import held_by
-from holocine_core.plan.files import require_fit_loras
+from holocine_core.plan.files import require_whole_files
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Card, Sound
@@ -359,7 +359,7 @@ def preflight(plan: Plan) -> None:
     if plan.obstacles:
         first = plan.obstacles[0]
         raise MachineError(first.message, where=first.where, hint=first.hint)
-    require_fit_loras(plan)
+    require_whole_files(plan)
     for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
         with disk_errors(doing, folder):
             make_folder(folder)

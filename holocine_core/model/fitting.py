@@ -19,6 +19,7 @@ from holocine_core.model.entries import Listing, read_entries
 from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_shapes
 from holocine_core.model.expected_vae import Shapes
 from holocine_core.model.gguf_header import READABLE
+from holocine_core.model.kinds import kind_of
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import VAE_PREFIX
@@ -56,50 +57,53 @@ def model_problems(located: LocatedModel, parts: frozenset[str]) -> list[Problem
 
 def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:
     """What is wrong with one part's files, or with its config."""
+    if part.name != "tokenizer":
+        return file_problems(part)
     try:
-        if part.name == "tokenizer":
-            load_tokenizer(located)
-            return []
-        stamps = tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
-        return list(_problems(part, stamps))
+        load_tokenizer(located)
+    except MachineError as refused:
+        return [Problem(refused.message, refused.where, refused.hint)]
+    except OSError as gone:
+        return [_unreadable(part, gone)]
+    return []
+
+
+def file_problems(part: ComponentFiles) -> list[Problem]:
+    """As :func:`part_problems`, of any part but the tokenizer."""
+    try:
+        return list(_problems(part, _stamps(part)))
     except InputError as refused:
         return list(refused.problems)
     except MachineError as refused:
         return [Problem(refused.message, refused.where, refused.hint)]
     except OSError as gone:
-        return [
-            Problem(
-                f"{part.name} can't be read: {gone.strerror or gone}",
-                part.where,
-                "check that its files are there and may be read",
-            )
-        ]
+        return [_unreadable(part, gone)]
+
+
+def _unreadable(part: ComponentFiles, gone: OSError) -> Problem:
+    why = gone.strerror or gone
+    hint = "check that its files are there and may be read"
+    return Problem(f"{part.name} can't be read: {why}", part.where, hint)
+
+
+Stamps = tuple[tuple[int, int, int], ...]
+
+
+def _stamps(part: ComponentFiles) -> Stamps:
+    """What is another when any of a part's files or its config is; OSError where one is gone."""
+    return tuple(stamp(path) for path in (*part.paths, part.config) if path is not None)
 
 
 @lru_cache(maxsize=32)
-def _problems(part: ComponentFiles, _: tuple[tuple[int, int, int], ...]) -> tuple[Problem, ...]:
+def _problems(part: ComponentFiles, _: Stamps) -> tuple[Problem, ...]:
     """Kept by what the files are: many films are planned by one model, and each more than once."""
-    check_scales({path: read_entries(path) for path in part.paths})
-    listings = {path: _weights(path) for path in part.paths}
-    problem = _of_types(part, listings) or _of_structure(part, listings)
+    listed = {path: read_entries(path) for path in part.paths}
+    check_scales(listed)
+    problem = _of_types(part) or _of_structure(part)
     return () if problem is None else (problem,)
 
 
-def structure_faults(part: ComponentFiles) -> list[str]:
-    """What differs between a part's files and its network, in short sentences with the files' own
-    names for tensors.
-
-    Raises:
-        InputError: Its config can't be read.
-        MachineError: A file is damaged.
-    """
-    if part.name == "tokenizer":
-        return []
-    listings = {path: _weights(path) for path in part.paths}
-    return [fault for fault, _ in _differences(part, listings)]
-
-
-def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -> dict[str, Held]:
+def held(part: ComponentFiles) -> Mapping[str, Held]:
     """The network's name -> the tensor in the part's files; what has no place in the network is
     left out.
 
@@ -107,10 +111,16 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
         InputError: Its config can't be read.
         MachineError: A file is damaged.
     """
+    return _held(part, _stamps(part))
+
+
+@lru_cache(maxsize=16)
+def _held(part: ComponentFiles, _: Stamps) -> Mapping[str, Held]:
+    """Kept as :func:`_problems` are: every LoRA of every plan asks."""
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
-    for path, listing in (listings or {path: _weights(path) for path in part.paths}).items():
+    for path, listing in _weights(part).items():
         for name, entry in listing.items():
             ours = _ours(part, name, known)
             if ours is not None:
@@ -118,57 +128,75 @@ def held(part: ComponentFiles, listings: Mapping[Path, Listing] | None = None) -
     return found
 
 
-def _weights(path: Path) -> Listing:
-    """A file's tensors without scales and what else stands beside weights."""
-    return {name: entry for name, entry in read_entries(path).items() if not is_beside(name)}
+def _weights(part: ComponentFiles) -> Mapping[Path, Listing]:
+    """Each of a part's files without scales and what else stands beside weights.
+
+    Raises:
+        MachineError: A file is damaged, or two have one weight.
+    """
+    seen: set[str] = set()
+    found: dict[Path, Listing] = {}
+    for path in part.paths:
+        listed = read_entries(path)
+        found[path] = {name: entry for name, entry in listed.items() if not is_beside(name)}
+        if twice := sorted(seen & found[path].keys()):
+            raise MachineError(f"{twice[0]} is in two files of {part.name}", where=str(path))
+        seen |= found[path].keys()
+    return found
 
 
-def _of_types(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
+def _of_types(part: ComponentFiles) -> Problem | None:
     """The first tensor of a type that is not opened."""
-    for path, listing in listings.items():
-        packed = path.suffix.lower() == ".gguf"
-        for name, entry in listing.items():
-            if entry.dtype in (READABLE if packed else PLAIN):
-                continue
-            if packed:
+    for path in part.paths:
+        for name, entry in read_entries(path).items():
+            if part.form == "gguf" and entry.dtype not in READABLE:
                 return Problem(
                     f"{path.name} is packed in a way diffusers does not know: {name} is "
                     f"{entry.dtype}",
                     str(path),
                     "use a file of another kind, such as Q8_0 or Q4_K",
                 )
-            return Problem(
-                f"{path.name} holds {entry.dtype} weights ({name})",
-                str(path),
-                "use the bfloat16, float16 or fp8 file, or a GGUF file",
-            )
+            told = entry.dtype == "U8" and is_beside(name)
+            if part.form != "gguf" and not told and entry.dtype not in PLAIN:
+                return Problem(
+                    f"{path.name} holds {entry.dtype} weights ({name})",
+                    str(path),
+                    "use the bfloat16, float16 or fp8 file, or a GGUF file",
+                )
     return None
 
 
-def _of_structure(part: ComponentFiles, listings: Mapping[Path, Listing]) -> Problem | None:
-    found = list(_differences(part, listings))
+def _of_structure(part: ComponentFiles) -> Problem | None:
+    found = list(_differences(part))
     if not found:
         return None
     said = "; ".join(fault for fault, _ in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     path = next((path for _, path in found if path is not None), part.paths[0])
-    return Problem(
-        f"{path.name} does not fit the network: {said}{more}",
-        str(path),
-        "the file belongs to another model, or its config.json does",
-    )
+    what = _taken_for(part)
+    hint = what or "the file belongs to another model, or its config.json does"
+    return Problem(f"{path.name} does not fit the network: {said}{more}", str(path), hint)
 
 
-def _differences(
-    part: ComponentFiles, listings: Mapping[Path, Listing]
-) -> Iterator[tuple[str, Path | None]]:
+def _taken_for(part: ComponentFiles) -> str:
+    """What files are in place of the part, in words; empty where they are one of its kind, or of
+    none that is known."""
+    shapes = {name: one.shape for path in part.paths for name, one in read_entries(path).items()}
+    kind = kind_of(shapes, part.paths[0].suffix)
+    if kind.why_not:
+        return f"it is {kind.what}: {kind.why_not}"
+    other = kind.part not in ("", part.name.removesuffix("_2"))
+    return f"it is {kind.what}, and in the {part.name}'s place" if other or kind.hint else ""
+
+
+def _differences(part: ComponentFiles) -> Iterator[tuple[str, Path | None]]:
     """Missing, unexpected and wrongly shaped tensors, each with its file where one has it."""
     expected = _expected(part)
     known = _names(part, expected)
     found: dict[str, Held] = {}
     strange: list[tuple[str, Path | None]] = []
     original = False
-    for path, listing in listings.items():
+    for path, listing in _weights(part).items():
         for name, entry in listing.items():
             ours = _ours(part, name, known)
             original |= ours is not None and ours != name

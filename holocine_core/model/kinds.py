@@ -23,6 +23,7 @@ _PREFIX = "model.diffusion_model."
 _LORA = re.compile(
     r"\.(lora_[AB]|lora_up|lora_down)\b|\.(hada_w\d|lokr_w\d|dora_scale|diff|diff_b)\b"
 )
+UNKNOWN = "no network that holocine knows"
 _TEXT_TO_VIDEO = "take a text-to-video file (T2V), such as HoloCine's own"
 
 
@@ -93,9 +94,7 @@ def kind_of(shapes: Shapes, suffix: str) -> Kind:
             "take umt5_xxl_fp16.safetensors or models_t5_umt5-xxl-enc-bf16.pth",
         )
     return (
-        _text_encoder(shapes, form, SPIECE in shapes)
-        or _vae(shapes, form)
-        or _aside("no network that holocine knows", "")
+        _text_encoder(shapes, form, SPIECE in shapes) or _vae(shapes, form) or _aside(UNKNOWN, "")
     )
 
 
@@ -118,7 +117,7 @@ def _transformer(shapes: Shapes, form: Form) -> Kind:
     text = "condition_embedder.text_embedder.linear_1" if ours else "text_embedding.0"
     patch, out = shapes["patch_embedding.weight"], shapes.get(last, ())
     wide, reads = shapes.get(feed, ()), shapes.get(f"{text}.weight", ())
-    if len(patch) != 5 or len(out) != 2 or len(wide) != 2 or len(reads) != 2:
+    if len(patch) != 5 or 0 in patch or len(out) != 2 or len(wide) != 2 or len(reads) != 2:
         return _refused("a transformer of another make than Wan's", "", part="transformer")
     sizes = {
         "num_layers": _blocks(shapes),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,14 +18,20 @@ from holocine_core.errors import InputError, MachineError, Problem
 from holocine_core.model.card import FILES
 from holocine_core.model.components import PART_WORDS
 from holocine_core.model.entries import read_entries
-from holocine_core.model.file_words import Noise, expert_of, is_single
-from holocine_core.model.kinds import Kind, kind_of, refusal
+from holocine_core.model.file_words import Noise, expert_of, is_single, noise_of
+from holocine_core.model.kinds import UNKNOWN, Kind, kind_of, refusal
+from holocine_core.model.spec import WAN_1_3B
 from holocine_core.store.files import stamp
 
 EXPERTS: Mapping[str, Noise] = {"transformer": "high", "transformer_2": "low"}
 SUFFIXES = (".safetensors", ".gguf", ".pth", ".pt")
 """Of files that hold weights."""
 TOKENIZERS = ("tokenizer.json", "spiece.model")
+_NAMED = {
+    "text_encoder": ("text encoder", re.compile(r"t5|text_?encoder", re.IGNORECASE)),
+    "vae": ("VAE", re.compile("vae", re.IGNORECASE)),
+}
+"""Parts: the word that tells kinds of them, and what names of them have."""
 _UNREADABLE = "a file that can not be read"
 _BLOCK = re.compile(r"blocks\.\d+\.(self_attn|attn1)\.")
 _SHARD = re.compile(r"(.+?)-(\d{5})-of-(\d{5})(\.safetensors)")
@@ -175,7 +181,11 @@ def _choose_experts(
     usable: Sequence[Found], parts: dict[str, Found], clashes: list[Problem]
 ) -> None:
     """The experts by their names; of a model with one transformer, that."""
-    transformers = [one for one in usable if one.kind.part == "transformer"]
+    transformers = [
+        replace(one, noise="") if is_alone(one) else one
+        for one in usable
+        if one.kind.part == "transformer"
+    ]
     unsaid = [one for one in transformers if not one.noise]
     for part, noise in EXPERTS.items():
         if part not in parts:
@@ -195,8 +205,10 @@ def _choose_experts(
 
 
 def is_alone(one: Found) -> bool:
-    """Whether a transformer is the only one of its model: the small ones, and Wan2.1's."""
-    return one.kind.sizes.get("num_layers") == 30 or (not one.noise and is_single(one.path))
+    """Whether a transformer is the only one of its model, whatever its folder is called: the small
+    ones, and Wan2.1's."""
+    small = one.kind.sizes.get("num_layers") == WAN_1_3B.shape.layers
+    return small or (is_single(one.path) and not noise_of(one.path.stem))
 
 
 def _choose_one(
@@ -270,11 +282,21 @@ def _wrong_ones(others: Sequence[Found], parts: Mapping[str, Found]) -> Iterator
         ]
         if wrong and part not in parts and not (part == "transformer_2" and not wrong[0].noise):
             yield refusal(wrong[0].path, wrong[0].kind)
-    for part in ("text_encoder", "vae"):
-        word = {"text_encoder": "text encoder", "vae": "VAE"}[part]
+    for part, (word, named) in _NAMED.items():
         wrong = [one for one in others if one.kind.why_not and word in one.kind.what]
+        # What can't be known by its tensors may be what its name, or its folder's, says.
+        lost = [
+            one
+            for one in others
+            if one.kind.what in (_UNREADABLE, UNKNOWN)
+            and any(named.search(name) for name in (one.path.name, one.path.parent.name))
+        ]
         if wrong and part not in parts:
             yield refusal(wrong[0].path, wrong[0].kind)
+        elif lost and part not in parts:
+            first, kind = lost[0].path, lost[0].kind
+            why = kind.why_not or f"{first.name} is {kind.what}"
+            yield Problem(why, str(first), kind.hint or f"fetch {PART_WORDS[part]} again")
 
 
 def _why(one: Found, parts: Mapping[str, Found]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Sort = Literal["safetensors", "gguf", "zip", "pickle", "pointer", "page", "empty", "other"]
+Sort = Literal["safetensors", "gguf", "zip", "pickle", "pointer", "page", "text", "empty", "other"]
 FIRST_BYTES = 512
 
 _SUFFIXES = {".safetensors": "safetensors", ".gguf": "gguf"}
@@ -23,7 +23,7 @@ class Mistaken:
 def sort_of(path: Path) -> Sort:
     """By the first bytes of a file; OSError where it can't be read."""
     with path.open("rb") as file:
-        raw = file.read(FIRST_BYTES)
+        raw = file.read(FIRST_BYTES).rstrip(b"\r\n")
     if not raw:
         return "empty"
     if raw.startswith(b"GGUF"):
@@ -37,6 +37,8 @@ def sort_of(path: Path) -> Sort:
         return "page"
     if raw[:1] == b"\x80" and raw[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
+    if len(raw) < FIRST_BYTES and raw.strip().isascii() and raw.decode("ascii").isprintable():
+        return "text"
     return "safetensors" if raw[8:9] == b"{" else "other"
 
 
@@ -55,6 +57,9 @@ def mistaken(path: Path) -> Mistaken | None:
             "it is a web page (HTML) saved under this name",
             "fetch the file itself: on the hub it is the address with /resolve/ in place of /blob/",
         )
+    if sort == "text":
+        said = path.read_bytes().decode("ascii").strip()
+        return Mistaken(f"it is a line of text: {said:.80}", "fetch it again; see what refused it")
     promised = _SUFFIXES.get(path.suffix.lower(), "pickle")
     found = "pickle" if sort == "zip" else sort
     if found == "other" or found == promised:

@@ -119,7 +119,11 @@ def _zipped(file: BinaryIO) -> tuple[Any, Places]:
         if listing.file_size > _LIST_BYTES:
             raise ValueError(f"a list of {listing.file_size} bytes is none")
         raw = _content(file, listing, size)
-        home = f"{names[0].removesuffix('data.pkl')}data/"
+        top = names[0].removesuffix("data.pkl")
+        order = [one for one in records.infolist() if one.filename == f"{top}byteorder"]
+        if order and (said := _content(file, order[0], size)) not in (b"little", b"big"):
+            raise ValueError(f"its numbers have the byte order {said!r:.40}")
+        home = f"{top}data/"
         places = {
             one.filename.removeprefix(home): _Place(_data_of(file, one, size), one.file_size)
             for one in records.infolist()

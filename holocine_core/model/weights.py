@@ -29,7 +29,7 @@ from holocine_core.model.gguf import load_gguf_transformer
 from holocine_core.model.headers import TensorEntry, read_header
 from holocine_core.model.names import text_encoder_names
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS, VAE_PREFIX
-from holocine_core.model.scales import contents, quantised_layers, stays_float8
+from holocine_core.model.scales import stays_float8
 
 _DTYPES = {
     **{"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "U8": torch.uint8},
@@ -136,23 +136,6 @@ def require_mapped(files: ComponentFiles, dtype: torch.dtype) -> None:
             where=files.where,
             hint=f"stream a {name} file, or choose another placement",
         )
-
-
-def check_structure(files: ComponentFiles) -> list[str]:
-    """What differs between a part's safetensors headers and its network; empty where all fits.
-
-    It reads headers only. Pickles and GGUF files list nothing cheaply: for them the list is empty.
-    """
-    if files.name == "tokenizer" or files.form in ("gguf", "pth"):
-        return []
-    entries = {n: entry for path in files.paths for n, entry in read_header(path).items()}
-    state: Weights = {
-        name: torch.empty(
-            entries[name].shape, dtype=_DTYPES.get(entries[name].dtype), device="meta"
-        )
-        for name in contents(entries, quantised_layers(files.paths), files.paths[0]).weights
-    }
-    return differences(empty_network(files).state_dict(), _to_diffusers(files, state))
 
 
 def differences(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

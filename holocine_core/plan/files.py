@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holocine_core.errors import Damaged, InputError
+from holocine_core.errors import Damaged, InputError, MachineError
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.fitting import model_problems
 from holocine_core.model.lora.file import LoraFile
@@ -28,11 +28,17 @@ def damaged_files(located: LocatedModel, takes: Sequence[Take], vault: Vault) ->
     return [Damaged(one.message, one.where, one.hint) for one in found]
 
 
-def require_fit_loras(plan: Plan) -> None:
-    """Raises InputError where a LoRA that some take still needs holds no finite numbers, or nothing
-    but zeros for an expert. Its header was looked at when the plan was made; this reads the whole
-    file, as a render will."""
+def require_whole_files(plan: Plan) -> None:
+    """Look again at all that a render will read, which may have changed since it was planned, and
+    read the LoRAs to their ends.
+
+    Raises:
+        InputError: A LoRA holds no finite numbers, or nothing but zeros for an expert.
+        MachineError: A file of the model is damaged or another model's.
+    """
     vault = Vault(plan.work)
+    for file in damaged_files(plan.model, plan.takes, vault):
+        raise MachineError(file.message, where=file.where, hint=file.hint)
     waiting = [take for take in plan.takes if "transformer" in needed_parts(take, vault)]
     if not waiting:
         return

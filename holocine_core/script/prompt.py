@@ -23,6 +23,11 @@ GLOBAL = "[global caption]"
 PER_SHOT = "[per shot caption]"
 CUT = "[shot cut]"
 MARKERS = (GLOBAL, PER_SHOT, CUT)
+_SPELLED = re.compile(
+    r"\[[\s_-]*(?:(global)[\s_-]+caption|(per[\s_-]+shot)[\s_-]+caption|(?:shot[\s_-]*)?cut)[\s_-]*\]",
+    re.I,
+)
+"""Markers in any spelling that people give them."""
 COUNT = re.compile(r"This scene contains (\d+) shots?\b\.?")
 """How a global caption tells its number of shots."""
 
@@ -172,6 +177,24 @@ def parse_raw(prompt: str) -> RawPrompt:
         if not shot:
             raise ValueError(f"shot {i} has no text")
     return RawPrompt(caption.strip(), shots)
+
+
+def other_spellings(prompt: str) -> list[tuple[str, str]]:
+    """Markers that are spelled as HoloCine's are not, such as ``[SHOT CUT]`` or ``[cut]``, and how
+    they are: a network reads them as any words."""
+    found = [(one[0], _marker(one)) for one in _SPELLED.finditer(prompt)]
+    return [pair for pair in dict.fromkeys(found) if pair[0] != pair[1]]
+
+
+def spelled(prompt: str) -> str:
+    """A raw prompt with its markers in HoloCine's own spelling."""
+    return _SPELLED.sub(_marker, prompt)
+
+
+def _marker(found: re.Match[str]) -> str:
+    if found[1]:
+        return GLOBAL
+    return PER_SHOT if found[2] else CUT
 
 
 def shot_count(scene: Scene) -> int:

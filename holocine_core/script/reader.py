@@ -358,6 +358,8 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
         try:
             prompts.parse_raw(prompts.clean(scene.prompt))
             raw = prompts.parse_raw(scene.prompt)
+            for wrong, right in prompts.other_spellings(scene.prompt):
+                raise ValueError(f"{wrong} is written {right}")
         except ValueError as error:
             return [
                 manuscript.problem(

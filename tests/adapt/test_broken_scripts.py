@@ -185,6 +185,9 @@ def test_a_long_script_is_read_in_time(tmp_path: Path) -> None:
         f"INT. YARD - DAY\n\n{speeches}",
         "INT. YARD - DAY\n\n" + "*a _b **c " * 400,
         "INT. YARD - DAY\n\nA" + " " * 4000 + "b(\n\n",
+        ("INT. A" + " " * 4900 + "b\n\n") * 100,
+        "INT. YARD - DAY\n\n" + "[[ a\n\n" * 10_000 + "]]",
+        "INT. YARD - DAY\n\n" + "/* a\n\n" * 10_000,
     ):
         path.write_text(text)
         begun = time.process_time()

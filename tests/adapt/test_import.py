@@ -25,8 +25,8 @@ from holocine_core.adapt.read import read_script
 from holocine_core.errors import InputError
 from holocine_core.script.prompt import compose
 from holocine_core.script.reader import read_text
-from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.yaml_source import parse_source, yaml_of
+from tests.adapt.imports import imported, of_file, prompts, screenplay
 
 FOUNTAIN = """\
 Title: The Last Ferry
@@ -60,16 +60,6 @@ Good night.
 
 FADE OUT.
 """
-
-
-def imported(tmp_path: Path, text: str, name: str = "ferry.fountain", longest: float = 60) -> Draft:
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return read_script(path, longest=longest)
-
-
-def screenplay(draft: Draft) -> Screenplay:
-    return read_text(to_yaml(draft, "nano")).accepted()
 
 
 def test_a_script_becomes_scenes_and_shots(tmp_path: Path) -> None:
@@ -172,6 +162,16 @@ def test_parts_of_scenes_have_names_of_their_own() -> None:
     assert len(set(names)) == 3
 
 
+def test_what_is_said_behind_a_scene_stays_behind_its_last_part() -> None:
+    shots = (DraftShot(prompt="a", seconds=5), DraftShot(prompt="b", seconds=5))
+    ending = ("LOOK: heard, not seen: ANN (V.O.): No.",)
+    first, last = parted([DraftScene(id="quay", shots=shots, ending=ending)], 6)
+    assert (first.ending, last.ending) == ((), ending)
+    draft = Draft(title="t", source="s", scenes=(first, last))
+    assert draft.open_places == 2, "the voice, and that the scene goes on"
+    assert to_yaml(draft, "nano").rstrip().endswith(f"# {ending[0]}")
+
+
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 
 
@@ -204,6 +204,35 @@ def test_a_broken_raw_prompt_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exactly once") as told:
         imported(tmp_path, f"{RAW}\n\n[global caption] no shots", "raw.txt")
     assert told.value.where.endswith("raw.txt:3")
+
+
+@pytest.mark.parametrize(
+    ("name", "shots"),
+    [
+        ("raw_upper.txt", ["Waves.", "[character1] waits."]),
+        ("raw_upper_nocount.txt", ["Waves.", "A red buoy.", "A boat."]),
+        (
+            "raw_cuts.txt",
+            [
+                "The curtain.", "The projector starts.", "Dust in the beam.",
+                "A single viewer claps.",
+            ],
+        ),
+        ("raw_lines.txt", ["The kite climbs.", "A man runs below it.", "The line snaps."]),
+        (
+            "raw_many.txt",
+            [
+                "[character1] walks down the street.", "Medium shot of [character2] on a wall.",
+                "Close-up of the red bag.", "[character1] empties the bag.",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_markers_in_other_spellings_are_read_and_told(name: str, shots: list[str]) -> None:
+    draft = of_file(name)
+    assert prompts(draft) == shots
+    assert any("is written [" in remark for remark in draft.remarks)
+    screenplay(draft)
 
 
 def test_a_shot_list_is_read_by_its_columns(tmp_path: Path) -> None:

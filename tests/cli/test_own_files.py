@@ -180,6 +180,7 @@ def test_a_named_folder_that_is_gone_or_a_damaged_list_is_told(
 
 
 def test_what_lies_in_a_folder_is_listed(holocine: Holocine, own: Path, tmp_path: Path) -> None:
+    (own / "README.md").write_text("# Of another program\n")
     (own / "loras").mkdir()
     (own / "loras" / "broken_lora.safetensors").write_bytes(b"<html>")
     answer = holocine("models", "info", own, "--json")
@@ -190,6 +191,7 @@ def test_what_lies_in_a_folder_is_listed(holocine: Holocine, own: Path, tmp_path
     assert "web page" in files["broken_lora.safetensors"]["why_not"]
     page = holocine("models", "info", own).stdout
     assert "the low-noise expert" in page
+    assert "another program" not in page
     assert page.index("Its files") < page.index("Left aside") < page.index("broken_lora")
 
 

@@ -356,6 +356,12 @@ LAYOUTS: tuple[Layout, ...] = (
         "stock",
     ),
     Layout(
+        "The small Wan2.1 in a folder that is called low",
+        {"low/wan2.1_t2v_1.3B_fp16.safetensors": "t2v 1.3b", **ENCODERS},
+        {"transformer": "wan2.1_t2v_1.3B_fp16.safetensors", **FLAT},
+        "stock",
+    ),
+    Layout(
         "Wan2.2's VAE in place of Wan2.1's",
         {
             **pair("sparse_{}_noise.safetensors", "t2v"),
@@ -372,6 +378,24 @@ LAYOUTS: tuple[Layout, ...] = (
             **ENCODERS,
         },
         says="full_low_noise.safetensors holds no weights: it is a web page",
+    ),
+    Layout(
+        "A page saved as the text encoder",
+        {
+            **pair("sparse_{}_noise.safetensors", "t2v"),
+            **ENCODERS,
+            "umt5_xxl_fp16.safetensors": "page",
+        },
+        says="umt5_xxl_fp16.safetensors holds no weights: it is a web page",
+    ),
+    Layout(
+        "Another network in the VAE's folder",
+        {
+            **pair("sparse_{}_noise.safetensors", "t2v"),
+            "umt5_xxl_fp16.safetensors": "umt5",
+            "vae/ae.safetensors": "clip",
+        },
+        says="ae.safetensors is no network that holocine knows",
     ),
     Layout(
         "git-lfs pointers in place of GGUF files",

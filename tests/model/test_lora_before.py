@@ -102,6 +102,21 @@ def test_a_header_is_judged_as_the_network_does(
         assert problem.message.startswith(said.split(";")[0])
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["[]", "{", '{"lora_alpha": "much"}', '{"lora_alpha": 1, "alpha_pattern": {"(": 2}}', "{}"],
+)
+def test_adapter_settings_are_judged_as_the_network_does(
+    header: str, located: LocatedModel, tmp_path: Path
+) -> None:
+    name = "blocks.0.attn1.to_q"
+    state = {f"{name}.lora_A.weight": torch.ones(2, 24), f"{name}.lora_B.weight": torch.ones(24, 2)}
+    path = written(tmp_path / "look.safetensors", state, lora_adapter_metadata=header)
+    said, problem = refusal(LoraFile(path=path)), told(LoraFile(path=path), located)
+    assert said == ("" if problem is None else problem.message)
+    assert bool(said) == (header != "{}")
+
+
 @pytest.mark.parametrize("naming", NAMINGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_network_takes_has_no_fault(

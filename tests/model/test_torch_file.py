@@ -139,6 +139,7 @@ def rewritten(path: Path, change: dict[str, bytes | None]) -> Path:
         ({"data/1": None}, "'b' lies in the record '1', which is not there"),
         ({"data.pkl": None}, r"without the list of a torch file"),
         ({"data.pkl": b""}, "is damaged"),
+        ({"byteorder": b"middle"}, "the byte order b'middle'"),
         ({"data.pkl": pickle.dumps([1, 2], 2)}, "no list of weights"),
         ({"data.pkl": pickle.dumps({"a": 1}, 2)}, "'a' is none"),
         ({"data.pkl": pickle.dumps({1: 1}, 2)}, "1 is no name"),

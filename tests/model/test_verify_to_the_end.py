@@ -18,7 +18,13 @@ from holocine_core.model.gguf_header import read_packed
 from holocine_core.model.locate import find_model
 from holocine_core.model.torch_file import read_kept
 from holocine_core.model.verify import verify
-from tests.model.checkpoints import golden_state, with_original_vae, write_gguf, write_release
+from tests.model.checkpoints import (
+    golden_state,
+    in_fp8,
+    with_original_vae,
+    write_gguf,
+    write_release,
+)
 from tests.model.test_checked_before import SPOILED
 
 HIGH = "HoloCine_dit/full/full_high_noise.safetensors"
@@ -146,6 +152,24 @@ def test_numbers_are_looked_at(
     found = notes(model)
     assert list(found) == [file]
     assert re.search(says, found[file]), found[file]
+
+
+@pytest.mark.parametrize("naming", ["kijai", "lightx2v", "bare"])
+def test_8_bit_floats_have_the_scales_that_are_told(naming: str, model: Path) -> None:
+    file, header, _ = in_fp8(golden_state(), naming)
+    save_file(file, model / HIGH, header)
+    assert notes(model) == {}
+    scale = next((name for name in file if "scale" in name and name != "scaled_fp8"), None)
+    if scale is None:  # Bare numbers may be no numbers.
+        matrix = next(name for name, one in file.items() if one.dtype == torch.float8_e4m3fn)
+        file[matrix].view(torch.uint8).view(-1)[0] = 0x7F
+    elif naming == "kijai":
+        del file[scale]
+    else:
+        file[scale] = torch.full_like(file[scale], torch.inf)
+    save_file(file, model / HIGH, header)
+    says = {"kijai": "has no scale", "lightx2v": "not finite", "bare": "not finite .*1 in "}
+    assert re.search(says[naming], notes(model)[HIGH])
 
 
 # --- hashes that others left ---------------------------------------------------------------------

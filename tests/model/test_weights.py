@@ -18,8 +18,9 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from holocine_core.errors import HolocineError, InputError, MachineError
 from holocine_core.model.components import ComponentFiles
+from holocine_core.model.fitting import file_problems, model_problems
 from holocine_core.model.locate import find_model
-from holocine_core.model.weights import check_structure, load_component
+from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
     GOLDEN,
     golden_config,
@@ -162,10 +163,11 @@ class TestTransformer:
 
     def test_headers_alone_tell_the_faults(self, release: Path, tmp_path: Path) -> None:
         located = find_model(str(release))
-        assert [check_structure(part) for part in located.components.values()] == [[]] * 5
+        assert model_problems(located, frozenset(located.components)) == []
         state = golden_state()
         del state["head.head.bias"]
-        assert check_structure(original(tmp_path, state)) == ["proj_out.bias is missing"]
+        (problem,) = file_problems(original(tmp_path, state))
+        assert problem.message.endswith("does not fit the network: head.head.bias is missing")
 
     def test_the_test_names_are_the_release_names(self) -> None:
         network = WanTransformer3DModel.from_config(golden_config())

@@ -27,8 +27,8 @@ FILM = """
 model: {model}
 seed: 5
 profiles:
-  standard: {{size: 32x32, steps: 8, guidance: 2, shift: 5, sampler: unipc}}
-frames: 9
+  standard: {{size: 16x16, steps: 8, guidance: 2, shift: 5, sampler: unipc}}
+frames: 5
 global: A cliff at night.
 shots: [Wide shot of the cliff.]
 """
@@ -163,7 +163,8 @@ def test_another_low_noise_expert_takes_up_what_the_first_one_made(
     render(plan)
     assert passes["transformer"] == (HIGH - kept) * PASSES
     assert passes["transformer_2"] == (STEPS - HIGH) * PASSES
-    assert torch.equal(latents(plan), anew(film))
+    if steps > HIGH:
+        assert torch.equal(latents(plan), anew(film))
 
 
 @pytest.mark.parametrize("file", [HIGH_FILE, "text_encoder/model.safetensors"])

@@ -271,6 +271,17 @@ def test_composed_and_decomposed_names_are_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("marker", "right"),
+    [("[SHOT CUT]", "[shot cut]"), ("[cut]", "[shot cut]"), ("[shot_cut]", "[shot cut]")],
+)
+def test_a_marker_in_another_spelling_is_told_with_its_own(marker: str, right: str) -> None:
+    raw = f"[global caption] a [per shot caption] b {marker} c"
+    (problem,) = problems(f"scenes: [{{prompt: '{raw}', frames: 13}}]")
+    assert f"{marker} is written {right}" in problem.message
+    assert not problems(f"scenes: [{{prompt: '{raw.replace(marker, right)}', frames: 13}}]")
+
+
 def test_a_raw_prompt_has_its_characters_inside() -> None:
     raw = "[global caption] a [per shot caption] b"
     (problem,) = problems(f"characters: {{m: red}}\nscenes: [{{characters: [m], prompt: '{raw}'}}]")

@@ -17,6 +17,7 @@ from holocine_core.model.fitting import held
 from holocine_core.model.headers import TensorEntry
 from holocine_core.model.lora.file import PARTS, LoraFile
 from holocine_core.model.lora.places import Layers, by_layer, first, refusal, shared_by_all
+from holocine_core.model.lora.settings import Settings, read_settings, scale_told
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, tuple[str, Shape]]
@@ -49,7 +50,7 @@ def misfit(lora: LoraFile, located: LocatedModel, *, of_a_shot: bool = False) ->
             entries = read_entries(lora.path)
             weighted = [name.removesuffix(".weight") for name in network if _weight(name)]
             layers = by_layer(entries, part, lora, weighted)
-            changed = _changed(layers, lora)
+            changed = _changed(layers, lora, read_settings(lora.path, part))
             _require_shapes(changed, layers, network, lora)
             if of_a_shot and (common := shared_by_all(changed)):
                 fault = f"it changes what all shots of a scene share: {first(common)}"
@@ -74,18 +75,27 @@ def _weight(name: str) -> bool:
     return name.endswith(".weight")
 
 
-def _changed(layers: Layers[TensorEntry], lora: LoraFile) -> dict[str, Shape]:
+def _changed(layers: Layers[TensorEntry], lora: LoraFile, settings: Settings) -> dict[str, Shape]:
     """What the file changes -> the shape of the change: of layers by their name, of whole
     parameters by theirs.
 
     Raises:
-        InputError: A matrix lacks its other half, or one weight is changed in two ways.
+        InputError: A matrix lacks its other half, one weight is changed in two ways, or how
+            strongly can't be read.
     """
     found: dict[str, Shape] = {}
     for layer, listed in layers.items():
         roles = {role: (key, entry.shape) for role, (key, entry) in listed.items()}
+        if "alpha" not in roles and (rank := _rank(roles)):
+            scale_told(layer, settings, rank, lora.path)
         found.update(_of_layer(layer, roles, lora))
     return found
+
+
+def _rank(roles: Shapes) -> int:
+    """Of a layer's matrices; 0 where they have none."""
+    halves = ("down", "hada_w1_b", "lokr_w1_b", "lokr_w2_b")
+    return next((roles[role][1][0] for role in halves if role in roles and roles[role][1]), 0)
 
 
 def _of_layer(layer: str, roles: Shapes, lora: LoraFile) -> Iterator[tuple[str, Shape]]:

@@ -8,23 +8,18 @@ Letters: R rank, I and O input and output width of a layer.
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from diffusers import WanTransformer3DModel
-from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
-from peft.utils.other import get_pattern_key
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from holocine_core.model.lora.dense import Decomposed, Difference, Joined, Plain, Product
 from holocine_core.model.lora.file import PARTS, LoraFile, Part
 from holocine_core.model.lora.places import by_layer, first, refusal
+from holocine_core.model.lora.settings import Settings, read_settings, scale_told
 
 Roles = Mapping[str, tuple[str, Tensor]]
 """Of one layer: role -> the key in the file and its tensor."""
@@ -68,11 +63,11 @@ class Change:
 
 def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) -> Change:
     """What a file would do to a network; nothing is changed yet. Raises InputError."""
-    tensors, metadata = _load(lora.path)
+    tensors = _load(lora.path)
     modules = transformer.named_modules()
     weighted = [name for name, one in modules if getattr(one, "weight", None) is not None]
     layers = by_layer(tensors, part, lora, weighted)
-    change = _change_of(layers, _metadata_of(metadata, part), lora.path)
+    change = _change_of(layers, read_settings(lora.path, part), lora.path)
     _refuse_misfits(transformer, change, lora.path)
     if not all(bool(tensor.isfinite().all()) for tensor in change.tensors()):
         raise refusal(lora.path, "it holds values that are not finite", "fetch or train it again")
@@ -85,55 +80,25 @@ def read_change(transformer: WanTransformer3DModel, part: Part, lora: LoraFile) 
     return change
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors of a file and the adapter settings that diffusers writes into its header."""
+def _load(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as opened:
-        raw = (opened.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY, "{}")
-        tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
-    try:
-        metadata = json.loads(raw)
-    except (ValueError, RecursionError) as failed:
-        raise refusal(
-            path, f"its header's adapter settings are no JSON: {failed!s:.200}", "save it again"
-        ) from failed
-    if not isinstance(metadata, dict):
-        raise refusal(path, f"its header's adapter settings are none: {raw:.100}", "save it again")
-    return tensors, metadata
+        return {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
 
 
-def _metadata_of(metadata: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    """The settings for one expert; diffusers' pipelines save them with the expert's prefix."""
-    prefixed = any(key.startswith(tuple(f"{name}." for name in PARTS)) for key in metadata)
-    if not prefixed:
-        return dict(metadata)
-    named = f"{part}." if any(key.startswith(f"{part}.") for key in metadata) else "transformer."
-    return {
-        key.removeprefix(named): value for key, value in metadata.items() if key.startswith(named)
-    }
-
-
-def _scale(layer: str, roles: Roles, metadata: Mapping[str, Any], rank: int, path: Path) -> float:
+def _scale(layer: str, roles: Roles, settings: Settings, rank: int, path: Path) -> float:
     """alpha / rank, from the file's alpha key or its header; 1 where neither speaks."""
     if "alpha" in roles:
         return float(roles["alpha"][1]) / rank
-    if "lora_alpha" not in metadata:
-        return 1.0
-    try:
-        patterns = metadata.get("alpha_pattern") or {}
-        alpha = patterns.get(get_pattern_key(tuple(patterns), layer), metadata["lora_alpha"])
-        return float(alpha) / (math.sqrt(rank) if metadata.get("use_rslora") else rank)
-    except (TypeError, ValueError, AttributeError, re.error) as failed:
-        fault = f"its header's adapter settings can not be read: {failed!s:.200}"
-        raise refusal(path, fault, "save it again") from failed
+    return scale_told(layer, settings, rank, path)
 
 
-def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: Path) -> Change:
+def _change_of(layers: Mapping[str, Roles], settings: Settings, path: Path) -> Change:
     low_rank: dict[str, LowRank] = {}
     differences: dict[str, Difference] = {}
     alone: list[str] = []
     for layer, roles in layers.items():
         paired = roles.keys() >= {"down", "up"}
-        joined = _joined(layer, roles, metadata, path)
+        joined = _joined(layer, roles, settings, path)
         if not paired:
             halves = {"down", "up", "up_bias"} | (set() if joined else {"alpha", "lengths"})
             alone += [roles[role][0] for role in roles.keys() & halves]
@@ -149,7 +114,7 @@ def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: P
         if "bias" in roles and not paired:
             differences[f"{layer}.bias"] = Plain(roles["bias"][1].float())
         if paired:
-            low_rank[layer] = _pair(layer, roles, metadata, path)
+            low_rank[layer] = _pair(layer, roles, settings, path)
         if paired and "lengths" in roles:
             pair = low_rank.pop(layer)
             if pair.bias_O is not None:
@@ -165,7 +130,7 @@ def _change_of(layers: Mapping[str, Roles], metadata: Mapping[str, Any], path: P
     return Change(low_rank=low_rank, differences=differences)
 
 
-def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> LowRank:
+def _pair(layer: str, roles: Roles, settings: Settings, path: Path) -> LowRank:
     (down_key, down_RI), (up_key, up_OR) = roles["down"], roles["up"]
     if down_RI.ndim != 2 or up_OR.ndim != 2 or down_RI.shape[0] != up_OR.shape[1]:
         raise refusal(
@@ -176,7 +141,7 @@ def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> 
         raise refusal(path, f"{roles['up_bias'][0]} and {roles['bias'][0]} both set one bias")
     if "alpha" in roles and roles["alpha"][1].numel() != 1:
         raise refusal(path, f"{roles['alpha'][0]} is not one number")
-    scale = _scale(layer, roles, metadata, down_RI.shape[0], path)
+    scale = _scale(layer, roles, settings, down_RI.shape[0], path)
     bias_O = None
     if "up_bias" in roles:
         # peft scales an adapter's bias like its matrices; a `diff_b` is a plain difference.
@@ -186,7 +151,7 @@ def _pair(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> 
     return LowRank(down_RI=down_RI.float(), up_OR=up_OR.float() * scale, bias_O=bias_O)
 
 
-def _joined(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -> Difference | None:
+def _joined(layer: str, roles: Roles, settings: Settings, path: Path) -> Difference | None:
     """A layer's LoKr or LoHa, with DoRA's lengths where there are some; None without one."""
     found = {role: roles[role] for role in roles if role.startswith(("hada_", "lokr_"))}
     if not found:
@@ -211,7 +176,7 @@ def _joined(layer: str, roles: Roles, metadata: Mapping[str, Any], path: Path) -
         raise refusal(path, f"the two halves of {layer} differ in shape")
     ranks = [part[1].shape[0] for part in parts if len(part) == 2]
     # LyCORIS: a LoKr of two whole matrices has no rank, and its alpha means nothing.
-    scale = _scale(layer, roles, metadata, ranks[0], path) if ranks else 1.0
+    scale = _scale(layer, roles, settings, ranks[0], path) if ranks else 1.0
     change = Joined(one, two, scale, kronecker)
     return _decomposed(change, roles, path) if "lengths" in roles else change
 

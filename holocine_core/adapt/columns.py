@@ -1,0 +1,158 @@
+"""What a shot list's columns and cells are called elsewhere, and in a screenplay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from holocine_core.script.screenplay import Angle, Movement, Size
+
+COLUMNS = ("scene", "global", "prompt", "seconds", "frames", "size", "angle", "movement")
+"""What a column may be called; others are kept as comments."""
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "prompt": (
+        "text", "description", "action", "caption", "shot description",
+        "scene description", "content", "visual", "visuals", "shot content",
+        "what happens", "beschreibung", "bildinhalt", "handlung", "bild", "contenu",
+        "descripción", "acción", "descrizione", "azione", "opis", "描述", "画面",
+    ),
+    "seconds": (
+        "duration", "length", "dur", "shot length", "shot duration", "sec",
+        "secs", "est time", "estimated time", "screen time", "run time", "dauer", "länge",
+        "durée", "duración", "durata", "czas", "时长", "time",
+    ),
+    "size": (
+        "shot size", "framing", "frame size", "shot type", "type of shot",
+        "einstellungsgröße", "valeur de plan", "tipo de plano", "campo", "景别",
+    ),
+    "angle": (
+        "camera angle", "perspektive", "kamerawinkel", "ángulo", "angolo",
+    ),
+    "movement": (
+        "move", "camera movement", "camera move", "moves", "kamerabewegung",
+        "mouvement", "movimiento", "movimento", "运镜", "camera",
+    ),
+    "scene": (
+        "scene number", "scene no", "scene name", "sc", "szene", "scène", "escena",
+        "scena", "场景",
+    ),
+    "global": (
+        "scene heading", "slugline", "location", "setting", "ort", "lieu", "lugar",
+        "luogo",
+    ),
+}  # fmt: skip
+_OTHER_NAMES = {name: column for column, names in _NAMES.items() for name in names}
+_UNITS = re.compile(r"\s*[(\[]\s*(s|sec|secs|seconds|sek|frames|fr|f)\.?\s*[)\]]\s*$", re.I)
+_FIRST_OF = {column: (column, *names) for column, names in _NAMES.items() if column != "prompt"}
+"""Columns that may stand side by side: the first of these is meant, the others are comments."""
+WORDS: Mapping[str, frozenset[str]] = {
+    "size": frozenset(get_args(Size)),
+    "angle": frozenset(get_args(Angle)),
+    "movement": frozenset(get_args(Movement)),
+}
+"""Columns whose cells are words of a screenplay."""
+_SHORT = {
+    "ews": "extreme wide", "els": "extreme wide", "xls": "extreme wide", "vws": "extreme wide",
+    "extreme long": "extreme wide", "very wide": "extreme wide", "ws": "wide", "ls": "wide",
+    "long": "wide", "establishing": "wide", "fs": "full", "mws": "medium wide",
+    "mls": "medium wide", "medium long": "medium wide", "cowboy": "medium wide", "ms": "medium",
+    "mid": "medium", "mcu": "medium close-up", "cu": "close-up", "ecu": "extreme close-up",
+    "bcu": "extreme close-up", "xcu": "extreme close-up", "big close up": "extreme close-up",
+    "closeup": "close-up", "close": "close-up", "medium close": "medium close-up",
+    "detail": "insert", "2s": "two-shot", "two": "two-shot",
+    "ots": "over-the-shoulder", "over shoulder": "over-the-shoulder", "pov": "point of view",
+    "eye": "eye-level", "bird's eye": "overhead", "birds eye": "overhead", "top": "overhead",
+    "top down": "overhead", "dutch tilt": "dutch", "canted": "dutch", "still": "static",
+    "locked": "static", "locked off": "static", "fixed": "static", "sticks": "static",
+    "dolly": "dolly in", "track": "tracking", "follow": "tracking", "following": "tracking",
+    "zoom": "zoom in", "pull back": "pull out", "push": "push in", "hand held": "handheld",
+    "totale": "wide", "weit": "extreme wide", "halbtotale": "full",
+    "amerikanisch": "medium wide", "halbnah": "medium", "nah": "medium close-up",
+    "groß": "close-up", "großaufnahme": "close-up", "statisch": "static",
+    "vogelperspektive": "overhead", "froschperspektive": "low", "plan large": "wide",
+    "plan d'ensemble": "extreme wide", "plan moyen": "full", "plan américain": "medium wide",
+    "plan rapproché": "medium close-up", "gros plan": "close-up",
+    "très gros plan": "extreme close-up", "fixe": "static", "plano general": "wide",
+    "gran plano general": "extreme wide", "plano medio": "medium", "primer plano": "close-up",
+    "plano detalle": "insert", "fijo": "static",
+}  # fmt: skip
+_TAILS = (" shot", " angle", " level", " view")
+_ADVERBS = """
+    slow slowly slight slightly gentle gently subtle subtly fast quick quickly
+"""
+HOW = frozenset(_ADVERBS.split())
+"""Words that tell how a movement is: a screenplay's prompt has room for them, its movement none."""
+_MOST_WORDS = 4
+"""Of a size, an angle or a movement."""
+_PIECES = re.compile(r"[\s,;/+&]+")
+
+
+def columns_of(cells: Sequence[str]) -> list[str]:
+    """What columns are called here, by what they are called there."""
+    said = [_plain(cell) for cell in cells]
+    names = []
+    for number, (name, unit) in enumerate(said, 1):
+        known = _OTHER_NAMES.get(name, name)
+        if known == "seconds" and unit.startswith("f"):
+            known = "frames"
+        rivals = _FIRST_OF.get(known, ())
+        better = [one for one, _ in said if one in rivals[: rivals.index(name)]] if rivals else []
+        names.append((name if better else known) or f"column {number}")
+    # Of columns that become comments two may be called the same.
+    return [
+        name if name in COLUMNS or name not in names[:at] else f"{name} in column {at + 1}"
+        for at, name in enumerate(names)
+    ]
+
+
+def _plain(cell: str) -> tuple[str, str]:
+    """A column's name in small letters without signs, and its unit."""
+    unit = _UNITS.search(cell)
+    name = _UNITS.sub("", cell).lower()
+    return " ".join(re.sub(r"[#.:_]", " ", name).split()), unit[1].lower() if unit else ""
+
+
+def words_in(cell: str, column: str) -> tuple[dict[str, str], bool]:
+    """A screenplay's words for what a cell says: column -> word; and whether that is all it says.
+
+    ``Wide Shot`` in a column of sizes is wide; ``static wide`` in one of movements a movement and a
+    size.
+
+    Args:
+        cell: What the table has there.
+        column: The one of WORDS that it stands in: its words go first.
+    """
+    words = _PIECES.split(cell.strip()) if cell.strip() else []
+    found: dict[str, str] = {}
+    understood = True
+    order = (column, *(name for name in WORDS if name != column))
+    at = 0
+    while at < len(words):
+        for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
+            phrase = " ".join(words[at : at + length])
+            known = next(((one, word) for one in order if (word := _known(one, phrase))), None)
+            if known is not None:
+                understood &= found.setdefault(*known) == known[1]
+                at += length
+                break
+        else:
+            understood &= words[at].lower() in HOW
+            at += 1
+    return found, understood
+
+
+def _known(column: str, phrase: str) -> str:
+    """A screenplay's word for a phrase; empty where it has none."""
+    said = " ".join(phrase.lower().replace("-", " ").replace("\u2019", "'").split())
+    tails = [said, *(said.removesuffix(tail) for tail in _TAILS if said.endswith(tail))]
+    for word in tails:
+        found = _SPELLED[column].get(word) or _SHORT.get(word, "")
+        if found in WORDS[column]:
+            return found
+    return ""
+
+
+_SPELLED = {
+    column: {word.replace("-", " "): word for word in words} for column, words in WORDS.items()
+}
