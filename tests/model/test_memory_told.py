@@ -308,6 +308,23 @@ class TestMainMemory:
         located = LocatedModel(spec=BIG, folder=tmp_path, components={"transformer": files})
         assert homes_of(located, "bfloat16")["transformer"] == Home(0, path.stat().st_size)
 
+    def test_matrices_that_come_in_fp8_stay_in_their_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "high.safetensors"
+        state = {
+            "blocks.0.attn1.to_q.weight": torch.ones(32, 32).to(torch.float8_e4m3fn),
+            "blocks.0.attn1.to_q.bias": torch.ones(32, dtype=torch.bfloat16),
+            "proj_out.weight": torch.ones(64, 32).to(torch.float8_e4m3fn),
+        }
+        save_file(state, path)
+        files = ComponentFiles(name="transformer", form="diffusers", paths=(path,))
+        located = LocatedModel(spec=BIG, folder=tmp_path, components={"transformer": files})
+        assert homes_of(located, "bfloat16")["transformer"] == Home(1024 + 64, 2 * 2048)
+        spec = replace(BIG, weight_bytes={**BIG.weight_bytes, "transformer": 15 * 10**9})
+        packed = replace(needs_at(81), packed="fp8")
+        told = device_phases(spec, packed, "bfloat16", "swap")
+        assert told["high"] == pytest.approx(15e9 + packed.denoise_bytes, rel=0.01)
+        assert host_need(spec, packed, "bfloat16", "swap", "cuda", None).held < 3e9
+
     def test_what_can_not_stay_in_memory_is_told(self) -> None:
         free = Free(24 * GIB, 30 * GIB)
         two = replace(needs_at(241), takes=2)
