@@ -6,8 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -59,6 +57,8 @@ def _eight_bits(picture: Image.Image, kind: str | None) -> Image.Image:
                 "do not say what is white"
             )
         return picture
+    import numpy as np  # Only such pictures need it; a plan without any stays light.
+
     levels = np.asarray(picture).astype(np.int64)
     clear = picture.info.get("transparency")
     if isinstance(clear, int) and (levels == clear).any():
