@@ -36,7 +36,7 @@ def main() -> None:
     first = args.first - 1
     some = LAYOUTS[first : first + args.count if args.count else None]
     print(f"# {machine()}\n")
-    print("| layout | files | outcome | seconds |\n|---|---:|---|---:|")
+    print("| layout | files | outcome | seconds |\n|---|---|---|---|")
     ends: Counter[str] = Counter()
     for layout in some:
         with tempfile.TemporaryDirectory() as room:

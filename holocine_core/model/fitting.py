@@ -18,7 +18,7 @@ from holocine_core.model.config_schema import read_config
 from holocine_core.model.entries import Listing, read_entries
 from holocine_core.model.expected import EMBEDDING, SECOND_EMBEDDING, expected_shapes
 from holocine_core.model.expected_vae import Shapes
-from holocine_core.model.gguf_header import READABLE
+from holocine_core.model.gguf_header import READABLE, lacking_package
 from holocine_core.model.kinds import kind_of
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.names import text_encoder_names
@@ -45,14 +45,17 @@ class Held:
 
 
 def model_problems(located: LocatedModel, parts: frozenset[str]) -> list[Problem]:
-    """What is wrong with the files of some parts of a model; files that lack are not told here.
+    """What is wrong with the files of some parts of a model, or keeps them from being opened; files
+    that lack are not told here.
 
     Args:
         located: The model.
         parts: Those that are asked about.
     """
     there = [part for name, part in located.components.items() if name in parts]
-    return [problem for part in there for problem in part_problems(part, located)]
+    packed = [part.paths[0] for part in there if part.form == "gguf"]
+    lacking = [problem for path in packed if (problem := lacking_package(path)) is not None]
+    return [*lacking, *(problem for part in there for problem in part_problems(part, located))]
 
 
 def part_problems(part: ComponentFiles, located: LocatedModel) -> list[Problem]:

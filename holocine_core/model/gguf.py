@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from holocine_core.errors import MachineError
 from holocine_core.model.components import ComponentFiles
 from holocine_core.model.failures import misread
+from holocine_core.model.gguf_header import lacking_package
 
 Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
 
@@ -31,12 +31,8 @@ def load_gguf_transformer(
     Raises:
         MachineError: Where the package gguf lacks, or the file is another network's.
     """
-    if find_spec("gguf") is None:
-        raise MachineError(
-            f"{files.paths[0].name} is a GGUF file, and the package gguf is not installed",
-            where=files.where,
-            hint="pip install 'holocine[lowmem]'",
-        )
+    if (lacking := lacking_package(files.paths[0])) is not None:
+        raise MachineError(lacking.message, where=lacking.where, hint=lacking.hint)
     from diffusers import GGUFQuantizationConfig, WanTransformer3DModel
     from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 

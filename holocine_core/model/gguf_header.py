@@ -10,8 +10,11 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
+
+from holocine_core.errors import Problem
 
 BLOCKS: Mapping[int, tuple[str, int, int]] = {
     0: ("F32", 1, 4),
@@ -76,6 +79,17 @@ class Packed:
     """Its first byte in the file."""
     stop: int
     """Behind its last."""
+
+
+def lacking_package(path: Path) -> Problem | None:
+    """That the package which opens GGUF files is not installed; None where it is."""
+    if find_spec("gguf") is not None:
+        return None
+    return Problem(
+        f"{path.name} is a GGUF file, and the package gguf is not installed",
+        str(path),
+        "pip install 'holocine[lowmem]'",
+    )
 
 
 def read_packed(path: Path) -> dict[str, Packed]:

@@ -126,7 +126,11 @@ class Networks:
         started = time.perf_counter()
         files = self.located.component(part)
         if self.placement.strategy == "stream":
-            require_mapped(files, self.dtype)
+            # With the first expert the second one too: that is opened at half of the steps.
+            also = _TRANSFORMERS if part in _TRANSFORMERS else ()
+            for one in dict.fromkeys((part, *also)):
+                if one in self.located.components:
+                    require_mapped(self.located.component(one), self.dtype)
         network = load_component(files, self.dtype, read_only=True, keep_fp8=True)
         self._on_load(part, network)
         network.eval().requires_grad_(False)

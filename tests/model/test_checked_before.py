@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from holocine_core.errors import MachineError, Problem
+from holocine_core.model import gguf_header
 from holocine_core.model.entries import read_entries
 from holocine_core.model.expected import expected_shapes
 from holocine_core.model.fitting import model_problems
@@ -63,6 +64,13 @@ def problems(model: Path) -> list[Problem]:
 
 def test_a_whole_model_has_none(whole: Path) -> None:
     assert problems(whole) == []
+
+
+def test_a_package_that_lacks_is_told(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gguf_header, "find_spec", lambda name: None)
+    (found,) = problems(whole)
+    assert "the package gguf is not installed" in found.message
+    assert found.where == str(whole / LOW)
 
 
 # --- ways to spoil a file ------------------------------------------------------------------------

@@ -243,6 +243,19 @@ class TestStrategies:
         lying = {region.split()[-1] for region in Path("/proc/self/maps").read_text().splitlines()}
         assert str(as_released / "transformer" / "diffusion_pytorch_model.safetensors") in lying
 
+    def test_streaming_looks_at_both_experts_before_the_first_step(
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(weights, "_COPIED", 0)
+        model = tmp_path / "mixed"
+        shutil.copytree(tiny, model)
+        path = model / "transformer" / "diffusion_pytorch_model.safetensors"
+        state = {name: value.bfloat16() for name, value in load_file(path).items()}
+        save_file(state, path, metadata={"format": "pt"})
+        with pytest.raises(MachineError, match="of the transformer_2 are not bfloat16") as raised:
+            self.one(model, "stream", "bfloat16")
+        assert raised.value.where == str(model / "transformer_2" / path.name)
+
     def test_group_passes_the_text_encoder_too(self, tiny: Path) -> None:
         ids = torch.tensor([[4, 8, 15, 1]])
         outputs = []

@@ -214,7 +214,7 @@ class TestGguf:
     ) -> None:
         whole = random_transformer()
         files = self.files(tmp_path, original_transformer(whole.state_dict()), whole)
-        monkeypatch.setattr("holocine_core.model.gguf.find_spec", lambda name: None)
+        monkeypatch.setattr("holocine_core.model.gguf_header.find_spec", lambda name: None)
         with pytest.raises(MachineError) as raised:
             load_component(files, torch.float32)
         assert raised.value.hint == "pip install 'holocine[lowmem]'"
