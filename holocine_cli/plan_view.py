@@ -68,7 +68,7 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         ("picture", _picture(plan)),
         ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
         ("profile", f"{plan.profile}: {', '.join(settings)}"),
-        ("device", f"{_device(plan)}, {plan.placement.strategy}: {plan.placement.reason}"),
+        ("device", _device(plan)),
         ("memory", _memory(plan)),
         ("work", str(plan.work)),
     ]
@@ -97,8 +97,10 @@ def _expert(lora: LoraFile) -> str:
 
 
 def _device(plan: Plan) -> str:
-    """Of several, memory is told of one."""
-    return plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
+    """Where, how and why; of several devices memory is told of one."""
+    device = plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
+    there = "; no such GPU was looked at" if plan.placement.is_imagined else ""
+    return f"{device}, {plan.placement.strategy}: {plan.placement.reason}{there}"
 
 
 def _memory(plan: Plan) -> str:

@@ -174,7 +174,7 @@ def choose_placement(
     for one in tried:
         if _fits(one):
             why = ", as the film was begun" if alike and alike != offered else ""
-            there = "; no such GPU was looked at" if one.is_imagined else " free"
+            there = "" if one.is_imagined else " free"
             reason = f"{_gib(one.peak_bytes)} of {_gib(free.device)}{there}{why}"
             return replace(one, reason=reason)
     raise _too_little(spec, tried, begun if alike else None)

@@ -27,7 +27,9 @@ def test_a_plan_for_a_gpu_that_is_not_there(holocine: Holocine, scene: Path) -> 
     assert small["main_memory"]["held_bytes"] > 28e9
     assert small["main_memory"]["free_bytes"] is None, "this machine is not the one that is meant"
     page = holocine(*words, "--device", SMALL).stdout
-    assert "no such GPU was looked at" in page
+    asked = holocine(*words, "--device", SMALL, "--memory", "group").stdout
+    for told in (page, asked):
+        assert "no such GPU was looked at" in told
     assert "of main memory; what this machine has of it was not looked at" in page
 
 
