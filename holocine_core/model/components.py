@@ -30,6 +30,7 @@ PART_WORDS: Mapping[str, str] = {
     "tokenizer": "the tokenizer",
 }
 """Parts as people are told of them."""
+_SHIPPED = Path(__file__).parent / "configs"
 _FILE_NAME = re.compile(r"[^/\\\0]+\.safetensors")
 _VARIANT = re.compile(r"[a-z_]+\.[a-z0-9_]+\.safetensors")
 _REWRITTEN = frozenset({"architectures", "dtype", "torch_dtype", "transformers_version"})
@@ -52,6 +53,14 @@ class ComponentFiles:
     @property
     def where(self) -> str:
         return str(self.paths[0])
+
+    @property
+    def by_config(self) -> str:
+        """The config that says what fits, for messages: it may be the one at fault. Empty where
+        the files brought none."""
+        if self.config is None or _SHIPPED in self.config.parents:
+            return ""
+        return f" (as {self.config} says)"
 
     @property
     def bytes(self) -> int:

@@ -178,7 +178,8 @@ def _of_structure(part: ComponentFiles) -> Problem | None:
     path = next((path for _, path in found if path is not None), part.paths[0])
     what = _taken_for(part)
     hint = what or "the file belongs to another model, or its config.json does"
-    return Problem(f"{path.name} does not fit the network: {said}{more}", str(path), hint)
+    message = f"{path.name} does not fit the network: {said}{more}{part.by_config}"
+    return Problem(message, str(path), hint)
 
 
 def _taken_for(part: ComponentFiles) -> str:

@@ -14,7 +14,7 @@ from holocine_core.model.components import ComponentFiles
 from holocine_core.model.failures import misread
 from holocine_core.model.gguf_header import lacking_package
 
-Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Path], None]
+Check = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], ComponentFiles], None]
 
 
 def load_gguf_transformer(
@@ -40,7 +40,7 @@ def load_gguf_transformer(
     shapes = _shapes(path)
     with misread(path):
         shapes = convert_wan_transformer_to_diffusers(shapes)
-    check(network.state_dict(), shapes, path)
+    check(network.state_dict(), shapes, files)
     with misread(path):
         weights = _weights(path, network._keep_in_fp32_modules, dtype)
         return WanTransformer3DModel.from_single_file(

@@ -76,7 +76,7 @@ def load_transformer(
     if files.form == "gguf":
         return load_gguf_transformer(files, dtype, network, check_state)
     state = _to_diffusers(files, _read_state(files, read_only))
-    check_state(network.state_dict(), state, files.paths[0])
+    check_state(network.state_dict(), state, files)
     stays = leave_in_fp8(network, state, dtype) if keep_fp8 else {}
     _fill(network, state, dtype, keep=network._keep_in_fp32_modules, stays=stays)
     return network
@@ -88,7 +88,7 @@ def load_vae(
     """An AutoencoderKLWan or AutoencoderFold in float32, whatever ``dtype`` is asked for."""
     network = empty_network(files)
     state = _to_diffusers(files, _read_state(files, read_only))
-    check_state(network.state_dict(), state, files.paths[0])
+    check_state(network.state_dict(), state, files)
     _fill(network, state, torch.float32)
     return network
 
@@ -98,7 +98,7 @@ def load_text_encoder(files: ComponentFiles, dtype: torch.dtype, read_only: bool
     names for the embedding tied to one tensor."""
     network = empty_network(files)
     state = _to_diffusers(files, _read_state(files, read_only))
-    check_state(network.state_dict(), state, files.paths[0])
+    check_state(network.state_dict(), state, files)
     _fill(network, state, dtype)
     network.set_input_embeddings(network.shared)
     embedding = network.encoder.embed_tokens.weight
@@ -150,15 +150,16 @@ def differences(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> list[str
     return [*missing, *unexpected, *misshaped]
 
 
-def check_state(wanted: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
+def check_state(wanted: Mapping[str, Any], given: Mapping[str, Any], files: ComponentFiles) -> None:
     """Raise MachineError, naming the first keys, unless both have the same names and shapes."""
     found = differences(wanted, given)
     if not found:
         return
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    said = f"{'; '.join(found[:_SHOWN])}{more}{files.by_config}"
     raise MachineError(
-        f"{path.name} does not fit the network: {'; '.join(found[:_SHOWN])}{more}",
-        where=str(path),
+        f"{files.paths[0].name} does not fit the network: {said}",
+        where=files.where,
         hint="the file belongs to another model, or its config.json does",
     )
 

@@ -87,7 +87,10 @@ def recorded_experts(made: Mapping[str, Any]) -> dict[str, Expert]:
     Args:
         made: The film's provenance.
     """
-    told = [*made.get("lora", ()), *(lora for take in made["takes"] for lora in take["lora"])]
+    told = [
+        *made.get("lora", ()),
+        *(lora for take in made["takes"] for lora in take.get("lora", ())),
+    ]
     return _experts((lora.get("sha256"), lora["expert"]) for lora in told)
 
 

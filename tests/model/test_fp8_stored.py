@@ -25,8 +25,9 @@ from holocine_core.model.locate import find_model
 from holocine_core.model.lora.apply import apply_loras
 from holocine_core.model.lora.file import LoraFile
 from holocine_core.model.lora.merge import merge_loras
+from holocine_core.model.memory import Needs
 from holocine_core.model.networks import Networks
-from holocine_core.model.placement import Strategy, choose_placement
+from holocine_core.model.placement import Free, Strategy, choose_placement
 from holocine_core.model.spec import MODELS
 from holocine_core.model.weights import load_component
 from tests.model.checkpoints import (
@@ -186,12 +187,15 @@ class TestPlacements:
     def test_fp8_is_swap_for_them(self) -> None:
         big = MODELS["holocine-14b-full"]
         spec = replace(big, weight_bytes={**big.weight_bytes, "transformer": 14 * 2**30})
-        asked = choose_placement(spec, 0, None, "cuda", "fp8", packed="fp8")
+        needs = Needs(packed="fp8")
+        asked = choose_placement(spec, needs, Free(), "cuda", "fp8")
         assert (asked.strategy, asked.reason) == ("swap", "its files are in fp8 as they are")
-        unknown = choose_placement(spec, 0, None, "cuda", packed="fp8")
+        unknown = choose_placement(spec, needs, Free(), "cuda")
         assert asked.computing == unknown.computing, "what is stopped goes on"
         tried = {
-            choose_placement(spec, 2**32, gib * 2**30, "cuda", packed="fp8").strategy
+            choose_placement(
+                spec, replace(needs, denoise_bytes=2**32), Free(gib * 2**30), "cuda"
+            ).strategy
             for gib in range(10, 80)
         }
         assert tried == {"group", "swap", "resident"}

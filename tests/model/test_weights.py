@@ -166,8 +166,10 @@ class TestTransformer:
         assert model_problems(located, frozenset(located.components)) == []
         state = golden_state()
         del state["head.head.bias"]
-        (problem,) = file_problems(original(tmp_path, state))
-        assert problem.message.endswith("does not fit the network: head.head.bias is missing")
+        files = original(tmp_path, state)
+        (problem,) = file_problems(files)
+        assert str(files.config) in problem.message, "it may be the one at fault"
+        assert "does not fit the network: head.head.bias is missing" in problem.message
 
     def test_the_test_names_are_the_release_names(self) -> None:
         network = WanTransformer3DModel.from_config(golden_config())

@@ -15,7 +15,7 @@ from holocine_core.film.cut_list import cut_list
 from holocine_core.film.reopen import changed_frames, open_film, replan, shot_place
 from holocine_core.model.placement import Placement
 from holocine_core.model.spec import MODELS
-from holocine_core.plan import make
+from holocine_core.plan import placing
 from holocine_core.plan.passes import pass_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.render import render
@@ -54,13 +54,13 @@ def test_what_was_begun_is_asked_of_the_edited_takes(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    real = make.begun_in
+    real = placing.begun_in
 
     def listening(takes: Sequence[Take], placement: Placement, vault: Vault) -> str | None:
         asked.append([take.latents_key for take in takes])
         return real(takes, placement, vault)
 
-    monkeypatch.setattr(make, "begun_in", listening)
+    monkeypatch.setattr(placing, "begun_in", listening)
     plan = again(made, ANEW, LONGER)
     assert asked[-1] == [take.latents_key for take in plan.takes]
     assert len({tuple(keys) for keys in asked}) > 1, "others were asked about before"
