@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := 2.13.0
 EXTRAS ?= dev,lowmem,film,train,ingest,eval,cluster,slurm
+# One more than there are cores: many tests wait for processes of their own.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
@@ -55,7 +57,7 @@ check-types: $(READY)
 	$(BIN)/mypy
 
 check-tests: $(READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours
 	$(BIN)/python -m benchmarks.soak

@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=125, help="damages for each command")
     parser.add_argument("--verbose", action="store_true", help="tell each that was refused, too")
-    args = parsed(parser, count=2)
+    args = parsed(parser, count=1)
     os.environ.update(OMP_NUM_THREADS="1", HOLOCINE_CPU_ATTENTION="products")
     print(f"# {machine()}\n")
     print(f"| command | damages | {' | '.join(FATES)} |")
