@@ -25,12 +25,7 @@ from tests.model.checkpoints import (
     write_gguf,
     write_release,
 )
-from tests.model.test_checked_before import SPOILED
-
-HIGH = "HoloCine_dit/full/full_high_noise.safetensors"
-LOW = "HoloCine_dit/full/full_low_noise.gguf"
-VAE = "Wan2.2-T2V-A14B/Wan2.1_VAE.pth"
-TEXT = "Wan2.2-T2V-A14B-Diffusers/text_encoder/model.safetensors"
+from tests.model.test_checked_before import HIGH, LOW, SPOILED, TEXT, VAE
 
 
 @pytest.fixture(scope="module")
