@@ -34,13 +34,11 @@ if TYPE_CHECKING:
     from holocine_core.api.films import (
         Checked,
         Drafts,
-        Started,
         beside,
         check,
         clips,
         draft_requests,
         draw_board,
-        new,
         plan,
         plan_to_make,
         preflight,
@@ -80,6 +78,7 @@ if TYPE_CHECKING:
         verify,
     )
     from holocine_core.api.scripts import Imported, Script, import_script
+    from holocine_core.api.shipping import Started, new, recipes, suites, template_names
     from holocine_core.api.teaching import (
         JudgeSettings,
         draw_sheet,
@@ -237,6 +236,7 @@ __all__ = [
     "pull",
     "queued",
     "read_recipe",
+    "recipes",
     "refit",
     "refuse_collisions",
     "render",
@@ -251,9 +251,11 @@ __all__ = [
     "shots_folder",
     "shown_measures",
     "stage",
+    "suites",
     "take_record",
     "target",
     "teach_encoder",
+    "template_names",
     "train",
     "train_codec",
     "train_judge",

@@ -142,7 +142,8 @@ class Measuring:
     """What to measure, and by what."""
 
     suite: str | None = None
-    """``stage:SEED:COUNT``: scenes of the drawn world instead of films."""
+    """``stage:SEED:COUNT``: scenes of the drawn world instead of films; or the name or file of a
+    suite with its gates, see :func:`~holocine_core.api.suites`."""
     minima: Sequence[str] = ()
     """Gates: ``NAME=VALUE`` that the first column has to reach."""
     maxima: Sequence[str] = ()
@@ -185,7 +186,7 @@ def evaluate(
     """
     if bool(films) == (measuring.suite is not None):
         what = "there is nothing to evaluate" if not films else "give films or a suite, not both"
-        raise InputError(what, hint="holocine evaluate FILM.mp4, or --suite stage:1500000000:20")
+        raise InputError(what, hint="holocine evaluate FILM.mp4, or --suite nano-quick")
     from dataclasses import replace
 
     from holocine_core.evaluate.cuts import require_detector
@@ -197,6 +198,11 @@ def evaluate(
     from holocine_core.evaluate.table import parse_gates
 
     judged = measuring.suite is not None
+    if measuring.suite is not None:
+        from holocine_core.lab.suites.recipe import suite_asked
+
+        asked = suite_asked(measuring.suite, measuring.minima, measuring.maxima)
+        measuring = replace(measuring, suite=asked.suite, minima=asked.minima, maxima=asked.maxima)
     gates = parse_gates(measuring.minima, measuring.maxima, judged=judged)
     require_detector()
     # What is measured is the model as it is today.
