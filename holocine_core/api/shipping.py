@@ -61,8 +61,8 @@ def new(
         raise InputError(f"'{name}' is no name for a film", hint="such as: holocine new harbour")
     path = Path(out) if out is not None else Path(title).parent / f"{stem}.yaml"
     begun = _begun(template, model or MODEL, models_dir)
-    for line, told in ((_TITLE, f"title: {_text(Path(title).name)}"), (_MODEL, _model_line(model))):
-        begun = line.sub(lambda _, told=told: told, begun, count=1)
+    begun = _with_line(begun, _TITLE, f"title: {_text(Path(title).name)}")
+    begun = _with_line(begun, _MODEL, _model_line(model))
     save(path, begun.encode(), replace=force)
     beside = path.parent / SCHEMA_FILE
     lacks = not beside.exists()
@@ -85,6 +85,11 @@ def _begun(template: str | None, model: str, models_dir: Path | None) -> str:
             f"there is no template '{template}'", hint=f"there are {', '.join(template_names())}"
         )
     return files[template].read_text(encoding="utf-8")
+
+
+def _with_line(text: str, line: re.Pattern[str], told: str) -> str:
+    """A screenplay with another line in place of the one of its kind."""
+    return line.sub(lambda _: told, text, count=1)
 
 
 def _text(said: str) -> str:

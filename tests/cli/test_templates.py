@@ -15,6 +15,9 @@ from holocine_core.shipped.names import SCHEMA_LINE, templates
 from tests.cli.conftest import Holocine, write_scene
 
 pytestmark = pytest.mark.nano
+ROOT = Path(__file__).parents[2]
+PLAIN = "global: A day.\nshots: [The day., The night.]"
+"""What is said of a model itself, whatever it films, is said of this too."""
 NAMES = ("a-b-a", "chase", "dialogue", "product")
 
 
@@ -25,8 +28,7 @@ def test_a_template_is_known_to_its_model_word_by_word(
 ) -> None:
     made = holocine("new", "My Film", "--template", template, "--model", model)
     assert (made.exit_code, made.stdout) == (0, "My-Film.yaml\n")
-    # What is said of the model itself, whatever it films, is no fault of the template's.
-    plain = write_scene("plain.yaml", "global: A day.\nshots: [The day., The night.]", model=model)
+    plain = write_scene("plain.yaml", PLAIN, model=model)
     checked = holocine("check", "My-Film.yaml", plain, "--json")
     assert checked.exit_code == 0
     found, least = checked.json["files"]
@@ -102,3 +104,20 @@ def test_what_there_is_not_is_told_with_what_there_is(holocine: Holocine) -> Non
     assert "there are a-b-a, chase, dialogue, product" in wrong.stderr
     assert holocine("new", "x", "--template", "chase", "--model", "nanoo").exit_code == 2
     assert not Path("x.yaml").exists()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/screenplay.md", "docs/python.md", "new"])
+def test_the_first_screenplay_a_reader_meets_is_in_words_that_nano_knows(
+    holocine: Holocine, page: str
+) -> None:
+    if page == "new":
+        holocine("new", "first")
+    else:
+        block = re.search(r"```yaml\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+        assert block is not None
+        Path("first.yaml").write_text(block[1], encoding="utf-8")
+    assert read(Path("first.yaml")).accepted().model == "nano"
+    checked = holocine("check", "first.yaml", write_scene("plain.yaml", PLAIN), "--json")
+    first, least = checked.json["files"]
+    assert checked.exit_code == 0
+    assert first["warnings"] == least["warnings"]
