@@ -53,7 +53,7 @@ class Observed:
     name: str
     cuts: tuple[int, ...]
     small: Frames
-    shots: tuple[str, ...] = ()
+    shots: tuple[str, ...]
     values: Mapping[str, Tally] = field(default_factory=dict)
 
 

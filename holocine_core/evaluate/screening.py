@@ -42,7 +42,7 @@ class Screened:
     """
 
     name: str
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
     frames: Frames
     shots: tuple[FrameSpan, ...]
     casts: tuple[frozenset[str], ...]
