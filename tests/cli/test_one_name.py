@@ -31,6 +31,7 @@ from holocine_core.film.reopen import open_film, shot_place
 from holocine_core.script.edits import Reshoot
 from holocine_core.store.vault import Vault
 from tests.cli.conftest import Holocine, write_scene
+from tests.render.test_shot_loras import strong
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,10 @@ scenes:
 - id: storm
   frames: 13
   cuts: [5, 9]
-  shots: [Rain falls., A boat sinks., Nobody is there.]
+  shots:
+  - Rain falls.
+  - {{prompt: A boat sinks., lora: [style.safetensors]}}
+  - Nobody is there.
 """
 TEXTS = {
     "quay:1": "A lamp is lit.",
@@ -66,6 +70,7 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("harbour")
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         Path("harbour.yaml").write_text(FILM)
+        strong(Path("style.safetensors"))
         assert main(["render", "harbour.yaml", "-qq"]) == 0
     return folder
 
@@ -88,7 +93,9 @@ def test_a_plan_names_its_shots(holocine: Holocine, film: Path) -> None:
     page = holocine("plan", "harbour.yaml").stdout
     assert "cuts to shot quay:2 at frame 5" in page
     assert "cuts to shot storm:2 at frame 5, storm:3 at frame 9" in page
+    assert re.search(r"lora +style.safetensors x 1, .*: shot storm:2\n", page)
     takes = holocine("plan", "harbour.yaml", "--json").json["takes"]
+    assert takes[1]["lora"][0]["names"] == ["storm:2"]
     assert told(shot for take in takes for shot in take["shots"]) == TEXTS
     Path("changed.yaml").write_text(FILM.replace("A boat sinks.", "A boat rises."))
     again = holocine("plan", "changed.yaml", "--work", ".holocine/harbour")
@@ -104,6 +111,7 @@ def test_inspect_names_its_shots(holocine: Holocine, film: Path) -> None:
     page = holocine("inspect", film).stdout
     rows = re.findall(r"^ +(\S+)  \d\d:\d\d:\S+ - \S+  (.+)$", page, re.M)
     assert dict(rows) == TEXTS
+    assert re.search(r"lora style.safetensors x 1, .*: shot storm:2\n", f"{page}\n")
     found = holocine("inspect", film, "--json").json
     assert told(found["shots"]) == TEXTS
     titles = [chapter["title"] for chapter in found["chapters"]]
@@ -117,6 +125,7 @@ def test_the_page_names_its_shots_and_does_not_count_cards(
     answer = holocine("report", film, "-o", "page.html", "--json", "--force")
     page = Path("page.html").read_text()
     assert "5 shots and 2 cards / " in page
+    assert "LoRA of shot storm:2<" in page
     bar = re.search(r'<nav class="bar".*?</nav>', page, re.S)
     assert bar is not None
     names = re.findall(r'title="(.+?): (.+?)"[^>]*>(.+?)</button>', bar[0])
