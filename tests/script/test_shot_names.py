@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holocine_core.errors import InputError
+from holocine_core.script.reader import read_text
 from holocine_core.script.shot_names import Place, find_shot, first_words, shot_name, shots_named
 
 FILM = {"quay": ("Mara waits.", "Mara waves."), "storm": ("Rain.", "Wind.", "Night falls.")}
@@ -121,3 +122,21 @@ def test_a_long_text_is_told_by_its_first_words() -> None:
     told = first_words("Rain falls on the quay and nobody is there but the keeper.")
     assert told == "Rain falls on the quay and nobody is..."
     assert len(told) <= 40
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("scenes: [{id: quay, shots: [a, b]}, {shots: [c]}]", ["quay:1", "quay:2", "scene-2:1"]),
+        ("scenes: [{id: quay, shots: [a, b]}]", ["1", "2"]),
+        ("shots: [a, b]", ["1", "2"]),
+    ],
+)
+def test_a_screenplays_shots_are_named_before_it_is_planned(text: str, names: list[str]) -> None:
+    manuscript = read_text(text, "film.yaml")
+    found = [
+        manuscript.shot_name(at, shot)
+        for at, scene in manuscript.scenes
+        for shot in range(len(scene.shots or ()))
+    ]
+    assert found == names
