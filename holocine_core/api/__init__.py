@@ -118,7 +118,7 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Cache, Sampling
+    from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.timeline import FrameSpan, Moved

@@ -115,6 +115,7 @@ HOMES = {
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
     "Cache": "sampling",
+    "OwnProfile": "sampling",
     "Sampling": "sampling",
     "Take": "plan.values",
     "Request": "request",

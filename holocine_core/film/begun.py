@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.ownership import film_is_ours, is_finished
+from holocine_core.film.record import OWN
 from holocine_core.plan.before import (
     candidates,
     gone_parts,
@@ -21,7 +22,7 @@ from holocine_core.plan.before import (
     recorded_sampling,
 )
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import Request
+from holocine_core.request import SETTINGS, Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.store.vault import Vault
@@ -81,13 +82,20 @@ def _of_film(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -
 def _recorded(plan: Plan) -> Past | None:
     """What the film in the plan's place says of itself; None where that is not this very
     screenplay's, or was edited."""
-    from holocine_core.film.provenance import inspect  # The cutting room, and with it numpy.
+    from holocine_core.film.provenance import (  # The cutting room, and with it numpy.
+        inspect,
+        own_profile_record,
+    )
 
     made = inspect(plan.out).provenance
     told = read_text(made["screenplay"], str(plan.screenplay_path)).screenplay
     options = made.get("options", {})
     said = {name: options[name] for name in ("profile", "model", "seed") if name in options}
     if made.get("edits") or told is None or told.model_copy(update=said) != plan.screenplay:
+        return None
+    if any(options.get(name) != plan.options.get(name) for name in SETTINGS):
+        return None
+    if made.get(OWN) != own_profile_record(plan).get(OWN):
         return None
     return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),

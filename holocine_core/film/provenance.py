@@ -14,7 +14,7 @@ from typing import Any
 
 from holocine_core.edit.metadata import Chapter, read_metadata
 from holocine_core.errors import InputError
-from holocine_core.film.record import read_provenance
+from holocine_core.film.record import OWN, read_provenance
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.timeline import timecode
@@ -32,6 +32,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "title": plan.title,
         "screenplay": plan.screenplay_text,
         "profile": plan.profile,
+        **own_profile_record(plan),
         "model": {
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
@@ -75,6 +76,12 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }
+
+
+def own_profile_record(plan: Plan) -> dict[str, Any]:
+    """What the user's own profile that made the film stands for: no other machine, and no later
+    day, need know it. Nothing where it was one of the model's."""
+    return {} if plan.choice.own is None else {OWN: plan.choice.own.record()}
 
 
 def take_record(take: Take) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def begun_record(plan: Plan) -> dict[str, Any]:
     ingredients hold them.
     """
     spec = plan.model.spec
-    own = not plan.edits and plan.takes[0].sampling == sampling_of(plan.screenplay, spec)
+    today = sampling_of(plan.screenplay, spec, plan.choice)
+    own = not plan.edits and plan.takes[0].sampling == today
     return {
         "model": model_name(plan.model),
         "files": dict(plan.identity),

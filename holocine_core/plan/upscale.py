@@ -29,11 +29,11 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO
     assert number is not None
     own = replace(request, draft=number, from_draft=None)
     plan = make_plan(manuscript, own, past)
-    if plan.profile == "draft":
+    if plan.is_draft:
         raise InputError(
             "a draft is not made from a draft", hint="choose --profile standard or final"
         )
-    drafts = make_plan(manuscript, replace(own, profile="draft"), past)
+    drafts = make_plan(manuscript, as_draft(own), past)
     alike = drafts.loras == plan.loras
     takes = tuple(
         _upscaled(take, draft, plan, own_networks=alike)
@@ -43,6 +43,12 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO
     return replace(
         with_placement(plan, takes, own.memory), options={**options, "from-draft": number}
     )
+
+
+def as_draft(request: Request) -> Request:
+    """What is asked for, of the draft: the settings of the call are the film's that is made from
+    it."""
+    return replace(request, profile="draft", steps=None, guidance=None, size=None)
 
 
 def require_drafts(plan: Plan) -> Plan:
