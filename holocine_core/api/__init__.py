@@ -165,6 +165,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Plan",
     "PlannedCard",
