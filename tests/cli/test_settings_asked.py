@@ -93,7 +93,7 @@ def test_a_film_is_edited_by_its_own_profile(
 
 def test_what_is_asked_otherwise_is_another_film(film: Path, holocine: Holocine) -> None:
     other = f"mine={json.dumps(OTHER.record())}"
-    words = ("--profile", "mine", "--own-profile", other)
+    words = (*CALLED, "--own-profile", other)  # Only what `mine` stands for is another.
     planned = holocine("plan", "room.yaml", *words, "--json").json
     assert (planned["base"], planned["takes"][0]["state"]) == ("draft", "changed")
     assert "stays as it is" not in json.dumps(planned["warnings"])
