@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -109,6 +108,8 @@ def _shots(takes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _page(found: Inspection, paint: Paint) -> str:
     """A film's provenance as people read it."""
+    from holocine_core import api
+
     made = found.provenance
     lines = [paint(str(made["title"]), bold=True), ""]
     model = made["model"]
@@ -118,33 +119,23 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("licence", str(model["licence"])),
         ("profile", f"{made['profile']}, {round(float(Fraction(made['fps'])), 3):g} fps"),
     ]
+    if own := api.own_profile_told(made):
+        facts.append(("", own))
     facts += [
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
     ]
-    if options := _options(made.get("options", {})):
+    if options := api.call_told(made):
         facts.append(("called with", options))
     if draft := made.get("options", {}).get("draft"):
         facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
-        from holocine_core.api import edits_told
-
-        facts.append(("edited", edits_told(edits, len(made["takes"])).replace("; ", "\n")))
+        facts.append(("edited", api.edits_told(edits, len(made["takes"])).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
         lines += ["", *_take_lines(take, len(made["takes"]), paint)]
     return "\n".join(lines)
-
-
-def _options(options: dict[str, Any]) -> str:
-    """The options of the call that moved the picture, as they are typed."""
-    return " ".join(
-        f"--{name} {shlex.quote(str(value))}"
-        for name, given in options.items()
-        if name != "draft"
-        for value in (given if isinstance(given, list) else [given])
-    )
 
 
 def _take_lines(take: dict[str, Any], scenes: int, paint: Paint) -> list[str]:

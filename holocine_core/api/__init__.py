@@ -100,7 +100,12 @@ if TYPE_CHECKING:
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
-    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.provenance import (
+        Inspection,
+        call_told,
+        own_profile_told,
+        take_record,
+    )
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
@@ -118,7 +123,7 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Cache, Sampling
+    from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.shot_names import shot_name, shots_named
@@ -166,6 +171,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Plan",
     "PlannedCard",
@@ -188,6 +194,7 @@ __all__ = [
     "add_model",
     "added_models",
     "beside",
+    "call_told",
     "cards_of",
     "check",
     "check_extras",
@@ -227,6 +234,7 @@ __all__ = [
     "new",
     "outline",
     "overview",
+    "own_profile_told",
     "pace_of",
     "plan",
     "plan_extend",

@@ -62,7 +62,7 @@ def film_key(plan: Plan) -> str:
 def _lettering(plan: Plan) -> dict[str, object]:
     """Cards and slate; nothing where the film has none."""
     cards = [card.key if (card := card_of(plan, name)) else None for name in CARDS]
-    slate = plan.screenplay.slate and plan.profile == "draft"
+    slate = plan.screenplay.slate and plan.is_draft
     return {**({"cards": cards} if any(cards) else {}), **({"slate": True} if slate else {})}
 
 

@@ -15,7 +15,7 @@ from holocine_core.errors import InputError
 from holocine_core.film.finish import shots_seen, stitch_job
 from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
-from holocine_core.film.record import read_sidecar
+from holocine_core.film.record import own_profiles, read_sidecar
 from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.title_cards import card_of
@@ -88,6 +88,10 @@ def replan(
         out=request.out or found.path,
         work=work,
         profile=options.get("profile"),
+        profiles=own_profiles(made),
+        steps=options.get("steps"),
+        guidance=options.get("guidance"),
+        size=options.get("size"),
         model=options.get("model"),
         expert_high=options.get("expert-high"),
         expert_low=options.get("expert-low"),
