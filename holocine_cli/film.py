@@ -21,6 +21,7 @@ from holocine_cli.groups import (
     grouped,
 )
 from holocine_cli.many import FleetOption
+from holocine_cli.pipes import refuse_film_on_stdout, send_film
 from holocine_cli.session import Session, begin
 from holocine_core.errors import Damaged, InputError, MachineError
 
@@ -55,7 +56,7 @@ def plan(
     from holocine_core.api import Extras
 
     request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
-    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
+    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
     if fleet is not None:
         from holocine_cli.fleet_view import show_forecast
 
@@ -93,10 +94,12 @@ def render(
     """
     session = begin(ctx, told)
     shared.require_worker()
+    refuse_film_on_stdout(session, besides, shared)
     request = machine.request(
         asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
     )
-    jobs, extras = jobs_for(gathered.sources(screenplays), request, out_dir), besides.extras()
+    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
+    extras = besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
@@ -107,6 +110,7 @@ def render(
     from holocine_cli.worker import work
     from holocine_core import api
 
+    shared.refuse_stdin(jobs)
     if shared.hands_on(session):
         farm(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
         return
@@ -125,6 +129,8 @@ def render(
                         studio=films.studio,
                     )
         films.finish()
+    if session.console.streams:
+        send_film(jobs[0].film)
 
 
 @grouped
