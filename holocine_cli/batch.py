@@ -47,7 +47,7 @@ def jobs_for(
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
-    from holocine_core.api.fleet import film_named, is_template, kept_aside
+    from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
     named = is_template(request.out)
     if several and request.out == pipes.DASH:
@@ -78,6 +78,7 @@ def jobs_for(
             film = request.out or (out_dir or Path()) / asked.film(path)
         jobs.append(Job(path, replace(asked, out=film), film))
     refuse_collisions([(job.screenplay, job.film) for job in jobs])
+    refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
     return jobs
 
 

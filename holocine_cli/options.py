@@ -58,6 +58,18 @@ Out = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+DraftOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The draft; FILE.preview.mp4 in this folder where left out. Names and fields as of "
+        "render; with --seeds NAME-1.mp4, NAME-2.mp4 ...",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 OutDir = Annotated[
     Path | None,
     typer.Option(

@@ -28,6 +28,7 @@ INSTEAD = {
     "evaluate": "--json prints the numbers as a document",
     "preview": "a draft has a storyboard beside it; without one: "
     "holocine render FILE --profile draft -o -",
+    "watch": "name the draft with -o, or leave it out",
 }
 """What to do where a command does not."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,11 @@ _NO_PART_OF_A_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 def is_template(out: Path | None) -> bool:
     """Whether a film's name holds a field, one of :data:`FIELDS` or not: ``{{`` writes a brace."""
     return out is not None and _FIELD.search(str(out)) is not None
+
+
+def dated(out: Path) -> Path:
+    """A template with today in place of ``{date}``."""
+    return Path(re.sub(r"(?<!\{)\{date\}", date.today().isoformat(), str(out)))
 
 
 def film_named(template: str, screenplay: Path, request: Request = Request()) -> Path:
@@ -57,6 +63,33 @@ def film_named(template: str, screenplay: Path, request: Request = Request()) ->
             where="--out",
             hint=f"it may hold {names}",
         ) from None
+
+
+def draft_names(
+    screenplay: Path, asked: Sequence[Request], folder: Path
+) -> tuple[list[Path], Path]:
+    """Where drafts of a screenplay go, and the name that they have in common.
+
+    Args:
+        screenplay: Its file.
+        asked: For each draft; its ``out`` is a name or a template, ``NAME.preview.mp4`` where None.
+        folder: Where those go.
+
+    Raises:
+        InputError: As :func:`film_named`.
+    """
+    out = asked[0].out
+    if is_template(out):
+        names = [film_named(str(out), screenplay, one) for one in asked]
+        if len(set(names)) == len(names):
+            return names, names[0]
+        common = names[0]
+    else:
+        stem = screenplay.stem if asked[0].given is None else bare_stem(screenplay)
+        common = out or folder / f"{stem}.preview.mp4"
+    if len(asked) == 1:
+        return [common], common
+    return [common.with_stem(f"{common.stem}-{one.draft}") for one in asked], common
 
 
 def kept_aside(screenplay: Path, request: Request) -> Request:

@@ -133,7 +133,12 @@ def refuse_repeated(films: Sequence[tuple[Path, Path]]) -> None:
         other = taken.setdefault(work.resolve(), film)
         if other != film:
             problems.append(
-                Problem(f"{other} and {film} would share one work folder", str(work), "rename one")
+                Problem(
+                    f"{other} and {film} would share one work folder",
+                    str(work),
+                    "rename one screenplay, or give each film a folder: "
+                    "-o 'films/{folder}/{stem}.mp4'",
+                )
             )
     if problems:
         raise InputError.of(problems)
