@@ -89,13 +89,8 @@ def make_drafts(session: Session, drafts: Sequence[Drafts], *, force: bool) -> N
             _require_boards(films, drafts, force=force)
         for job in films.left:
             with films.making(job) as making:
-                making.film = api.render(
-                    making.plan,
-                    force=api.may_replace(making.plan, extras, force=force),
-                    emit=making.emit,
-                    should_stop=session.stop,
-                    studio=films.studio,
-                )
+                over = api.may_replace(making.plan, extras, force=force)
+                making.film = api.render(making.plan, force=over, **films.options(making))
         left = films.left
     if seeds > 1:
         boards = [

@@ -122,16 +122,10 @@ def render(
         with Films(session, jobs, extras, studio_of, force=force) as films:
             for job in films.left:
                 with films.making(job) as making:
-                    making.film = api.render(
-                        making.plan,
-                        force=force,
-                        emit=making.emit,
-                        should_stop=session.stop,
-                        studio=films.studio,
-                    )
+                    how = films.options(making)
+                    making.film = api.render(making.plan, force=force, **how)
         films.finish()
-    if session.console.streams:
-        send_film(jobs[0].film)
+    send_film(session, jobs[0].film)
 
 
 @grouped

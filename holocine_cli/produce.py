@@ -217,6 +217,10 @@ class Films:
             with making(self._session, plan, job.record, *told) as work:
                 yield work
 
+    def options(self, making: Making) -> dict[str, Any]:
+        """What every film of the call is made with."""
+        return {"emit": making.emit, "should_stop": self._session.stop, "studio": self.studio}
+
     def finish(self) -> list[Plan]:
         """The plans of all films. Raises SomeFailed where any film failed."""
         stop_if_asked(self._session)
