@@ -202,12 +202,6 @@ class Films:
         return self._plans[job]
 
     @contextlib.contextmanager
-    def trying(self, job: Job) -> Iterator[None]:
-        """While this is open, what fails is the film's; the others go on."""
-        with self._batch.trying(job):
-            yield
-
-    @contextlib.contextmanager
     def making(self, job: Job) -> Iterator[Making]:
         """While this is open, a film is made; where it fails the others go on."""
         plan = self._plans[job]
