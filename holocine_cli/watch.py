@@ -77,9 +77,8 @@ class _Followed:
         return found
 
     def is_done(self, found: dict[Path, State]) -> None:
-        """Something was done about this state; where the file itself was gone meanwhile, it is done
-        again when it comes back."""
-        self._done = None if _state(self._path) is None else found
+        """Something was done about this state, which is an older one where somebody saved since."""
+        self._done = found
 
     def _look(self) -> dict[Path, State]:
         own = _state(self._path)
