@@ -125,7 +125,7 @@ def test_workers_options_want_a_worker(holocine: Holocine) -> None:  # noqa: F81
 
 
 def test_nothing_is_named(holocine: Holocine) -> None:  # noqa: F811
-    assert "nothing to film" in holocine("render").stderr
+    assert "no screenplay is named" in holocine("render").stderr
     Path("list.txt").write_text("film0.yaml\nfilm2.yaml\n")
     answer = holocine("plan", "--files", "list.txt", "--json")
     films = json.loads(answer.stdout)["films"]
