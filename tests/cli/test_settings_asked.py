@@ -148,7 +148,7 @@ WHOLE = Request(
     outside=True,
     anew=True,
 )
-ELSEWHERE = {"out", "gpus", "resolved", "located", "draft"}
+ELSEWHERE = {"out", "gpus", "resolved", "located", "draft", "given"}
 """Fields of a request that are told otherwise, or never asked of workers."""
 
 
