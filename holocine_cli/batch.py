@@ -13,6 +13,7 @@ from holocine_cli.session import Session
 from holocine_core.errors import HolocineError, InputError, Interrupted
 
 if TYPE_CHECKING:
+    from holocine_cli.settings import Settings
     from holocine_core.api import Request
 
 
@@ -23,16 +24,26 @@ class Job:
     screenplay: Path
     request: Request
     film: Path
+    asked: Request
+    """As the call says it, without what files and variables set."""
     record: dict[str, Any] = field(default_factory=dict)
     """Its part of the JSON document, filled as the work goes on."""
 
 
-def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None) -> list[Job]:
-    """Where each film goes.
+def jobs_for(
+    screenplays: Sequence[Path], request: Request, out_dir: Path | None, settings: Settings
+) -> list[Job]:
+    """Where each film goes, and all that is asked for.
+
+    Args:
+        screenplays: Their files.
+        request: As the call says it.
+        out_dir: Folder of the films.
+        settings: What holds where it says nothing.
 
     Raises:
         InputError: Before any work: two films of one name, a film over a screenplay, or options
-            that do not go together.
+            that do not go together, or a file that sets something is wrong.
     """
     several = len(screenplays) > 1
     if request.out is not None and out_dir is not None:
@@ -51,16 +62,16 @@ def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
-    folder = out_dir or Path()
-    films = [
-        film_named(str(request.out), path) if named else request.out or folder / f"{path.stem}.mp4"
-        for path in screenplays
-    ]
-    refuse_collisions(list(zip(screenplays, films, strict=True)))
-    return [
-        Job(path, replace(request, out=film), film)
-        for path, film in zip(screenplays, films, strict=True)
-    ]
+    jobs = []
+    for path in screenplays:
+        film = film_named(str(request.out), path) if named else request.out
+        if film is None and out_dir is not None:
+            film = out_dir / f"{path.stem}.mp4"
+        asked, whole = settings.asked(path, replace(request, out=film))
+        film = whole.film(path)
+        jobs.append(Job(path, replace(whole, out=film), film, asked))
+    refuse_collisions([(job.screenplay, job.film) for job in jobs])
+    return jobs
 
 
 class Batch:

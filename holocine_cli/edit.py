@@ -12,6 +12,7 @@ from holocine_cli import options as opt
 from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import for_film
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
 
@@ -103,7 +104,7 @@ def reshoot(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    request = for_film(session, film, machine.request(lora, out=out))
     edit = api.plan_reshoot(
         film, shot, prompt=prompt, seed=seed, request=request, call=session.line
     )
@@ -134,7 +135,7 @@ def extend(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    request = for_film(session, film, machine.request(lora, out=out))
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
     _make(session, edit, force=force)
 
@@ -239,6 +240,7 @@ def versions(
     from holocine_core import api
 
     request = Machine(models_dir=models_dir, work=work).request(lora)
+    request = for_film(session, film, request)
     if pick is not None:
         _pick(session, film, pick, request)
     elif drop or keep:

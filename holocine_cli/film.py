@@ -22,6 +22,7 @@ from holocine_cli.groups import (
 )
 from holocine_cli.many import FleetOption
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import Settings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def plan(
     session = begin(ctx, told)
     from holocine_core.api import Extras
 
-    request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
-    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
+    request = machine.request(asked.lora, asked, out=out, anew=force, gpus=gpus)
+    jobs = jobs_for(gathered.sources(screenplays), request, out_dir, Settings(session, profile))
     if fleet is not None:
         from holocine_cli.fleet_view import show_forecast
 
@@ -94,9 +95,11 @@ def render(
     session = begin(ctx, told)
     shared.require_worker()
     request = machine.request(
-        asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
+        asked.lora, asked, out=out, from_draft=from_draft, anew=force, gpus=gpus
     )
-    jobs, extras = jobs_for(gathered.sources(screenplays), request, out_dir), besides.extras()
+    settings = Settings(session, profile, shared.settings)
+    jobs = jobs_for(gathered.sources(screenplays), request, out_dir, settings)
+    extras = besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
@@ -108,7 +111,7 @@ def render(
     from holocine_core import api
 
     if shared.hands_on(session):
-        farm(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
+        farm(session, jobs, extras, shared, (out, out_dir, gpus), settings, force=force)
         return
     with ranked(session, jobs, gpus) as studio_of:
         if studio_of is None or shared.worker:
@@ -153,27 +156,35 @@ def preview(
     session = begin(ctx, told)
     request = machine.request(asked.lora, asked, profile="draft", anew=force)
     if not watch:
-        _preview(session, screenplay, out_dir or Path(), seeds, request, force=force)
+        _preview(session, screenplay, out_dir, seeds, request, force=force)
         return
     if told.as_json:
         raise InputError("--watch never ends, --json is one document", hint="leave one out")
     from holocine_cli.watch import watch as keep_watching
 
     def again() -> None:
-        _preview(session, screenplay, out_dir or Path(), seeds, request, force=force)
+        _preview(session, screenplay, out_dir, seeds, request, force=force)
 
     keep_watching(session, screenplay, again)
 
 
 def _preview(
-    session: Session, screenplay: Path, folder: Path, seeds: int, request: Request, *, force: bool
+    session: Session,
+    screenplay: Path,
+    out_dir: Path | None,
+    seeds: int,
+    request: Request,
+    *,
+    force: bool,
 ) -> None:
     """One draft and its storyboard, or several and one of all."""
     from holocine_cli.produce import Films
     from holocine_core import api
 
-    asked = api.draft_requests(screenplay, request, folder, seeds)
-    jobs = [Job(screenplay, one, one.film(screenplay)) for one in asked]
+    typed, whole = Settings(session).asked(screenplay, request)
+    folder = out_dir or whole.film(screenplay).parent
+    asked = api.draft_requests(screenplay, whole, folder, seeds)
+    jobs = [Job(screenplay, one, one.film(screenplay), typed) for one in asked]
     board = folder / f"{screenplay.stem}.preview.png"
     if seeds > 1:
         api.require_board(api.plan(screenplay, asked[0]), board, force=force)

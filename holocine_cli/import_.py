@@ -10,6 +10,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
+from holocine_cli.settings import here
 from holocine_core.api import counted
 
 From = Literal["fountain", "fdx", "csv", "raw"]
@@ -58,12 +59,13 @@ def import_(
     session = begin(ctx, told)
     from holocine_core import api
 
+    configured = here(session)
     made = api.import_script(
         script,
         out,
         kind=kind,
-        model=model or DEFAULT_MODEL,
-        models_dir=models_dir,
+        model=model or configured.model or DEFAULT_MODEL,
+        models_dir=models_dir or configured.models_dir,
         force=force,
     )
     session.fields = {

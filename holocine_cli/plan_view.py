@@ -64,13 +64,13 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
         settings.append(_cache(sampling.cache))
     facts = [
         ("screenplay", str(plan.screenplay_path)),
-        ("film", f"{plan.out}  {paint(f'({there.words})', color)}"),
+        ("film", f"{plan.out}{_told(plan, 'out')}  {paint(f'({there.words})', color)}"),
         ("picture", _picture(plan)),
-        ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
-        ("profile", f"{plan.profile}: {', '.join(settings)}"),
+        ("model", f"{plan.model.spec.name}{_told(plan, 'model')}, {sampling.attention} attention"),
+        ("profile", f"{plan.profile}{_told(plan, 'profile')}: {', '.join(settings)}"),
         ("device", _device(plan)),
         ("memory", _memory(plan)),
-        ("work", str(plan.work)),
+        ("work", f"{plan.work}{_told(plan, 'work')}"),
     ]
     if plan.model.resolved:
         parts = plan.model.components.items()
@@ -92,6 +92,11 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     return facts
 
 
+def _told(plan: Plan, field: str) -> str:
+    """Which file or variable said it; nothing where the call or the screenplay did."""
+    return f" ({plan.told_by[field]})" if field in plan.told_by else ""
+
+
 def _expert(lora: LoraFile) -> str:
     return f"expert {lora.expert}" + (f" by {lora.told_by}" if lora.told_by else "")
 
@@ -100,7 +105,8 @@ def _device(plan: Plan) -> str:
     """Where, how and why; of several devices memory is told of one."""
     device = plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
     there = "; no such GPU was looked at" if plan.placement.is_imagined else ""
-    return f"{device}, {plan.placement.strategy}: {plan.placement.reason}{there}"
+    how = f"{plan.placement.strategy}{_told(plan, 'memory')}: {plan.placement.reason}"
+    return f"{device}{_told(plan, 'device')}, {how}{there}"
 
 
 def _memory(plan: Plan) -> str:
@@ -238,6 +244,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "files": {p: str(files.paths[0]) for p, files in plan.model.components.items()},
         },
         "profile": plan.profile,
+        "told_by": dict(plan.told_by),
         "lora": [
             {
                 "file": str(lora.path),

@@ -196,7 +196,8 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
         "from_draft",
     )
     for name in valued:
-        if (value := getattr(asked, name)) != getattr(usual, name):
+        value = getattr(asked, name)
+        if value != getattr(usual, name) or name in asked.settled:
             words += [f"--{name.replace('_', '-')}", str(value)]
     for lora in asked.loras:
         expert = f":{lora.expert}" if lora.expert else ""

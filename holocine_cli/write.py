@@ -12,6 +12,7 @@ from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
 from holocine_cli.groups import ModelAsked, Told, grouped
 from holocine_cli.session import begin
+from holocine_cli.settings import Settings
 from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
 
@@ -75,13 +76,17 @@ def check(
     from holocine_core import api
 
     request = api.Request(models_dir=models_dir, outside=allow_outside, **asked.of_model())
+    settings = Settings(session)
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
     for path in screenplays:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
-        found = api.check(path, request)
+        try:
+            found = api.check(path, settings.asked(path, request)[1])
+        except InputError as error:  # Of a file that sets something.
+            found = api.Checked(screenplay=path, problems=error.problems)
         if found.problems:
             # Of the call itself, such as an unknown --model: told once.
             problems |= dict.fromkeys(found.problems)

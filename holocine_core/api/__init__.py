@@ -19,6 +19,15 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.config import (
+        configuration,
+        configured,
+        film_configuration,
+        hand_settings,
+        handed_settings,
+        misspelled_variables,
+        user_config,
+    )
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -94,6 +103,8 @@ if TYPE_CHECKING:
         train_codec,
         train_judge,
     )
+    from holocine_core.config.resolve import Configured
+    from holocine_core.config.shown import ShownConfig, ShownSetting, shown_config
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
@@ -138,6 +149,7 @@ __all__ = [
     "Check",
     "Checked",
     "Collected",
+    "Configured",
     "Drafts",
     "Edit",
     "Edited",
@@ -165,6 +177,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Plan",
     "PlannedCard",
@@ -176,6 +189,8 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShownConfig",
+    "ShownSetting",
     "Source",
     "Started",
     "StepPace",
@@ -192,6 +207,8 @@ __all__ = [
     "check_extras",
     "clips",
     "clock",
+    "configuration",
+    "configured",
     "counted",
     "doctor",
     "draft_requests",
@@ -206,7 +223,10 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "film_configuration",
     "forget_model",
+    "hand_settings",
+    "handed_settings",
     "import_script",
     "ingest",
     "inspect",
@@ -217,6 +237,7 @@ __all__ = [
     "measure_training",
     "memory",
     "merge",
+    "misspelled_variables",
     "model",
     "model_files",
     "model_page",
@@ -249,6 +270,7 @@ __all__ = [
     "schema",
     "settle_edit",
     "shots_folder",
+    "shown_config",
     "shown_measures",
     "stage",
     "take_record",
@@ -257,6 +279,7 @@ __all__ = [
     "train",
     "train_codec",
     "train_judge",
+    "user_config",
     "verify",
     "versions",
     "write_schema",

@@ -96,6 +96,7 @@ def make_plan(
         InputError: With every problem of the file, its timing and its texts included, at once.
         MachineError: There is no such device.
     """
+    request = request.beside(manuscript.source.data)
     spoken = _spoken(request)
     located = as_begun(_locate(manuscript, spoken, request), past)
     film = _film(manuscript, located, request, past, in_passes)
@@ -132,6 +133,7 @@ def make_plan(
         options=_options(spoken, request),
         music_hash=_music_hash(screenplay, manuscript),
         gpus=request.gpus,
+        told_by=request.told_by,
     )
 
 
@@ -277,9 +279,11 @@ def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request)
     try:
         return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
-        here = (
-            () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
-        )
+        here: Sequence[Problem] = ()
+        if "model" not in spoken:
+            here = [manuscript.problem(("model",), error.message, error.hint)]
+        elif "model" in request.told_by:
+            here = [Problem(error.message, request.told_by["model"], error.hint)]
         found = in_file_order([*manuscript.problems, *(here or error.problems)])
         raise InputError.of(found) from None
 
