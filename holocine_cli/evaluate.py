@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from holocine_cli import options as opt
 from holocine_cli.contract import GateMissed
 from holocine_cli.groups import Asked, Machine, ModelAsked, ToldAtLength, grouped
 from holocine_cli.layout import columns
+from holocine_cli.profiles import SettingsAsked
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session, begin
 from holocine_cli.settings import Settings
@@ -120,6 +121,7 @@ def evaluate(
     viclip: opt.ViClip = None,
     judge: JudgeFolder = None,
     profile: opt.ProfileOption = None,
+    settings: SettingsAsked = SettingsAsked(),
     asked: ModelAsked = ModelAsked(),
     force: opt.Force = False,
     device: opt.Device = None,
@@ -156,9 +158,8 @@ def evaluate(
         work=work,
     )
     machine = Machine(device=device, models_dir=models_dir)
-    request, requests = _requests(
-        session, films or (), machine.request(None, Asked(**asked.of_model())), profile
-    )
+    typed = machine.request(None, Asked(**asked.of_model(), **asdict(settings)))
+    request, requests = _requests(session, films or (), typed, profile)
     found = _measured(session, films or (), measuring, request, requests)
     session.fields = found.record()
     if out is not None:

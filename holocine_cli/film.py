@@ -26,6 +26,7 @@ from holocine_cli.settings import Settings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
+    from holocine_cli.produce import Films
     from holocine_core.api import Extras, Plan, Request
 
 
@@ -108,7 +109,6 @@ def render(
     from holocine_cli.produce import Films
     from holocine_cli.ranks import ranked
     from holocine_cli.worker import work
-    from holocine_core import api
 
     if shared.hands_on(session):
         farm(session, jobs, extras, shared, (out, out_dir, gpus), settings, force=force)
@@ -118,16 +118,23 @@ def render(
             work(session, jobs, extras, shared, studio_of, force=force)
             return
         with Films(session, jobs, extras, studio_of, force=force) as films:
-            for job in films.left:
-                with films.making(job) as making:
-                    making.film = api.render(
-                        making.plan,
-                        force=force,
-                        emit=making.emit,
-                        should_stop=session.stop,
-                        studio=films.studio,
-                    )
+            _make_all(session, films, force=force)
         films.finish()
+
+
+def _make_all(session: Session, films: Films, *, force: bool) -> None:
+    """Each in its turn."""
+    from holocine_core import api
+
+    for job in films.left:
+        with films.making(job) as making:
+            making.film = api.render(
+                making.plan,
+                force=force,
+                emit=making.emit,
+                should_stop=session.stop,
+                studio=films.studio,
+            )
 
 
 @grouped

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from holocine_cli import many
 from holocine_cli import options as opt
 from holocine_cli.loras import loras_of
+from holocine_cli.profiles import SettingsAsked
 from holocine_core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ModelAsked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked(ModelAsked):
+class Asked(ModelAsked, SettingsAsked):
     """What shapes the picture, beside the screenplay."""
 
     seed: opt.Seed = None
@@ -82,6 +83,7 @@ class Machine:
         return Request(
             seed=asked.seed,
             **asked.of_model(),
+            **asked.of_settings(),
             loras=loras_of(lora or ()),
             outside=asked.allow_outside,
             device=self.device or "auto",

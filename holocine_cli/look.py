@@ -99,6 +99,8 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("licence", str(model["licence"])),
         ("profile", f"{made['profile']}, {round(float(Fraction(made['fps'])), 3):g} fps"),
     ]
+    if own := made.get("own_profile"):
+        facts.append(("", _own_profile(own)))
     facts += [
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
@@ -118,10 +120,25 @@ def _page(found: Inspection, paint: Paint) -> str:
     return "\n".join(lines)
 
 
+def _own_profile(own: dict[str, Any]) -> str:
+    """What a user's own profile stood for when the film was made."""
+    changes = [
+        f"{name} {_number(value) if isinstance(value, float) else value}"
+        for name, value in own.items()
+        if name not in ("base", "cache")
+    ]
+    cache = [f"cache {own['cache']['kind']}"] if "cache" in own else []
+    return f"one's own, of {own.get('base')}: {', '.join([*changes, *cache]) or 'no changes'}"
+
+
+def _number(value: float) -> str:
+    return str(value).removesuffix(".0")
+
+
 def _options(options: dict[str, Any]) -> str:
     """The options of the call that moved the picture, as they are typed."""
     return " ".join(
-        f"--{name} {shlex.quote(str(value))}"
+        f"--{name} {shlex.quote(_number(value) if isinstance(value, float) else str(value))}"
         for name, given in options.items()
         if name != "draft"
         for value in (given if isinstance(given, list) else [given])

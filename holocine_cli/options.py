@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 WHAT, COMPARE, WHERE, TALK = "What to make", "What to compare by", "Machine", "Output"
 """Panels of the help."""
-
-Profile = Literal["draft", "standard", "final"]
 
 
 def model_names(incomplete: str) -> list[tuple[str, str]]:
@@ -69,11 +67,13 @@ OutDir = Annotated[
     ),
 ]
 ProfileOption = Annotated[
-    Profile | None,
+    str | None,
     typer.Option(
         "--profile",
-        help="Quality; the screenplay's where left out.",
+        metavar="NAME",
+        help="draft, standard, final, or a profile of your own; the screenplay's where left out.",
         show_default=False,
+        autocompletion=one_of("draft", "standard", "final"),
         rich_help_panel=WHAT,
     ),
 ]

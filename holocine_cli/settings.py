@@ -65,7 +65,7 @@ class Settings:
             MachineError: A file can't be read.
         """
         configured = self.of(screenplay)
-        own = {**configured.profiles, **request.profiles}
+        own = {**request.profiles, **configured.profiles}
         typed = replace(request, profiles=own, profile=self._profile or request.profile)
         return typed, configured.below(typed)
 
