@@ -96,6 +96,9 @@ def _words(
 
     words = ["render", "--worker", "--files", str(listing)]
     words += options_of(jobs[0].asked, extras, force=force)
+    devices = {job.request.device for job in jobs}
+    if "--device" not in words and len(devices) == 1 and "auto" not in devices:
+        words += ["--device", *devices]  # Engines look whether their cards are meant.
     if shared.tries is not None:
         words += ["--tries", str(shared.tries)]
     if shared.until is not None and shared.on == "slurm":  # Nobody here waits for them.

@@ -30,7 +30,7 @@ os.environ["HOLOCINE_CPU_ATTENTION"] = "products"  # Not whatever is fastest her
 Write = Callable[..., Path]
 NANO = MODELS["nano"]
 SLOW_FILE = re.compile(r"^pytestmark = .*pytest\.mark\.slow", re.M)
-FILMING = {"api", "cli", "evaluate", "fleet", "lab", "plan", "render"}
+FILMING = {"api", "cli", "config", "evaluate", "fleet", "lab", "plan", "render"}
 """Rooms whose tests plan and make films."""
 
 

@@ -93,8 +93,11 @@ def handed_settings(path: Path) -> Mapping[Path, Configured]:
     """
     from holocine_core.store.files import read_json
 
+    told = read_json(path)
     try:
-        return {Path(name): recorded(one) for name, one in (read_json(path) or {}).items()}
+        if told is None:
+            raise ValueError("it is no JSON")
+        return {Path(name): recorded(one) for name, one in told.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(
             "these are no settings for a worker",

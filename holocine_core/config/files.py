@@ -128,7 +128,9 @@ def _faults(
     if not isinstance(value, str) or not value.strip():
         words = "a text" if isinstance(value, str) else _kind(value)
         told = "is empty" if isinstance(value, str) else f"is {words}"
-        yield fault(f"`{name}` {told}", f'write a text between quotes: {name} = "..."')
+        hint = f'write a text between quotes: {name} = "..."'
+        of_profiles = name == "profile" and isinstance(value, dict)
+        yield fault(f"`{name}` {told}", _OWN_HINT if of_profiles else hint)
         return
     try:
         KEYS[name].refuse(value)
@@ -143,6 +145,9 @@ OUTSIDE_HINT = (
     "a project's file names what is inside its folder alone; say it in your own file "
     "(holocine config --path), or on the command line"
 )
+
+
+_OWN_HINT = "own profiles are written [profiles.NAME]"
 
 
 def leaves(key: Key, text: str) -> str:
@@ -169,7 +174,7 @@ def _kind(value: Any) -> str:
 def _meant(name: str, value: Any) -> str:
     near = difflib.get_close_matches(name.replace("-", "_"), [*KEYS, PROFILES], n=1)
     if isinstance(value, dict) and near != [PROFILES] and (near or name in OwnProfile.model_fields):
-        return "own profiles are written [profiles.NAME]"
+        return _OWN_HINT
     if name in OwnProfile.model_fields:
         return f"`{name}` belongs to a profile: write it below [profiles.NAME]"
     known = ", ".join([*KEYS, "[profiles.NAME]"])

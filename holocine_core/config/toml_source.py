@@ -84,22 +84,36 @@ def parse_toml(text: str, path: Path) -> TomlSource:
     """
     try:
         data = tomllib.loads(text)
-    except RecursionError:
-        raise InputError("nested too deeply", where=f"{path}:1") from None
-    except ValueError as error:
+    except tomllib.TOMLDecodeError as error:
         raise _refused(str(error), text, path) from None
+    except (RecursionError, ValueError):  # The library takes a number as it comes.
+        raise InputError(
+            "nested too deeply, or a number that is none", where=f"{path}:{_too_much(text)}"
+        ) from None
     return TomlSource(path, data, _lines(text, path))
 
 
 def _refused(reason: str, text: str, path: Path) -> InputError:
     found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", reason)
     line = int(found[1]) if found and found[1] else text.rstrip("\n").count("\n") + 1
-    told = reason[: found.start()] if found else "a number or a time that there is none of"
+    told = reason[: found.start()] if found else reason
     return InputError(
         f"not valid TOML: {told[:1].lower()}{told[1:]}",
         where=f"{path}:{line}",
         hint='a setting reads: profile = "draft"',
     )
+
+
+def _too_much(text: str) -> int:
+    """The line that the library gives up on."""
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            tomllib.loads(line)
+        except tomllib.TOMLDecodeError:
+            continue
+        except (RecursionError, ValueError):
+            return number
+    return 1
 
 
 def _lines(text: str, path: Path) -> dict[Key, int]:
@@ -113,7 +127,7 @@ def _lines(text: str, path: Path) -> dict[Key, int]:
         try:
             part = tomllib.loads(waiting)
         except tomllib.TOMLDecodeError:
-            if number - begun >= MAX_LINES:
+            if number - begun + 1 >= MAX_LINES:
                 raise InputError(
                     f"a value of more than {MAX_LINES} lines", where=f"{path}:{begun}"
                 ) from None
