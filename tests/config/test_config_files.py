@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from holocine_core.api import configuration, configured, user_config
 from holocine_core.config.files import read_config
+from holocine_core.config.keys import KEYS
 from holocine_core.errors import InputError
 from holocine_core.request import Request
 
@@ -162,3 +164,15 @@ def test_own_profiles_come_from_both_files(tmp_path: Path, monkeypatch: pytest.M
         configured(tmp_path / "a.yaml", Request(profile="draft"))
     assert told.value.where == f"{tmp_path / 'holocine.toml'}:1"
     assert "did you mean 'slow'?" in told.value.hint
+
+
+def test_the_page_tells_every_key_and_its_examples_are_files(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for key in KEYS.values():
+        assert f"| `{key.name}` | `{key.variable}` |" in page
+    examples = re.findall(r"```toml\n(.*?)```", page, re.S)
+    project, own = (
+        read_config(say(tmp_path, text), project=text is examples[0]) for text in examples
+    )
+    assert {**project.settings, **own.settings}.keys() == KEYS.keys()
+    assert {**project.profiles, **own.profiles}.keys() == {"fast", "long"}
