@@ -8,7 +8,6 @@ first of them.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +81,8 @@ def parse_toml(text: str, path: Path) -> TomlSource:
     Raises:
         InputError: It is no TOML, with ``file:line``.
     """
+    import tomllib  # Most calls find no file.
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -106,6 +107,8 @@ def _refused(reason: str, text: str, path: Path) -> InputError:
 
 def _too_much(text: str) -> int:
     """The line that the library gives up on."""
+    import tomllib
+
     for number, line in enumerate(text.split("\n"), 1):
         try:
             tomllib.loads(line)
@@ -118,6 +121,8 @@ def _too_much(text: str) -> int:
 
 def _lines(text: str, path: Path) -> dict[Key, int]:
     """The line of every key of a valid text."""
+    import tomllib
+
     found: dict[Key, int] = {}
     table: Key = ()
     waiting, begun = "", 0
