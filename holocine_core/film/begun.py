@@ -15,13 +15,14 @@ from holocine_core.errors import InputError, Problem
 from holocine_core.film.ownership import film_is_ours, is_finished
 from holocine_core.film.record import OWN
 from holocine_core.plan.before import (
+    asked_draft,
     candidates,
     gone_parts,
     is_half_made,
     recorded_experts,
     recorded_sampling,
 )
-from holocine_core.plan.values import Past, Plan, Take
+from holocine_core.plan.values import NO_PAST, Past, Plan, Take
 from holocine_core.request import SETTINGS, Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
@@ -41,6 +42,24 @@ def keep_begun(plan: Plan, manuscript: Manuscript, request: Request, make: Make)
             chosen by its look.
         make: Makes a plan of both and of a past.
     """
+    drafted = asked_draft(plan, Vault(plan.work)) if request.from_draft is not None else None
+    if drafted is None:
+        return _kept(plan, manuscript, request, make)
+    sampling, asked = drafted
+
+    def from_it(one: Manuscript, what: Request, past: Past) -> Plan:
+        return make(one, what, replace(past, sampling={"draft": sampling, **past.sampling}))
+
+    chosen = from_it(manuscript, request, NO_PAST)
+    warning = Problem(
+        f"draft {request.from_draft} was last made with {asked}: the film is made from that one",
+        hint="settings of this call are the film's",
+    )
+    kept = _kept(chosen, manuscript, request, from_it)
+    return replace(kept, warnings=(*kept.warnings, warning))
+
+
+def _kept(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Plan:
     if is_finished(plan):
         return plan
     if not request.anew:
