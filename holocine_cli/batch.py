@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holocine_cli import pipes
 from holocine_cli.contract import SomeFailed, code_of, error_record
 from holocine_cli.session import Session
 from holocine_core.errors import HolocineError, InputError, Interrupted
@@ -31,15 +32,20 @@ class Job:
 
 
 def jobs_for(
-    screenplays: Sequence[Path], request: Request, out_dir: Path | None, settings: Settings
+    screenplays: Sequence[Path],
+    request: Request,
+    out_dir: Path | None,
+    settings: Settings,
+    stdin: bytes | None = None,
 ) -> list[Job]:
     """Where each film goes, and all that is asked for.
 
     Args:
-        screenplays: Their files.
-        request: As the call says it.
+        screenplays: Their files; one may be :data:`~holocine_cli.pipes.STDIN`.
+        request: What the call asks for beside them.
         out_dir: Folder of the films.
         settings: What holds where it says nothing.
+        stdin: What it held.
 
     Raises:
         InputError: Before any work: two films of one name, a film over a screenplay, or options
@@ -49,9 +55,15 @@ def jobs_for(
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
-    from holocine_core.api.fleet import film_named, is_template
+    from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
     named = is_template(request.out)
+    if several and request.out == pipes.DASH:
+        raise InputError(
+            "stdout takes one film, but there are several screenplays",
+            where="--out",
+            hint="name all of them with -o 'films/{stem}.mp4'",
+        )
     if several and request.out is not None and not named:
         raise InputError(
             "--out names one film, but there are several screenplays",
@@ -64,13 +76,18 @@ def jobs_for(
         )
     jobs = []
     for path in screenplays:
-        film = film_named(str(request.out), path) if named else request.out
-        if film is None and out_dir is not None:
-            film = out_dir / f"{path.stem}.mp4"
-        asked, whole = settings.asked(path, replace(request, out=film))
+        asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if request.out is None and out_dir is not None:
+            asked = replace(asked, out=out_dir / asked.film(path))
+        asked, whole = settings.asked(path, asked)
+        if named:
+            whole = replace(whole, out=film_named(str(request.out), path, whole))
+        elif request.out == pipes.DASH:
+            whole = kept_aside(path, whole)
         film = whole.film(path)
         jobs.append(Job(path, replace(whole, out=film), film, asked))
     refuse_collisions([(job.screenplay, job.film) for job in jobs])
+    refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
     return jobs
 
 

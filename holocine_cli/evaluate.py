@@ -180,7 +180,7 @@ def _requests(
         for path in films
         if path.suffix.lower() in SCREENPLAYS
     }
-    _, suite = settings.asked(None, request)
+    suite = request if films else settings.asked(None, request)[1]
     return suite, {path: replace(one, work=None) for path, one in own.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.console import Paint, cannot_write_product, discard, moves, write_product
+from holocine_cli.console import Paint
 from holocine_cli.groups import Told, grouped
 from holocine_cli.layout import columns
+from holocine_cli.pipes import DASH, text_to_stdout
 from holocine_cli.session import begin
 from holocine_core.api import counted
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
     from holocine_core.api import Inspection
-
-STDOUT = Path("-")
 
 
 @grouped
@@ -50,7 +48,7 @@ def inspect(
     that are shown, makes the same film again.
     """
     session = begin(ctx, told)
-    if extract == STDOUT and told.as_json:
+    if extract == DASH and told.as_json:
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
@@ -60,24 +58,10 @@ def inspect(
     session.fields = {"film": str(film), **_record(found)}
     if extract is None:
         session.console.product(_page(found, session.console.out))
-    elif extract == STDOUT:
-        _to_stdout(found.screenplay)
+    elif extract == DASH:
+        text_to_stdout(found.screenplay)
     else:
         session.console.product(str(api.extract(found, extract, force=force)))
-
-
-def _to_stdout(text: str) -> None:
-    """A screenplay as it was; a terminal is shown its control characters."""
-    if moves(sys.stdout):
-        return write_product(text)
-    try:
-        sys.stdout.buffer.write(text.encode(errors="surrogatepass"))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        discard(sys.stdout)
-    except OSError as error:
-        discard(sys.stdout)
-        raise cannot_write_product(error) from error
 
 
 def _record(found: Inspection) -> dict[str, Any]:

@@ -197,6 +197,16 @@ class Films:
         """The films that have not failed."""
         return self._batch.left
 
+    def plan(self, job: Job) -> Plan:
+        """Of a film that has not failed to be planned."""
+        return self._plans[job]
+
+    @contextlib.contextmanager
+    def trying(self, job: Job) -> Iterator[None]:
+        """While this is open, what fails is the film's; the others go on."""
+        with self._batch.trying(job):
+            yield
+
     @contextlib.contextmanager
     def making(self, job: Job) -> Iterator[Making]:
         """While this is open, a film is made; where it fails the others go on."""

@@ -67,7 +67,7 @@ class Settings:
         configured = self.of(screenplay)
         own = {**request.profiles, **configured.profiles}
         typed = replace(request, profiles=own, profile=self._profile or request.profile)
-        return typed, configured.below(typed)
+        return typed, configured.below(typed, screenplay)
 
 
 def for_film(session: Session, film: Path, request: Request) -> Request:

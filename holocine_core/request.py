@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,13 @@ WORK = ".holocine"
 
 SETTINGS = ("steps", "guidance", "size")
 """Settings of a profile that a call may ask for by themselves."""
+PREVIEW = re.compile(r"\.preview(-[0-9]+)?$")
+"""How the name of a draft ends, before its suffix."""
+
+
+def bare_stem(path: Path) -> str:
+    """A file's name without its suffix, and ``stdin`` of ``<stdin>``."""
+    return path.stem.strip("<>") or path.stem
 
 
 def stem_of(path: Path) -> str:
@@ -95,6 +103,9 @@ class Request:
     """Which of several drafts: each has seeds of its own, one higher than the one before."""
     from_draft: int | None = None
     """The draft to make the film from."""
+    given: bytes | None = field(default=None, repr=False)
+    """What the file that is named holds, where it lies nowhere, such as a screenplay from stdin:
+    its path is a name for messages then, in the folder of its pictures and sounds."""
     outside: bool = False
     """Whether pictures and sounds may lie outside the screenplay's folder."""
     anew: bool = False
@@ -177,10 +188,20 @@ class Request:
 
     def film(self, screenplay: Path) -> Path:
         """Where a screenplay's film goes."""
-        return self.out if self.out is not None else Path(f"{screenplay.stem}.mp4")
+        if self.out is not None:
+            return self.out
+        return Path(f"{screenplay.stem if self.given is None else bare_stem(screenplay)}.mp4")
+
+    def named(self, screenplay: Path) -> Path:
+        """What the film is named after where nothing else is said: the screenplay's file; where it
+        lies in none, the film, and for its drafts the film that they are drafts of."""
+        if self.given is None:
+            return screenplay
+        film = self.film(screenplay)
+        return film.with_stem(PREVIEW.sub("", film.stem) or film.stem)
 
     def work_folder(self, screenplay: Path) -> Path:
         """Where its takes are kept."""
         if self.work is not None:
             return self.work
-        return self.film(screenplay).parent / WORK / stem_of(screenplay)
+        return self.film(screenplay).parent / WORK / stem_of(self.named(screenplay))

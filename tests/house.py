@@ -84,7 +84,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "config": Room(
         "holocine.toml and HOLOCINE_* -> what holds for a screenplay, and who said it",
-        ["request", "script.screenplay", "script.yaml_source", "store.files", "fleet.sources",
+        ["request", "script.screenplay", "script.yaml_source", "store.files", "film.naming",
          "model.devices", "model.home", "model.memory", "model.spec"],
     ),
     "api": Room(

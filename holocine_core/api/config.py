@@ -36,7 +36,7 @@ def configured(screenplay: str | Path, request: Request = Request()) -> Request:
             outside its folder.
         MachineError: A file can't be read.
     """
-    return configured_for(Path(screenplay)).below(request)
+    return configured_for(Path(screenplay)).below(request, Path(screenplay))
 
 
 def configuration(screenplay: str | Path | None = None) -> Configured:

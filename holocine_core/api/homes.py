@@ -33,6 +33,8 @@ HOMES = {
     "check": "api.films",
     "clips": "api.films",
     "draft_requests": "api.films",
+    "drafts_asked": "api.films",
+    "named_files": "api.films",
     "draw_board": "api.films",
     "import_script": "api.scripts",
     "new": "api.films",

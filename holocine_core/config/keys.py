@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.fleet.sources import FIELDS, film_named, is_template
+from holocine_core.film.naming import is_template, require_template
 
 PREFIX = "HOLOCINE_"
 USER_FILE = f"{PREFIX}CONFIG"
@@ -35,12 +35,11 @@ def _folder(text: str) -> None:
     """Raises InputError where a text names neither a folder nor files by a template."""
     path = Path(text)
     if is_template(path):
-        film_named(text, Path("film.yaml"))
+        require_template(text)
     elif path.suffix.lower() in FILMS:
-        fields = " and ".join(f"{{{name}}}" for name in FIELDS)
         raise InputError(
             f"'{text}' names one film, and settings are for many",
-            hint=f"name their folder, or a template with {fields}: films/{{stem}}.mp4",
+            hint="name their folder, or all of them by a template: films/{stem}.mp4",
         )
 
 

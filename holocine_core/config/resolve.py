@@ -13,7 +13,6 @@ from typing import Any
 
 from holocine_core.config.files import (
     NAME,
-    OUTSIDE_HINT,
     ConfigFile,
     Setting,
     is_path,
@@ -21,8 +20,8 @@ from holocine_core.config.files import (
     user_file,
 )
 from holocine_core.config.keys import KEYS, USER_FILE
+from holocine_core.config.places import Places, path_of, recorded_places
 from holocine_core.errors import InputError
-from holocine_core.fleet.sources import film_named, is_template
 from holocine_core.request import Fallback, Request, stem_of
 from holocine_core.sampling import PROFILE_NAMES, OwnProfile, profile_hint
 
@@ -39,10 +38,10 @@ class Configured:
     profile: str | None = None
     model: str | None = None
     """A name, or an absolute path."""
-    out: Path | None = None
-    """The film."""
-    work: Path | None = None
-    """Its work folder."""
+    out: Places | None = None
+    """Films."""
+    work: Places | None = None
+    """Their work folders."""
     models_dir: Path | None = None
     device: str | None = None
     memory: str | None = None
@@ -56,35 +55,54 @@ class Configured:
         kept = {key: getattr(self, key) for key in OF_A_MACHINE}
         return Configured(**kept, told_by=told)
 
-    def below(self, request: Request) -> Request:
-        """A request with all that it does not say itself."""
+    def below(self, request: Request, screenplay: Path | None = None) -> Request:
+        """A request with all that it does not say itself.
+
+        Args:
+            request: What goes before it.
+            screenplay: For which; its film and work folder stay as they are where None.
+
+        Raises:
+            InputError: A name of films by a template is none, or leads out of the project.
+        """
         request = replace(request, profiles={**self.profiles, **request.profiles})
         given: dict[str, Any] = {}
-        for key in ("out", "work", "models_dir", *AUTO):
+        for key in ("models_dir", *AUTO):
             usual = "auto" if key in AUTO else None
             said = getattr(request, key) != usual or key in request.settled
             if not said and getattr(self, key) is not None:
                 given[key] = getattr(self, key)
         told = [*given, *(key for key in ("profile", "model") if getattr(self, key) is not None)]
-        return replace(
+        whole = replace(
             request,
             **given,
             fallback=Fallback(profile=self.profile, model=self.model),
             told_by={**request.told_by, **{key: self.told_by[key] for key in told}},
         )
+        return whole if screenplay is None else self._placed(whole, screenplay)
+
+    def _placed(self, request: Request, screenplay: Path) -> Request:
+        """With the film's place and its work folder's."""
+        if request.out is None and self.out is not None:
+            film = self.out.of(request.film(screenplay).name, screenplay, request)
+            told = {**request.told_by, "out": self.told_by["out"]}
+            request = replace(request, out=film, told_by=told)
+        if request.work is None and self.work is not None:
+            name = stem_of(request.named(screenplay))
+            work = self.work.of(name, screenplay, request)
+            told = {**request.told_by, "work": self.told_by["work"]}
+            request = replace(request, work=work, told_by=told)
+        return request
 
     def record(self) -> dict[str, Any]:
         """For other processes, wherever they work: paths are absolute."""
-        paths = {
-            key: None if path is None else os.path.abspath(path)  # noqa: PTH100 - links stay
-            for key, path in (
-                ("out", self.out), ("work", self.work), ("models_dir", self.models_dir)
-            )
-        }  # fmt: skip
+        home = self.models_dir
         said = {key: getattr(self, key) for key in ("profile", "model", "device", "memory")}
         return {
             **said,
-            **paths,
+            "models_dir": None if home is None else os.path.abspath(home),  # noqa: PTH100
+            "out": None if self.out is None else self.out.record(),
+            "work": None if self.work is None else self.work.record(),
             "profiles": {name: one.record() for name, one in self.profiles.items()},
             "told_by": dict(self.told_by),
         }
@@ -96,13 +114,16 @@ def recorded(told: Mapping[str, Any]) -> Configured:
     Raises:
         ValueError, TypeError: It is none.
     """
-    paths = {
-        key: None if told[key] is None else Path(told[key]) for key in ("out", "work", "models_dir")
+    told_by, home = told["told_by"], told["models_dir"]
+    places = {
+        key: None if told[key] is None else recorded_places(key, told[key], told_by[key])
+        for key in ("out", "work")
     }
     profiles = {
         name: OwnProfile.model_validate(one) for name, one in dict(told["profiles"]).items()
     }
-    return Configured(**{**told, **paths, "profiles": profiles})
+    models_dir = None if home is None else Path(home)
+    return Configured(**{**told, **places, "models_dir": models_dir, "profiles": profiles})
 
 
 def files_for(folder: Path) -> tuple[ConfigFile, ...]:
@@ -141,7 +162,7 @@ def configured_for(screenplay: Path) -> Configured:
     """
     files = files_for(screenplay.parent)
     settings = settings_of(files)
-    made: dict[str, Any] = {key: _value(one, screenplay) for key, one in settings.items()}
+    made: dict[str, Any] = {key: _value(one) for key, one in settings.items()}
     return _with_profiles(made, settings, files)
 
 
@@ -153,7 +174,7 @@ def configured_in(folder: Path) -> Configured:
     """
     files = files_for(folder)
     settings = {key: one for key, one in settings_of(files).items() if key not in ("out", "work")}
-    made: dict[str, Any] = {key: _value(one, folder) for key, one in settings.items()}
+    made: dict[str, Any] = {key: _value(one) for key, one in settings.items()}
     return _with_profiles(made, settings, files)
 
 
@@ -200,38 +221,15 @@ def _winning(files: Sequence[ConfigFile]) -> Iterator[tuple[str, Setting]]:
                 break
 
 
-def _value(setting: Setting, screenplay: Path) -> str | Path:
+def _value(setting: Setting) -> str | Path | Places:
     """What a setting stands for."""
     if setting.key == "model":
         return _model(setting)
     if setting.key == "models_dir":
-        return _path(setting, setting.text)
-    if setting.key == "out":
-        return _path(setting, _named(setting, f"{screenplay.stem}.mp4", screenplay))
-    if setting.key == "work":
-        return _path(setting, _named(setting, stem_of(screenplay), screenplay))
+        return path_of(setting, setting.text)
+    if setting.key in ("out", "work"):
+        return Places(text=setting.text, setting=setting)
     return setting.text
-
-
-def _named(setting: Setting, name: str, screenplay: Path) -> str:
-    """The path of a screenplay's own: of a name in a folder, or by a template."""
-    if not is_template(Path(setting.text)):
-        return os.path.join(setting.text, name)  # noqa: PTH118 - a text, as it was written
-    # Neither `..` of a path nor a file that is called so climbs.
-    named = Path(os.path.abspath(screenplay)).with_name(f"{stem_of(screenplay)}.yaml")  # noqa: PTH100
-    return str(film_named(setting.text, named))
-
-
-def _path(setting: Setting, text: str) -> Path:
-    """A path as a call would name it from the current folder."""
-    if setting.folder is None:
-        return Path(text).expanduser()
-    path = setting.folder / text
-    if not path.resolve().is_relative_to(setting.folder.resolve()):
-        raise setting.refused(
-            f"`{setting.key}` leads to {path.resolve()}, outside the file's folder", OUTSIDE_HINT
-        )
-    return path
 
 
 def _model(setting: Setting) -> str:
@@ -245,4 +243,4 @@ def _model(setting: Setting) -> str:
         text = f"./{text}" if beside else text
     if not is_path(text):
         return text
-    return os.path.abspath(_path(setting, text))  # noqa: PTH100 - links stay
+    return os.path.abspath(path_of(setting, text))  # noqa: PTH100 - links stay

@@ -59,7 +59,13 @@ def shown_config(screenplay: Path | None = None) -> ShownConfig:
         told_by = {key: one.told_by for key, one in settings_of(files).items()}
     else:
         configured = configured_for(screenplay)
-        texts = {key: str(getattr(configured, key)) for key in KEYS if key in configured.told_by}
+        placed = configured.below(Request(), screenplay)
+        said = {
+            **{key: getattr(configured, key) for key in KEYS},
+            "out": placed.out,
+            "work": placed.work,
+        }
+        texts = {key: str(value) for key, value in said.items() if value is not None}
         told_by = dict(configured.told_by)
         for key, (value, place) in _written(screenplay).items():
             texts[key], told_by[key] = value, place

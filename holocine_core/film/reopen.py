@@ -198,17 +198,18 @@ def shot_place(plan: Plan, shot: str) -> tuple[Take, int]:
     raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
 
 
-def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
+def read_shots(path: Path, screenplay: Screenplay, given: bytes | None = None) -> tuple[Shot, ...]:
     """Shots to add to a film, from a YAML file with ``shots:``.
 
     Args:
         path: The file.
         screenplay: The film's; its characters can be named.
+        given: What the file holds, where ``path`` only names it.
 
     Raises:
         InputError: With every problem of the file.
     """
-    source = read_source(path)
+    source = read_source(path, given)
     if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
         raise InputError(
             "the file must hold `shots:` and nothing else",

@@ -110,7 +110,7 @@ def make_plan(
         screenplay_path=path,
         screenplay_text=manuscript.source.text,
         screenplay=screenplay,
-        title=screenplay.title or path.stem,
+        title=screenplay.title or request.named(path).stem,
         choice=film.choice,
         model=located,
         identity=film.identity,

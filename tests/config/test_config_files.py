@@ -33,7 +33,7 @@ kind = "mag"
 """
 SAID = [
     (1, "unknown key `proflie`", "did you mean `profile`?"),
-    (2, "'one.mp4' names one film", "name their folder, or a template"),
+    (2, "'one.mp4' names one film", "name their folder, or all of them"),
     (3, "there is no device 'gpu'", "choose auto, cpu"),
     (4, "`memory` is a number", 'memory = "..."'),
     (5, "`work` is empty", 'work = "..."'),
@@ -81,11 +81,12 @@ def test_a_project_names_no_path_outside_its_folder(
     (folder / "link").symlink_to(tmp_path / "other")
     said = say(folder, f'# ours\n{key} = "{text}"\n')
     with pytest.raises(InputError, match=f"`{key}` (is|leads to) ") as told:
-        configuration(folder / "a.yaml")
+        configured(folder / "a.yaml")
     assert told.value.where == f"{said}:2"
     # A user's own file names whatever it likes.
     monkeypatch.setenv("HOLOCINE_CONFIG", str(said.rename(tmp_path / "own.toml")))
     assert getattr(configuration(folder / "a.yaml"), key)
+    assert configured(folder / "a.yaml")
 
 
 @pytest.mark.parametrize("text", ["{folder}", "{folder}/{stem}.mp4", "x/{stem}/y.mp4"])
@@ -99,7 +100,8 @@ def test_no_screenplays_name_leads_out(
     monkeypatch.chdir(inside)
     folder = Path(name).parent.resolve()
     say(Path(name).parent, f'out = "{text}"\nwork = "{text}"\n')
-    found = configuration(name)
+    Path(name).write_text("title: .\n")
+    found = configured(name)
     for path in filter(None, (found.out, found.work)):
         assert folder in path.resolve().parents
 
@@ -118,15 +120,15 @@ def test_paths_are_of_the_projects_folder_and_of_the_users_current_one(
     monkeypatch.chdir(tmp_path)
     Path("p", "mine").mkdir(parents=True)
     say(Path("p"), 'out = "films"\nwork = "{stem}/w"\nmodels_dir = "m"\nmodel = "mine"\n')
-    found = configuration("p/a.yaml")
+    found = configured("p/a.yaml")
     assert (found.out, found.work) == (Path("p/films/a.mp4"), Path("p/a/w"))
-    assert (found.models_dir, found.model) == (Path("p/m"), str(tmp_path / "p" / "mine"))
+    assert (found.models_dir, found.fallback.model) == (Path("p/m"), str(tmp_path / "p" / "mine"))
     own = say(tmp_path, 'out = "films"\nwork = "~/w"\nmodel = "./mine"\n')
     monkeypatch.setenv("HOLOCINE_CONFIG", str(own))
     monkeypatch.setenv("HOME", "/home/someone")
-    found = configuration("q/a.yaml")
+    found = configured("q/a.yaml")
     assert (found.out, found.work) == (Path("films/a.mp4"), Path("/home/someone/w/a"))
-    assert found.model == str(tmp_path / "mine")
+    assert found.fallback.model == str(tmp_path / "mine")
 
 
 def test_where_the_users_file_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
