@@ -243,7 +243,7 @@ Device = Annotated[
         help="auto, cpu, cuda, cuda:1 ...; to plan with, cuda:24gb: a GPU of so much memory, which "
         "need not be there.",
         autocompletion=one_of("auto", "cpu", "cuda"),
-        show_default="auto",
+        show_default="auto, or as `holocine config` says",
         rich_help_panel=WHERE,
     ),
 ]
@@ -254,7 +254,7 @@ Memory = Annotated[
         metavar="HOW",
         help="Placement of the networks: auto, resident, swap, fp8, group.",
         autocompletion=one_of("auto", "resident", "swap", "fp8", "group", "stream"),
-        show_default="auto",
+        show_default="auto, or as `holocine config` says",
         rich_help_panel=WHERE,
     ),
 ]

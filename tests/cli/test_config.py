@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -14,6 +15,8 @@ from holocine_core import api
 from holocine_core.api import fleet
 from holocine_core.config.keys import KEYS, OTHERS, USER_FILE
 from holocine_core.errors import Interrupted
+from holocine_core.film.reopen import open_film
+from holocine_core.request import Fallback, Request
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +161,36 @@ def test_a_film_is_edited_as_it_was_made_whatever_is_set_elsewhere(
         place = say('device = "gpu"', folder=folder)
         answer = holocine("reshoot", "moved/room.mp4", "--shot", "2", "--json")
         assert answer.json["error"]["where"] == f"{place}:1"
+
+
+def test_what_a_film_leaves_open_its_screenplay_says(film: Path) -> None:
+    """And no fallback of a request, which Python's callers may have from a configuration."""
+    _, plan = open_film(film, Request(fallback=Fallback(profile="draft", model="none of these")))
+    assert (plan.profile, plan.options) == ("standard", {})
+
+
+def test_a_template_is_filled_with_what_holds(holocine: Holocine, scene: Path) -> None:
+    say('profile = "final"', 'out = "{profile}/{title}.{seed}.mp4"', 'work = "w/{profile}"')
+    write_scene("room.yaml", title="../A: b", seed=7)
+    found = holocine("plan", scene, "--json").json
+    assert (found["film"], found["work"]) == ("final/-A- b.7.mp4", "w/final")
+    answer = holocine("plan", scene, "--json", "-o", "{profile}.mp4")
+    assert (answer.json["film"], answer.json["told_by"]["work"]) == ("final.mp4", "holocine.toml:3")
+    write_scene("room.yaml", profile="draft")
+    assert holocine("plan", scene, "--json").json["film"] == "draft/room.0.mp4"
+    say('out = "{scene}.mp4"')
+    problem = holocine("plan", scene, "--json").json["error"]
+    assert (problem["where"], "no field {scene}" in problem["message"]) == ("holocine.toml:1", True)
+
+
+def test_a_screenplay_from_stdin_is_of_the_current_folders_project(
+    holocine: Holocine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say('profile = "draft"', 'out = "films"', 'work = "w"')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SCENE.encode())))
+    found = holocine("plan", "-", "--json").json
+    assert (found["film"], found["work"]) == ("films/stdin.mp4", "w/stdin")
+    assert found["profile"] == "draft"
 
 
 @pytest.mark.slow
