@@ -53,7 +53,7 @@ def user_file() -> Path | None:
     HOLOCINE_CONFIG names another one; empty, it says that none is to be read.
     """
     if (named := os.environ.get(USER_FILE)) is not None:
-        return Path(named).expanduser() if named else None
+        return at_home(named, USER_FILE) if named else None
     base = os.environ.get("XDG_CONFIG_HOME", "")
     if os.path.isabs(base):  # noqa: PTH117 - as the XDG says; a relative one does not count
         return Path(base) / "holocine" / NAME
@@ -61,6 +61,16 @@ def user_file() -> Path | None:
         return Path.home() / ".config" / "holocine" / NAME
     except RuntimeError:  # No home.
         return None
+
+
+def at_home(text: str, told_by: str) -> Path:
+    """A path, ``~`` being somebody's home. Raises InputError where that is nobody's."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"'{text}' is in no home that is known", where=told_by, hint="write the path out"
+        ) from None
 
 
 def read_config(path: Path, *, project: bool) -> ConfigFile:
@@ -131,6 +141,9 @@ def _faults(
         hint = f'write a text between quotes: {name} = "..."'
         of_profiles = name == "profile" and isinstance(value, dict)
         yield fault(f"`{name}` {told}", _OWN_HINT if of_profiles else hint)
+        return
+    if not value.isprintable():
+        yield fault(f"`{name}` holds a character that can't be printed", "retype it")
         return
     try:
         KEYS[name].refuse(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from holocine_core.config.files import OUTSIDE_HINT, Setting
+from holocine_core.config.files import OUTSIDE_HINT, Setting, at_home
 from holocine_core.errors import InputError
 from holocine_core.film.naming import dated, film_named, is_template
 from holocine_core.request import Request
@@ -46,7 +46,7 @@ class Places:
         """For other processes: of this day, and by absolute paths."""
         folder, text = self.setting.folder, str(dated(Path(self.text)))
         if folder is None:
-            text = os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - links stay
+            text = os.path.abspath(at_home(text, self.setting.told_by))  # noqa: PTH100
         return {
             "text": text,
             "folder": None if folder is None else os.path.abspath(folder),  # noqa: PTH100
@@ -67,10 +67,12 @@ def path_of(setting: Setting, text: str) -> Path:
         InputError: A project's leads out of its folder, by a link or by what fills a template.
     """
     if setting.folder is None:
-        return Path(text).expanduser()
+        return at_home(text, setting.told_by)
+    # Not Path's own: it raises where links lead round.
     path = setting.folder / text
-    if not path.resolve().is_relative_to(setting.folder.resolve()):
+    there, home = (Path(os.path.realpath(one)) for one in (path, setting.folder))
+    if not there.is_relative_to(home):
         raise setting.refused(
-            f"`{setting.key}` leads to {path.resolve()}, outside the file's folder", OUTSIDE_HINT
+            f"`{setting.key}` leads to {there}, outside the file's folder", OUTSIDE_HINT
         )
     return path

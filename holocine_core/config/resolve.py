@@ -239,7 +239,8 @@ def _model(setting: Setting) -> str:
     if setting.folder is not None and not is_path(text):
         from holocine_core.model.spec import MODELS
 
-        beside = text not in MODELS and (setting.folder / text).is_dir()
+        # os.path answers False where Path raises: names too long for any folder.
+        beside = text not in MODELS and os.path.isdir(setting.folder / text)  # noqa: PTH112
         text = f"./{text}" if beside else text
     if not is_path(text):
         return text

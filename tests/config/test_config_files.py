@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,62 @@ def test_the_page_tells_every_key_and_its_examples_are_files(tmp_path: Path) -> 
     )
     assert {**project.settings, **own.settings}.keys() == KEYS.keys()
     assert {**project.profiles, **own.profiles}.keys() == {"fast", "long"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "told"),
+    [
+        ("out", "~nobody-of-that-name/x", "in no home"),
+        ("models_dir", "~nobody-of-that-name", "in no home"),
+        ("model", "~nobody-of-that-name/m", "in no home"),
+        ("out", "a\\u0000b", "can't be printed"),
+        ("model", "a\\nb", "can't be printed"),
+        ("work", "{stem", ""),
+        ("out", "{stem!r}", "no name for films"),
+        ("out", "{0}", ""),
+        ("model", "x" * 5000, ""),
+        ("out", "round/x", ""),
+        ("models_dir", "x" * 5000, ""),
+    ],
+)
+def test_what_no_path_can_be_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, text: str, told: str
+) -> None:
+    (tmp_path / "round").symlink_to("round")
+    for folder in ("project", "own"):
+        said = say(tmp_path, f'{key} = "{text}"\n')
+        if folder == "own":
+            said = said.rename(tmp_path / "own.toml")
+            monkeypatch.setenv("HOLOCINE_CONFIG", str(said))
+        found = fault(tmp_path)
+        assert (found is None) == (not told)
+        if found is not None:
+            assert found.where == f"{said}:1"
+            assert told in found.message or folder == "project"
+
+
+def fault(folder: Path) -> InputError | None:
+    try:
+        configured(folder / "a.yaml")
+    except InputError as error:
+        return error
+    return None
+
+
+def test_no_altered_file_ends_in_anything_but_a_line(tmp_path: Path) -> None:
+    base = (
+        'profile = "fast"\nout = "films/{stem}"\nwork = "w"\nmodels_dir = "m"\nmodel = "./x"\n'
+        'device = "cpu"\nmemory = "swap"\n[profiles.fast]\nbase = "draft"\nsteps = 4\n'
+        'guidance = 2.5\ncache = {kind = "mag", threshold = 0.1, ratios = [1.0]}\n'
+    )
+    chance, ended = random.Random(7), Counter[str]()
+    pieces = [*"\"'[]{}=.\n#~/\\e\0", "..", "9" * 400]
+    for _ in range(400):
+        at, length = chance.randrange(len(base)), chance.choice((0, 0, 1, 5))
+        say(tmp_path, base[:at] + chance.choice(pieces) + base[at + length :])
+        found = fault(tmp_path)
+        ended["taken" if found is None else "told"] += 1
+        for one in () if found is None else found.problems:
+            assert re.search(r"holocine\.toml:\d+$", one.where)
+    assert ended["taken"] > 20
+    assert ended["told"] > 200
