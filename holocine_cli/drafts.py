@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from holocine_cli import pipes
 from holocine_cli.batch import Job
 from holocine_cli.session import Session
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from holocine_cli.produce import Films
@@ -96,13 +96,8 @@ def make_drafts(session: Session, drafts: Sequence[Drafts], *, force: bool) -> N
             _require_boards(films, drafts, force=force)
         for job in films.left:
             with films.making(job) as making:
-                making.film = api.render(
-                    making.plan,
-                    force=api.may_replace(making.plan, extras, force=force),
-                    emit=making.emit,
-                    should_stop=session.stop,
-                    studio=films.studio,
-                )
+                over = api.may_replace(making.plan, extras, force=force)
+                making.film = api.render(making.plan, force=over, **films.options(making))
         left = films.left
     if seeds > 1:
         boards = [
@@ -118,13 +113,18 @@ def make_drafts(session: Session, drafts: Sequence[Drafts], *, force: bool) -> N
 
 
 def _require_boards(films: Films, drafts: Sequence[Drafts], *, force: bool) -> None:
-    """Have the first draft fail where a storyboard of all would replace what others made."""
+    """Raises InputError where storyboards would replace what others made."""
     from holocine_core import api
 
+    problems: list[Problem] = []
     for one in drafts:
         if one.jobs[0] in films.left:
-            with films.trying(one.jobs[0]):
+            try:
                 api.require_board(films.plan(one.jobs[0]), one.board, force=force)
+            except InputError as refused:
+                problems += refused.problems
+    if problems:
+        raise InputError.of(problems)
 
 
 def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> str:

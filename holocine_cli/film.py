@@ -28,7 +28,6 @@ from holocine_cli.settings import Settings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
-    from holocine_cli.produce import Films
     from holocine_core.api import Extras, Plan
 
 
@@ -102,12 +101,9 @@ def render(
     request = machine.request(
         asked.lora, asked, out=out, from_draft=from_draft, anew=force, gpus=gpus
     )
-    found, settings = (
-        gathered.sources(screenplays, session),
-        Settings(session, profile, shared.settings),
-    )
+    settings = Settings(session, profile, shared.settings)
+    found, extras = gathered.sources(screenplays, session), besides.extras()
     jobs = jobs_for(found, request, out_dir, settings, session.stdin)
-    extras = besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
@@ -116,6 +112,7 @@ def render(
     from holocine_cli.produce import Films
     from holocine_cli.ranks import ranked
     from holocine_cli.worker import work
+    from holocine_core import api
 
     shared.refuse_stdin(jobs)
     if shared.hands_on(session):
@@ -126,25 +123,12 @@ def render(
             work(session, jobs, extras, shared, studio_of, force=force)
             return
         with Films(session, jobs, extras, studio_of, force=force) as films:
-            _make_all(session, films, force=force)
+            for job in films.left:
+                with films.making(job) as making:
+                    how = films.options(making)
+                    making.film = api.render(making.plan, force=force, **how)
         films.finish()
-    if session.console.streams:
-        send_film(jobs[0].film)
-
-
-def _make_all(session: Session, films: Films, *, force: bool) -> None:
-    """Each in its turn."""
-    from holocine_core import api
-
-    for job in films.left:
-        with films.making(job) as making:
-            making.film = api.render(
-                making.plan,
-                force=force,
-                emit=making.emit,
-                should_stop=session.stop,
-                studio=films.studio,
-            )
+    send_film(session, jobs[0].film)
 
 
 @grouped

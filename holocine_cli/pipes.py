@@ -165,12 +165,14 @@ def refuse_film_on_stdout(session: Session, besides: Besides, shared: Shared) ->
         )
 
 
-def send_film(film: Path) -> None:
-    """A finished film to stdout.
+def send_film(session: Session, film: Path) -> None:
+    """A finished film to stdout, where the call says so.
 
     Raises:
         MachineError: Stdout cannot take it; the film is kept.
     """
+    if not session.console.streams:
+        return
     try:
         copy_to_stdout(film)
     except MachineError as refused:

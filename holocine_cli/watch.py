@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import sleep
 
 from holocine_cli import machine_faults
 from holocine_cli.session import Session
@@ -49,7 +49,7 @@ def watch(
                 _once(session, do, kept)
                 followed.is_done(found)
                 session.console.note(f"watching {path}; Ctrl-C ends")
-            time.sleep(POLL_SECONDS)
+            sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         session.console.note("no longer watching")
 
@@ -71,15 +71,14 @@ class _Followed:
             return None
         gone = any(found[path] is None and self._was_there(path) for path in found)
         for _ in range(PATIENCE if gone else 1):
-            time.sleep(POLL_SECONDS / 3)
+            sleep(POLL_SECONDS / 3)
             if self._look() != found:
                 return None
         return found
 
     def is_done(self, found: dict[Path, State]) -> None:
-        """Something was done about this state; where the file itself was gone meanwhile, it is done
-        again when it comes back."""
-        self._done = None if _state(self._path) is None else found
+        """Something was done about this state, which is an older one where somebody saved since."""
+        self._done = found
 
     def _look(self) -> dict[Path, State]:
         own = _state(self._path)

@@ -58,6 +58,7 @@ def require_drafts(plan: Plan) -> Plan:
         InputError: One is not, and has LoRAs that this film's networks are without.
     """
     vault, number = Vault(plan.work), plan.options.get("from-draft")
+    source = "-" if plan.screenplay_path.name == "<stdin>" else plan.screenplay_path
     for take in plan.takes:
         upscaled = next((one.upscaled for one in take.chain() if one.upscaled is not None), None)
         if upscaled is None or upscaled.own_networks:
@@ -68,7 +69,7 @@ def require_drafts(plan: Plan) -> Plan:
                 f"draft {number} of scene '{take.scene}' is not in the work folder, and drafts "
                 f"have other LoRAs than {plan.screenplay_path.name} has for this profile",
                 where=str(plan.work),
-                hint=f"make it first: holocine preview {plan.screenplay_path} --seeds {number}, "
+                hint=f"make it first: holocine preview {source} --seeds {number}, "
                 "with this call's --model, --seed, --lora and --work",
             )
     return plan
