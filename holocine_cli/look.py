@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,6 +73,8 @@ def _record(found: Inspection) -> dict[str, Any]:
 
 def _page(found: Inspection, paint: Paint) -> str:
     """A film's provenance as people read it."""
+    from holocine_core import api
+
     made = found.provenance
     lines = [paint(str(made["title"]), bold=True), ""]
     model = made["model"]
@@ -83,50 +84,23 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("licence", str(model["licence"])),
         ("profile", f"{made['profile']}, {round(float(Fraction(made['fps'])), 3):g} fps"),
     ]
-    if own := made.get("own_profile"):
-        facts.append(("", _own_profile(own)))
+    if own := api.own_profile_told(made):
+        facts.append(("", own))
     facts += [
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
     ]
-    if options := _options(made.get("options", {})):
+    if options := api.call_told(made):
         facts.append(("called with", options))
     if draft := made.get("options", {}).get("draft"):
         facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
-        from holocine_core.api import edits_told
-
-        facts.append(("edited", edits_told(edits).replace("; ", "\n")))
+        facts.append(("edited", api.edits_told(edits).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
         lines += ["", *_take_lines(take, paint)]
     return "\n".join(lines)
-
-
-def _own_profile(own: dict[str, Any]) -> str:
-    """What a user's own profile stood for when the film was made."""
-    changes = [
-        f"{name} {_number(value) if isinstance(value, float) else value}"
-        for name, value in own.items()
-        if name not in ("base", "cache")
-    ]
-    cache = [f"cache {own['cache']['kind']}"] if "cache" in own else []
-    return f"one's own, of {own.get('base')}: {', '.join([*changes, *cache]) or 'no changes'}"
-
-
-def _number(value: float) -> str:
-    return str(value).removesuffix(".0")
-
-
-def _options(options: dict[str, Any]) -> str:
-    """The options of the call that moved the picture, as they are typed."""
-    return " ".join(
-        f"--{name} {shlex.quote(_number(value) if isinstance(value, float) else str(value))}"
-        for name, given in options.items()
-        if name != "draft"
-        for value in (given if isinstance(given, list) else [given])
-    )
 
 
 def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:

@@ -113,7 +113,12 @@ if TYPE_CHECKING:
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
-    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.provenance import (
+        Inspection,
+        call_told,
+        own_profile_told,
+        take_record,
+    )
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
@@ -204,6 +209,7 @@ __all__ = [
     "add_model",
     "added_models",
     "beside",
+    "call_told",
     "cards_of",
     "check",
     "check_extras",
@@ -250,6 +256,7 @@ __all__ = [
     "new",
     "outline",
     "overview",
+    "own_profile_told",
     "pace_of",
     "plan",
     "plan_extend",

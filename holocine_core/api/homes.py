@@ -96,6 +96,8 @@ HOMES = {
     "Source": "film.planning",
     "refuse_collisions": "film.planning",
     "Inspection": "film.provenance",
+    "call_told": "film.provenance",
+    "own_profile_told": "film.provenance",
     "take_record": "film.provenance",
     "Target": "film.target",
     "target": "film.target",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
 from holocine_core.plan.make import make_plan, with_placement
 from holocine_core.plan.values import NO_PAST, Past, Plan, Take, UpscaledStart
 from holocine_core.request import Request
@@ -41,8 +41,29 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
     return replace(
-        with_placement(plan, takes, own.memory), options={**options, "from-draft": number}
+        with_placement(plan, takes, own.memory),
+        options={**options, "from-draft": number},
+        warnings=(*plan.warnings, *_stretched(plan.takes[0], drafts.takes[0])),
     )
+
+
+STRETCHED = 1.15
+"""How much wider or narrower a picture may become unsaid: grids alone move it less."""
+
+
+def _stretched(take: Take, draft: Take) -> list[Problem]:
+    """That the film has another shape than the draft whose picture it begins with."""
+    film, small = take.sampling, draft.sampling
+    wider = film.width * small.height / (film.height * small.width)
+    if 1 / STRETCHED <= wider <= STRETCHED:
+        return []
+    return [
+        Problem(
+            f"the draft is {small.width}x{small.height} and the film {film.width}x{film.height}: "
+            "its picture is stretched",
+            hint="give the film the draft's shape, or make the draft anew in the film's",
+        )
+    ]
 
 
 def as_draft(request: Request) -> Request:

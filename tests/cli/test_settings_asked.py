@@ -99,8 +99,8 @@ def test_a_film_is_edited_by_its_own_profile(
 
 
 def test_what_is_asked_otherwise_is_another_film(film: Path, holocine: Holocine) -> None:
-    own(OTHER)
-    planned = holocine("plan", "room.yaml", "--profile", "mine", "--json").json
+    own(OTHER)  # Only what `mine` stands for is another.
+    planned = holocine("plan", "room.yaml", *CALLED, "--json").json
     assert (planned["base"], planned["takes"][0]["state"]) == ("draft", "changed")
     assert "stays as it is" not in json.dumps(planned["warnings"])
     own(MINE)

@@ -150,6 +150,10 @@ def test_a_profile_of_the_drafts_kind_is_a_draft(write: Write, tmp_path: Path) -
     base = film.takes[0].upscaled
     assert base is not None, "the settings of the call are the film's, not its draft's"
     assert base.base.latents_key == plain.takes[0].latents_key
+    assert any("its picture is stretched" in one.message for one in film.warnings)
+    path = write(SCENE.replace("64x32", "640x320"))
+    alike = planned(path, profile="slow", profiles=quick, from_draft=1)
+    assert not any("stretched" in one.message for one in alike.warnings)
 
 
 @pytest.mark.parametrize("name", PROFILE_NAMES)
