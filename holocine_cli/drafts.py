@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,9 +136,14 @@ def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> str:
     return str(board)
 
 
-def keep_drafting(session: Session, drafts: Sequence[Drafts], *, force: bool) -> None:
-    """Make drafts now and whenever the screenplay, or a file that it names, is written anew, until
-    Ctrl-C. Where that fails, those of before stay.
+def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, force: bool) -> None:
+    """Make drafts now and whenever the screenplay, a file that it names or one that sets something
+    for it is written anew, until Ctrl-C. Where that fails, those of before stay.
+
+    Args:
+        session: Of the call.
+        drafts: Says where they go, by what is set by now.
+        force: Replace what is in the way.
 
     Raises:
         InputError: There are several screenplays, or one from stdin.
@@ -147,12 +152,19 @@ def keep_drafting(session: Session, drafts: Sequence[Drafts], *, force: bool) ->
     from holocine_cli.watch import watch
     from holocine_core import api
 
-    first = drafts[0].jobs[0]
-    if len(drafts) > 1 or first.request.given is not None:
+    first, *others = drafts()
+    job = first.jobs[0]
+    if others or job.request.given is not None:
         raise InputError("--watch follows one screenplay in a file", hint="name that file alone")
 
-    def again() -> None:
-        fresh = [Job(job.screenplay, job.request, job.film, job.asked) for job in drafts[0].jobs]
-        make_drafts(session, [Drafts(tuple(fresh), drafts[0].board)], force=force)
+    def followed(path: Path) -> Sequence[Path] | None:
+        named = api.named_files(path)
+        return None if named is None else (*named, *api.config_places(path))
 
-    watch(session, first.screenplay, again, api.named_files, kept=first.film)
+    watch(
+        session,
+        job.screenplay,
+        lambda: make_drafts(session, drafts(), force=force),
+        followed,
+        kept=job.film,
+    )

@@ -9,7 +9,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
-from holocine_cli.drafts import drafts_for, keep_drafting, make_drafts
+from holocine_cli.drafts import Drafts, drafts_for, keep_drafting, make_drafts
 from holocine_cli.groups import (
     Asked,
     Besides,
@@ -161,11 +161,14 @@ def preview(
     if watch and told.as_json:
         raise InputError("--watch never ends, --json is one document", hint="leave one out")
     found = listed.sources(screenplays, session)
-    drafts = drafts_for(found, request, out_dir, seeds, Settings(session), session.stdin)
+
+    def drafts() -> list[Drafts]:
+        return drafts_for(found, request, out_dir, seeds, Settings(session), session.stdin)
+
     if watch:
         keep_drafting(session, drafts, force=force)
     else:
-        make_drafts(session, drafts, force=force)
+        make_drafts(session, drafts(), force=force)
 
 
 @grouped
@@ -186,8 +189,9 @@ def watch(
     holocine watch harbour.yaml -o drafts/harbour.mp4
 
     As preview --watch: only the scenes that changed are shot. Pictures, sounds
-    and LoRAs that the screenplay names are watched as well. Where something is
-    wrong, it is told, and the last good draft and storyboard stay. Ctrl-C ends.
+    and LoRAs that the screenplay names are watched as well, and so is every
+    holocine.toml. Where something is wrong, it is told, and the last good draft
+    and storyboard stay. Ctrl-C ends.
     """
     session = begin(ctx, told)
     request = machine.request(asked.lora, asked, out=out, profile="draft", anew=force)
@@ -197,8 +201,11 @@ def watch(
         raise InputError(
             "watch follows one screenplay in a file", where=str(screenplay), hint="name the file"
         )
-    drafts = drafts_for([screenplay], request, out_dir, seeds, Settings(session))
-    keep_drafting(session, drafts, force=force)
+    keep_drafting(
+        session,
+        lambda: drafts_for([screenplay], request, out_dir, seeds, Settings(session)),
+        force=force,
+    )
 
 
 def _refuse_damaged(plan: Plan) -> None:

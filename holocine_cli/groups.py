@@ -130,7 +130,8 @@ class Listed:
 
         if named is None and self.files is None:
             raise InputError(
-                "no screenplay is named", hint="name one, a folder of them, or - for stdin"
+                "no screenplay is named",
+                hint="name one, a folder of them, or - for stdin; see --help",
             )
         listed = None if self.files is None else _text_of(self.files, session)
         found = sources(named or (), listed, getattr(self, "shard", None))

@@ -20,6 +20,7 @@ from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
     from holocine_core.api.config import (
+        config_places,
         configuration,
         configured,
         film_configuration,
@@ -137,8 +138,9 @@ if TYPE_CHECKING:
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, OwnProfile, Sampling
-    from holocine_core.script.edits import edits_told
+    from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -215,6 +217,7 @@ __all__ = [
     "check_extras",
     "clips",
     "clock",
+    "config_places",
     "configuration",
     "configured",
     "counted",
@@ -225,6 +228,7 @@ __all__ = [
     "draw_sheet",
     "drop_versions",
     "duration",
+    "edit_record",
     "edits_told",
     "estimate",
     "evaluate",
@@ -280,7 +284,9 @@ __all__ = [
     "scaled",
     "schema",
     "settle_edit",
+    "shot_name",
     "shots_folder",
+    "shots_named",
     "shown_config",
     "shown_measures",
     "stage",

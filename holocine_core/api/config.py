@@ -12,6 +12,7 @@ from holocine_core.errors import InputError, Problem
 from holocine_core.request import Request
 
 __all__ = [
+    "config_places",
     "configuration",
     "configured",
     "film_configuration",
@@ -57,6 +58,12 @@ def film_configuration(film: str | Path) -> Configured:
     """
     home = Path(film).parent
     return configured_in(home if (home / NAME).exists() else Path()).of_machine()
+
+
+def config_places(screenplay: str | Path) -> tuple[Path, ...]:
+    """Where files may lie that set something for a screenplay, the project's first."""
+    own = user_file()
+    return (Path(screenplay).with_name(NAME), *(() if own is None else (own,)))
 
 
 def user_config() -> Path | None:
