@@ -114,8 +114,7 @@ def _page(found: Inspection, paint: Paint) -> str:
     if draft := made.get("options", {}).get("draft"):
         facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
-        told = api.edits_told(edits, len(made["takes"]))
-        facts.append(("edited", told.replace("; ", "\n")))
+        facts.append(("edited", api.edits_told(edits, len(made["takes"])).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
