@@ -13,6 +13,7 @@ from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import for_film
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
 
@@ -105,7 +106,7 @@ def reshoot(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    request = for_film(session, film, machine.request(lora, out=out))
     edit = api.plan_reshoot(
         film, shot, prompt=prompt, seed=seed, request=request, call=session.line
     )
@@ -137,7 +138,7 @@ def extend(
     from holocine_core import api
 
     add, text = given(session, add, "shots")
-    request = machine.request(lora, out=out, given=text)
+    request = for_film(session, film, machine.request(lora, out=out, given=text))
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
     _make(session, edit, force=force)
 
@@ -241,6 +242,7 @@ def versions(
     from holocine_core import api
 
     request = Machine(models_dir=models_dir, work=work).request(lora)
+    request = for_film(session, film, request)
     if pick is not None:
         _pick(session, film, pick, request)
     elif drop or keep:

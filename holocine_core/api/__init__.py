@@ -19,6 +19,16 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.config import (
+        config_places,
+        configuration,
+        configured,
+        film_configuration,
+        hand_settings,
+        handed_settings,
+        misspelled_variables,
+        user_config,
+    )
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -96,6 +106,8 @@ if TYPE_CHECKING:
         train_codec,
         train_judge,
     )
+    from holocine_core.config.resolve import Configured
+    from holocine_core.config.shown import ShownConfig, ShownSetting, shown_config
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
@@ -146,6 +158,7 @@ __all__ = [
     "Check",
     "Checked",
     "Collected",
+    "Configured",
     "Drafts",
     "Edit",
     "Edited",
@@ -185,6 +198,8 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShownConfig",
+    "ShownSetting",
     "Source",
     "Started",
     "StepPace",
@@ -202,6 +217,9 @@ __all__ = [
     "check_extras",
     "clips",
     "clock",
+    "config_places",
+    "configuration",
+    "configured",
     "counted",
     "doctor",
     "draft_requests",
@@ -218,7 +236,10 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "film_configuration",
     "forget_model",
+    "hand_settings",
+    "handed_settings",
     "import_script",
     "ingest",
     "inspect",
@@ -229,6 +250,7 @@ __all__ = [
     "measure_training",
     "memory",
     "merge",
+    "misspelled_variables",
     "model",
     "model_files",
     "model_page",
@@ -265,6 +287,7 @@ __all__ = [
     "shot_name",
     "shots_folder",
     "shots_named",
+    "shown_config",
     "shown_measures",
     "stage",
     "take_record",
@@ -273,6 +296,7 @@ __all__ = [
     "train",
     "train_codec",
     "train_judge",
+    "user_config",
     "verify",
     "versions",
     "write_schema",

@@ -166,6 +166,7 @@ def evaluate(
     measuring: Measuring = Measuring(),
     request: Request = Request(),
     *,
+    requests: Mapping[Path, Request] | None = None,
     watch: Watch | None = None,
     should_stop: Stop | None = None,
 ) -> Evaluation:
@@ -175,6 +176,7 @@ def evaluate(
         films: Made by holocine, or screenplays, which are rendered first; none with a suite.
         measuring: What to measure, and by what.
         request: What is asked for beside screenplays.
+        requests: By screenplay, where it is something else.
         watch: Who is told of each film that is rendered.
         should_stop: Asked after every step of those.
 
@@ -202,6 +204,7 @@ def evaluate(
     # What is measured is the model as it is today.
     filming = Filming(
         request=replace(request, anew=True),
+        requests={path: replace(one, anew=True) for path, one in (requests or {}).items()},
         work=measuring.work,
         seeds=measuring.seeds,
         watch=watch or nobody,

@@ -20,7 +20,7 @@ from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.title_cards import card_of
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import WORK, Request, stem_of
+from holocine_core.request import WORK, Fallback, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
@@ -100,6 +100,7 @@ def replan(
         draft=options.get("draft", 1),
         outside=True,
         from_draft=options.get("from-draft"),
+        fallback=Fallback(),  # What the film does not say, its screenplay does.
     )
     manuscript = read_text(found.screenplay, str(screenplay))
     if request.from_draft is not None and "draft" not in past.sampling:

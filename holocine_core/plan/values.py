@@ -243,6 +243,8 @@ class Plan:
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1
     """GPUs that make each take together."""
+    told_by: Mapping[str, str] = field(default_factory=dict)
+    """By field of the request, the file's line or the variable that said it."""
     edits: tuple[Reshoot | Extend, ...] = ()
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 
