@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     from holocine_core.sampling import Cache, Sampling
     from holocine_core.script.edits import edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -133,6 +134,7 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "SHOT_WORDS",
     "Beside",
     "Cache",
     "Check",
@@ -176,6 +178,7 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShotChange",
     "Source",
     "Started",
     "StepPace",

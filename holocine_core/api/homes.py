@@ -121,6 +121,8 @@ HOMES = {
     "Studio": "sample.studio",
     "edits_told": "script.edits",
     "LORA_LIMIT": "script.screenplay",
+    "SHOT_WORDS": "script.shot_change",
+    "ShotChange": "script.shot_change",
     "Moved": "script.timeline",
     "FrameSpan": "script.timeline",
     "save_json": "store.files",
