@@ -42,6 +42,7 @@ HOMES = {
     "Reported": "api.looks",
     "evaluate": "api.looks",
     "export": "api.looks",
+    "edited_screenplay": "api.looks",
     "extract": "api.looks",
     "inspect": "api.looks",
     "report": "api.looks",

@@ -84,3 +84,24 @@ def test_python_says_it_as_the_screenplay_does(film: Path) -> None:
     assert other.length is None
     with pytest.raises(TypeError, match="no zoom"):
         api.plan_reshoot(film, 2, zoom=3)  # type: ignore[call-arg]
+
+
+def test_the_screenplay_with_its_edits_is_that_of_a_fresh_film(
+    holocine: Holocine, film: Path
+) -> None:
+    source = Path("room.yaml").read_text()
+    for words in (CHANGED, ("--shot", "2", "--prompt", "Dark.", "--frames", "12")):
+        assert holocine("reshoot", film, *words).exit_code == 0
+    answer = holocine("inspect", film, "--extract", "-")
+    assert answer.stdout == source
+    assert "edits are not in it; --edited writes them" in answer.stderr
+    answer = holocine("inspect", film, "--extract", "fresh.yaml", "--edited")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "fresh.yaml\n", "")
+    (fresh,) = api.plan("fresh.yaml").takes
+    (made,) = api.plan_reshoot(film, 2).before.takes  # type: ignore[union-attr]
+    assert fresh.timeline == made.timeline
+    assert fresh.prompt == made.prompt
+    assert fresh.prompt.captions == ("Close-up, the camera pushes in. A lamp is lit.", "Dark.")
+    assert holocine("inspect", film, "--edited").exit_code == 2
+    assert holocine("versions", film, "--pick", "1").exit_code == 0
+    assert holocine("inspect", film, "--extract", "-", "--edited").stdout == source
