@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from holocine_core.edit.ffmpeg import read_frames
 from holocine_core.film.reopen import changed_frames, open_film, replan
+from holocine_core.model.spec import MODELS
 from holocine_core.plan.values import Plan, Take
 from holocine_core.render import render
 from holocine_core.sample.generator import Generator
@@ -86,6 +88,24 @@ def test_edits_go_on_from_one_with_another_length(made: Path) -> None:
     assert take.known is not None
     assert changed_frames(take.known.base, take, plan.work)
     assert [take.maker_of(n).seed for n in range(3)] == [12, 5, 14]
+
+
+@pytest.mark.parametrize(("length", "seen"), [(5, (0, 1)), (17, (0,))])
+def test_a_pass_sees_moved_shots_at_their_place(
+    made: Path, monkeypatch: pytest.MonkeyPatch, length: int, seen: tuple[int, ...]
+) -> None:
+    monkeypatch.setitem(MODELS, "nano", replace(MODELS["nano"], max_frames=17))
+    plan = again(made, MORE, Reshoot(scene="storm", shot=1, frames=length, seed=3))
+    take = plan.takes[0]
+    assert take.known is not None
+    assert take.known.shots == seen
+    render(plan, force=True)
+    base, own = latents(plan, take.known.base), latents(plan)
+    at = take.timeline.latent_spans[1].start
+    assert torch.equal(own[:, :, at:], base[:, :, 3:])
+    there = Generator(plan).known_latents(take, base).latents_BCFHW
+    assert torch.equal(there[:, :, 2:], base[:, :, 3:5]) or seen == (0,)
+    assert np.array_equal(frames(plan)[length:], frames(plan, take.known.base)[9:])
 
 
 def test_shots_that_moved_are_the_earlier_pictures_on_any_machine(made: Path) -> None:
