@@ -50,7 +50,8 @@ def new_reshoot(scene: str, shot: int, seed: int, change: ShotChange) -> Reshoot
         InputError: A word or a length is none that a shot can have.
         TypeError: Something is asked to change that is none of a shot's.
     """
-    if not str(change.get("prompt") or "-").strip():
+    prompt = change.get("prompt")
+    if prompt is not None and not prompt.strip():
         raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
     asked = {name: value for name, value in change.items() if value is not None}
     for name, words in SHOT_WORDS.items():

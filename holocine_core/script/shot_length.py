@@ -32,8 +32,8 @@ def length_of(asked: object, shot: int, timeline: Timeline) -> Moved | None:
     got = nearest_on_grid(start + frames) - start
     if got < 1:
         raise ValueError(
-            f"{float(frames):g} frames are too few for shot {shot + 1}; it has "
-            f"{TEMPORAL_STRIDE} at least"
+            f"shot {shot + 1} can't last {float(frames):g} frame{'s' * (frames > 1)}, which leaves "
+            f"it none on the grid of four: ask for {TEMPORAL_STRIDE}"
         )
     return Moved(frames, got)
 
@@ -74,7 +74,8 @@ def _moved_pictures(scene: Scene, shot: int, frames: int, timeline: Timeline) ->
         assert not isinstance(at, str), "the scene was filmed with it"
         if span.start + frames <= at < span.stop:
             raise ValueError(
-                f"{file} is shown at frame {int(at)}, where shot {shot + 1} is over by then"
+                f"{file} is shown at frame {int(at)}, when shot {shot + 1} would be over: it needs "
+                f"{int(at) - span.start + 1} frames"
             )
         shift = frames - len(span)
         moved[str(int(at) + shift) if shift and at >= span.stop else time] = file

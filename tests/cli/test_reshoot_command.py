@@ -46,7 +46,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
         (("--size", "wide", "--shot-size", "wide"), "--size is --shot-size here"),
         (("--movement", "fly"), "a shot's movement can't be 'fly'"),
         (("--seconds", "1", "--frames", "15"), "--seconds and --frames do not go together"),
-        (("--frames", "1"), "too few for shot 2"),
+        (("--frames", "1"), "shot 2 can't last 1 frame"),
     ],
 )
 def test_what_can_not_be_is_refused(

@@ -97,7 +97,7 @@ def test_any_length_of_any_shot(latents: list[int], data: st.DataObject, frames:
     edit = anew(shot + 1, frames=frames)
     wanted = nearest_on_grid(starts[shot] + frames) - starts[shot]
     if wanted < 1:
-        with pytest.raises(ValueError, match="too few"):
+        with pytest.raises(ValueError, match="leaves it none"):
             edit.length(timeline)
         return
     changed = edited(Screenplay(scenes=(scene,)), edit, timeline).scenes[0]
@@ -144,7 +144,7 @@ def test_pictures_go_with_their_shots(tmp_path: Path) -> None:
     longer = planned(text, anew(2, frames=20), folder=tmp_path)
     assert [one.latent for one in longer.takes[0].pictures] == [1, 4, 8, 10]
     assert longer.screenplay.scenes[0].keyframes == {"2": "a.png", "14": "b.png", "38": "b.png"}
-    with pytest.raises(InputError, match=r"b.png is shown at frame 14, where shot 2 is over"):
+    with pytest.raises(InputError, match=r"b.png is shown at frame 14, when .*: it needs 6 frames"):
         planned(text, anew(2, frames=4), folder=tmp_path)
     first = planned(text, anew(1, frames=5), folder=tmp_path)
     assert [one.latent for one in first.takes[0].pictures] == [1, 3, 5, 7]
@@ -155,7 +155,7 @@ def test_pictures_go_with_their_shots(tmp_path: Path) -> None:
     [
         ("strict: true\n" + WRITTEN["evenly"], anew(2, frames=15), "would last 16 frames, not 15"),
         ("strict: true\n" + WRITTEN["evenly"], anew(1, frames=16), "would last 17 frames, not 16"),
-        (WRITTEN["evenly"], anew(2, frames=1), "1 frames are too few for shot 2"),
+        (WRITTEN["evenly"], anew(2, frames=1), "shot 2 can't last 1 frame, .*: ask for 4"),
         (WRITTEN["raw"], anew(2, size="close-up"), "a raw scene's shots have no size"),
         (WRITTEN["raw"], anew(2, movement="none", angle="low"), "have no angle or movement"),
         (
@@ -228,6 +228,7 @@ def test_edits_of_films_from_before_are_what_they_were() -> None:
         ({"frames": 2**20}, "the shot's frames can't be 1048576", "less than or equal to 100000"),
         ({"frames": 4, "seconds": 1}, "takes `seconds` or `frames`, not both", "drop one"),
         ({"prompt": "  "}, "--prompt is empty", "leave it out"),
+        ({"prompt": ""}, "--prompt is empty", "leave it out"),
     ],
 )
 def test_words_that_are_none(change: dict[str, Any], message: str, hint: str) -> None:
