@@ -179,16 +179,24 @@ def _length_told(edit: Edit) -> str:
 
 
 def _changed(spans: Sequence[FrameSpan] | None, edit: Edit) -> str:
-    scene, length = edit.change.scene, edit.length
+    scene, moved = edit.change.scene, _moved(edit)
     if spans is None:
-        return "the clip before is gone, so that frames cannot be compared"
-    moved = ""
-    if length is not None and (by := length[1].got - length[0]):
-        moved = f"; what follows begins {abs(by)} frames {'later' if by > 0 else 'earlier'}"
+        return f"the clip before is gone, so that frames cannot be compared{moved}"
     if not spans:
         return f"no frame that scene '{scene}' had has changed{moved}"
     listed = ", ".join(f"{span.start}-{span.stop - 1}" for span in spans)
     return f"scene '{scene}': frames {listed} changed and no others{moved}"
+
+
+def _moved(edit: Edit) -> str:
+    """By how much what follows a shot of another length begins elsewhere now."""
+    by = 0 if edit.length is None else edit.length[1].got - edit.length[0]
+    if not by:
+        return ""
+    frames = f"{abs(by)} frames"
+    if edit.is_last:
+        return f"; the film is {frames} {'longer' if by > 0 else 'shorter'}"
+    return f"; what follows begins {frames} {'later' if by > 0 else 'earlier'}"
 
 
 Pick = Annotated[

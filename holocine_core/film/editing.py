@@ -62,6 +62,13 @@ class Edit:
         return None if now is None else (len(timeline.shot_spans[self.change.shot - 1]), now)
 
     @property
+    def is_last(self) -> bool:
+        """Whether what changes ends the film."""
+        last = self.plan.takes[-1]
+        whole = isinstance(self.change, Extend) or self.change.shot == last.timeline.shots
+        return whole and last.scene == self.change.scene
+
+    @property
     def shots_seen(self) -> tuple[int, ...] | None:
         """Numbers of the shots that its pass sees, from 1, where the scene is longer than one."""
         known = self.plan.takes[self._at].known

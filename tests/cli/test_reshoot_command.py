@@ -34,6 +34,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
     assert answer.json["shot_frames"] == {"before": 8, "asked": 4, "got": 4}
     assert answer.json["frames"] == 13
     assert answer.json["changed_frames"] == [[9, 13]]
+    assert "frames 9-12 changed and no others; the film is 4 frames shorter" in answer.stderr
     assert holocine("versions", film, "--pick", "1").exit_code == 0
     assert film.read_bytes() == first
 
