@@ -120,9 +120,10 @@ if TYPE_CHECKING:
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, Sampling
-    from holocine_core.script.edits import edits_told
+    from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
+    from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -203,6 +204,7 @@ __all__ = [
     "draw_sheet",
     "drop_versions",
     "duration",
+    "edit_record",
     "edited_screenplay",
     "edits_told",
     "estimate",
@@ -253,7 +255,9 @@ __all__ = [
     "scaled",
     "schema",
     "settle_edit",
+    "shot_name",
     "shots_folder",
+    "shots_named",
     "shown_measures",
     "stage",
     "take_record",

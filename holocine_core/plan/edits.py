@@ -54,9 +54,9 @@ def _after(
     if take is None:
         names = ", ".join(take.scene for take in plan.takes)
         raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
-    _refuse(take, edit)
+    _refuse(plan, take, edit)
     try:
-        _refuse_to_move(plan.screenplay, take, edit)
+        _refuse_to_move(plan, take, edit)
         changed = edited(plan.screenplay, edit, take.timeline)
     except ValueError as error:
         raise InputError(
@@ -79,12 +79,12 @@ def _after(
     )
 
 
-def _refuse(take: Take, edit: Reshoot | Extend) -> None:
+def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend) -> None:
     shots = take.timeline.shots
     if isinstance(edit, Reshoot) and not edit.shot <= shots:
         raise InputError(
-            f"scene '{take.scene}' has no shot {edit.shot}",
-            hint=f"it has {shots} shot" + "s" * (shots > 1),
+            f"the film has no shot {plan.shot_name(take, edit.shot - 1)}",
+            hint=f"scene '{take.scene}' has {shots} shot" + "s" * (shots > 1),
         )
     if isinstance(edit, Reshoot) and shots == 1:
         raise InputError(
@@ -99,15 +99,15 @@ def _refuse(take: Take, edit: Reshoot | Extend) -> None:
                 )
 
 
-def _refuse_to_move(screenplay: Screenplay, take: Take, edit: Reshoot | Extend) -> None:
+def _refuse_to_move(plan: Plan, take: Take, edit: Reshoot | Extend) -> None:
     """Raises InputError for a length off the grid where the screenplay takes none."""
-    if not isinstance(edit, Reshoot) or not screenplay.strict:
+    if not isinstance(edit, Reshoot) or not plan.screenplay.strict:
         return
     length = edit.length(take.timeline)
     if length is None or not length.moved:
         return
     raise InputError(
-        f"shot {edit.shot} of scene '{take.scene}' would last {length.got} frames, not "
+        f"shot {plan.shot_name(take, edit.shot - 1)} would last {length.got} frames, not "
         f"{float(length.asked):g}: shots begin on the 4t+1 grid, and the screenplay is `strict`",
         hint=f"ask for {length.got} frames",
     )

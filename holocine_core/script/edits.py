@@ -26,6 +26,7 @@ from holocine_core.script.screenplay import (
     Text,
 )
 from holocine_core.script.shot_length import length_of, with_length
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.timeline import FrameSpan, Moved, Timeline
 
 NONE = "none"
@@ -187,14 +188,15 @@ def _raw(caption: str, shots: Sequence[str]) -> str:
     return f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(shots)}"
 
 
-def told(edits: Sequence[Reshoot | Extend]) -> str:
-    """Edits as people read them."""
+def told(edits: Sequence[Reshoot | Extend], scenes: int) -> str:
+    """Edits as people read them, of a film of so many scenes."""
     words = []
     for edit in edits:
         if isinstance(edit, Reshoot):
             shown = f': "{edit.prompt}"' if edit.prompt else ""
             now = "".join(f", {word}" for word in _camera_told(edit))
-            words.append(f"{edit.scene} shot {edit.shot} anew{shown}{now}, seed {edit.seed}")
+            name = shot_name(edit.scene, edit.shot, scenes)
+            words.append(f"shot {name} anew{shown}{now}, seed {edit.seed}")
         else:
             count = len(edit.shots)
             words.append(f"{edit.scene} goes on by {count} shot{'s' * (count > 1)}")
@@ -213,6 +215,15 @@ def _camera_told(edit: Reshoot) -> Iterator[str]:
         yield f"{edit.frames} frame{'s' * (edit.frames > 1)}"
 
 
-def edits_told(value: Any) -> str:
-    """Edits as a film carries them, in words. Raises pydantic's ValidationError."""
-    return told(read_edits(value))
+def edit_record(edit: Reshoot | Extend, scenes: int) -> dict[str, Any]:
+    """An edit of a film of so many scenes as JSON shows it: a shot made anew with its name."""
+    record = edit.model_dump(mode="json", exclude_none=True)
+    if isinstance(edit, Reshoot):
+        record["name"] = shot_name(edit.scene, edit.shot, scenes)
+    return record
+
+
+def edits_told(value: Any, scenes: int) -> str:
+    """Edits as a film of so many scenes carries them, in words. Raises pydantic's
+    ValidationError."""
+    return told(read_edits(value), scenes)

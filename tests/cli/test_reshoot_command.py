@@ -18,7 +18,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
     first = film.read_bytes()
     answer = holocine("reshoot", film, *CHANGED)
     assert (answer.exit_code, answer.stdout) == (0, "room.mp4\n")
-    words = "scene-1 shot 1 anew, close-up, push in, 0.66 s, seed 1"
+    words = "shot 1 anew, close-up, push in, 0.66 s, seed 1"
     assert words in answer.stderr
     assert "the shot has 9 frames, 0.60 s (9.9 asked for); it had 5" in answer.stderr
     assert "frames 0-8 changed and no others; what follows begins 4 frames later" in answer.stderr
@@ -30,6 +30,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
     answer = holocine("reshoot", film, "--shot", "2", "--size", "none", "--frames", "4", "--json")
     assert answer.json["edit"] == {
         "kind": "reshoot", "scene": "scene-1", "shot": 2, "size": "none", "frames": 4, "seed": 2,
+        "name": "2",
     }  # fmt: skip
     assert answer.json["shot_frames"] == {"before": 8, "asked": 4, "got": 4}
     assert answer.json["frames"] == 13
@@ -76,7 +77,7 @@ def test_a_call_cut_short_at_its_end_does_not_change_a_length_twice(
 def test_python_says_it_as_the_screenplay_does(film: Path) -> None:
     edit = api.plan_reshoot(film, 2, prompt="Rain.", size="close-up", movement="static", frames=12)
     assert isinstance(edit, api.Edit)
-    assert edit.told == 'scene-1 shot 2 anew: "Rain.", close-up, static, 12 frames, seed 1'
+    assert edit.told == 'shot 2 anew: "Rain.", close-up, static, 12 frames, seed 1'
     assert edit.plan.takes[0].timeline.cuts == (5,)
     assert edit.plan.takes[0].timeline.frames == 17
     other = api.plan_reshoot(film, 2, prompt="Rain.", size="wide")

@@ -199,11 +199,11 @@ def asked(**change: Any) -> Reshoot:
 
 def test_edits_are_told_in_words() -> None:
     edit = asked(prompt="Rain.", size="close-up", angle="low", movement="none", seconds=3)
-    assert told([edit]) == (
-        'quay shot 2 anew: "Rain.", close-up, low angle, no movement, 3 s, seed 4'
+    assert told([edit], 2) == (
+        'shot quay:2 anew: "Rain.", close-up, low angle, no movement, 3 s, seed 4'
     )
-    assert told([asked(frames=44)]) == "quay shot 2 anew, 44 frames, seed 4"
-    assert told([asked()]) == "quay shot 2 anew, seed 4"
+    assert told([asked(frames=44)], 2) == "shot quay:2 anew, 44 frames, seed 4"
+    assert told([asked()], 2) == "shot quay:2 anew, seed 4"
 
 
 def test_edits_of_films_from_before_are_what_they_were() -> None:
