@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         Exported,
         Measuring,
         Reported,
+        edited_screenplay,
         evaluate,
         export,
         extract,
@@ -140,6 +141,7 @@ if TYPE_CHECKING:
     from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -153,6 +155,7 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "SHOT_WORDS",
     "Beside",
     "Cache",
     "Check",
@@ -198,6 +201,7 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShotChange",
     "ShownConfig",
     "ShownSetting",
     "Source",
@@ -229,6 +233,7 @@ __all__ = [
     "drop_versions",
     "duration",
     "edit_record",
+    "edited_screenplay",
     "edits_told",
     "estimate",
     "evaluate",
