@@ -172,12 +172,6 @@ def again(job: Job, extras: Extras, *, force: bool) -> str:
     return shlex.join([*words, *options_of(job.request, extras, force=force)])
 
 
-_VALUED = (
-    "profile", "model", "expert_high", "expert_low", "seed", "device", "memory", "models_dir",
-    "work", "from_draft",
-)  # fmt: skip
-
-
 def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     """The options that a request was made of, but for where its film goes."""
     from holocine_core.api import Request
@@ -185,6 +179,9 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     usual, words = Request(), []
     valued = (
         "profile",
+        "steps",
+        "guidance",
+        "size",
         "model",
         "expert_high",
         "expert_low",
@@ -196,11 +193,12 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
         "from_draft",
     )
     for name in valued:
-        if (value := getattr(asked, name)) != getattr(usual, name):
+        value = getattr(asked, name)
+        if value != getattr(usual, name) or name in asked.settled:
             words += [f"--{name.replace('_', '-')}", str(value)]
     for lora in asked.loras:
         expert = f":{lora.expert}" if lora.expert else ""
-        words += ["--lora", f"{lora.path}:{lora.weight:g}{expert}"]
+        words += ["--lora", f"{lora.path}:{lora.weight!r}{expert}"]
     if extras.shots is not None:
         words += ["--shots", str(extras.shots)]
     flags = {

@@ -83,11 +83,16 @@ ROOMS: Mapping[str, Room] = {
         ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
          "model.devices", "model.rank_numbers"],
     ),
+    "config": Room(
+        "holocine.toml and HOLOCINE_* -> what holds for a screenplay, and who said it",
+        ["request", "script.screenplay", "script.yaml_source", "store.files", "film.naming",
+         "model.devices", "model.home", "model.memory", "model.spec"],
+    ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
         ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
-         "keeping", "render", "fleet", "train", "ingest", "evaluate", "lab", "doctor", "units",
-         "shipped"],
+         "keeping", "render", "fleet", "config", "train", "ingest", "evaluate", "lab", "doctor",
+         "units", "shipped"],
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
@@ -127,7 +132,7 @@ GLOSSARY: Sequence[tuple[str, str]] = (
     ("plan", "every take that a render needs, with seed, timeline, fingerprint and reason"),
     ("take", "one rendered scene: latents, clip, sidecars"),
     ("version", "an edited state of a film that can be picked again"),
-    ("profile", "a named set of sampling settings: draft, standard, final"),
+    ("profile", "a named set of sampling settings: draft, standard, final, or one of your own"),
     ("latents", "what the network denoises and the VAE decodes"),
     ("negative prompt", "what guidance leads away from"),
     ("classifier-free guidance", "`without + scale * (with_text - without)`: `sample.guidance`"),

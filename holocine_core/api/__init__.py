@@ -19,6 +19,16 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.config import (
+        config_places,
+        configuration,
+        configured,
+        film_configuration,
+        hand_settings,
+        handed_settings,
+        misspelled_variables,
+        user_config,
+    )
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -38,7 +48,9 @@ if TYPE_CHECKING:
         check,
         clips,
         draft_requests,
+        drafts_asked,
         draw_board,
+        named_files,
         plan,
         plan_to_make,
         preflight,
@@ -55,6 +67,7 @@ if TYPE_CHECKING:
         Exported,
         Measuring,
         Reported,
+        edited_screenplay,
         evaluate,
         export,
         extract,
@@ -93,13 +106,20 @@ if TYPE_CHECKING:
         train_codec,
         train_judge,
     )
+    from holocine_core.config.resolve import Configured
+    from holocine_core.config.shown import ShownConfig, ShownSetting, shown_config
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
-    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.provenance import (
+        Inspection,
+        call_told,
+        own_profile_told,
+        take_record,
+    )
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
@@ -117,9 +137,10 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Cache, Sampling
+    from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -133,11 +154,13 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "SHOT_WORDS",
     "Beside",
     "Cache",
     "Check",
     "Checked",
     "Collected",
+    "Configured",
     "Drafts",
     "Edit",
     "Edited",
@@ -165,6 +188,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Plan",
     "PlannedCard",
@@ -176,6 +200,9 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShotChange",
+    "ShownConfig",
+    "ShownSetting",
     "Source",
     "Started",
     "StepPace",
@@ -187,19 +214,25 @@ __all__ = [
     "add_model",
     "added_models",
     "beside",
+    "call_told",
     "cards_of",
     "check",
     "check_extras",
     "clips",
     "clock",
+    "config_places",
+    "configuration",
+    "configured",
     "counted",
     "doctor",
     "draft_requests",
+    "drafts_asked",
     "draw_board",
     "draw_sheet",
     "drop_versions",
     "duration",
     "edit_record",
+    "edited_screenplay",
     "edits_told",
     "estimate",
     "evaluate",
@@ -207,7 +240,10 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "film_configuration",
     "forget_model",
+    "hand_settings",
+    "handed_settings",
     "import_script",
     "ingest",
     "inspect",
@@ -218,14 +254,17 @@ __all__ = [
     "measure_training",
     "memory",
     "merge",
+    "misspelled_variables",
     "model",
     "model_files",
     "model_page",
     "model_summaries",
     "models",
+    "named_files",
     "new",
     "outline",
     "overview",
+    "own_profile_told",
     "pace_of",
     "plan",
     "plan_extend",
@@ -253,6 +292,7 @@ __all__ = [
     "shot_name",
     "shots_folder",
     "shots_named",
+    "shown_config",
     "shown_measures",
     "stage",
     "suites",
@@ -263,6 +303,7 @@ __all__ = [
     "train",
     "train_codec",
     "train_judge",
+    "user_config",
     "verify",
     "versions",
     "write_schema",

@@ -43,9 +43,23 @@ from holocine_core.plan.loras import (
     told,
 )
 from holocine_core.plan.placing import Machine, memory_warnings, place
-from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
+from holocine_core.plan.settings import (
+    choice_of,
+    delivery_of,
+    profile_of,
+    profile_problems,
+    sampling_of,
+)
 from holocine_core.plan.state import begun_otherwise, shot_before, with_state
-from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take, TakeCost
+from holocine_core.plan.values import (
+    NO_PAST,
+    KnownPicture,
+    Past,
+    Plan,
+    ProfileChoice,
+    Take,
+    TakeCost,
+)
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
 from holocine_core.script.keyframes import Held, held_pictures
@@ -82,8 +96,8 @@ def make_plan(
         InputError: With every problem of the file, its timing and its texts included, at once.
         MachineError: There is no such device.
     """
-    spoken = _spoken(request)
-    located = as_begun(_locate(manuscript, spoken, request), past)
+    request = request.beside(manuscript.source.data)
+    located = as_begun(_locate(manuscript, request), past)
     film = _film(manuscript, located, request, past, in_passes)
     screenplay, path = film.screenplay, manuscript.source.path
     takes = tuple(earlier.get(i) or _take(film, i) for i in range(len(screenplay.scenes)))
@@ -96,8 +110,8 @@ def make_plan(
         screenplay_path=path,
         screenplay_text=manuscript.source.text,
         screenplay=screenplay,
-        title=screenplay.title or path.stem,
-        profile=screenplay.profile,
+        title=screenplay.title or request.named(path).stem,
+        choice=film.choice,
         model=located,
         identity=film.identity,
         revisions=_revisions(located),
@@ -115,9 +129,10 @@ def make_plan(
             *begun_otherwise(takes, placement, Vault(work)),
             *memory_warnings(placement),
         ),
-        options=_options(spoken, request),
+        options=_options(request),
         music_hash=_music_hash(screenplay, manuscript),
         gpus=request.gpus,
+        told_by=request.told_by,
     )
 
 
@@ -131,18 +146,20 @@ def _film(
     """What all takes share, once nothing is wrong with any."""
     spoken, spec, counter = _spoken(request), located.spec, TokenCounter(located)
     experts = Experts(count=spec.experts, recorded=past.experts)
-    placed = film_loras(manuscript, spoken, request, experts)
+    placed = film_loras(manuscript, request, experts)
     loras = tuple(lora for lora, _ in placed)
-    size = _size(manuscript, spec, spoken, past)
+    size = _size(manuscript, spec, request, past)
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec, past.sampling),
+            *profile_problems(manuscript, spec, request, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
             *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
-    sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
+    choice = choice_of(screenplay, request)
+    sampling = past.sampling.get(choice.name) or sampling_of(screenplay, spec, choice)
     _require_grid(sampling, spec)
     return _Film(
         screenplay=screenplay,
@@ -151,6 +168,7 @@ def _film(
         loras=loras,
         experts=experts,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
+        choice=choice,
         sampling=sampling,
         fps=frame_rate(screenplay.fps or spec.fps),
         counter=counter,
@@ -214,13 +232,13 @@ def _stated(
 
 
 def _size(
-    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any], past: Past
+    manuscript: Manuscript, spec: ModelSpec, request: Request, past: Past
 ) -> tuple[int, int] | None:
     """The film's width and height, where the screenplay is whole enough to tell."""
     if manuscript.screenplay is None:
         return None
-    screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
-    chosen = past.sampling.get(screenplay.profile) or profile_of(screenplay, spec)
+    choice = choice_of(manuscript.screenplay, request)
+    chosen = past.sampling.get(choice.name) or profile_of(manuscript.screenplay, spec, choice)
     return chosen.width, chosen.height
 
 
@@ -230,13 +248,13 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
     return file_hash(manuscript.source.path.parent / screenplay.music.file)
 
 
-def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
+def _options(request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
     named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
     experts = {option: str(path) for option, path in named.items() if path is not None}
     drafts = {"draft": request.draft} if request.draft > 1 else {}
-    return {**spoken, **experts, **loras, **drafts}
+    return {**_spoken(request), **request.settings, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -252,17 +270,19 @@ def _spoken(request: Request) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
+def _locate(manuscript: Manuscript, request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
     usual = "" if request.outright else "nano"
-    name = spoken.get("model") or manuscript.source.data.get("model") or usual
+    name = request.model or manuscript.source.data.get("model") or usual
     try:
         return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
-        here = (
-            () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
-        )
+        here: Sequence[Problem] = ()
+        if request.model is None:
+            here = [manuscript.problem(("model",), error.message, error.hint)]
+        elif "model" in request.told_by:
+            here = [Problem(error.message, request.told_by["model"], error.hint)]
         found = in_file_order([*manuscript.problems, *(here or error.problems)])
         raise InputError.of(found) from None
 
@@ -278,6 +298,7 @@ class _Film:
     experts: Experts
     carries_loras: bool
     """Whether its networks do, the film's or those of any take's shots."""
+    choice: ProfileChoice
     sampling: Sampling
     fps: Fraction
     counter: TokenCounter
