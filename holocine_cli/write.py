@@ -67,9 +67,16 @@ def new(
     session = begin(ctx, told)
     from holocine_core import api
 
+    # A screenplay's own model goes before a project's: it names the one that holds here.
+    here = Settings(session).of(None)
     with to_stdout(out, "starter.yaml") as place:
         made = api.new(
-            name, place, template=template, model=model, models_dir=models_dir, force=force
+            name,
+            place,
+            template=template,
+            model=model or here.model,
+            models_dir=models_dir or here.models_dir,
+            force=force,
         )
     if place != out:
         return

@@ -98,6 +98,15 @@ def test_the_starter_names_the_model_that_is_asked_for(holocine: Holocine) -> No
     assert read(Path("x.yaml")).accepted().model == "holocine-14b-full"
 
 
+def test_the_model_of_a_project_is_the_new_screenplays(holocine: Holocine) -> None:
+    Path("holocine.toml").write_text('model = "holocine-14b-full"\n')
+    holocine("new", "told", "--template", "chase")
+    holocine("new", "drawn", "--template", "chase", "--model", "nano")
+    told, drawn = (read(Path(f"{name}.yaml")).accepted() for name in ("told", "drawn"))
+    assert (told.model, drawn.model) == ("holocine-14b-full", "nano")
+    assert told.scenes != drawn.scenes
+
+
 def test_what_there_is_not_is_told_with_what_there_is(holocine: Holocine) -> None:
     wrong = holocine("new", "x", "--template", "chaes")
     assert wrong.exit_code == 2
