@@ -227,11 +227,7 @@ def evaluate(
     from holocine_core.evaluate.table import parse_gates
 
     judged = measuring.suite is not None
-    if measuring.suite is not None:
-        from holocine_core.lab.suites.recipe import suite_asked
-
-        asked = suite_asked(measuring.suite, measuring.minima, measuring.maxima)
-        measuring = replace(measuring, suite=asked.suite, minima=asked.minima, maxima=asked.maxima)
+    measuring = _whole(measuring)
     gates = parse_gates(measuring.minima, measuring.maxima, judged=judged)
     require_detector()
     # What is measured is the model as it is today.
@@ -251,6 +247,18 @@ def evaluate(
     paths = [Path(film) for film in films]
     observed = [observe(scene, seeing) for film in filming.films(paths) for scene in screen(film)]
     return evaluation(observed, gates)
+
+
+def _whole(measuring: Measuring) -> Measuring:
+    """With what a suite's file says in place of its name."""
+    if measuring.suite is None:
+        return measuring
+    from dataclasses import replace
+
+    from holocine_core.lab.suites.recipe import suite_asked
+
+    asked = suite_asked(measuring.suite, measuring.minima, measuring.maxima)
+    return replace(measuring, suite=asked.suite, minima=asked.minima, maxima=asked.maxima)
 
 
 def shown_measures(found: Evaluation) -> Mapping[str, tuple[str, ...]]:
