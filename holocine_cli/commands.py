@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holocine_cli import (
+    clean,
     edit,
     evaluate,
     export,
@@ -52,6 +53,7 @@ for panel, command in (
     (TEACH, ingest.ingest),
     (TEACH, train.train),
     (MACHINE, machine.doctor),
+    (MACHINE, clean.clean),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
 app.command(edit.FORMER_NAME, hidden=True)(edit.versions)

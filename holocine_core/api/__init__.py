@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.cleaning import clean, read_age
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -97,12 +98,14 @@ if TYPE_CHECKING:
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
+    from holocine_core.film.clean import Cleaning
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
     from holocine_core.film.provenance import Inspection, take_record
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
+    from holocine_core.film.waste import WASTE_WORDS, Waste
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
     from holocine_core.fleet.queue import Outcome, Queue, Queued, Turn
     from holocine_core.ingest.collect import Collected
@@ -133,10 +136,12 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "WASTE_WORDS",
     "Beside",
     "Cache",
     "Check",
     "Checked",
+    "Cleaning",
     "Collected",
     "Drafts",
     "Edit",
@@ -183,6 +188,7 @@ __all__ = [
     "Take",
     "Target",
     "Turn",
+    "Waste",
     "Watch",
     "add_model",
     "added_models",
@@ -190,6 +196,7 @@ __all__ = [
     "cards_of",
     "check",
     "check_extras",
+    "clean",
     "clips",
     "clock",
     "counted",
@@ -236,6 +243,7 @@ __all__ = [
     "process_peak",
     "pull",
     "queued",
+    "read_age",
     "read_recipe",
     "refit",
     "refuse_collisions",

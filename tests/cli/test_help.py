@@ -14,7 +14,7 @@ from tests.cli.conftest import Holocine
 from tests.cli.option_names import LIST, option_names
 
 COMMON = {"--json", "-q", "-v", "-h", "--help"}
-MOST_OPTIONS = 20
+MOST_OPTIONS = 26
 MOST_FOR_MANY = 10
 """In the panel of those who make many films."""
 
