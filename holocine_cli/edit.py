@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
+from holocine_cli.groups import Machine, Told, ToldOfTakes, grouped
 from holocine_cli.layout import columns
+from holocine_cli.peeking import require_peek, shown
 from holocine_cli.session import Session, begin
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
@@ -90,7 +91,7 @@ def reshoot(
     lora: opt.Lora = None,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make one shot of a finished film anew; all others stay.
 
@@ -121,7 +122,7 @@ def extend(
     lora: opt.Lora = None,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Add shots to the end of a scene; those before stay as they are.
 
@@ -154,13 +155,17 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     if edit.shots_seen is not None:
         seen = ", ".join(map(str, edit.shots_seen))
         console.note(f"the scene is longer than one pass, which sees its shots {seen}")
+    require_peek(session, [(edit.before.out, edit.plan.out)], force=force)
     record: dict[str, Any] = {"edit": edit.change.model_dump(mode="json", exclude_none=True)}
     session.fields = record
     with (
         session.stop.awaited(session.tell_stop),
         making(session, edit.plan, record) as work,
+        shown(api.Studio([edit.plan]), session) as studio,
     ):
-        made = api.make_edit(edit, force=force, emit=work.emit, should_stop=session.stop)
+        made = api.make_edit(
+            edit, force=force, emit=work.emit, should_stop=session.stop, studio=studio
+        )
         work.film = made.film
     record["version"] = made.version
     record["changed_frames"] = (

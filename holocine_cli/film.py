@@ -17,7 +17,7 @@ from holocine_cli.groups import (
     Machine,
     Shared,
     Told,
-    ToldAtLength,
+    ToldOfTakes,
     grouped,
 )
 from holocine_cli.many import FleetOption
@@ -80,7 +80,7 @@ def render(
     shared: Shared = Shared(),
     gpus: opt.Gpus = 1,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make the film; running it again goes on where it stopped.
 
@@ -137,7 +137,7 @@ def preview(
     watch: opt.Watch = False,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make a quick draft and its storyboard.
 

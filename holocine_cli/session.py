@@ -6,6 +6,7 @@ import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from holocine_cli.console import Console
@@ -33,6 +34,8 @@ class Session:
     debug: bool = False
     documented: bool = False
     """Whether the JSON document has been written."""
+    peek: Path | None = None
+    """Where a picture of the take at work is kept."""
     stop: StopRequest = field(default_factory=StopRequest)
     """Ctrl-C and SIGTERM, for everything this call makes."""
 
@@ -57,5 +60,6 @@ def begin(ctx: typer.Context, told: Told) -> Session:
     session = cast(Session, ctx.obj)
     session.command = ctx.command_path.removeprefix(f"{PROGRAM} ")
     verbose = getattr(told, "verbose", False)
+    session.peek = getattr(told, "peek", None)
     session.console = Console(as_json=told.as_json, quiet=told.quiet, verbose=verbose)
     return session

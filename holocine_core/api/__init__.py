@@ -120,6 +120,8 @@ if TYPE_CHECKING:
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
+    from holocine_core.sample.peek import Peek
+    from holocine_core.sample.peek_file import require_peek
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, Sampling
     from holocine_core.script.edits import edits_told
@@ -171,6 +173,7 @@ __all__ = [
     "Outline",
     "Overview",
     "Pace",
+    "Peek",
     "Plan",
     "PlannedCard",
     "Queue",
@@ -250,6 +253,7 @@ __all__ = [
     "render",
     "report",
     "require_board",
+    "require_peek",
     "require_place",
     "reshoot",
     "save_json",

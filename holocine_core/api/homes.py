@@ -123,6 +123,8 @@ HOMES = {
     "Sampling": "sampling",
     "Take": "plan.values",
     "Request": "request",
+    "Peek": "sample.peek",
+    "require_peek": "sample.peek_file",
     "Studio": "sample.studio",
     "edits_told": "script.edits",
     "LORA_LIMIT": "script.screenplay",

@@ -30,6 +30,7 @@ from holocine_core.film.waste import (
     waste_in,
 )
 from holocine_core.request import WORK, stem_of
+from holocine_core.store.claims import sweep_claims
 from holocine_core.store.vault import SUFFIX, Vault, disk_errors, folder_of
 
 
@@ -135,6 +136,8 @@ class _Sweep:
             found = self._cleared(work, ground)
             if not isinstance(found, Left):
                 found = [*(one for one in found if one.kind != "left over"), *swept]
+        if self._remove:
+            sweep_claims(work)  # Half a claim of a call that was killed as it ended.
         if isinstance(found, Left):
             self.left[work] = found
             return
