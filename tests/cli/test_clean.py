@@ -158,6 +158,19 @@ def test_a_replaced_film_is_a_version_and_stays(holocine: Holocine, film: Path) 
     require_takes(film)
 
 
+def test_a_film_that_was_moved_away_keeps_its_takes_while_its_screenplay_is_there(
+    holocine: Holocine, film: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing below the folder tells of it but the journal."""
+    away = tmp_path_factory.mktemp("away")
+    for path in (film, Path("room.mp4.json")):
+        path.rename(away / path.name)
+    change()
+    assert holocine("render", "room.yaml", "-qq").exit_code == 0
+    assert removed(holocine("clean", "--yes", "--json")) == {}
+    require_takes(away / film.name, WORK.resolve())
+
+
 def test_drafts_of_before_a_change_go(holocine: Holocine, drafts: Path) -> None:
     takes = [one for one in files(WORK) if one.endswith((".safetensors", ".mp4"))]
     assert set(removed(holocine("clean", "room.yaml", "--yes", "--json"))) == {"earlier"}
