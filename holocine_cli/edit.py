@@ -12,6 +12,7 @@ from holocine_cli import options as opt
 from holocine_cli.groups import Machine, Told, ToldOfTakes, grouped
 from holocine_cli.layout import columns
 from holocine_cli.peeking import require_peek, shown
+from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
@@ -24,7 +25,7 @@ ShotOption = Annotated[
     typer.Option(
         "--shot",
         metavar="SHOT",
-        help="Its number in the film, or SCENE:NUMBER.",
+        help="Its name: SCENE:NUMBER, or its number where the film has one scene.",
         show_default=False,
     ),
 ]
@@ -65,7 +66,7 @@ Add = Annotated[
     typer.Option(
         "--add",
         metavar="FILE",
-        help="A YAML file with `shots:`, each with `seconds` or `frames`.",
+        help="A YAML file with `shots:`, each with `seconds` or `frames`; - is stdin.",
         show_default=False,
     ),
 ]
@@ -95,11 +96,12 @@ def reshoot(
 ) -> None:
     """Make one shot of a finished film anew; all others stay.
 
-    holocine reshoot harbour.mp4 --shot 3
+    holocine reshoot harbour.mp4 --shot quay:1
     holocine reshoot harbour.mp4 --shot quay:2 --prompt "{mara} waves."
 
-    The shot is made in the context of its whole scene, so that people and
-    places stay the same. The version before is kept: holocine versions.
+    A shot has the name that pages, storyboards and cut lists show. It is made
+    in the context of its whole scene, so that people and places stay the same.
+    The version before is kept: holocine versions.
     """
     session = begin(ctx, told)
     from holocine_core import api
@@ -135,7 +137,8 @@ def extend(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    add, text = given(session, add, "shots")
+    request = machine.request(lora, out=out, given=text)
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
     _make(session, edit, force=force)
 
@@ -153,10 +156,9 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
         return
     console.note(edit.told)
     if edit.shots_seen is not None:
-        seen = ", ".join(map(str, edit.shots_seen))
-        console.note(f"the scene is longer than one pass, which sees its shots {seen}")
+        console.note(f"the scene is longer than one pass, which sees its shots {edit.shots_seen}")
     require_peek(session, [(edit.before.out, edit.plan.out)], force=force)
-    record: dict[str, Any] = {"edit": edit.change.model_dump(mode="json", exclude_none=True)}
+    record: dict[str, Any] = {"edit": edit.record()}
     session.fields = record
     with (
         session.stop.awaited(session.tell_stop),
@@ -267,6 +269,8 @@ def _pick(session: Session, film: Path, number: int, request: Request) -> None:
 
 
 def _list(session: Session, known: Sequence[FilmVersion]) -> None:
+    from holocine_core import api
+
     paint = session.console.out
     rows = []
     records = []
@@ -278,7 +282,7 @@ def _list(session: Session, known: Sequence[FilmVersion]) -> None:
         records.append(
             {
                 "version": version.number,
-                "edits": [e.model_dump(mode="json", exclude_none=True) for e in version.edits],
+                "edits": [api.edit_record(edit, version.scenes) for edit in version.edits],
                 "bytes": version.bytes,
                 "current": version.current,
                 "film": None if version.film is None else str(version.film),

@@ -71,9 +71,9 @@ def ranked(
                     raise
                 continue  # The leader tells what is wrong with it, and makes the others.
             fleet.refuse_ranks(plan, gpus)
-        if "-" in session.argv:
+        if session.stdin is not None:
             raise InputError(
-                "each GPU's process would read stdin", where="--files", hint="name a file instead"
+                "each GPU's process would read stdin", where="-", hint="name a file instead"
             )
         code = fleet.launch_ranks(gpus, session.argv)
         session.documented = True  # By the leader.

@@ -48,7 +48,7 @@ ROOMS: Mapping[str, Room] = {
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
     "edit": Room(
         "clips -> stitched film, storyboard, page",
-        ["script.rates", "script.screenplay", "script.timeline", "store"],
+        ["script.rates", "script.screenplay", "script.shot_names", "script.timeline", "store"],
     ),
     "model": Room(
         "model's name -> files, cost, networks",
@@ -125,7 +125,7 @@ GLOSSARY: Sequence[tuple[str, str]] = (
     ("plan", "every take that a render needs, with seed, timeline, fingerprint and reason"),
     ("take", "one rendered scene: latents, clip, sidecars"),
     ("version", "an edited state of a film that can be picked again"),
-    ("profile", "a named set of sampling settings: draft, standard, final"),
+    ("profile", "a named set of sampling settings: draft, standard, final, or one of your own"),
     ("latents", "what the network denoises and the VAE decodes"),
     ("negative prompt", "what guidance leads away from"),
     ("classifier-free guidance", "`without + scale * (with_text - without)`: `sample.guidance`"),

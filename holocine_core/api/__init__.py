@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         check,
         clips,
         draft_requests,
+        drafts_asked,
         draw_board,
+        named_files,
         new,
         plan,
         plan_to_make,
@@ -102,7 +104,12 @@ if TYPE_CHECKING:
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
-    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.provenance import (
+        Inspection,
+        call_told,
+        own_profile_told,
+        take_record,
+    )
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.film.waste import WASTE_WORDS, Waste
@@ -123,9 +130,10 @@ if TYPE_CHECKING:
     from holocine_core.sample.peek import Peek
     from holocine_core.sample.peek_file import require_peek
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Cache, Sampling
-    from holocine_core.script.edits import edits_told
+    from holocine_core.sampling import Cache, OwnProfile, Sampling
+    from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -172,6 +180,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Peek",
     "Plan",
@@ -196,6 +205,7 @@ __all__ = [
     "add_model",
     "added_models",
     "beside",
+    "call_told",
     "cards_of",
     "check",
     "check_extras",
@@ -205,10 +215,12 @@ __all__ = [
     "counted",
     "doctor",
     "draft_requests",
+    "drafts_asked",
     "draw_board",
     "draw_sheet",
     "drop_versions",
     "duration",
+    "edit_record",
     "edits_told",
     "estimate",
     "evaluate",
@@ -232,9 +244,11 @@ __all__ = [
     "model_page",
     "model_summaries",
     "models",
+    "named_files",
     "new",
     "outline",
     "overview",
+    "own_profile_told",
     "pace_of",
     "plan",
     "plan_extend",
@@ -260,7 +274,9 @@ __all__ = [
     "scaled",
     "schema",
     "settle_edit",
+    "shot_name",
     "shots_folder",
+    "shots_named",
     "shown_measures",
     "stage",
     "take_record",

@@ -6,7 +6,6 @@ May import: provenance, cutlist, edit, evaluate.
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,8 +18,9 @@ from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.page import Cut, Page, is_page, page_html
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.provenance import Inspection, inspect, versions
-from holocine_core.script.edits import read_edits, told
+from holocine_core.film.provenance import Inspection, call_told, inspect, own_profile_told, versions
+from holocine_core.script.edits import edits_told
+from holocine_core.script.shot_names import shots_named
 from holocine_core.store.files import is_same, refuse_to_replace, replacing
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 
@@ -207,21 +207,19 @@ def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, st
     yield "film", film.name
     yield "model", f"{made['model']['name']} ({made['model']['licence']})"
     yield "profile", str(made["profile"])
+    if own := own_profile_told(made):
+        yield "own profile", own
     for lora in made["lora"]:
         yield "LoRA", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}"
     given = made.get("options", {})
-    words = [
-        f"--{name} {shlex.quote(str(one))}"
-        for name, value in given.items()
-        if name != "draft"
-        for one in (value if isinstance(value, list) else [value])
-    ]
-    if words:
-        yield "called with", " ".join(words)
+    if words := call_told(made):
+        yield "called with", words
     if "draft" in given:
         yield "draft", f"{given['draft']} of holocine preview --seeds"
-    for line in told(read_edits(made.get("edits", []))).split("; ") if made.get("edits") else ():
-        yield "edited", line
+    scenes = len(made["takes"])
+    if made.get("edits"):
+        for line in edits_told(made["edits"], scenes).split("; "):
+            yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
         noise = sampling.get("eta")
@@ -235,9 +233,8 @@ def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, st
             f"{sampling['attention']} attention",
         )
         for lora in take.get("lora", []):
-            shots = ", ".join(map(str, lora["shots"]))
             yield (
-                f"LoRA of {take['scene']}, shot {shots}",
+                f"LoRA of shot {shots_named(take['scene'], lora['shots'], scenes)}",
                 f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}",
             )
     yield "made with", ", ".join(f"{name} {at}" for name, at in made["versions"].items())

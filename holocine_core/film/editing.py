@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.aside import is_as_made
@@ -22,11 +23,11 @@ from holocine_core.film.values import Film
 from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
-from holocine_core.script.edits import Extend, Reshoot, told
+from holocine_core.script.edits import Extend, Reshoot, edit_record, told
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.records import DamagedRecord, read_record, write_record
-from holocine_core.store.vault import Vault, disk_errors
+from holocine_core.store.vault import Vault, disk_errors, fingerprint
 
 PENDING = "pending.json"
 """In the work folder: the edit that replaces a film, until all is said about it."""
@@ -49,13 +50,20 @@ class Edit:
     @property
     def told(self) -> str:
         """The edit in words."""
-        return told([self.change])
+        return told([self.change], len(self.plan.takes))
 
     @property
-    def shots_seen(self) -> tuple[int, ...] | None:
-        """Numbers of the shots that its pass sees, from 1, where the scene is longer than one."""
-        known = self.plan.takes[self._at].known
-        return None if known is None or known.shots is None else tuple(n + 1 for n in known.shots)
+    def shots_seen(self) -> str | None:
+        """Names of the shots that its pass sees, where the scene is longer than one."""
+        take = self.plan.takes[self._at]
+        known = take.known
+        if known is None or known.shots is None:
+            return None
+        return self.plan.shots_named(take, known.shots)
+
+    def record(self) -> dict[str, Any]:
+        """The edit as JSON shows it."""
+        return edit_record(self.change, len(self.plan.takes))
 
     @property
     def _at(self) -> int:
@@ -99,16 +107,21 @@ def plan_extend(
 ) -> Edit | Edited:
     """More shots at the end of a scene, the last one where None: planned, or made already.
 
+    What the request holds as ``given`` is the shots' file.
+
     Raises:
         InputError: The shots are wrong, or have no place in the film.
     """
+    given, request = request.given, replace(request, given=None)
+    if given is not None:  # The same call is another one with other shots.
+        call = f"{call} {fingerprint(given.hex())}"
     found, before = open_film(film, request)
     before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(found, before, request, call)) is not None:
         return made
     name = scene or before.takes[-1].scene
     last = next((take for take in before.takes if take.scene == name), before.takes[-1])
-    shots = read_shots(add, before.screenplay)
+    shots = read_shots(add, before.screenplay, given)
     if not request.outside:
         _require_inside(shots, add, before.screenplay_path.parent)
     change = Extend(scene=name, shots=shots, seed=_seed(last.seed, seed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +12,11 @@ from holocine_core.errors import Problem
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.lora.file import Expert, LoraFile, ShotLora
 from holocine_core.model.placement import Placement
-from holocine_core.sampling import Profile, Sampling
+from holocine_core.sampling import OwnProfile, Profile, ProfileName, Sampling
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.timeline import LatentSpan, Timeline
 from holocine_core.script.timing import Timing
 
@@ -40,6 +41,31 @@ class Past:
 
 
 NO_PAST = Past()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChoice:
+    """The profile that a film is made by, and what of the call lies over it."""
+
+    name: str
+    """As it is called: one of the three, or the user's own."""
+    base: ProfileName
+    """What it is a kind of."""
+    own: OwnProfile | None = None
+    """The user's own, where it is one."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that were asked for by themselves: ``Request.settings``."""
+
+    def changes(self) -> dict[str, Any]:
+        """Settings over those of model and screenplay, by name; ``size`` as text."""
+        return {**({} if self.own is None else self.own.changes()), **self.given}
+
+    def source(self, setting: str) -> str:
+        """Who said so: ``--steps``, or the name of the user's own profile; empty where it is the
+        model's or the screenplay's."""
+        if setting in self.given:
+            return f"--{setting}"
+        return self.name if self.own is not None and setting in self.own.changes() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +219,7 @@ class Plan:
     screenplay_text: str
     screenplay: Screenplay
     title: str
-    profile: str
+    choice: ProfileChoice
     model: LocatedModel
     identity: Mapping[str, str]
     """Content hash of every part of the model."""
@@ -211,8 +237,8 @@ class Plan:
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given with the call, which went before the screenplay's: profile, model and its
-    experts' files, seed, lora."""
+    """Settings given with the call, which went before the screenplay's: profile, steps, guidance,
+    size, model and its experts' files, seed, lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1
@@ -221,5 +247,23 @@ class Plan:
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 
     @property
+    def profile(self) -> str:
+        """Name of the profile."""
+        return self.choice.name
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is made by the draft profile, or one of that kind."""
+        return self.choice.base == "draft"
+
+    @property
     def to_shoot(self) -> int:
         return sum(take.state != "reuse" for take in self.takes)
+
+    def shot_name(self, take: Take, shot: int) -> str:
+        """The name of a shot of one of its takes, numbered from 0."""
+        return shot_name(take.scene, shot + 1, len(self.takes))
+
+    def shots_named(self, take: Take, shots: Iterable[int]) -> str:
+        """Shots of one take by name, in a row; numbered likewise."""
+        return ", ".join(self.shot_name(take, shot) for shot in shots)

@@ -61,10 +61,12 @@ def require_peek(path: Path, films: Sequence[tuple[Path, Path]], *, force: bool 
 
 def _of_film(film: Path) -> Iterator[Path]:
     """A film, and the files that are made beside it."""
-    yield from (film, sidecar_path(film), film.with_suffix(".storyboard.png"))
-    draft = re.sub(r"\.preview-[0-9]+$", ".preview", film.stem)
-    if draft.endswith(".preview"):
-        yield film.with_name(f"{draft}.png")
+    yield from (film, sidecar_path(film))
+    # One storyboard shows all drafts that --seeds numbers.
+    for stem in (film.stem, re.sub(r"-[0-9]+$", "", film.stem)):
+        yield film.with_name(f"{stem}.storyboard.png")
+        if stem.endswith(".preview"):
+            yield film.with_name(f"{stem}.png")
 
 
 def _is_peek(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.script.screenplay import Scene, Screenplay
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.yaml_source import Key, Source
 
 
@@ -37,6 +38,12 @@ class Manuscript:
 
     def problem(self, key: Key, message: str, hint: str = "") -> Problem:
         return Problem(message, self.where(key), hint)
+
+    def shot_name(self, scene: int, shot: int) -> str:
+        """The name of a shot of a valid scene, both numbered from 0."""
+        scenes = self.source.data.get("scenes")
+        known = dict(self.scenes)[scene].id or f"scene-{scene + 1}"
+        return shot_name(known, shot + 1, 1 if self.flat or not scenes else len(scenes))
 
     def accepted(self, more: Sequence[Problem] = ()) -> Screenplay:
         """The screenplay.

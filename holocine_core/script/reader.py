@@ -22,9 +22,10 @@ from holocine_core.script.wording import shape_problem
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
 
 
-def read(path: Path) -> Manuscript:
-    """Read a screenplay file. Raises InputError only where it is no YAML mapping at all."""
-    return manuscript_of(read_source(path))
+def read(path: Path, given: bytes | None = None) -> Manuscript:
+    """Read a screenplay file, or what is ``given`` under its name. Raises InputError only where it
+    is no YAML mapping at all."""
+    return manuscript_of(read_source(path, given))
 
 
 def read_text(text: str, name: str = "screenplay.yaml") -> Manuscript:
