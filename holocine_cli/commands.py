@@ -8,6 +8,7 @@ import typer
 
 from holocine_cli import (
     clean,
+    config,
     edit,
     evaluate,
     export,
@@ -55,6 +56,7 @@ for panel, command in (
     (TEACH, train.train),
     (MACHINE, machine.doctor),
     (MACHINE, clean.clean),
+    (MACHINE, config.config),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
 app.command(edit.FORMER_NAME, hidden=True)(edit.versions)

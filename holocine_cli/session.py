@@ -39,6 +39,8 @@ class Session:
     """Whether the JSON document has been written."""
     peek: Path | None = None
     """Where a picture of the take at work is kept."""
+    told_variables: bool = False
+    """Whether variables that set nothing were looked for."""
     stop: StopRequest = field(default_factory=StopRequest)
     """Ctrl-C and SIGTERM, for everything this call makes."""
 

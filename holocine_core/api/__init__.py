@@ -20,6 +20,16 @@ from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
     from holocine_core.api.cleaning import clean, read_age
+    from holocine_core.api.config import (
+        config_places,
+        configuration,
+        configured,
+        film_configuration,
+        hand_settings,
+        handed_settings,
+        misspelled_variables,
+        user_config,
+    )
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -60,6 +70,7 @@ if TYPE_CHECKING:
         Exported,
         Measuring,
         Reported,
+        edited_screenplay,
         evaluate,
         export,
         extract,
@@ -97,6 +108,8 @@ if TYPE_CHECKING:
         train_codec,
         train_judge,
     )
+    from holocine_core.config.resolve import Configured
+    from holocine_core.config.shown import ShownConfig, ShownSetting, shown_config
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
@@ -133,6 +146,7 @@ if TYPE_CHECKING:
     from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -146,6 +160,7 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "SHOT_WORDS",
     "WASTE_WORDS",
     "Beside",
     "Cache",
@@ -153,6 +168,7 @@ __all__ = [
     "Checked",
     "Cleaning",
     "Collected",
+    "Configured",
     "Drafts",
     "Edit",
     "Edited",
@@ -193,6 +209,9 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShotChange",
+    "ShownConfig",
+    "ShownSetting",
     "Source",
     "Started",
     "StepPace",
@@ -212,6 +231,9 @@ __all__ = [
     "clean",
     "clips",
     "clock",
+    "config_places",
+    "configuration",
+    "configured",
     "counted",
     "doctor",
     "draft_requests",
@@ -221,6 +243,7 @@ __all__ = [
     "drop_versions",
     "duration",
     "edit_record",
+    "edited_screenplay",
     "edits_told",
     "estimate",
     "evaluate",
@@ -228,7 +251,10 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "film_configuration",
     "forget_model",
+    "hand_settings",
+    "handed_settings",
     "import_script",
     "ingest",
     "inspect",
@@ -239,6 +265,7 @@ __all__ = [
     "measure_training",
     "memory",
     "merge",
+    "misspelled_variables",
     "model",
     "model_files",
     "model_page",
@@ -277,6 +304,7 @@ __all__ = [
     "shot_name",
     "shots_folder",
     "shots_named",
+    "shown_config",
     "shown_measures",
     "stage",
     "take_record",
@@ -285,6 +313,7 @@ __all__ = [
     "train",
     "train_codec",
     "train_judge",
+    "user_config",
     "verify",
     "versions",
     "write_schema",
