@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.cleaning import clean, read_age
     from holocine_core.api.config import (
         config_places,
         configuration,
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
+    from holocine_core.film.clean import Cleaning
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
@@ -122,6 +124,7 @@ if TYPE_CHECKING:
     )
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
+    from holocine_core.film.waste import WASTE_WORDS, Waste
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
     from holocine_core.fleet.queue import Outcome, Queue, Queued, Turn
     from holocine_core.ingest.collect import Collected
@@ -136,6 +139,8 @@ if TYPE_CHECKING:
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
+    from holocine_core.sample.peek import Peek
+    from holocine_core.sample.peek_file import require_peek
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
@@ -155,10 +160,12 @@ __all__ = [
     "HERE",
     "LORA_LIMIT",
     "SHOT_WORDS",
+    "WASTE_WORDS",
     "Beside",
     "Cache",
     "Check",
     "Checked",
+    "Cleaning",
     "Collected",
     "Configured",
     "Drafts",
@@ -190,6 +197,7 @@ __all__ = [
     "Overview",
     "OwnProfile",
     "Pace",
+    "Peek",
     "Plan",
     "PlannedCard",
     "Queue",
@@ -210,6 +218,7 @@ __all__ = [
     "Take",
     "Target",
     "Turn",
+    "Waste",
     "Watch",
     "add_model",
     "added_models",
@@ -218,6 +227,7 @@ __all__ = [
     "cards_of",
     "check",
     "check_extras",
+    "clean",
     "clips",
     "clock",
     "config_places",
@@ -276,6 +286,7 @@ __all__ = [
     "process_peak",
     "pull",
     "queued",
+    "read_age",
     "read_recipe",
     "recipes",
     "refit",
@@ -283,6 +294,7 @@ __all__ = [
     "render",
     "report",
     "require_board",
+    "require_peek",
     "require_place",
     "reshoot",
     "save_json",

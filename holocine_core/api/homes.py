@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 HOMES = {
+    "clean": "api.cleaning",
+    "read_age": "api.cleaning",
     "FilmVersion": "api.edits",
     "drop_versions": "api.edits",
     "extend": "api.edits",
@@ -92,6 +94,9 @@ HOMES = {
     "Check": "doctor",
     "Evaluation": "evaluate.evaluation",
     "Watch": "evaluate.filming",
+    "Cleaning": "film.clean",
+    "Waste": "film.waste",
+    "WASTE_WORDS": "film.waste",
     "Edit": "film.editing",
     "Edited": "film.editing",
     "Extras": "film.extras",
@@ -139,6 +144,8 @@ HOMES = {
     "Sampling": "sampling",
     "Take": "plan.values",
     "Request": "request",
+    "Peek": "sample.peek",
+    "require_peek": "sample.peek_file",
     "Studio": "sample.studio",
     "edit_record": "script.edits",
     "edits_told": "script.edits",
