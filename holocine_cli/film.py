@@ -186,7 +186,7 @@ def watch(
     """Make a draft anew whenever its screenplay is saved.
 
     holocine watch harbour.yaml
-    holocine watch harbour.yaml -o drafts/harbour.mp4
+    holocine watch harbour.yaml --out-dir drafts
 
     As preview --watch: only the scenes that changed are shot. Pictures, sounds
     and LoRAs that the screenplay names are watched as well, and so is every
