@@ -4,16 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := 2.13.0
+PIP_FLAGS ?= -q
 EXTRAS ?= dev,lowmem,film,train,ingest,eval,cluster,slurm
 # One more than there are cores: many tests wait for processes of their own.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup film test test-gpu check soak dist mutants fix bench clean
+.PHONY: help setup film test test-gpu test-benchmarks check soak dist mutants fix bench clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install holocine and its tools into .venv, pinned
 
@@ -25,16 +26,16 @@ $(READY): pyproject.toml requirements.lock
 	@if $(BIN)/python -c 'import torch, sys; sys.exit(not torch.__version__.startswith("$(TORCH)"))' 2>/dev/null; then \
 	  echo "torch $(TORCH) is there"; \
 	elif command -v nvidia-smi >/dev/null 2>&1; then \
-	  $(BIN)/pip install -q torch==$(TORCH); \
+	  $(BIN)/pip install $(PIP_FLAGS) torch==$(TORCH); \
 	else \
-	  $(BIN)/pip install -q torch==$(TORCH)+cpu 2>/dev/null \
-	  || $(BIN)/pip install -q torch==$(TORCH)+cpu --extra-index-url $(CPU_INDEX) \
+	  $(BIN)/pip install $(PIP_FLAGS) torch==$(TORCH)+cpu 2>/dev/null \
+	  || $(BIN)/pip install $(PIP_FLAGS) torch==$(TORCH)+cpu --extra-index-url $(CPU_INDEX) \
 	  || { echo "no CPU build of torch $(TORCH) is offered: installing the default one, which on Linux brings CUDA"; \
-	       $(BIN)/pip install -q torch==$(TORCH); }; \
+	       $(BIN)/pip install $(PIP_FLAGS) torch==$(TORCH); }; \
 	fi
-	$(BIN)/pip install -q -c requirements.lock -e '.[$(EXTRAS)]'
+	$(BIN)/pip install $(PIP_FLAGS) -c requirements.lock -e '.[$(EXTRAS)]'
 # diffusers imports torchao wherever it is: only the tests that are about it see it.
-	$(BIN)/pip install -q --no-deps --upgrade -c requirements.lock --target $(VENV)/beside torchao
+	$(BIN)/pip install $(PIP_FLAGS) --no-deps --upgrade -c requirements.lock --target $(VENV)/beside torchao
 	touch $@
 
 film: $(READY) ## Render an example film (films/lighthouse.mp4) and its storyboard
@@ -58,6 +59,9 @@ check-types: $(READY)
 
 check-tests: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+test-benchmarks: $(READY) ## Run every benchmark in small (a check runs a third of them): ten minutes
+	EVERY_BENCHMARK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/test_benchmarks.py
 
 soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours
 	$(BIN)/python -m benchmarks.soak

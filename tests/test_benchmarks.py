@@ -1,15 +1,20 @@
-"""Benchmarks run: each whole, in small."""
+"""Benchmarks run: each whole, in small.
+
+A third of them at each commit, another at another; all of them where ``EVERY_BENCHMARK`` is set.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -155,7 +160,38 @@ Image.new("RGB", (80, 100)).save(path)
     return path
 
 
-@pytest.mark.parametrize(("name", "words"), CASES, ids=[" ".join(case).strip() for case in CASES])
+def due(cases: Sequence[tuple[str, str]], commit: str) -> list[tuple[str, str]]:
+    """The third of the cases that a commit's tests run; all where there is no commit.
+
+    They are a seventh of the time of all tests, and nobody's films depend on them.
+    """
+    if not commit:
+        return list(cases)
+    return [case for at, case in enumerate(cases) if (at + zlib.crc32(commit.encode())) % 3 == 0]
+
+
+def commit() -> str:
+    """The commit that is checked out; empty where there is none, or all benchmarks are to run."""
+    if "EVERY_BENCHMARK" in os.environ:
+        return ""
+    asked = ["git", "-C", str(HOME), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+DUE = due(CASES, commit())
+
+
+def test_every_benchmark_has_its_turn() -> None:
+    turns = [due(CASES, str(number)) for number in range(20)]
+    assert {case for turn in turns for case in turn} == set(CASES)
+    assert {len(turn) for turn in turns} <= {len(CASES) // 3, len(CASES) // 3 + 1}
+    assert due(CASES, "") == list(CASES)
+
+
+@pytest.mark.parametrize(("name", "words"), DUE, ids=[" ".join(case).strip() for case in DUE])
 def test_a_benchmark_runs_whole_in_small(
     name: str,
     words: str,

@@ -15,10 +15,13 @@ from holocine_core.errors import InputError, Problem
 
 _SEPARATOR = re.compile(r"sep=(.)", re.I)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\s*s)?")
-_CLOCK = re.compile(r"(\d{1,3}):(\d{2}(?:\.\d{1,3})?)")
+_CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2}(?:\.\d{1,3})?)")
+_TIMECODE = re.compile(r"(\d{1,2}:\d{2}:\d{2})[:;](\d{2})")
 _NUMBER = re.compile(r"(\d{1,6}(?:[.,]\d{1,6})?)\s*(?:s|secs?|seconds?|frames?|f)?\.?", re.I)
 HIGHEST_HEADER = 30
 """Lines among which the one with the columns' names is looked for, to find what parts them."""
+CODE_RATE = 24
+"""Frames that timecode is taken to count to a second: a table does not say, its reader is told."""
 GUESSED = 3.0
 """A shot's seconds where the table says nothing."""
 
@@ -159,6 +162,10 @@ def _shot(row: Mapping[str, str], where: str, problems: list[Problem]) -> DraftS
         problems.append(Problem("the shot has no prompt", where, "say what it shows"))
     frames = _number(row, "frames", where, problems)
     seconds = _number(row, "seconds", where, problems)
+    code = _TIMECODE.fullmatch(row.get("seconds", ""))
+    if seconds is not None and code and int(code[2]):
+        told = f"{row['seconds']} is {seconds:g} s at {CODE_RATE} frames a second"
+        remarks.append(f"{LOOK} the table doesn't say what rate it counts at: {told}")
     if frames is not None and seconds is not None:
         hint = "leave one of the cells empty"
         problems.append(Problem("the shot has `frames` and `seconds`", where, hint))
@@ -186,16 +193,21 @@ def _number(row: Mapping[str, str], name: str, where: str, problems: list[Proble
         hint = f"write {cell.replace(',', '')} or {cell.replace(',', '.')}"
         problems.append(Problem(f"`{name}` is '{cell}': is the comma a point?", where, hint))
         return None
-    value = _read_number(cell)
+    value = _read_number(cell, timed=name == "seconds")
     if not 0 < value <= 100_000:
         problems.append(Problem(f"`{name}` is '{cell}'", where, "a number above 0, such as 2.5"))
         return None
     return value
 
 
-def _read_number(cell: str) -> float:
-    """2.5, 2,5, 2.5 s, 3 sec, 1:30 (minutes and seconds); 0 for all else."""
-    if clock := _CLOCK.fullmatch(cell):
-        return 60 * int(clock[1]) + float(clock[2])
+def _read_number(cell: str, *, timed: bool) -> float:
+    """2.5, 2,5, 2.5 s, 3 sec; of times 1:30 (minutes and seconds), 0:01:30 and the timecode
+    00:01:30:00 too; 0 for all else."""
+    if timed and (code := _TIMECODE.fullmatch(cell)):
+        if int(code[2]) >= CODE_RATE:
+            return 0.0
+        return round(_read_number(code[1], timed=True) + int(code[2]) / CODE_RATE, 3)
+    if timed and (clock := _CLOCK.fullmatch(cell)):
+        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3])
     found = _NUMBER.fullmatch(cell)
     return float(found[1].replace(",", ".")) if found else 0.0

@@ -29,14 +29,12 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def reel_name(stem: str) -> str:
     """A film's reel: at most eight letters and digits, another for another name.
 
-    A short name is its own reel without its spaces and signs. One that is longer, or has letters
-    that a reel can't hold, ends in four letters and digits that follow from the whole of it.
+    A short name of letters and digits is its own reel. Any other ends in four letters and digits
+    that follow from the whole of it: ``shot 1-12`` and ``shot 11-2`` have the same letters.
     """
     bare = unicodedata.normalize("NFKD", stem)
-    marks = [sign for sign in bare if not unicodedata.combining(sign)]
-    held = "".join(sign for sign in marks if sign.isascii() and sign.isalnum())
-    lost = any(not sign.isascii() and sign.isalnum() for sign in marks)
-    if held and not lost and len(held) <= REEL_LETTERS and held.upper() not in _SPECIAL:
+    held = "".join(sign for sign in bare if sign.isascii() and sign.isalnum())
+    if held == stem and 0 < len(held) <= REEL_LETTERS and held.upper() not in _SPECIAL:
         return held
     left = int.from_bytes(hashlib.sha256(stem.encode("utf-8", "surrogatepass")).digest()[:8], "big")
     tail = ""

@@ -161,3 +161,28 @@ def test_encodings_signs_and_line_ends(tmp_path: Path, encoding: str, sign: str,
         ("Ein Hof.", "wide"), ("Ein Hund.", "close-up"),
     ]  # fmt: skip
     assert [scene.id for scene in draft.scenes] == ["cafe"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "seconds", "asked"),
+    [
+        ("1:30", 90, False), ("0:01:30", 90, False), ("00:00:04.5", 4.5, False),
+        ("00:00:04:00", 4, False), ("00:00:04:12", 4.5, True), ("00:01:00;18", 60.75, True),
+    ],
+)  # fmt: skip
+def test_lengths_as_timecode(cell: str, seconds: float, asked: bool, tmp_path: Path) -> None:
+    draft = imported(tmp_path, f"prompt,duration\nQuay.,{cell}\n", "a.csv")
+    (shot,) = shots(draft)
+    assert shot.seconds == seconds
+    told = [one for one in shot.remarks if one.startswith("LOOK")]
+    assert told == asked * [
+        f"LOOK: the table doesn't say what rate it counts at: {cell} is {seconds:g} s at 24 frames "
+        "a second"
+    ]
+
+
+def test_a_frame_that_no_second_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'00:00:04:24'"):
+        imported(tmp_path, "prompt,duration\nQuay.,00:00:04:24\n", "a.csv")
+    with pytest.raises(InputError, match="'1:30'"):
+        imported(tmp_path, "prompt,frames\nQuay.,1:30\n", "a.csv")
