@@ -37,6 +37,7 @@ def plan(
     profile: opt.ProfileOption = None,
     asked: Asked = Asked(),
     force: opt.Force = False,
+    check: opt.Check = False,
     gathered: Gathered = Gathered(),
     fleet: FleetOption = None,
     gpus: opt.Gpus = 1,
@@ -49,19 +50,22 @@ def plan(
     holocine plan scenes --fleet 8
 
     A cut that had to move to the frame grid reads asked->got. Each take says
-    whether it is new, changed or reused, and why. Needs no GPU and no weights.
+    whether it is new, changed or reused, and why. Needs no GPU and no weights;
+    with --check it ends as a render would that lacks them.
     """
     session = begin(ctx, told)
     from holocine_core.api import Extras
 
     request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
     jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
+    if fleet is not None and check:
+        raise InputError("--check looks at this machine, --fleet at others", hint="leave one out")
     if fleet is not None:
         from holocine_cli.fleet_view import show_forecast
 
         show_forecast(session, jobs, fleet)
         return
-    _show_plans(session, jobs, Extras(), force=force)
+    _show_plans(session, jobs, Extras(), force=force, check=check)
 
 
 @grouped
@@ -210,17 +214,29 @@ def _refuse_damaged(plan: Plan) -> None:
             raise MachineError(file.message, where=file.where, hint=file.hint)
 
 
-def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool) -> None:
+def _show_plans(
+    session: Session,
+    jobs: Sequence[Job],
+    extras: Extras,
+    *,
+    force: bool,
+    check: bool = False,
+) -> None:
+    """What a render would do; with ``check`` the call ends as it would before its first step."""
     from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
     from holocine_core import api
 
+    if check:
+        from holocine_cli.ranks import refuse_ranks
+
+        refuse_ranks(jobs)
     console = session.console
     batch = Batch(session, jobs)
     sources = [(job.screenplay, job.film) for job in jobs]
     plans: list[Plan] = []
     for job in jobs:
         with batch.trying(job):
-            made = api.plan(job.screenplay, job.request)
+            made = (api.plan_to_make if check else api.plan)(job.screenplay, job.request)
             api.check_extras(made, extras, sources, force=force)
             if console.as_json:
                 job.record.update(plan_record(made, force=force))
@@ -230,7 +246,10 @@ def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force:
             plans.append(made)
             for warning in made.warnings:
                 console.warn(warning)
-            _refuse_damaged(made)
+            if check:
+                api.require_ready(made, extras, sources, force=force)
+            else:
+                _refuse_damaged(made)
     if len(jobs) > 1:
         session.fields["estimate"] = estimate_record(plans)
         if not console.as_json:

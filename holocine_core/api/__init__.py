@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
     from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.ready import require_ready
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
@@ -243,6 +244,7 @@ __all__ = [
     "report",
     "require_board",
     "require_place",
+    "require_ready",
     "reshoot",
     "save_json",
     "scaled",

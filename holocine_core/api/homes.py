@@ -32,6 +32,7 @@ HOMES = {
     "render": "api.films",
     "require_board": "api.films",
     "require_place": "api.films",
+    "require_ready": "film.ready",
     "schema": "api.films",
     "write_schema": "api.films",
     "join_fleet": "api.fleet",
