@@ -18,7 +18,7 @@ from holocine_core.errors import MOST_TOLD, InputError, Problem
 from holocine_core.script import prompt as prompts
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
-from holocine_core.script.wording import shape_problem
+from holocine_core.script.wording import shape_problem, told_once
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
 
 
@@ -96,7 +96,7 @@ def _validated(
     try:
         return Screenplay.model_validate_json(json.dumps(data)), []
     except ValidationError as error:
-        return None, [shape_problem(manuscript, detail, data) for detail in _told(error)]
+        return None, [shape_problem(manuscript, detail, data) for detail in told_once(_told(error))]
 
 
 def _told(error: ValidationError) -> list[Any]:
