@@ -46,11 +46,14 @@ def import_script(
     from holocine_core.adapt.draft import to_yaml
     from holocine_core.adapt.read import read_script
     from holocine_core.model.locate import find_model
+    from holocine_core.script.file_kinds import require_script_file
     from holocine_core.store.files import refuse_to_be, save
 
     source = Path(script)
     spec = find_model(model, models_dir).spec
     path = Path(out) if out is not None else Path(f"{source.stem}.yaml")
+    if kind is None:
+        require_script_file(source)
     refuse_to_be(path, source, "script")
     draft = read_script(source, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
     save(path, to_yaml(draft, model).encode(), replace=force)

@@ -17,6 +17,7 @@ from holocine_core.errors import InputError
 from holocine_core.film.record import read_provenance
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
+from holocine_core.script.file_kinds import require_film_file
 from holocine_core.script.timeline import timecode
 
 SCHEMA = 1
@@ -168,6 +169,7 @@ def inspect(path: Path) -> Inspection:
     Raises:
         InputError: No film, not one of holocine's, or one whose tag was changed.
     """
+    require_film_file(path)
     metadata = read_metadata(path)
     if TAG not in metadata.tags:
         raise InputError(

@@ -20,6 +20,7 @@ from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.values import Past, Plan, Take
 from holocine_core.request import WORK, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of, read_text
@@ -203,6 +204,7 @@ def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
     Raises:
         InputError: With every problem of the file.
     """
+    require_screenplay_file(path)
     source = read_source(path)
     if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
         raise InputError(

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from holocine_core.errors import MOST_TOLD, InputError, Problem
 from holocine_core.script import prompt as prompts
+from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
 from holocine_core.script.wording import shape_problem, told_once
@@ -24,6 +25,7 @@ from holocine_core.script.yaml_source import Key, Source, parse_source, read_sou
 
 def read(path: Path) -> Manuscript:
     """Read a screenplay file. Raises InputError only where it is no YAML mapping at all."""
+    require_screenplay_file(path)
     return manuscript_of(read_source(path))
 
 
