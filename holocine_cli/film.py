@@ -22,6 +22,7 @@ from holocine_cli.groups import (
 )
 from holocine_cli.many import FleetOption
 from holocine_cli.session import Session, begin
+from holocine_cli.warnings_told import Warnings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def _show_plans(
 
         refuse_ranks(jobs)
     console = session.console
-    batch = Batch(session, jobs)
+    batch, warnings = Batch(session, jobs), Warnings(console, [job.screenplay for job in jobs])
     sources = [(job.screenplay, job.film) for job in jobs]
     plans: list[Plan] = []
     for job in jobs:
@@ -244,12 +245,12 @@ def _show_plans(
                 gap = "\n" if job is not jobs[0] else ""
                 console.product(gap + plan_text(made, force, console.out))
             plans.append(made)
-            for warning in made.warnings:
-                console.warn(warning)
+            warnings.tell(job.screenplay, made.warnings)
             if check:
                 api.require_ready(made, extras, sources, force=force)
             else:
                 _refuse_damaged(made)
+    warnings.tell_shared()
     if len(jobs) > 1:
         session.fields["estimate"] = estimate_record(plans)
         if not console.as_json:

@@ -12,7 +12,8 @@ from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import problem_record
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session
-from holocine_core.errors import Interrupted, Problem
+from holocine_cli.warnings_told import Warnings
+from holocine_core.errors import Interrupted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +38,7 @@ def making(
     record: dict[str, Any],
     extras: Extras | None = None,
     meter: Meter | None = None,
-    warned: set[Problem] | None = None,
+    warnings: Warnings | None = None,
 ) -> Iterator[Making]:
     """While this is open, a plan is made into a film; then it is told of, and its extras are made.
 
@@ -47,18 +48,15 @@ def making(
         record: Holds the outcome, however it ends.
         extras: What to make beside the film.
         meter: Of all films of the call.
-        warned: What the films before were warned of, which is not told again.
+        warnings: Tells those of all films of the call.
 
     Raises:
         Interrupted: With the command that goes on.
     """
     gc.enable()
     console = session.console
-    warned = set() if warned is None else warned
-    for warning in plan.warnings:
-        if warning not in warned:
-            console.warn(warning)
-            warned.add(warning)
+    source = plan.screenplay_path
+    (warnings or Warnings(console, [source])).tell(source, plan.warnings)
     record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
     with reporting(plan, console, meter or Meter([plan])) as reporter:
         work = Making(plan, reporter)
@@ -166,7 +164,7 @@ class Films:
         self._batch = Batch(session, jobs)
         self._plans: dict[Job, Plan] = {}
         self._awaited = contextlib.ExitStack()
-        self._warned: set[Problem] = set()
+        self._warnings = Warnings(session.console, [job.screenplay for job in jobs])
         sources = [(job.screenplay, job.film) for job in jobs]
         for job in jobs:
             with self._batch.trying(job):
@@ -176,6 +174,7 @@ class Films:
                 if len(jobs) > 1:
                     api.preflight(plan)
                 self._plans[job] = plan
+        self._warn_of_all()
         self.studio: Studio = (studio_of or api.Studio)(list(self._plans.values()))
         self._meter = Meter(list(self._plans.values()))
 
@@ -203,9 +202,15 @@ class Films:
         plan = self._plans[job]
         with self._batch.trying(job):
             stop_if_asked(self._session)
-            told = (self._extras, self._meter, self._warned)
+            told = (self._extras, self._meter, self._warnings)
             with making(self._session, plan, job.record, *told) as work:
                 yield work
+
+    def _warn_of_all(self) -> None:
+        """What concerns several films or their model, before any is made."""
+        for plan in self._plans.values():
+            self._warnings.gather(plan.screenplay_path, plan.warnings)
+        self._warnings.tell_shared()
 
     def finish(self) -> list[Plan]:
         """The plans of all films. Raises SomeFailed where any film failed."""

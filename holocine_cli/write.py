@@ -12,6 +12,7 @@ from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
 from holocine_cli.groups import ModelAsked, Told, grouped
 from holocine_cli.session import begin
+from holocine_cli.warnings_told import Warnings
 from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
 
@@ -78,6 +79,7 @@ def check(
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
+    warnings = Warnings(session.console, screenplays)
     for path in screenplays:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
@@ -95,8 +97,8 @@ def check(
             f"{clock(found.seconds)}"
         )
         session.console.product(f"{path}: {session.console.out('ok', 'green', bold=True)} ({said})")
-        for warning in found.warnings:
-            session.console.warn(warning)
+        warnings.tell(path, found.warnings)
+    warnings.tell_shared()
     if problems:
         first = next(iter(problems))  # Of each file at most a hundred are told.
         raise InputError(
