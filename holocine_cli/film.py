@@ -225,6 +225,7 @@ def _show_plans(
 ) -> None:
     """What a render would do; with ``check`` the call ends as it would before its first step."""
     from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
+    from holocine_cli.produce import warn_of_processor
     from holocine_core import api
 
     if check:
@@ -246,12 +247,15 @@ def _show_plans(
                 console.product(gap + plan_text(made, force, console.out))
             plans.append(made)
             warnings.tell(job.screenplay, made.warnings)
+            if len(jobs) == 1:
+                warn_of_processor(session, plans)
             if check:
                 api.require_ready(made, extras, sources, force=force)
             else:
                 _refuse_damaged(made)
     warnings.tell_shared()
     if len(jobs) > 1:
+        warn_of_processor(session, plans)
         session.fields["estimate"] = estimate_record(plans)
         if not console.as_json:
             console.product(f"\n{len(plans)} films: {how_long(plans)}")

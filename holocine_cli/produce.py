@@ -57,7 +57,7 @@ def making(
     console = session.console
     source = plan.screenplay_path
     (warnings or Warnings(console, [source])).tell(source, plan.warnings)
-    record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
+    record.setdefault("warnings", []).extend(map(problem_record, plan.warnings))
     with reporting(plan, console, meter or Meter([plan])) as reporter:
         work = Making(plan, reporter)
         try:
@@ -211,12 +211,23 @@ class Films:
         for plan in self._plans.values():
             self._warnings.gather(plan.screenplay_path, plan.warnings)
         self._warnings.tell_shared()
+        warn_of_processor(self._session, list(self._plans.values()))
 
     def finish(self) -> list[Plan]:
         """The plans of all films. Raises SomeFailed where any film failed."""
         stop_if_asked(self._session)
         self._batch.finish()
         return list(self._plans.values())
+
+
+def warn_of_processor(session: Session, plans: Sequence[Plan]) -> None:
+    """Tell, once, what films come to that a processor is to make and a GPU should."""
+    from holocine_core import api
+
+    warning = api.processor_warning(plans)
+    if warning is not None:
+        session.console.warn(warning)
+        session.fields.setdefault("warnings", []).append(problem_record(warning))
 
 
 def stop_if_asked(session: Session) -> None:

@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
+    from holocine_core.plan.processor import processor_warning
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
@@ -235,6 +236,7 @@ __all__ = [
     "preflight",
     "preview",
     "process_peak",
+    "processor_warning",
     "pull",
     "queued",
     "read_recipe",

@@ -113,6 +113,7 @@ HOMES = {
     "Pace": "plan.pace",
     "estimate": "plan.pace",
     "pace_of": "plan.pace",
+    "processor_warning": "plan.processor",
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
     "Cache": "sampling",

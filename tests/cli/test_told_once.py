@@ -19,6 +19,12 @@ def of_the_large_model(*names: str) -> list[Path]:
     return [write_scene(f"{name}.yaml", model=MODEL, title=name) for name in names]
 
 
+def whole_films(*names: str) -> list[Path]:
+    """Of the large model, at its own size."""
+    text = "seconds: 5\nshots: [A lamp is lit.]"
+    return [write_scene(f"{name}.yaml", text, model=MODEL) for name in names]
+
+
 @pytest.mark.parametrize("command", ["check", "plan"])
 def test_a_warning_on_the_model_is_told_once_with_its_films(
     holocine: Holocine, command: str
@@ -62,3 +68,35 @@ def test_of_many_films_that_fail_a_handful_is_named() -> None:
         "9 of 9 films failed: 0.mp4, 1.mp4, 2.mp4, 3.mp4, and 5 more"
     )
     assert SomeFailed(errors[:5], 9, list("abcde")).message == "5 of 9 films failed: a, b, c, d, e"
+
+
+@pytest.mark.parametrize("command", ["plan", "render", "preview"])
+def test_a_large_model_on_a_processor_is_told_to_take_long(
+    holocine: Holocine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("holocine_core.plan.processor.visible_gpus", lambda: None)
+    (large,) = whole_films("a")
+    told = holocine(command, large, "--device", "cpu").stderr
+    found = re.findall(r"warning: no GPU was found: on the processor .*", told)
+    assert len(found) == 1
+    assert re.search(rf"{MODEL} takes at least \d+ (hours|days) \(.*PFLOP\) and \d+", found[0])
+    assert "GiB of main memory" in found[0]
+    assert "--device cuda:80gb" in told
+
+
+def test_what_several_films_take_on_a_processor_is_told_once(holocine: Holocine) -> None:
+    large = whole_films("a", "b")
+    answer = holocine("plan", *large, "--json")
+    (warning,) = answer.json["warnings"]
+    assert answer.stderr.count("on the processor") == 1
+    assert warning["where"] == "cpu"
+    alone = holocine("plan", "a.yaml", "--json").json
+    assert sum("on the processor" in one["message"] for one in alone["warnings"]) == 1
+    checked = holocine("check", *large)
+    assert "processor" not in checked.stderr
+
+
+def test_small_films_and_graphics_cards_are_told_nothing(holocine: Holocine, scene: Path) -> None:
+    (large,) = whole_films("a")
+    assert "processor" not in holocine("plan", scene, "--device", "cpu").stderr
+    assert "processor" not in holocine("plan", large, "--device", "cuda:80gb").stderr
