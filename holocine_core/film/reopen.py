@@ -23,11 +23,11 @@ from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
-from holocine_core.script.reader import manuscript_of, read_text
+from holocine_core.script.reader import manuscript_of
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.script.timing import is_number
-from holocine_core.script.yaml_source import read_source
+from holocine_core.script.yaml_source import Source, parse_source, read_source
 from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 
@@ -61,6 +61,7 @@ def replan(
     found: Inspection,
     edits: Sequence[Reshoot | Extend],
     request: Request = Request(),
+    told: Source | None = None,
 ) -> Plan:
     """A plan of a film's screenplay with these edits.
 
@@ -68,6 +69,7 @@ def replan(
         found: The film.
         edits: All of them, those that it has included.
         request: Where it goes, by which machine; all else is as the film was made.
+        told: The file with the shots that the last edit adds.
 
     Raises:
         InputError: The edits have no place in the film, or its files are gone.
@@ -96,12 +98,25 @@ def replan(
         outside=True,
         from_draft=options.get("from-draft"),
     )
-    manuscript = read_text(found.screenplay, str(screenplay))
+    manuscript = _manuscript(found, screenplay)
     if request.from_draft is not None and "draft" not in past.sampling:
         past = _with_draft(found, manuscript, request, past)
-    plan = make_edited_plan(manuscript, request, edits, past)
+    plan = make_edited_plan(manuscript, request, edits, past, told)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
     return replace(plan, title=str(made["title"]))
+
+
+def _manuscript(found: Inspection, screenplay: Path) -> Manuscript:
+    """A film's screenplay; messages name the file only where it says the same today."""
+    source = parse_source(found.screenplay, screenplay)
+    try:
+        same = screenplay.read_text(encoding="utf-8") == found.screenplay
+    except (OSError, ValueError):
+        same = False
+    here = screenplay.is_relative_to(Path.cwd())
+    shown = str(screenplay.relative_to(Path.cwd()) if here else screenplay)
+    name = shown if same else f"the screenplay in {found.path}"
+    return manuscript_of(replace(source, called=name))
 
 
 def _whereabouts(found: Inspection, request: Request) -> tuple[Path, Path]:
@@ -194,8 +209,8 @@ def shot_place(plan: Plan, shot: str) -> tuple[Take, int]:
     raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
 
 
-def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
-    """Shots to add to a film, from a YAML file with ``shots:``.
+def read_shots(path: Path, screenplay: Screenplay) -> tuple[tuple[Shot, ...], Source]:
+    """Shots to add to a film, from a YAML file with ``shots:``; and where everything stands there.
 
     Args:
         path: The file.
@@ -218,7 +233,7 @@ def read_shots(path: Path, screenplay: Screenplay) -> tuple[Shot, ...]:
     known = {name: look for name, look in screenplay.characters.items() if name in named}
     data = {**source.data, **({"characters": known} if known else {})}
     manuscript = manuscript_of(replace(source, data=data))
-    return manuscript.accepted().scenes[0].shots or ()
+    return manuscript.accepted().scenes[0].shots or (), source
 
 
 def _texts(shots: Any) -> Iterator[str]:
