@@ -109,7 +109,9 @@ def unknown_option_hint(context: Any, option: str, argv: Sequence[str]) -> str:
     return (
         _moved_behind(context, option, argv)
         or _moved_before(context, option, argv)
+        or _in_screenplay(context, typed, very=True)
         or _elsewhere(context, typed)
+        or _in_screenplay(context, typed, very=False)
         or _near_option(context, typed, help_line)
         or help_line
     )
@@ -138,7 +140,7 @@ def _moved_behind(context: Any, option: str, argv: Sequence[str]) -> str:
     inside = known_options(
         command.make_context(argv[at], [], parent=context, resilient_parsing=True)
     )
-    meant = option if option in inside else _nearest(option, _long(inside))
+    meant = option if option in inside else _near_name(option, inside)
     if not meant:
         return ""
     own = [word for word in argv[start:at] if word in known_options(context)]
@@ -163,8 +165,28 @@ def _moved_before(context: Any, option: str, argv: Sequence[str]) -> str:
     return f"it stands before the command: {_joined(option, *rest)}"
 
 
+def _in_screenplay(context: Any, option: str, *, very: bool) -> str:
+    """That a screenplay says it, where a command films one: under that very key, or another."""
+    commands = context.find_root().command.commands.values()
+    others = [each for one in commands if _films(one) for each in one.params]
+    if not _films(context.command) or any(option in each.opts for each in others):
+        return ""
+    from holocine_core.api import screenplay_key
+
+    key, same = screenplay_key(option.removeprefix("--"))
+    if not key or same is not very:
+        return ""
+    if f"--{key}" in known_options(context):
+        return f"did you mean --{key}?"
+    return f"it is written in the screenplay: `{key}: ...`"
+
+
+def _films(command: Any) -> bool:
+    return any(one.name in ("screenplay", "screenplays") for one in command.params)
+
+
 def _near_option(context: Any, option: str, help_line: str) -> str:
-    near = _nearest(option, _long(known_options(context)))
+    near = _near_name(option, known_options(context))
     return f"did you mean {near}? {help_line} lists all" if near else ""
 
 
@@ -191,14 +213,17 @@ def _take(names: Sequence[str]) -> str:
     return "takes" if len(names) == 1 else "take"
 
 
-def _long(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.startswith("--")]
+def _near_name(option: str, known: Sequence[str]) -> str:
+    """The long option that one is most like; their dashes tell nothing."""
+    bare = [name.removeprefix("--") for name in known if name.startswith("--")]
+    near = _nearest(option.lstrip("-"), bare)
+    return f"--{near}" if near else ""
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1)
+    near = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return near[0] if near else ""
 
 

@@ -122,6 +122,7 @@ if TYPE_CHECKING:
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, Sampling
     from holocine_core.script.edits import edits_told
+    from holocine_core.script.other_words import screenplay_key
     from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -251,6 +252,7 @@ __all__ = [
     "save_json",
     "scaled",
     "schema",
+    "screenplay_key",
     "settle_edit",
     "shots_folder",
     "shown_measures",

@@ -114,6 +114,7 @@ HOMES = {
     "estimate": "plan.pace",
     "pace_of": "plan.pace",
     "processor_warning": "plan.processor",
+    "screenplay_key": "script.other_words",
     "cards_of": "plan.title_cards",
     "Plan": "plan.values",
     "Cache": "sampling",

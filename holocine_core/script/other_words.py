@@ -140,6 +140,16 @@ def key_meant(word: str, model: type[BaseModel]) -> str:
     return ""
 
 
+def screenplay_key(word: str) -> tuple[str, bool]:
+    """The key of a screenplay, of whatever level, that a word of another tool's means, and whether
+    it is that very key; empty where it means none."""
+    plain = word.replace("-", "_")
+    for level, _ in _LEVELS:
+        if plain in {field.alias or name for name, field in level.model_fields.items()}:
+            return plain, True
+    return next((key for level, _ in _LEVELS if (key := key_meant(plain, level))), ""), False
+
+
 def _elsewhere(word: str, models: Sequence[type[BaseModel]]) -> Iterator[str]:
     """Where a key stands that is one, and not in this place; then one that is meant."""
     others = [(level, place) for level, place in _LEVELS if level not in models]

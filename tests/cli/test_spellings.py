@@ -100,6 +100,11 @@ def test_the_help_is_no_longer_by_it(holocine: Holocine) -> None:
         ("check room.yaml --profile draft", "`plan`, `render` and `evaluate` take it"),
         ("check room.yaml --verbose", "others take it"),
         ("render room.yaml -Z", "hint: holocine render --help"),
+        ("render --prompt x", "written in the screenplay: `prompt: ...`"),
+        ("render room.yaml --duration 3", "written in the screenplay: `seconds: ...`"),
+        ("preview room.yaml --fps 24", "written in the screenplay: `fps: ...`"),
+        ("preview room.yaml --profile draft", "take it"),
+        ("report room.mp4 --duration 3", "hint: holocine report --help"),
     ],
 )
 def test_a_near_miss_names_what_was_meant(holocine: Holocine, typed: str, hint: str) -> None:
