@@ -218,8 +218,10 @@ def _usage_error(session: Session, error: typer.TyperException) -> InputError:
 
         hint = unknown_option_hint(context, option, session.argv)
         return InputError(f"there is no option {option} of `{path}`", hint=hint)
-    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    return InputError(message, hint=f"{path} --help")
+    from holocine_cli.spellings import near_choice, plain_message
+
+    message = plain_message(error.format_message())
+    return InputError(message, hint=near_choice(message) or f"{path} --help")
 
 
 def _bug(session: Session, error: BaseException) -> ExitCode:

@@ -3,6 +3,7 @@ that are none."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ _BY_KIND: Mapping[str, tuple[str, ...]] = {
     "import": (".fountain", ".fdx", ".csv"),
 }
 """Which command a file without one is for."""
+_KINDS: Mapping[str, str] = {"integer": "it is a whole number", "number": "it is a number"}
 MOST_TOLD = 4
 """Commands that are named in a hint."""
 
@@ -115,6 +117,21 @@ def unknown_option_hint(context: Any, option: str, argv: Sequence[str]) -> str:
         or _near_option(context, typed, help_line)
         or help_line
     )
+
+
+def plain_message(message: str) -> str:
+    """What the library says of a wrong value, as one sentence without its own terms."""
+    said = " ".join(message.split()).rstrip(".").replace("Value error, ", "")
+    for kind, words in _KINDS.items():
+        said = re.sub(rf"Input should be a valid {kind}\b.*", words, said)
+    return said
+
+
+def near_choice(message: str) -> str:
+    """The word that was meant, where a value is none of a few words; empty where none is near."""
+    found = re.search(r"'([^']*)' is not one of ('.*')", message)
+    near = _nearest(found[1], re.findall(r"'([^']*)'", found[2])) if found else ""
+    return f"did you mean {near}?" if near else ""
 
 
 def _typed(option: str, argv: Sequence[str]) -> str:

@@ -112,3 +112,21 @@ def test_a_near_miss_names_what_was_meant(holocine: Holocine, typed: str, hint: 
     assert answer.exit_code == 2
     assert hint in answer.stderr
     assert answer.stderr.startswith("error: there is no ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        ("render x.yaml --profile fianl", "'fianl' is not one of", "did you mean final?"),
+        ("export x.mp4 --to edll", "'edll' is not one of", "did you mean edl?"),
+        ("export x.mp4 --to zzz", "'zzz' is not one of", "holocine export --help"),
+        ("plan x.yaml --seed x", "'--seed': it is a whole number\n", "holocine plan --help"),
+    ],
+)
+def test_a_value_that_is_none_is_answered_with_the_nearest(
+    holocine: Holocine, typed: str, message: str, hint: str
+) -> None:
+    answer = holocine(*typed.split())
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert f"hint: {hint}" in answer.stderr
