@@ -23,7 +23,7 @@ ShotOption = Annotated[
     typer.Option(
         "--shot",
         metavar="SHOT",
-        help="Its number in the film, or SCENE:NUMBER.",
+        help="Its name: SCENE:NUMBER, or its number where the film has one scene.",
         show_default=False,
     ),
 ]
@@ -94,11 +94,12 @@ def reshoot(
 ) -> None:
     """Make one shot of a finished film anew; all others stay.
 
-    holocine reshoot harbour.mp4 --shot 3
+    holocine reshoot harbour.mp4 --shot quay:1
     holocine reshoot harbour.mp4 --shot quay:2 --prompt "{mara} waves."
 
-    The shot is made in the context of its whole scene, so that people and
-    places stay the same. The version before is kept: holocine versions.
+    A shot has the name that pages, storyboards and cut lists show. It is made
+    in the context of its whole scene, so that people and places stay the same.
+    The version before is kept: holocine versions.
     """
     session = begin(ctx, told)
     from holocine_core import api
@@ -152,9 +153,8 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
         return
     console.note(edit.told)
     if edit.shots_seen is not None:
-        seen = ", ".join(map(str, edit.shots_seen))
-        console.note(f"the scene is longer than one pass, which sees its shots {seen}")
-    record: dict[str, Any] = {"edit": edit.change.model_dump(mode="json", exclude_none=True)}
+        console.note(f"the scene is longer than one pass, which sees its shots {edit.shots_seen}")
+    record: dict[str, Any] = {"edit": edit.record()}
     session.fields = record
     with (
         session.stop.awaited(session.tell_stop),
@@ -262,6 +262,8 @@ def _pick(session: Session, film: Path, number: int, request: Request) -> None:
 
 
 def _list(session: Session, known: Sequence[FilmVersion]) -> None:
+    from holocine_core import api
+
     paint = session.console.out
     rows = []
     records = []
@@ -273,7 +275,7 @@ def _list(session: Session, known: Sequence[FilmVersion]) -> None:
         records.append(
             {
                 "version": version.number,
-                "edits": [e.model_dump(mode="json", exclude_none=True) for e in version.edits],
+                "edits": [api.edit_record(edit, version.scenes) for edit in version.edits],
                 "bytes": version.bytes,
                 "current": version.current,
                 "film": None if version.film is None else str(version.film),

@@ -10,7 +10,6 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.session import begin
-from holocine_core.api import counted
 
 To = Literal["otio", "edl", "fcpxml", "xml", "vtt", "srt"]
 
@@ -80,7 +79,7 @@ def export(
         ],
     }
     session.console.product(str(made.path))
-    said = counted(len(cuts.shots), "shot")
+    said = cuts.counted
     if fps is not None and fps != cuts.fps:
         times = int(fps / cuts.fps)
         said += f" at {round(float(fps), 3):g} frames a second, {times} for each of the film's"

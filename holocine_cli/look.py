@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,7 +86,25 @@ def _record(found: Inspection) -> dict[str, Any]:
         {"frames": [chapter.start_frame, chapter.end_frame], "title": chapter.title}
         for chapter in found.chapters
     ]
-    return {"provenance": dict(found.provenance), "chapters": chapters}
+    return {
+        "provenance": dict(found.provenance),
+        "shots": list(_shots(found.provenance["takes"])),
+        "chapters": chapters,
+    }
+
+
+def _shots(takes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every shot of a film by its name, also those that a crossfade swallows."""
+    from holocine_core.api import shot_name
+
+    for take in takes:
+        for number, shot in enumerate(take["shots"], 1):
+            yield {
+                "name": shot_name(take["scene"], number, len(takes)),
+                "scene": take["scene"],
+                "shot": number,
+                "prompt": shot["prompt"],
+            }
 
 
 def _page(found: Inspection, paint: Paint) -> str:
@@ -110,11 +129,11 @@ def _page(found: Inspection, paint: Paint) -> str:
     if edits := made.get("edits"):
         from holocine_core.api import edits_told
 
-        facts.append(("edited", edits_told(edits).replace("; ", "\n")))
+        facts.append(("edited", edits_told(edits, len(made["takes"])).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
-        lines += ["", *_take_lines(take, paint)]
+        lines += ["", *_take_lines(take, len(made["takes"]), paint)]
     return "\n".join(lines)
 
 
@@ -128,7 +147,9 @@ def _options(options: dict[str, Any]) -> str:
     )
 
 
-def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:
+def _take_lines(take: dict[str, Any], scenes: int, paint: Paint) -> list[str]:
+    from holocine_core.api import shot_name, shots_named
+
     sampling = take["sampling"]
     title = (
         f"{counted(take['frames']['got'], 'frame')} of {sampling['width']}x{sampling['height']}, "
@@ -136,13 +157,17 @@ def _take_lines(take: dict[str, Any], paint: Paint) -> list[str]:
         f"guidance {sampling['guidance']:g}"
     )
     rows = [
-        (paint(f"{i}", dim=True), f"{shot['in']} - {shot['out']}", _one_line(shot["prompt"]))
+        (
+            paint(shot_name(take["scene"], i, scenes), dim=True),
+            f"{shot['in']} - {shot['out']}",
+            _one_line(shot["prompt"]),
+        )
         for i, shot in enumerate(take["shots"], 1)
     ]
     head = f"  {paint(take['scene'], bold=True)}  {title}"
     loras = [
         f"    lora {lora['file']} x {lora['weight']:g}, expert {lora['expert']}: shot "
-        + ", ".join(map(str, lora["shots"]))
+        + shots_named(take["scene"], lora["shots"], scenes)
         for lora in take.get("lora", [])
     ]
     return [head, *columns(rows, right=frozenset({0}), indent="    "), *loras]

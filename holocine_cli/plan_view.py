@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 STATE_COLORS = {"new": "cyan", "changed": "yellow", "reuse": "green"}
 SHOWN = 2**27
 """Bytes of weights that are read again and again, below which nobody asks for them."""
-CUTS_WIDTH = 27
-"""Columns of the table's cuts before they go on in the next line."""
+CUTS_WIDTH = 62
+"""Columns of a scene's cuts before they go on in the next line."""
 
 
 # --- for people ----------------------------------------------------------------------------------
@@ -80,8 +80,8 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     facts += [
         (
             "lora",
-            f"{one.lora.path} x {one.lora.weight:g}, {_expert(one.lora)}: scene "
-            f"'{take.scene}', shot {', '.join(str(shot + 1) for shot in one.shots)}",
+            f"{one.lora.path} x {one.lora.weight:g}, {_expert(one.lora)}: shot "
+            f"{plan.shots_named(take, one.shots)}",
         )
         for take in plan.takes
         for one in take.loras
@@ -138,20 +138,33 @@ def _picture(plan: Plan) -> str:
 
 
 def _takes_table(plan: Plan, paint: Paint) -> list[str]:
-    head = ("scene", "shots", "frames", "seconds", "cuts", "tokens", "seed")
+    head = ("scene", "shots", "frames", "seconds", "tokens", "seed")
     rows = [[paint(name, dim=True) for name in head]]
     rows += [_take_cells(take, paint) for take in plan.takes]
-    lines = columns(rows, right=frozenset({1, 2, 3, 5, 6}))
-    page, at = lines[:1], 1
-    for take, cells in zip(plan.takes, rows[1:], strict=True):
-        height = max(cell.count("\n") + 1 for cell in cells)
-        page += lines[at : at + height]
-        at += height
+    first, *lines = columns(rows, right=frozenset({1, 2, 3, 4, 5}))
+    page = [first]
+    for take, line in zip(plan.takes, lines, strict=True):
+        page += [line, *_cuts(plan, take, paint)]
         state = paint(take.state, STATE_COLORS[take.state], bold=True)
         page.append(f"    {state}: {take.reason}{_cost(take)}")
         if take.transition[0] != "cut":
             page.append(f"    {paint(_passing(take), dim=True)}")
     return page
+
+
+def _cuts(plan: Plan, take: Take, paint: Paint) -> list[str]:
+    """Where each shot but the first begins, by its name."""
+    timing = take.timing
+    told = zip(timing.cuts, timing.cuts_given, strict=True)
+    places = [
+        f"{plan.shot_name(take, shot)} at frame {_moved(cut, given, paint)}"
+        for shot, (cut, given) in enumerate(told, 1)
+    ]
+    if not places:
+        return []
+    begin = "cuts to shot "
+    lines = wrapped([*(f"{place}," for place in places[:-1]), places[-1]], CUTS_WIDTH).split("\n")
+    return [f"    {begin if i == 0 else ' ' * len(begin)}{line}" for i, line in enumerate(lines)]
 
 
 def _passing(take: Take) -> str:
@@ -168,14 +181,11 @@ def _cost(take: Take) -> str:
 
 def _take_cells(take: Take, paint: Paint) -> list[str]:
     timing, tokens = take.timing, take.tokens
-    told = zip(timing.cuts, timing.cuts_given, strict=True)
-    cuts = [_moved(cut, given, paint) for cut, given in told]
     return [
         paint(take.scene, bold=True),
         str(take.timeline.shots),
         _moved(timing.length, timing.length_given, paint),
         f"{take.timeline.seconds(take.timeline.frames):.1f}",
-        wrapped(cuts, CUTS_WIDTH) if cuts else "-",
         f"{'' if tokens.exact else '~'}{tokens.count}/{tokens.limit}",
         str(take.seed),
     ]
@@ -273,7 +283,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
         },
         "to_shoot": plan.to_shoot,
         "estimate": estimate_record([plan]),
-        "takes": [planned_take(take) for take in plan.takes],
+        "takes": [planned_take(take, len(plan.takes)) for take in plan.takes],
         "obstacles": [problem_record(problem) for problem in plan.obstacles],
         "warnings": [problem_record(problem) for problem in plan.warnings],
     }
@@ -287,12 +297,23 @@ def estimate_record(plans: Sequence[Plan]) -> dict[str, Any] | None:
     return None if found is None else {"seconds": found.seconds, "source": found.source}
 
 
-def planned_take(take: Take) -> dict[str, Any]:
-    """One take of the plan inside the document."""
-    from holocine_core.api import take_record
+def planned_take(take: Take, scenes: int) -> dict[str, Any]:
+    """One take of the plan inside the document; the plan has so many."""
+    from holocine_core.api import shot_name, take_record
 
+    record = take_record(take)
+    shots = [
+        {"name": shot_name(take.scene, number, scenes), **shot}
+        for number, shot in enumerate(record["shots"], 1)
+    ]
+    loras = [
+        {**lora, "names": [shot_name(take.scene, shot, scenes) for shot in lora["shots"]]}
+        for lora in record["lora"]
+    ]
     return {
-        **take_record(take),
+        **record,
+        "shots": shots,
+        "lora": loras,
         "state": take.state,
         "reason": take.reason,
         "step": take.step,

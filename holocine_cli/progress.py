@@ -297,21 +297,26 @@ class Reporter:
 
     def _cuts_seen(self, event: CutsSeen) -> None:
         scene, command = f"scene '{event.scene}'", f"holocine reshoot {self.now.film} --shot"
-        hint = f"look at it; another seed may help, or {command} {event.scene}:"
+        hint = f"look at it; another seed may help, or {command} "
         for cut in event.missing:
-            shot = event.asked.index(cut) + 2
+            shot = self._shot(event.scene, event.asked.index(cut) + 2)
             words = f"{scene}: no cut is seen at frame {cut}, where shot {shot} should begin"
             self._console.warn(Problem(words, "", f"{hint}{shot}"))
         if event.extra:
-            shots = sorted({bisect_right(event.asked, frame) + 1 for frame in event.extra})
+            numbers = sorted({bisect_right(event.asked, frame) + 1 for frame in event.extra})
+            shots = [self._shot(event.scene, number) for number in numbers]
             frames = ", ".join(map(str, event.extra))
             words = (
-                f"{scene}: {'shot' if len(shots) == 1 else 'shots'} {', '.join(map(str, shots))} "
+                f"{scene}: {'shot' if len(shots) == 1 else 'shots'} {', '.join(shots)} "
                 f"{'jumps' if len(shots) == 1 else 'jump'} as if cut at "
                 f"{'frame' if len(event.extra) == 1 else 'frames'} {frames}"
             )
             again = f"{hint}{shots[0]}" if event.asked else "look at it; another seed may help"
             self._console.warn(Problem(words, "", again))
+
+    def _shot(self, scene: str, number: int) -> str:
+        """The name of a shot of the film, numbered from 1."""
+        return self._plan.shot_name(self._takes[scene], number - 1)
 
     def _film_done(self, event: FilmDone) -> None:
         if event.up_to_date:

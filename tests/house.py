@@ -48,7 +48,7 @@ ROOMS: Mapping[str, Room] = {
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
     "edit": Room(
         "clips -> stitched film, storyboard, page",
-        ["script.rates", "script.screenplay", "script.timeline", "store"],
+        ["script.rates", "script.screenplay", "script.shot_names", "script.timeline", "store"],
     ),
     "model": Room(
         "model's name -> files, cost, networks",

@@ -121,9 +121,10 @@ if TYPE_CHECKING:
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, Sampling
-    from holocine_core.script.edits import edits_told
+    from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.other_words import screenplay_key
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
     from holocine_core.train.call import ExportOf
@@ -202,6 +203,7 @@ __all__ = [
     "draw_sheet",
     "drop_versions",
     "duration",
+    "edit_record",
     "edits_told",
     "estimate",
     "evaluate",
@@ -254,7 +256,9 @@ __all__ = [
     "schema",
     "screenplay_key",
     "settle_edit",
+    "shot_name",
     "shots_folder",
+    "shots_named",
     "shown_measures",
     "stage",
     "take_record",

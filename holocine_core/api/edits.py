@@ -15,6 +15,7 @@ from holocine_core.request import Request
 
 if TYPE_CHECKING:
     from holocine_core.film.values import Film
+    from holocine_core.film.version_store import Version
     from holocine_core.plan.values import Plan
     from holocine_core.sample.studio import Studio
     from holocine_core.script.edits import Extend, Reshoot
@@ -34,7 +35,8 @@ def plan_reshoot(
 
     Args:
         film: Made by holocine.
-        shot: Its number in the film, from 1, or ``SCENE:NUMBER``.
+        shot: Its name: ``SCENE:NUMBER``, its number in the scene being from 1; in a film of one
+            scene the number alone. Any other number is taken where it can mean one shot only.
         prompt: What it shows now; as before where None.
         seed: Of what is made anew; the scene's next one where None.
         request: Where the film goes (over the one that is edited where ``out`` is None), by which
@@ -42,7 +44,8 @@ def plan_reshoot(
         call: Tells calls apart; made of the other arguments where None.
 
     Raises:
-        InputError: There is no such shot, or the film is not what it says.
+        InputError: There is no such shot, a number could be several, or the film is not what it
+            says.
     """
     from holocine_core.film import editing
 
@@ -169,6 +172,8 @@ class FilmVersion:
     told: str
     """Its edits in words."""
     edits: tuple[Reshoot | Extend, ...]
+    scenes: int
+    """How many the film has, which decides its shots' names."""
     bytes: int
     """What its takes take up."""
     current: bool
@@ -223,14 +228,21 @@ def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
     return tuple(
         FilmVersion(
             number=one.number,
-            told=told(one.edits),
+            told=told(one.edits, _scenes(one)),
             edits=one.edits,
+            scenes=_scenes(one),
             bytes=bytes_of(one, vault),
             current=one.key == current,
             film=films.get(one.key),
         )
         for one in known
     )
+
+
+def _scenes(version: Version) -> int:
+    """How many scenes the film of a version has; several where an older list does not tell."""
+    takes = (version.made or {}).get("takes")
+    return len(takes) if isinstance(takes, list) else 2
 
 
 def plan_version(film: str | Path, number: int, request: Request = Request()) -> Plan:

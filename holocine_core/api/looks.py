@@ -129,7 +129,7 @@ def export(
         raise InputError("subtitles have no rate", hint="leave --rate out")
     cuts = cut_list(inspect(source))
     if to == "vtt" or to == "srt":
-        shots = [shot for shot in cuts.shots if "card" not in shot.facts]  # Those are read as is.
+        shots = [shot for shot in cuts.shots if not shot.is_card]  # Those are read as is.
         save(path, subtitles(shots, cuts.fps, to).encode(), replace=force)
         return Exported(path=path, cuts=cuts, rate=None)
     text, found = cut_list_text(cuts, to, path, rate)

@@ -17,7 +17,7 @@ class CutShot:
     """One shot as an editor cuts it.
 
     Attributes:
-        name: Of the clip: scene and number.
+        name: The shot's name, or the card's; see ``script.shot_names``.
         span: Its frames of the film.
         prompt: What it was asked to show.
         facts: What else made it; JSON values.
@@ -27,6 +27,11 @@ class CutShot:
     span: DeliveredSpan
     prompt: str
     facts: Mapping[str, Any]
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it is a card, which is never counted."""
+        return "card" in self.facts
 
     @property
     def told(self) -> list[str]:
@@ -49,6 +54,13 @@ class CutList:
     shots: tuple[CutShot, ...]
     facts: Mapping[str, Any]
     """What made the whole film; JSON values."""
+
+    @property
+    def counted(self) -> str:
+        """How many shots and cards it has, in words."""
+        cards = sum(shot.is_card for shot in self.shots)
+        told = [(len(self.shots) - cards, "shot"), *([(cards, "card")] if cards else [])]
+        return " and ".join(f"{many} {word}{'s' * (many != 1)}" for many, word in told)
 
     @property
     def url(self) -> str:

@@ -82,8 +82,8 @@ def page_html(page: Page, room: Path) -> str:
     """
     cuts = page.cuts
     seconds = float(cuts.frames / cuts.fps)
-    counted = f"{len(cuts.shots)} shot" + "s" * (len(cuts.shots) != 1)
-    facts = f"{counted} / {seconds:.1f} s / {cuts.frames} frames at {shown_rate(cuts.fps)} a second"
+    rate = shown_rate(cuts.fps)
+    facts = f"{cuts.counted} / {seconds:.1f} s / {cuts.frames} frames at {rate} a second"
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(cuts.title),
         facts=escape(facts),
@@ -136,25 +136,25 @@ def _at(frame: int, fps: Fraction) -> str:
 
 def _bar(cuts: CutList) -> Iterator[str]:
     scene = None
-    for number, shot in enumerate(cuts.shots, 1):
-        new = ' class="first"' if shot.facts["scene"] != scene and number > 1 else ""
+    for at, shot in enumerate(cuts.shots):
+        new = ' class="first"' if shot.facts["scene"] != scene and at else ""
         scene = shot.facts["scene"]
         told = escape(f"{shot.name}: {shot.prompt}", quote=True)
         yield (
             f'<button{new} style="flex-grow:{len(shot.span)}" title="{told}"'
-            f' data-at="{_at(shot.span.start, cuts.fps)}">{number}</button>'
+            f' data-at="{_at(shot.span.start, cuts.fps)}">{escape(shot.name)}</button>'
         )
 
 
 def _storyboard(page: Page) -> Iterator[str]:
     cuts = page.cuts
-    for number, (shot, pictures) in enumerate(zip(cuts.shots, page.pictures, strict=True), 1):
+    for shot, pictures in zip(cuts.shots, page.pictures, strict=True):
         shown = "".join(f'<img alt="" src="{_jpeg(picture)}">' for picture in pictures)
         times = "<br>".join(timecode(at, cuts.fps) for at in (shot.span.start, shot.span.stop))
         yield (
             f'<section class="shot"><div class="times"><button class="number"'
-            f' data-at="{_at(shot.span.start, cuts.fps)}">{number}</button>'
-            f"{escape(str(shot.facts['scene']))}<br>{times}</div>"
+            f' data-at="{_at(shot.span.start, cuts.fps)}">{escape(shot.name)}</button>'
+            f"{times}</div>"
             f'<div class="pictures">{shown}</div><p>{escape(shot.prompt)}</p></section>'
         )
 
@@ -223,15 +223,15 @@ def _plot(page: Page) -> str:
 
 
 def _matrix(cuts: CutList, name: str, values: Sequence[Sequence[float]]) -> str:
-    numbers = "".join(f"<th>{i}</th>" for i in range(1, len(values) + 1))
-    rows = [f"<tr><th>{escape(name)}</th>{numbers}</tr>"]
-    for i, (shot, row) in enumerate(zip(cuts.shots, values, strict=True), 1):
+    names = [f"<th>{escape(shot.name)}</th>" for shot in cuts.shots]
+    rows = [f"<tr><th>{escape(name)}</th>{''.join(names)}</tr>"]
+    for own, row in zip(names, values, strict=True):
         cells = "".join(
             f'<td style="background:color-mix(in srgb, var(--accent) {60 * max(0.0, v):.0f}%,'
             f' transparent)">{v:.2f}</td>'
             for v in row
         )
-        rows.append(f"<tr><th>{i} {escape(str(shot.facts['scene']))}</th>{cells}</tr>")
+        rows.append(f"<tr>{own}{cells}</tr>")
     return f'<div class="scroll"><table class="matrix">{"".join(rows)}</table></div>'
 
 

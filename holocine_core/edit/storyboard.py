@@ -28,6 +28,7 @@ _PICTURES_WIDTH = 3 * (_PICTURE_WIDTH + _GAP)
 _TEXT_LEFT = _MARGIN + _NUMBER_WIDTH + _PICTURES_WIDTH + 20
 _TEXT_WIDTH = _WIDTH - _MARGIN - _TEXT_LEFT
 _ROW_SPACE = 34
+_NAME_HEIGHT, _LINE = 200, 30
 
 _PAPER, _INK, _MUTED, _RULE, _ACCENT = "#fbfaf7", "#1d1d1f", "#77756f", "#d9d6cd", "#a33b20"
 
@@ -37,8 +38,8 @@ class StoryboardRow:
     """One shot. ``span`` is its place in the film."""
 
     scene: str
-    shot: int
-    """Number of the shot as people count it, from 1."""
+    name: str
+    """Of the shot; see ``script.shot_names``."""
     prompt: str
     span: FrameSpan
     fps: Fraction
@@ -85,12 +86,13 @@ class _Page:
 
     def __init__(self, rows: Sequence[StoryboardRow], title: str) -> None:
         self.rows, self.title = rows, title
-        faces = faces_for(title + "".join(row.prompt + row.scene for row in rows))
+        faces = faces_for(title + "".join(row.prompt + row.scene + row.name for row in rows))
         self.large, self.medium, self.body, self.small = (
             Lettering(faces, size) for size in (68, 40, 27, 22)
         )
         self.title_lines = wrap(title, self.large, _WIDTH - 2 * _MARGIN - 20)
         self.texts = [wrap(row.prompt, self.body, _TEXT_WIDTH) for row in rows]
+        self.names = self._letters_of_names()
 
     def draw(self) -> Image.Image:
         from PIL import Image, ImageDraw
@@ -118,7 +120,23 @@ class _Page:
 
     def _row_height(self, row: StoryboardRow, text: list[str]) -> int:
         pictures = max(_fitted(frame, row.box)[1] for _, frame in row.pictures) + 44
-        return max(pictures, 40 * len(text), 200) + 2 * _ROW_SPACE
+        name = _NAME_HEIGHT + self._further(row)
+        return max(pictures, 40 * len(text), name) + 2 * _ROW_SPACE
+
+    def _letters_of_names(self) -> Lettering:
+        """As large as every shot's name fits in a line; small where none does."""
+        for letters in (self.large, self.medium, self.body):
+            if all(letters.getlength(row.name) <= _NUMBER_WIDTH - _GAP for row in self.rows):
+                return letters
+        return self.small
+
+    def _name(self, row: StoryboardRow) -> list[str]:
+        """A shot's name in lines: a shortened one could not be typed."""
+        return wrap(row.name, self.names, _NUMBER_WIDTH - _GAP)
+
+    def _further(self, row: StoryboardRow) -> int:
+        """Pixels by which a name of many lines moves what stands below it."""
+        return max(0, len(self._name(row)) - 2) * _LINE
 
     def _draw_head(self, pen: ImageDraw.ImageDraw, scenes: int) -> None:
         y = _MARGIN
@@ -145,13 +163,16 @@ class _Page:
         text: list[str],
         y: int,
     ) -> None:
-        self.large.write(pen, (_MARGIN, y - 14), str(row.shot), _INK)
+        high = y - 14 if self.names is self.large else y
+        for number, line in enumerate(self._name(row)):
+            self.names.write(pen, (_MARGIN, high + number * _LINE), line, _INK)
+        below = y + self._further(row)
         times = (timecode(row.span.start, row.fps), timecode(row.span.stop, row.fps))
         for down, label, value in zip((76, 110), ("in", "out"), times, strict=True):
-            self.small.write(pen, (_MARGIN, y + down), label, _MUTED)
-            self.small.write(pen, (_MARGIN + 50, y + down), value, _INK)
+            self.small.write(pen, (_MARGIN, below + down), label, _MUTED)
+            self.small.write(pen, (_MARGIN + 50, below + down), value, _INK)
         length = f"{float(len(row.span) / row.fps):.2f} s, {len(row.span)} fr"
-        self.small.write(pen, (_MARGIN, y + 144), length, _MUTED)
+        self.small.write(pen, (_MARGIN, below + 144), length, _MUTED)
         left = _MARGIN + _NUMBER_WIDTH
         for caption, frame in row.pictures:
             width, height = _fitted(frame, row.box)

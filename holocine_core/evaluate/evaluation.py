@@ -35,7 +35,13 @@ def column_of(title: str, observed: Sequence[Observed]) -> tuple[Column, dict[st
     """Measures that any film has, and the scenes that they are of."""
     measures, found = measure_observed(observed)
     scenes = [
-        {"name": one.name, "frames": len(one.small), "cuts": list(one.cuts), "found": list(cuts)}
+        {
+            "name": one.name,
+            "shots": list(one.shots),
+            "frames": len(one.small),
+            "cuts": list(one.cuts),
+            "found": list(cuts),
+        }
         for one, cuts in zip(observed, found, strict=True)
     ]
     return Column(title=title, measures=measures), {"scenes": scenes}

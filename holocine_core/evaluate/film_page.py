@@ -20,7 +20,8 @@ from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.page import Cut, Page, is_page, page_html
 from holocine_core.film.cut_list import cut_list
 from holocine_core.film.provenance import Inspection, inspect, versions
-from holocine_core.script.edits import read_edits, told
+from holocine_core.script.edits import edits_told
+from holocine_core.script.shot_names import shots_named
 from holocine_core.store.files import is_same, refuse_to_replace, replacing
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
 
@@ -220,8 +221,10 @@ def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, st
         yield "called with", " ".join(words)
     if "draft" in given:
         yield "draft", f"{given['draft']} of holocine preview --seeds"
-    for line in told(read_edits(made.get("edits", []))).split("; ") if made.get("edits") else ():
-        yield "edited", line
+    scenes = len(made["takes"])
+    if made.get("edits"):
+        for line in edits_told(made["edits"], scenes).split("; "):
+            yield "edited", line
     for take in made["takes"]:
         sampling = take["sampling"]
         noise = sampling.get("eta")
@@ -235,9 +238,8 @@ def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, st
             f"{sampling['attention']} attention",
         )
         for lora in take.get("lora", []):
-            shots = ", ".join(map(str, lora["shots"]))
             yield (
-                f"LoRA of {take['scene']}, shot {shots}",
+                f"LoRA of shot {shots_named(take['scene'], lora['shots'], scenes)}",
                 f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}",
             )
     yield "made with", ", ".join(f"{name} {at}" for name, at in made["versions"].items())

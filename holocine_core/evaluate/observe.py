@@ -45,6 +45,7 @@ class Observed:
     Attributes:
         name: Of the scene.
         cuts: Those it was asked for.
+        shots: Names of its shots; the first begins it, each other one at a cut.
         small: Its frames in the cut detector's size.
         values: Observations by measure.
     """
@@ -52,6 +53,7 @@ class Observed:
     name: str
     cuts: tuple[int, ...]
     small: Frames
+    shots: tuple[str, ...]
     values: Mapping[str, Tally] = field(default_factory=dict)
 
 
@@ -93,7 +95,13 @@ def observe(
         values[f"inter-shot-{name}"] = tally(among(whole, scene.casts))
         if name in eyes.texts:
             values |= _texts(scene, eyes, name, np.concatenate(whole), extract(scene.frames)[0])
-    return Observed(name=scene.name, cuts=scene.cuts, small=shrunk(scene.frames), values=values)
+    return Observed(
+        name=scene.name,
+        cuts=scene.cuts,
+        shots=scene.names,
+        small=shrunk(scene.frames),
+        values=values,
+    )
 
 
 def _texts(

@@ -19,6 +19,7 @@ from holocine_core.edit.reel import Transition
 from holocine_core.errors import InputError
 from holocine_core.film.provenance import inspect
 from holocine_core.script.prompt import parse_raw
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.timeline import FrameSpan
 
 _CHARACTER = re.compile(r"\[character\s*(\d+)\]", re.I)
@@ -31,6 +32,7 @@ class Screened:
     Attributes:
         name: Of film and scene.
         frames: RGB [T, H, W, 3].
+        names: Of its shots, as everywhere.
         shots: Frames of every shot, one after the other, from 0 to T.
         casts: The characters each shot's prompt names.
         setting: Its global caption.
@@ -40,6 +42,7 @@ class Screened:
     """
 
     name: str
+    names: tuple[str, ...]
     frames: Frames
     shots: tuple[FrameSpan, ...]
     casts: tuple[frozenset[str], ...]
@@ -92,6 +95,7 @@ def screen(film: Path) -> Iterator[Screened]:
         casts = [named(shot) for shot in told.shots]
         yield Screened(
             name=f"{film.stem}/{take['scene']}",
+            names=tuple(shot_name(take["scene"], shot + 1, len(takes)) for shot, _ in spans),
             frames=np.concatenate(list(read_frames(film, span=FrameSpan(start, stop)))),
             shots=tuple(span for _, span in spans),
             casts=tuple(casts[shot] for shot, _ in spans),
@@ -115,7 +119,10 @@ def _by_take(
     for take in takes:
         mine = []
         for shot in range(len(take["shots"])):
-            if waiting and waiting[0].title.startswith(f"{take['scene']} {shot + 1}:"):
+            name = shot_name(take["scene"], shot + 1, len(takes))
+            # Once, chapters named the scene before a space, in films of one scene too.
+            begins = f"{name}:", f"{take['scene']} {shot + 1}:"
+            if waiting and waiting[0].title.startswith(begins):
                 mine.append((shot, waiting.pop(0)))
         found.append(mine)
     if waiting:

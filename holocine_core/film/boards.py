@@ -56,7 +56,7 @@ def _rows(plan: Plan) -> Iterator[StoryboardRow]:
         for i, span in enumerate(spans):
             yield StoryboardRow(
                 scene=take.scene,
-                shot=i + 1,
+                name=plan.shot_name(take, i),
                 prompt=take.prompt.shots[i],
                 span=FrameSpan(start + span.start, start + span.stop),
                 fps=plan.fps,

@@ -15,6 +15,7 @@ from holocine_core.edit.ffmpeg import probe
 from holocine_core.edit.reel import ClipInput, Transition, delivered, shots_in_reel
 from holocine_core.errors import InputError
 from holocine_core.film.provenance import Inspection
+from holocine_core.script.shot_names import card_name, shot_name
 from holocine_core.script.timeline import DeliveredSpan, FrameSpan
 
 
@@ -49,7 +50,7 @@ def cut_list(found: Inspection) -> CutList:
                 shots.append(_card("closing" if at > 0 else "opening", cards, shown))
                 continue
             before = takes[at - 1]["transition"]["kind"] if at and not shot else "cut"
-            shots.append(_shot(takes[at], shot, shown, before))
+            shots.append(_shot(takes[at], shot, shown, before, len(takes)))
     wanted = delivered(reel[-1][2].stop, fps, film.fps)
     if film.frames != wanted:
         raise InputError(
@@ -114,16 +115,18 @@ def _card_clip(name: str, cards: dict[str, Any]) -> ClipInput:
 
 def _card(name: str, cards: dict[str, Any], span: DeliveredSpan) -> CutShot:
     return CutShot(
-        name=f"{name} card",
+        name=card_name(name),
         span=span,
         prompt=cards[name]["text"],
-        facts={"scene": f"{name} card", "shot": 1, "begins": "cut", "card": True},
+        facts={"scene": card_name(name), "shot": 1, "begins": "cut", "card": True},
     )
 
 
-def _shot(take: dict[str, Any], shot: int, span: DeliveredSpan, begins: str) -> CutShot:
+def _shot(
+    take: dict[str, Any], shot: int, span: DeliveredSpan, begins: str, scenes: int
+) -> CutShot:
     return CutShot(
-        name=f"{take['scene']} {shot + 1}",
+        name=shot_name(take["scene"], shot + 1, scenes),
         span=span,
         prompt=take["shots"][shot]["prompt"],
         facts={

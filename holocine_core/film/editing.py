@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.aside import is_as_made
@@ -22,7 +23,7 @@ from holocine_core.film.values import Film
 from holocine_core.film.versions import remember_version
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
-from holocine_core.script.edits import Extend, Reshoot, told
+from holocine_core.script.edits import Extend, Reshoot, edit_record, told
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.script.yaml_source import Source
@@ -50,13 +51,20 @@ class Edit:
     @property
     def told(self) -> str:
         """The edit in words."""
-        return told([self.change])
+        return told([self.change], len(self.plan.takes))
 
     @property
-    def shots_seen(self) -> tuple[int, ...] | None:
-        """Numbers of the shots that its pass sees, from 1, where the scene is longer than one."""
-        known = self.plan.takes[self._at].known
-        return None if known is None or known.shots is None else tuple(n + 1 for n in known.shots)
+    def shots_seen(self) -> str | None:
+        """Names of the shots that its pass sees, where the scene is longer than one."""
+        take = self.plan.takes[self._at]
+        known = take.known
+        if known is None or known.shots is None:
+            return None
+        return self.plan.shots_named(take, known.shots)
+
+    def record(self) -> dict[str, Any]:
+        """The edit as JSON shows it."""
+        return edit_record(self.change, len(self.plan.takes))
 
     @property
     def _at(self) -> int:

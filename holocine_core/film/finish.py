@@ -56,6 +56,7 @@ from holocine_core.plan.files import require_whole_files
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.screenplay import Card, Sound
+from holocine_core.script.shot_names import first_words
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import hidden_room, make_folder
 from holocine_core.store.records import intact_record, sidecar_path, write_record
@@ -294,11 +295,11 @@ def _size(plan: Plan) -> tuple[int, int]:
 def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[FrameSpan, str]]:
     """What is written into a draft's shots."""
     if plan.screenplay.slate and plan.profile == "draft":
-        for take, shot, span in _shots(plan, reel):
-            yield span, f"{take.scene} {shot + 1}, seed {take.maker_of(shot).seed}"
+        for take, shot, span in shots_seen(plan, reel):
+            yield span, f"shot {plan.shot_name(take, shot)}, seed {take.maker_of(shot).seed}"
 
 
-def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, FrameSpan]]:
+def shots_seen(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, FrameSpan]]:
     """Every shot that is seen: its take, its number in it (from 0), its frames of the reel."""
     first = int(reel.opening is not None)
     for number, shot, span in shots_in_reel(*reel.reel):
@@ -309,8 +310,8 @@ def _shots(plan: Plan, reel: StitchJob) -> Iterator[tuple[Take, int, FrameSpan]]
 def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
     """One chapter per shot and card, in frames of the reel."""
     found = [
-        Chapter(start_frame=span.start, end_frame=span.stop, title=_chapter_title(take, shot))
-        for take, shot, span in _shots(plan, reel)
+        Chapter(start_frame=span.start, end_frame=span.stop, title=_chapter_title(plan, take, shot))
+        for take, shot, span in shots_seen(plan, reel)
     ]
     length = film_frames(reel)
     if (card := card_of(plan, "opening")) is not None:
@@ -321,10 +322,8 @@ def chapters(plan: Plan, reel: StitchJob) -> tuple[Chapter, ...]:
     return tuple(found)
 
 
-def _chapter_title(take: Take, shot: int) -> str:
-    text = " ".join(take.prompt.shots[shot].split())
-    short = text if len(text) <= 60 else f"{text[:57].rstrip()}..."
-    return f"{take.scene} {shot + 1}: {short}"
+def _chapter_title(plan: Plan, take: Take, shot: int) -> str:
+    return f"{plan.shot_name(take, shot)}: {first_words(take.prompt.shots[shot], 60)}"
 
 
 def write_sidecar(plan: Plan) -> Film:

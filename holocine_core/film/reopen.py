@@ -12,11 +12,13 @@ from typing import Any
 
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.errors import InputError
+from holocine_core.film.finish import shots_seen, stitch_job
 from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
 from holocine_core.film.record import read_sidecar
 from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
+from holocine_core.plan.title_cards import card_of
 from holocine_core.plan.values import Past, Plan, Take
 from holocine_core.request import WORK, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
@@ -25,8 +27,8 @@ from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
 from holocine_core.script.reader import manuscript_of
 from holocine_core.script.screenplay import Screenplay, Shot
+from holocine_core.script.shot_names import Place, find_shot
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.script.timing import is_number
 from holocine_core.script.yaml_source import Source, parse_source, read_source
 from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
@@ -184,29 +186,30 @@ def _with_draft(found: Inspection, manuscript: Manuscript, request: Request, pas
 
 
 def shot_place(plan: Plan, shot: str) -> tuple[Take, int]:
-    """The take and number of a shot: ``SCENE:NUMBER``, or its number in the whole film, from 1.
+    """The take and number of a shot, from 1, by its name; see ``script.shot_names.find_shot``.
 
     Raises:
-        InputError: There is no such shot.
+        InputError: There is no such shot, or a number could be several.
     """
-    scene, _, number = shot.rpartition(":")
-    if not is_number(number) or int(number) < 1:
-        raise InputError(
-            f"--shot {shot} is no shot", hint="a number in the film, or SCENE:NUMBER such as quay:2"
-        )
-    if scene:
-        take = next((take for take in plan.takes if take.scene == scene), None)
-        if take is None:
-            names = ", ".join(take.scene for take in plan.takes)
-            raise InputError(f"the film has no scene '{scene}'", hint=f"its scenes: {names}")
-        return take, int(number)
-    left = int(number)
-    for take in plan.takes:
-        if left <= take.timeline.shots:
-            return take, left
-        left -= take.timeline.shots
-    shots = sum(take.timeline.shots for take in plan.takes)
-    raise InputError(f"the film has no shot {shot}", hint=f"it has {shots}")
+    takes = {take.scene: take for take in plan.takes}
+    film = {scene: take.prompt.shots for scene, take in takes.items()}
+    scene, number = find_shot(shot, film, tuple(_counted(plan)))
+    return takes[scene], number
+
+
+def _counted(plan: Plan) -> Iterator[list[Place | None]]:
+    """Orders in which somebody may have counted through a film: with its opening card, and without
+    the shots that a crossfade swallows."""
+    every: list[Place | None] = [
+        (take.scene, n + 1) for take in plan.takes for n in range(take.timeline.shots)
+    ]
+    seen: list[Place | None] = [
+        (take.scene, n + 1) for take, n, _ in shots_seen(plan, stitch_job(plan, Vault(plan.work)))
+    ]
+    yield seen
+    if card_of(plan, "opening") is not None:
+        yield [None, *every]
+        yield [None, *seen]
 
 
 def read_shots(path: Path, screenplay: Screenplay) -> tuple[tuple[Shot, ...], Source]:

@@ -274,7 +274,7 @@ def text_problems(
                 tokens = counter.count(prompt.text)
                 yield from _too_long(manuscript, key, "the scene's prompt", tokens)
             for part in counter.unread(prompt.text):
-                yield _unread(manuscript, key, part)
+                yield _unread(manuscript, key, i, part)
             continue
         caption = counter.count(prompt.caption)
         if caption.count > caption.limit:  # Then so is every shot's text, which holds it.
@@ -283,14 +283,15 @@ def text_problems(
             continue
         for j, text in enumerate(prompt.windows):
             here = key if scene.prompt is not None else (*key, j)
-            what = f"shot {j + 1} with the global caption"
+            what = f"shot {manuscript.shot_name(i, j)} with the global caption"
             yield from _too_long(manuscript, here, what, counter.count(text), per_shot=True)
             if 1 in counter.unread(text):
-                yield _unread(manuscript, here, j + 1)
+                yield _unread(manuscript, here, i, j + 1)
 
 
-def _unread(manuscript: Manuscript, key: Key, part: int) -> Problem:
-    what = f"shot {part}'s text" if part else "the global caption"
+def _unread(manuscript: Manuscript, key: Key, scene: int, part: int) -> Problem:
+    text = f"shot {manuscript.shot_name(scene, part - 1)}'s text"
+    what = text if part else "the global caption"
     message = f"{what} has no word that the model reads"
     return manuscript.problem(key, message, "write it in words")
 

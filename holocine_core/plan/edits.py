@@ -68,7 +68,7 @@ def _after(
     if take is None:
         names = ", ".join(take.scene for take in plan.takes)
         raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
-    _refuse(take, edit, added)
+    _refuse(plan, take, edit, added)
     try:
         changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
     except ValueError as error:
@@ -111,12 +111,12 @@ def _elsewhere(
     return found
 
 
-def _refuse(take: Take, edit: Reshoot | Extend, added: Source | None) -> None:
+def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend, added: Source | None) -> None:
     shots = take.timeline.shots
     if isinstance(edit, Reshoot) and not edit.shot <= shots:
         raise InputError(
-            f"scene '{take.scene}' has no shot {edit.shot}",
-            hint=f"it has {shots} shot" + "s" * (shots > 1),
+            f"the film has no shot {plan.shot_name(take, edit.shot - 1)}",
+            hint=f"scene '{take.scene}' has {shots} shot" + "s" * (shots > 1),
         )
     if isinstance(edit, Reshoot) and shots == 1:
         raise InputError(

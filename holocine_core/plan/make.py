@@ -208,7 +208,7 @@ def _stated(
     vault = Vault(work)
     placement, obstacles = place(located, takes, loras, machine, vault)
     shot = cache(lambda: shot_before(vault, film))
-    takes = tuple(with_state(take, placement, vault, shot) for take in takes)
+    takes = tuple(with_state(take, placement, vault, shot, len(takes)) for take in takes)
     damaged = damaged_files(located, takes, vault)
     return takes, placement, (*damaged, *obstacles, *gone_weights(located, identity, takes, vault))
 

@@ -12,6 +12,7 @@ from holocine_core.model.kernels import KERNELS
 from holocine_core.model.placement import STORED_IN_FP8, STRATEGIES, Placement
 from holocine_core.plan.used import high_key, progress_key
 from holocine_core.plan.values import State, Take
+from holocine_core.script.shot_names import shot_name
 from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import Entry, Vault
 
@@ -84,7 +85,13 @@ def shot_before(vault: Vault, film: Path) -> list[Entry]:
     return sorted(vault.entries("latents"), key=lambda entry: entry.key in of_film)
 
 
-def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None = None) -> Take:
+def with_state(
+    take: Take,
+    placement: Placement,
+    vault: Vault,
+    shot: Shot | None = None,
+    scenes: int = 1,
+) -> Take:
     """The take, and those it is made from, with what the work folder holds of each and their keys
     for a stopped denoising.
 
@@ -94,13 +101,14 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
         vault: The work folder.
         shot: Lists what was shot there, what a take is compared with last; takes of one plan share
             the listing.
+        scenes: How many the film has.
     """
     shot = shot or (lambda: vault.entries("latents"))
     if take.known is not None:
-        base = with_state(take.known.base, placement, vault, shot)
+        base = with_state(take.known.base, placement, vault, shot, scenes)
         take = replace(take, known=replace(take.known, base=base))
     if take.upscaled is not None:
-        base = with_state(take.upscaled.base, placement, vault, shot)
+        base = with_state(take.upscaled.base, placement, vault, shot, scenes)
         take = replace(take, upscaled=replace(take.upscaled, base=base))
     take = replace(
         take,
@@ -122,11 +130,12 @@ def with_state(take: Take, placement: Placement, vault: Vault, shot: Shot | None
     stopped = vault.stopped(take.progress_key, take.high_key)
     earlier = [e for e in shot() if e.sidecar.get("scene") == take.scene]
     state: State = "changed" if earlier else "new"
-    reason = (
-        "; ".join(difference(_told(earlier[-1].sidecar, "ingredients"), take.ingredients))
-        if earlier
-        else "never shot"
-    )
+    reason = "never shot"
+    if earlier:
+        before = _told(earlier[-1].sidecar, "ingredients")
+        reason = "; ".join(
+            difference(before, take.ingredients, lambda n: shot_name(take.scene, n, scenes))
+        )
     step = int(stopped[0].sidecar["step"]) if stopped else 0
     if step:
         reason = f"goes on at step {step} of {take.sampling.steps}"
@@ -153,8 +162,16 @@ def _stored(computing: str | None) -> str:
     return " with its weights in fp8" if computing.endswith(STORED_IN_FP8) else _UNSCALED
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What changed between two takes' ingredients, in words."""
+def difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], named: Callable[[int], str] = str
+) -> list[str]:
+    """What changed between two takes' ingredients, in words.
+
+    Args:
+        old: Those of the one before.
+        new: Those of the take.
+        named: Names its shots, numbered from 1.
+    """
     said: list[str] = []
     if old.get("caption") != new["caption"]:
         said.append("the global caption changed")
@@ -163,7 +180,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         said.append(f"{len(before)} -> {len(after)} shots")
     else:
         said += [
-            f"shot {i}'s text changed"
+            f"shot {named(i)}'s text changed"
             for i, (a, b) in enumerate(zip(before, after, strict=True), 1)
             if a != b
         ]
@@ -177,7 +194,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old.get("kept") != new.get("kept") and (kept := new.get("kept")):
         said.append(f"beside latent frames that are kept ({_spans(kept['latent_frames'])})")
         if shots := kept.get("shots_seen"):
-            said.append(f"in a pass that sees shots {', '.join(map(str, shots))}")
+            said.append(f"in a pass that sees shots {', '.join(map(named, shots))}")
     was = old.get("sampling", {})
     said += [
         f"{name} {was.get(name)} -> {value}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from holocine_core.sampling import Profile, Sampling
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.timeline import LatentSpan, Timeline
 from holocine_core.script.timing import Timing
 
@@ -223,3 +224,11 @@ class Plan:
     @property
     def to_shoot(self) -> int:
         return sum(take.state != "reuse" for take in self.takes)
+
+    def shot_name(self, take: Take, shot: int) -> str:
+        """The name of a shot of one of its takes, numbered from 0."""
+        return shot_name(take.scene, shot + 1, len(self.takes))
+
+    def shots_named(self, take: Take, shots: Iterable[int]) -> str:
+        """Shots of one take by name, in a row; numbered likewise."""
+        return ", ".join(self.shot_name(take, shot) for shot in shots)

@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 from holocine_core.sampling import Frozen
 from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
 from holocine_core.script.screenplay import Scene, Screenplay, Seed, Shot, Text
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.timeline import FrameSpan
 
 
@@ -132,19 +133,29 @@ def _raw(caption: str, shots: Sequence[str]) -> str:
     return f"{GLOBAL} {caption} {PER_SHOT} {f' {CUT} '.join(shots)}"
 
 
-def told(edits: Sequence[Reshoot | Extend]) -> str:
-    """Edits as people read them."""
+def told(edits: Sequence[Reshoot | Extend], scenes: int) -> str:
+    """Edits as people read them, of a film of so many scenes."""
     words = []
     for edit in edits:
         if isinstance(edit, Reshoot):
             shown = f': "{edit.prompt}"' if edit.prompt else ""
-            words.append(f"{edit.scene} shot {edit.shot} anew{shown}, seed {edit.seed}")
+            name = shot_name(edit.scene, edit.shot, scenes)
+            words.append(f"shot {name} anew{shown}, seed {edit.seed}")
         else:
             count = len(edit.shots)
             words.append(f"{edit.scene} goes on by {count} shot{'s' * (count > 1)}")
     return "; ".join(words) or "as rendered"
 
 
-def edits_told(value: Any) -> str:
-    """Edits as a film carries them, in words. Raises pydantic's ValidationError."""
-    return told(read_edits(value))
+def edit_record(edit: Reshoot | Extend, scenes: int) -> dict[str, Any]:
+    """An edit of a film of so many scenes as JSON shows it: a shot made anew with its name."""
+    record = edit.model_dump(mode="json", exclude_none=True)
+    if isinstance(edit, Reshoot):
+        record["name"] = shot_name(edit.scene, edit.shot, scenes)
+    return record
+
+
+def edits_told(value: Any, scenes: int) -> str:
+    """Edits as a film of so many scenes carries them, in words. Raises pydantic's
+    ValidationError."""
+    return told(read_edits(value), scenes)

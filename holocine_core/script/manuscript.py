@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.script.screenplay import Scene, Screenplay
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.yaml_source import Key, Source
 
 
@@ -40,6 +41,12 @@ class Manuscript:
         key = self.key(key)
         where = self.source.where_in(key, word) if word else self.source.where(key)
         return Problem(message, where, hint)
+
+    def shot_name(self, scene: int, shot: int) -> str:
+        """The name of a shot of a valid scene, both numbered from 0."""
+        scenes = self.source.data.get("scenes")
+        known = dict(self.scenes)[scene].id or f"scene-{scene + 1}"
+        return shot_name(known, shot + 1, 1 if self.flat or not scenes else len(scenes))
 
     def accepted(self, more: Sequence[Problem] = ()) -> Screenplay:
         """The screenplay.

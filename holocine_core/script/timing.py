@@ -247,8 +247,9 @@ def _collisions(found: _Found, scene: Scene) -> list[TimingProblem]:
             problems.append(
                 TimingProblem(
                     key,
-                    f"shots {i + 1} and {i + 2} collide: the cut at {float(cut.asked):g} and "
-                    f"the one before fall on frame {cut.got} of the 4t+1 grid",
+                    f"shots {i + 1} and {i + 2} of the scene collide: the cut at "
+                    f"{float(cut.asked):g} and the one before fall on frame {cut.got} of the "
+                    "4t+1 grid",
                     "keep cuts at least 4 frames apart",
                 )
             )

@@ -203,11 +203,11 @@ def test_an_extra_of_a_film_whose_takes_are_gone_is_refused(at_home: Path) -> No
 
 @pytest.mark.slow
 def test_an_edit_says_what_it_changed(at_home: Path) -> None:
-    edited = holocine.reshoot("film.mp4", 2, prompt="{mara} waves.", seed=4)
+    edited = holocine.reshoot("film.mp4", "storm:2", prompt="{mara} waves.", seed=4)
     assert edited.version == 2
     assert edited.changed is not None
     assert all(span.start >= 9 and span.stop <= 17 for span in edited.changed)
-    assert holocine.versions("film.mp4")[1].told == 'storm shot 2 anew: "{mara} waves.", seed 4'
+    assert holocine.versions("film.mp4")[1].told == 'shot storm:2 anew: "{mara} waves.", seed 4'
     plan = holocine.plan_version("film.mp4", 1)
     assert holocine.render(plan, force=True).path == Path("film.mp4")
     assert [one.current for one in holocine.versions("film.mp4")] == [True, False]

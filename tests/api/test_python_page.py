@@ -30,7 +30,7 @@ def test_the_examples_run(
     told = capsys.readouterr().out
     assert re.search(r"broken\.yaml:1:\d+: unknown character \{nobody\}", told)
     assert "quay: step 1 of" in told
-    assert '2 quay shot 2 anew: "{mara} waves.", seed 1 True' in told
+    assert '2 shot quay:2 anew: "{mara} waves.", seed 1 True' in told
     assert "1.mp4: made 2.mp4: made" in told
     for name in ("harbour.mp4", "seed-1.mp4", "seed-2.mp4", "seven.mp4", "harbour.srt"):
         assert Path(name).is_file(), name

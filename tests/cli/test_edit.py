@@ -31,6 +31,7 @@ def test_a_shot_is_made_anew_and_back(holocine: Holocine, film: Path) -> None:
     assert answer.exit_code == 0
     assert answer.json["edit"] == {
         "kind": "reshoot", "scene": "scene-1", "shot": 2, "prompt": "Dark.", "seed": 1,
+        "name": "2",
     }  # fmt: skip
     assert answer.json["version"] == 2
     ((start, stop),) = answer.json["changed_frames"]
@@ -42,14 +43,14 @@ def test_a_shot_is_made_anew_and_back(holocine: Holocine, film: Path) -> None:
     answer = holocine("versions", film, "--pick", "1")
     assert answer.exit_code == 0
     assert film.read_bytes() == first
-    assert 'scene-1 shot 2 anew: "Dark.", seed 1' in answer.stdout
+    assert 'shot 2 anew: "Dark.", seed 1' in answer.stdout
     assert "the film" in next(line for line in answer.stdout.splitlines() if "rendered" in line)
 
 
 def test_what_changed_is_said(holocine: Holocine, film: Path) -> None:
     answer = holocine("reshoot", film, "--shot", "scene-1:2", "--seed", "9")
     assert answer.stdout == "room.mp4\n"
-    assert "scene-1 shot 2 anew, seed 9" in answer.stderr
+    assert "shot 2 anew, seed 9" in answer.stderr
     assert "scene 'scene-1': frames 5-12 changed and no others" in answer.stderr
     assert "version 2" in answer.stderr
 

@@ -25,7 +25,9 @@ def test_a_film_is_measured_against_its_own_cuts(holocine: Holocine, in_made: Pa
     answer = holocine("evaluate", "room.mp4", "--json")
     assert answer.exit_code == 0
     (scene,) = answer.json["scenes"]
-    assert scene == {"name": "room/scene-1", "frames": 13, "cuts": [5], "found": [5, 9]}
+    assert scene == {
+        "name": "room/scene-1", "shots": ["1", "2"], "frames": 13, "cuts": [5], "found": [5, 9],
+    }  # fmt: skip
     (column,) = answer.json["columns"]
     assert column["measures"]["cut-accuracy"]["value"] == 1
     assert column["measures"]["extra-cuts"]["value"] == 1

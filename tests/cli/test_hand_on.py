@@ -59,7 +59,7 @@ def test_a_report_is_one_page_beside_the_film(
     answer = holocine("report", "room.mp4", "--json")
     assert answer.json["page"] == "room.html"
     (cut,) = answer.json["cuts"]
-    assert (cut["shot"], cut["begins"], cut["asked"]) == ("scene-1 2", "cut", 5)
+    assert (cut["shot"], cut["begins"], cut["asked"]) == ("2", "cut", 5)
     assert len(answer.json["likeness"]["colour"]) == 2
     assert "A lamp is lit." in Path("room.html").read_text()
     assert holocine("report", "room.mp4").exit_code == 0, "it is there already, whole"

@@ -46,7 +46,7 @@ checkpoints: {{every: 1}}
 """
 MORE = "shots: [{prompt: A cat comes in., frames: 8}]\n"
 RENDER = ("render", "room.yaml", "-o", "film.mp4", "-qq")
-RESHOOT = ("reshoot", "film.mp4", "--shot", "1", "-qq")
+RESHOOT = ("reshoot", "film.mp4", "--shot", "lamp:1", "-qq")
 
 
 NAMES = (

@@ -73,7 +73,7 @@ CHOICES = {
 
 def film(fps: Fraction = Fraction(24), *, sound: bool = True) -> CutList:
     shots = tuple(
-        CutShot(name=f"quay {i}", span=DeliveredSpan(*span), prompt=f"Shot {i}", facts={"seed": i})
+        CutShot(name=f"quay:{i}", span=DeliveredSpan(*span), prompt=f"Shot {i}", facts={"seed": i})
         for i, span in enumerate(SPANS, 1)
     )
     return CutList(

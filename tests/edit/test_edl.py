@@ -18,7 +18,7 @@ from holocine_core.script.timeline import DeliveredSpan
 def film(*spans: tuple[int, int], fps: Fraction = Fraction(24), sound: bool = False) -> CutList:
     shots = tuple(
         CutShot(
-            name=f"quay {i}", span=DeliveredSpan(*span), prompt="LOCAL BOATS", facts={"seed": i}
+            name=f"quay:{i}", span=DeliveredSpan(*span), prompt="LOCAL BOATS", facts={"seed": i}
         )
         for i, span in enumerate(spans, 1)
     )
@@ -41,13 +41,13 @@ def test_an_edl_is_as_editors_write_it() -> None:
         "\n"
         "001  TheQMH9D V     C        00:00:00:00 00:00:00:10 00:00:00:00 00:00:00:10\n"
         "* FROM CLIP NAME:  The Quay.mp4\n"
-        "* SHOT: quay 1\n"
+        "* SHOT: quay:1\n"
         "* PROMPT: LOCAL BOATS\n"
         "* SEED: 1\n"
         "\n"
         "002  TheQMH9D V     C        00:00:00:10 00:00:02:06 00:00:00:10 00:00:02:06\n"
         "* FROM CLIP NAME:  The Quay.mp4\n"
-        "* SHOT: quay 2\n"
+        "* SHOT: quay:2\n"
         "* PROMPT: LOCAL BOATS\n"
         "* SEED: 2\n"
         "\n"

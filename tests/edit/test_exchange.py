@@ -33,7 +33,7 @@ SPANS = (DeliveredSpan(0, 5), DeliveredSpan(5, 17), DeliveredSpan(17, 33))
 
 def cuts(fps: int = 24, *, sound: bool = False) -> CutList:
     shots = tuple(
-        CutShot(name=f"quay {i + 1}", span=span, prompt=prompt, facts={"seed": 2**62 + i})
+        CutShot(name=f"quay:{i + 1}", span=span, prompt=prompt, facts={"seed": 2**62 + i})
         for i, (span, prompt) in enumerate(zip(SPANS, PROMPTS, strict=True))
     )
     return CutList(
@@ -65,7 +65,7 @@ def test_every_format_keeps_every_shot(
     timeline = read(out, kind, float(found))
     clips = list(timeline.video_tracks()[0].find_clips())
     assert [clip.name for clip in clips] == (
-        ["a film.mp4"] * 3 if kind == "edl" else ["quay 1", "quay 2", "quay 3"]
+        ["a film.mp4"] * 3 if kind == "edl" else ["quay:1", "quay:2", "quay:3"]
     )
     for clip, span in zip(clips, SPANS, strict=True):
         if kind in ("otio", "xml"):
@@ -101,7 +101,7 @@ def test_every_clip_tells_its_prompt_and_seed(tmp_path: Path, kind: Format) -> N
         texts += clip.metadata.get("cmx_3600", {}).get("comments", [])
         line, seed = " ".join(prompt.split()), 2**62 + number
         told = {
-            "edl": [f"SHOT: quay {number + 1}", f"PROMPT: {line}", f"SEED: {seed}"],
+            "edl": [f"SHOT: quay:{number + 1}", f"PROMPT: {line}", f"SEED: {seed}"],
             "fcpxml": [line],
         }.get(kind, [line, f"seed {seed}"])
         assert texts == told
@@ -186,7 +186,7 @@ def test_what_reads_back_otherwise_is_not_written(
 ) -> None:
     real = exchange._written
     monkeypatch.setattr(exchange, "_written", lambda film, *rest: real(spoilt(film), *rest))
-    with pytest.raises(RenderError, match="from 'quay 3' on"):
+    with pytest.raises(RenderError, match="from 'quay:3' on"):
         write_cut_list(cuts(), kind, tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
 
@@ -214,7 +214,7 @@ def test_only_its_own_format_needs_the_library(
 
 def test_subtitles_follow_the_shots() -> None:
     shown = subtitles(cuts().shots, Fraction(24), "vtt")
-    assert shown.startswith("WEBVTT\n\nquay 1\n00:00:00.000 --> 00:00:00.208\nMara &amp; &lt;the")
+    assert shown.startswith("WEBVTT\n\nquay:1\n00:00:00.000 --> 00:00:00.208\nMara &amp; &lt;the")
     counted = subtitles(cuts().shots, Fraction(24), "srt").split("\n\n")
     assert counted[1] == "2\n00:00:00,208 --> 00:00:00,708\nA line and another"
 

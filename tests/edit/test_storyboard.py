@@ -28,7 +28,7 @@ def row(shot: int = 1, scene: str = "ball", prompt: str = "A red ball rolls.") -
     start = 61 * (shot - 1)
     return StoryboardRow(
         scene=scene,
-        shot=shot,
+        name=f"{scene}:{shot}",
         prompt=prompt,
         span=FrameSpan(start, start + 61),
         fps=Fraction(15),
@@ -132,7 +132,7 @@ def test_frames_of_another_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         StoryboardRow(
             scene="s",
-            shot=1,
+            name="s:1",
             prompt="p",
             span=FrameSpan(0, 5),
             fps=Fraction(15),

@@ -90,13 +90,13 @@ def test_a_slate_is_read_in_upright_pictures_too(size: tuple[int, int]) -> None:
         (made,) = slated(iter([black]), [(FrameSpan(0, 1), label)], FPS)
         return made
 
-    assert (strip("quay 2, seed 7") != strip("quay 2, seed 8")).any(), "the seed is still there"
+    assert (strip("quay:2, seed 7") != strip("quay:2, seed 8")).any(), "the seed is still there"
 
 
 def test_a_slate_tells_shot_and_time_and_touches_only_its_strip() -> None:
     reel = np.full((20, 96, 160, 3), 120, np.uint8)
     chunks = iter([reel[:7], reel[7:]])
-    labels = [(FrameSpan(0, 10), "quay 1, seed 3"), (FrameSpan(12, 20), "quay 2, seed 3")]
+    labels = [(FrameSpan(0, 10), "quay:1, seed 3"), (FrameSpan(12, 20), "quay:2, seed 3")]
     made = np.concatenate(list(slated(chunks, labels, FPS)))
     strip = 12
     assert (made[:, : 96 - strip] == 120).all()

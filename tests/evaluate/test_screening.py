@@ -83,6 +83,7 @@ def test_observed_scenes_become_measures() -> None:
     frames = np.concatenate([a.repeat(12, 0), b.repeat(12, 0)])
     scene = Screened(
         name="s",
+        names=("1", "2"),
         frames=frames,
         shots=(FrameSpan(0, 12), FrameSpan(12, 24)),
         casts=(frozenset("1"), frozenset("1")),

@@ -191,6 +191,7 @@ def test_films_are_compared_by_it(folder: Path) -> None:
     frames = np.random.default_rng(1).integers(0, 255, (20, 24, 40, 3)).astype(np.uint8)
     scene = Screened(
         name="film",
+        names=("1", "2"),
         frames=frames,
         shots=(FrameSpan(0, 9), FrameSpan(9, 20)),
         casts=(frozenset({"1"}), frozenset({"1", "2"})),

@@ -72,8 +72,8 @@ def test_the_command_warns_with_the_shot_and_its_remedy(
     assert main(["render", str(write(TEXT)), "-o", str(out), "--json"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["takes"][0]["cuts"] == FOUND
-    assert "no cut is seen at frame 21, where shot 3 should begin" in told.err
-    assert "shot 3 jumps as if cut at frame 27" in told.err
+    assert "no cut is seen at frame 21, where shot one:3 should begin" in told.err
+    assert "shot one:3 jumps as if cut at frame 27" in told.err
     assert f"holocine reshoot {out} --shot one:3" in told.err
 
 

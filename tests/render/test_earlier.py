@@ -319,7 +319,7 @@ def test_an_eta_of_before_is_edited_after_the_card_left_sde(earlier: Path, say: 
     Path("noisy.yaml").write_text(text + "profiles: {standard: {eta: 0.5}}\n")
     say("render", "noisy.yaml")
     write_card(earlier, was)
-    say("reshoot", "noisy.mp4", "--shot", "1")
+    say("reshoot", "noisy.mp4", "--shot", "storm:1")
     sampling = say("inspect", "noisy.mp4")["provenance"]["takes"][0]["sampling"]
     assert (sampling["sampler"], sampling["eta"]) == ("sde", 0.5)
 
@@ -374,7 +374,7 @@ def test_edited_films_open_and_their_versions_come_back(
 
 def test_a_reshoot_is_sampled_as_its_film_was(earlier: Path, say: Say) -> None:
     change_settings(earlier)
-    answer = say("reshoot", "edited.mp4", "--shot", "2")
+    answer = say("reshoot", "edited.mp4", "--shot", "storm:2")
     assert answer["changed_frames"] == [[9, 17]]
     _, plan = open_film(Path("edited.mp4"))
     assert {take.sampling.sampler for take in plan.takes} == {"unipc"}
@@ -386,7 +386,7 @@ def test_a_film_made_from_a_draft_is_edited_after_both_profiles_changed(
     earlier: Path, say: Say
 ) -> None:
     change_settings(earlier)
-    say("reshoot", "promoted.mp4", "--shot", "2")
+    say("reshoot", "promoted.mp4", "--shot", "storm:2")
     _, plan = open_film(Path("promoted.mp4"))
     (upscaled,) = [one for one in plan.takes[0].chain() if one.upscaled is not None]
     assert upscaled.upscaled is not None
@@ -417,7 +417,7 @@ def test_the_chosen_draft_is_what_the_film_is_made_from(earlier: Path, say: Say)
 def test_reshoot_of_other_weights_is_a_machines_fault(earlier: Path, say: Say) -> None:
     change_weights(earlier)
     before = Path("edited.mp4").read_bytes()
-    failed = say("reshoot", "edited.mp4", "--shot", "1", code=3)
+    failed = say("reshoot", "edited.mp4", "--shot", "storm:1", code=3)
     assert "weights of tiny that the film was begun with" in failed["error"]["message"]
     assert Path("edited.mp4").read_bytes() == before
 

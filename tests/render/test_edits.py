@@ -70,7 +70,7 @@ def test_a_shot_is_made_anew_and_all_others_stay(made: Path) -> None:
     _, before = open_film(made)
     plan = again(made, ANEW)
     assert [take.state for take in plan.takes] == ["changed", "reuse"]
-    assert "shot 1's text changed" in plan.takes[0].reason
+    assert "shot storm:1's text changed" in plan.takes[0].reason
     film = render(plan, force=True)
     old, new = latents(before), latents(plan)
     first, second = before.takes[0].timeline.latent_spans
@@ -176,7 +176,7 @@ def test_models_without_clean_shots_see_kept_ones_with_noise(
     ("edit", "message"),
     [
         (Reshoot(scene="noon", shot=1, seed=1), "no scene 'noon'"),
-        (Reshoot(scene="storm", shot=3, seed=1), "no shot 3"),
+        (Reshoot(scene="storm", shot=3, seed=1), "no shot storm:3"),
         (Reshoot(scene="dawn", shot=1, seed=1), "is one shot"),
         (Reshoot(scene="storm", shot=1, prompt="{ivo} waits.", seed=1), "unknown character"),
         (Reshoot(scene="storm", shot=1, prompt="word " * 600, seed=1), "tokens"),
@@ -192,8 +192,11 @@ def test_an_edit_without_a_place_is_refused(
 
 def test_shots_are_named_by_scene_or_counted_through(made: Path) -> None:
     _, plan = open_film(made)
-    found = [(take.scene, n) for take, n in (shot_place(plan, s) for s in ("1", "3", "storm:2"))]
-    assert found == [("storm", 1), ("dawn", 1), ("storm", 2)]
+    found = [(take.scene, n) for take, n in (shot_place(plan, s) for s in ("2", "3", "dawn:1"))]
+    assert found == [("storm", 2), ("dawn", 1), ("dawn", 1)]
+    with pytest.raises(InputError, match=r'could be storm:1 "Wide shot.*" or dawn:1 ') as told:
+        shot_place(plan, "1")
+    assert told.value.hint.endswith("--shot storm:1")
     for wrong in ("0", "4", "x", "noon:1", "storm:"):
         with pytest.raises(InputError, match=r"no (shot|scene)"):
             shot_place(plan, wrong)
@@ -244,7 +247,7 @@ def test_a_scene_goes_on_past_the_models_length(made: Path) -> None:
     assert shown.timeline.latent_frames <= 5
     assert shown.prompt.text.count("[shot cut]") == len(take.known.shots) - 1
     assert not any("trained on" in warned.message for warned in plan.warnings)
-    assert "in a pass that sees shots 1, 3" in take.reason
+    assert "in a pass that sees shots storm:1, storm:3" in take.reason
     film = render(plan, force=True)
     assert film.frames == before.takes[0].timeline.frames + 8 + before.takes[1].timeline.frames - 3
     old, new = latents(before), latents(plan)

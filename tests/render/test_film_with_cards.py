@@ -59,7 +59,7 @@ def test_the_cut_list_has_the_cards(write: Write, tmp_path: Path) -> None:
     film = render_film(write(SMALL + CARDS), tmp_path / "film.mp4")
     cuts = cut_list(inspect(film.path))
     assert [shot.name for shot in cuts.shots] == [
-        "opening card", "storm 1", "storm 2", "dawn 1", "closing card",
+        "opening card", "storm:1", "storm:2", "dawn:1", "closing card",
     ]  # fmt: skip
     assert cuts.shots[0].prompt == "Small"
     assert [shot.span.start for shot in cuts.shots[1:]] == [

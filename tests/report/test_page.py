@@ -54,7 +54,7 @@ def cut_list(film: Path, spans: tuple[DeliveredSpan, ...] = SPANS) -> CutList:
         sound=False,
         shots=tuple(
             CutShot(
-                name=f"quay {i}",
+                name=f"quay:{i}",
                 span=span,
                 prompt=f"Shot {i} <shows> & tells",
                 facts={"scene": "quay" if i < 3 else "deck", "begins": "cut"},

@@ -18,6 +18,7 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.sample.vae import decode_latents, encode_frames
 from holocine_core.script.prompt import compose
+from holocine_core.script.shot_names import shot_name
 from holocine_core.script.written import screenplay_yaml
 from holocine_core.store.files import replacing
 from holocine_core.store.vault import Vault
@@ -109,6 +110,7 @@ def screened(film: Filmed) -> Screened:
     told = compose(screenplay, screenplay.scenes[0])
     return Screened(
         name=film.case.name,
+        names=tuple(shot_name(screenplay.scene_id(0), n, 1) for n in range(1, len(shots) + 1)),
         frames=film.frames,
         shots=tuple(shot.frames for shot in shots),
         casts=tuple(frozenset(str(role.who) for role in shot.roles) for shot in shots),
