@@ -112,7 +112,7 @@ def latents_of(plan: Plan, way: Mapping[str, Any]) -> tuple[Any, float]:
     (take,) = plan.takes
     changes = Profiles(standard=Adjusted(**way))
     screenplay = plan.screenplay.model_copy(update={"profiles": changes})
-    sampling = sampling_of(screenplay, plan.model.spec)
+    sampling = sampling_of(screenplay, plan.model.spec, plan.choice)
     take = replace(take, sampling=sampling, state="new")
     key = fingerprint([{**take.ingredients, "sampling": sampling.record()}, "benchmarks.sampler"])
     vault = Vault(plan.work)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holocine_cli import pipes
 from holocine_cli.contract import SomeFailed, code_of, error_record, problems_of
 from holocine_cli.session import Session
 from holocine_core.errors import HolocineError, InputError, Interrupted, Problem
@@ -27,8 +28,16 @@ class Job:
     """Its part of the JSON document, filled as the work goes on."""
 
 
-def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None) -> list[Job]:
+def jobs_for(
+    screenplays: Sequence[Path], request: Request, out_dir: Path | None, stdin: bytes | None = None
+) -> list[Job]:
     """Where each film goes.
+
+    Args:
+        screenplays: Their files; one may be :data:`~holocine_cli.pipes.STDIN`.
+        request: What is asked for beside them.
+        out_dir: Folder of the films.
+        stdin: What it held.
 
     Raises:
         InputError: Before any work: two films of one name, a film over a screenplay, or options
@@ -38,9 +47,15 @@ def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
-    from holocine_core.api.fleet import film_named, is_template
+    from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
     named = is_template(request.out)
+    if several and request.out == pipes.DASH:
+        raise InputError(
+            "stdout takes one film, but there are several screenplays",
+            where="--out",
+            hint="name all of them with -o 'films/{stem}.mp4'",
+        )
     if several and request.out is not None and not named:
         raise InputError(
             "--out names one film, but there are several screenplays",
@@ -51,16 +66,20 @@ def jobs_for(screenplays: Sequence[Path], request: Request, out_dir: Path | None
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
-    folder = out_dir or Path()
-    films = [
-        film_named(str(request.out), path) if named else request.out or folder / f"{path.stem}.mp4"
-        for path in screenplays
-    ]
-    refuse_collisions(list(zip(screenplays, films, strict=True)))
-    return [
-        Job(path, replace(request, out=film), film)
-        for path, film in zip(screenplays, films, strict=True)
-    ]
+    jobs = []
+    for path in screenplays:
+        asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if named:
+            film = film_named(str(request.out), path, asked)
+        elif request.out == pipes.DASH:
+            asked = kept_aside(path, asked)
+            film = asked.film(path)
+        else:
+            film = request.out or (out_dir or Path()) / asked.film(path)
+        jobs.append(Job(path, replace(asked, out=film), film))
+    refuse_collisions([(job.screenplay, job.film) for job in jobs])
+    refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
+    return jobs
 
 
 class Batch:

@@ -39,6 +39,7 @@ for panel, command in (
     (WRITE, write.schema),
     (WRITE, import_.import_),
     (FILM, film.preview),
+    (FILM, film.watch),
     (FILM, film.render),
     (FILM, edit.reshoot),
     (FILM, edit.extend),

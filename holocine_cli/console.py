@@ -62,6 +62,8 @@ class Console:
         self.as_json = as_json
         self.quiet = quiet
         self.verbose = verbose
+        self.streams = False
+        """Whether stdout is kept for a file's bytes."""
         self.above: Callable[[str], None] | None = None
         """Prints above a live display while there is one on stderr."""
 
@@ -76,8 +78,9 @@ class Console:
         return Paint(paints(sys.stderr))
 
     def product(self, text: str) -> None:
-        """What the command was called for; with --json the document holds it instead."""
-        if not self.as_json:
+        """What the command was called for; with --json the document holds it instead, and of a
+        file that goes to stdout itself there is nothing to say."""
+        if not (self.as_json or self.streams):
             write_product(f"{text}\n")
 
     def document(self, value: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
+from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
@@ -64,7 +65,7 @@ Add = Annotated[
     typer.Option(
         "--add",
         metavar="FILE",
-        help="A YAML file with `shots:`, each with `seconds` or `frames`.",
+        help="A YAML file with `shots:`, each with `seconds` or `frames`; - is stdin.",
         show_default=False,
     ),
 ]
@@ -135,7 +136,8 @@ def extend(
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    add, text = given(session, add, "shots")
+    request = machine.request(lora, out=out, given=text)
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
     _make(session, edit, force=force)
 

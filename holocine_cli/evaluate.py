@@ -13,6 +13,7 @@ from holocine_cli import options as opt
 from holocine_cli.contract import GateMissed
 from holocine_cli.groups import ModelAsked, ToldAtLength, grouped
 from holocine_cli.layout import columns
+from holocine_cli.profiles import SettingsAsked
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session, begin
 from holocine_core.errors import InputError, Interrupted, Problem
@@ -117,6 +118,7 @@ def evaluate(
     viclip: opt.ViClip = None,
     judge: JudgeFolder = None,
     profile: opt.ProfileOption = None,
+    settings: SettingsAsked = SettingsAsked(),
     asked: ModelAsked = ModelAsked(),
     force: opt.Force = False,
     device: opt.Device = "auto",
@@ -152,7 +154,8 @@ def evaluate(
         judge=judge,
         work=work,
     )
-    request = api.Request(profile=profile, device=device, models_dir=models_dir, **asked.of_model())
+    chosen = settings.of_settings() | asked.of_model()
+    request = api.Request(profile=profile, device=device, models_dir=models_dir, **chosen)
     found = _measured(session, films or (), measuring, request)
     session.fields = found.record()
     if out is not None:

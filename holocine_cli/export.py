@@ -9,6 +9,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
+from holocine_cli.pipes import to_stdout
 from holocine_cli.session import begin
 
 To = Literal["otio", "edl", "fcpxml", "xml", "vtt", "srt"]
@@ -29,7 +30,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The file to write; beside the film where left out.",
+        help="The file to write; beside the film where left out, - is stdout.",
         show_default=False,
     ),
 ]
@@ -66,7 +67,8 @@ def export(
     session = begin(ctx, told)
     from holocine_core import api
 
-    made = api.export(film, to, out, rate=rate, force=force)
+    with to_stdout(out, f"{film.stem}.{to}") as place:
+        made = api.export(film, to, place, rate=rate, force=force)
     cuts, fps = made.cuts, made.rate
     session.fields = {
         "film": str(film),

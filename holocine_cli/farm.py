@@ -101,6 +101,9 @@ def _words(
 
 
 def _where(out: Path | None, out_dir: Path | None, gpus: int) -> list[str]:
+    from holocine_core.api.fleet import dated
+
+    out = None if out is None else dated(out)  # Workers may begin on another day.
     named = {"-o": out, "--out-dir": out_dir, "--gpus": None if gpus == 1 else gpus}
     return [word for name, value in named.items() if value for word in (name, str(value))]
 

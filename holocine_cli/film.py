@@ -1,19 +1,20 @@
-"""plan, preview, render: from screenplays to films."""
+"""plan, render, preview, watch: from screenplays to films."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
+from holocine_cli.drafts import drafts_for, keep_drafting, make_drafts
 from holocine_cli.groups import (
     Asked,
     Besides,
     Gathered,
+    Listed,
     Machine,
     Shared,
     Told,
@@ -21,12 +22,13 @@ from holocine_cli.groups import (
     grouped,
 )
 from holocine_cli.many import FleetOption
+from holocine_cli.pipes import DASH, refuse_film_on_stdout, send_film
 from holocine_cli.session import Session, begin
 from holocine_cli.warnings_told import Warnings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
-    from holocine_core.api import Extras, Plan, Request
+    from holocine_core.api import Extras, Plan
 
 
 @grouped
@@ -58,7 +60,7 @@ def plan(
     from holocine_core.api import Extras
 
     request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
-    jobs = jobs_for(gathered.sources(screenplays), request, out_dir)
+    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
     if fleet is not None and check:
         raise InputError("--check looks at this machine, --fleet at others", hint="leave one out")
     if fleet is not None:
@@ -98,10 +100,12 @@ def render(
     """
     session = begin(ctx, told)
     shared.require_worker()
+    refuse_film_on_stdout(session, besides, shared)
     request = machine.request(
         asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
     )
-    jobs, extras = jobs_for(gathered.sources(screenplays), request, out_dir), besides.extras()
+    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
+    extras = besides.extras()
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
@@ -112,6 +116,7 @@ def render(
     from holocine_cli.worker import work
     from holocine_core import api
 
+    shared.refuse_stdin(jobs)
     if shared.hands_on(session):
         farm(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
         return
@@ -122,32 +127,30 @@ def render(
         with Films(session, jobs, extras, studio_of, force=force) as films:
             for job in films.left:
                 with films.making(job) as making:
-                    making.film = api.render(
-                        making.plan,
-                        force=force,
-                        emit=making.emit,
-                        should_stop=session.stop,
-                        studio=films.studio,
-                    )
+                    how = films.options(making)
+                    making.film = api.render(making.plan, force=force, **how)
         films.finish()
+    send_film(session, jobs[0].film)
 
 
 @grouped
 def preview(
     ctx: typer.Context,
-    screenplay: opt.OneScreenplay,
+    screenplays: opt.Sources = None,
+    out: opt.DraftOut = None,
     out_dir: opt.OutDir = None,
     asked: Asked = Asked(),
     seeds: opt.Seeds = 1,
     watch: opt.Watch = False,
     force: opt.Force = False,
+    listed: Listed = Listed(),
     machine: Machine = Machine(),
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
     """Make a quick draft and its storyboard.
 
     holocine preview harbour.yaml
-    holocine preview harbour.yaml --seeds 4 --out-dir drafts
+    holocine preview scenes --seeds 4 --out-dir drafts
 
     Writes harbour.preview.mp4 and harbour.preview.png.
     The same cuts with the draft profile's smaller frame and fewer steps. An
@@ -156,55 +159,47 @@ def preview(
     the file is saved, and shoots only what changed.
     """
     session = begin(ctx, told)
-    request = machine.request(asked.lora, asked, profile="draft", anew=force)
-    if not watch:
-        _preview(session, screenplay, out_dir or Path(), seeds, request, force=force)
-        return
-    if told.as_json:
+    request = machine.request(asked.lora, asked, out=out, profile="draft", anew=force)
+    if watch and told.as_json:
         raise InputError("--watch never ends, --json is one document", hint="leave one out")
-    from holocine_cli.watch import watch as keep_watching
+    found = listed.sources(screenplays, session)
+    drafts = drafts_for(found, request, out_dir, seeds, session.stdin)
+    if watch:
+        keep_drafting(session, drafts, force=force)
+    else:
+        make_drafts(session, drafts, force=force)
 
-    def again() -> None:
-        _preview(session, screenplay, out_dir or Path(), seeds, request, force=force)
 
-    keep_watching(session, screenplay, again)
-
-
-def _preview(
-    session: Session, screenplay: Path, folder: Path, seeds: int, request: Request, *, force: bool
+@grouped
+def watch(
+    ctx: typer.Context,
+    screenplay: opt.OneScreenplay,
+    out: opt.DraftOut = None,
+    out_dir: opt.OutDir = None,
+    asked: Asked = Asked(),
+    seeds: opt.Seeds = 1,
+    force: opt.Force = False,
+    machine: Machine = Machine(),
+    told: ToldAtLength = ToldAtLength(),
 ) -> None:
-    """One draft and its storyboard, or several and one of all."""
-    from holocine_cli.produce import Films
-    from holocine_core import api
+    """Make a draft anew whenever its screenplay is saved.
 
-    asked = api.draft_requests(screenplay, request, folder, seeds)
-    jobs = [Job(screenplay, one, one.film(screenplay)) for one in asked]
-    board = folder / f"{screenplay.stem}.preview.png"
-    if seeds > 1:
-        api.require_board(api.plan(screenplay, asked[0]), board, force=force)
-    extras = api.Extras(preview=True, storyboard=seeds == 1)
-    with Films(session, jobs, extras, force=force) as films:
-        for job in films.left:
-            with films.making(job) as making:
-                making.film = api.render(
-                    making.plan,
-                    force=api.may_replace(making.plan, extras, force=force),
-                    emit=making.emit,
-                    should_stop=session.stop,
-                    studio=films.studio,
-                )
-    plans = films.finish()
-    if seeds > 1:
-        _lay_out(session, plans, board)
+    holocine watch harbour.yaml
+    holocine watch harbour.yaml -o drafts/harbour.mp4
 
-
-def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> None:
-    """One storyboard of all drafts."""
-    from holocine_core import api
-
-    api.draw_board(plans, board, session.tell_warning)
-    session.fields["storyboard"] = str(board)
-    session.console.note(f"storyboard of {len(plans)} drafts: {board}")
+    As preview --watch: only the scenes that changed are shot. Pictures, sounds
+    and LoRAs that the screenplay names are watched as well. Where something is
+    wrong, it is told, and the last good draft and storyboard stay. Ctrl-C ends.
+    """
+    session = begin(ctx, told)
+    request = machine.request(asked.lora, asked, out=out, profile="draft", anew=force)
+    if told.as_json:
+        raise InputError("watch never ends, --json is one document", hint="leave it out")
+    if screenplay == DASH or screenplay.is_dir():
+        raise InputError(
+            "watch follows one screenplay in a file", where=str(screenplay), hint="name the file"
+        )
+    keep_drafting(session, drafts_for([screenplay], request, out_dir, seeds), force=force)
 
 
 def _refuse_damaged(plan: Plan) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from holocine_cli import many
+from holocine_cli import many, pipes
 from holocine_cli import options as opt
 from holocine_cli.loras import loras_of
+from holocine_cli.profiles import SettingsAsked
 from holocine_core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
+    from holocine_cli.batch import Job
     from holocine_cli.session import Session
     from holocine_core.api import Extras, Request
 
@@ -54,7 +55,7 @@ class ModelAsked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked(ModelAsked):
+class Asked(ModelAsked, SettingsAsked):
     """What shapes the picture, beside the screenplay."""
 
     seed: opt.Seed = None
@@ -82,6 +83,7 @@ class Machine:
         return Request(
             seed=asked.seed,
             **asked.of_model(),
+            **asked.of_settings(),
             loras=loras_of(lora or ()),
             outside=asked.allow_outside,
             device=self.device,
@@ -108,14 +110,14 @@ class Besides:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gathered:
+class Listed:
     """Which screenplays, beside those that are named."""
 
     files: many.FileList = None
-    shard: many.Shard = None
 
-    def sources(self, named: Sequence[Path] | None) -> list[Path]:
-        """The screenplays of the call.
+    def sources(self, named: Sequence[Path] | None, session: Session) -> list[Path]:
+        """The screenplays of the call; one that came from stdin, which is read here, has
+        :data:`~holocine_cli.pipes.STDIN` as its name.
 
         Raises:
             InputError: There are none, or no such shard.
@@ -125,11 +127,21 @@ class Gathered:
 
         if named is None and self.files is None:
             raise InputError(
-                "there is nothing to film", hint="name a screenplay or a folder; see --help"
+                "no screenplay is named",
+                hint="name one, a folder of them, or - for stdin; see --help",
             )
-        return sources(
-            named or (), None if self.files is None else _text_of(self.files), self.shard
-        )
+        listed = None if self.files is None else _text_of(self.files, session)
+        found = sources(named or (), listed, getattr(self, "shard", None))
+        if list(named or ()).count(pipes.DASH) > 1:
+            pipes.refuse_twice()
+        return [pipes.given(session, path, "a screenplay")[0] for path in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered(Listed):
+    """The same, and a share of them."""
+
+    shard: many.Shard = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +166,15 @@ class Shared:
             session.stop.end_at(self.until)
         return self.on is not None
 
+    def refuse_stdin(self, jobs: Sequence[Job]) -> None:
+        """Raises InputError where workers are to make a film that only this call knows."""
+        if (self.worker or self.on is not None) and any(job.request.given for job in jobs):
+            raise InputError(
+                "workers share files, and a screenplay from stdin lies in none",
+                where="-",
+                hint="save it in the folder, or leave out --worker and --on",
+            )
+
     def require_worker(self) -> None:
         """Raises InputError where options of workers do not go together."""
         given = {"--tries": self.tries, "--retry": self.retry, "--in-order": self.in_order}
@@ -166,9 +187,9 @@ class Shared:
             raise InputError("--engine is for --on", hint="name the engine, such as --on local")
 
 
-def _text_of(path: Path) -> str:
-    if str(path) == "-":
-        return sys.stdin.read()
+def _text_of(path: Path, session: Session) -> str:
+    if path == pipes.DASH:
+        return pipes.text_from_stdin(session, "a list of screenplays")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

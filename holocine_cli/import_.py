@@ -9,6 +9,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
+from holocine_cli.pipes import given, to_stdout
 from holocine_cli.session import begin
 from holocine_core.api import counted
 
@@ -17,7 +18,11 @@ DEFAULT_MODEL = "nano"
 
 
 Script = Annotated[
-    Path, typer.Argument(metavar="SCRIPT", help="A script, a shot list or HoloCine's raw prompts.")
+    Path,
+    typer.Argument(
+        metavar="SCRIPT",
+        help="A script, a shot list or HoloCine's raw prompts; - is one from stdin.",
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -25,13 +30,17 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The screenplay to write; SCRIPT.yaml in this folder where left out.",
+        help="The screenplay to write; SCRIPT.yaml in this folder where left out, - is stdout.",
         show_default=False,
     ),
 ]
 FromOption = Annotated[
     From | None,
-    typer.Option("--from", help="What the file is; told by its name.", show_default=False),
+    typer.Option(
+        "--from",
+        help="What the file is; told by its name, or by what it holds.",
+        show_default=False,
+    ),
 ]
 
 
@@ -58,14 +67,17 @@ def import_(
     session = begin(ctx, told)
     from holocine_core import api
 
-    made = api.import_script(
-        script,
-        out,
-        kind=kind,
-        model=model or DEFAULT_MODEL,
-        models_dir=models_dir,
-        force=force,
-    )
+    source, text = given(session, script, "a script")
+    with to_stdout(out, f"{source.stem.strip('<>')}.yaml") as place:
+        made = api.import_script(
+            source,
+            place,
+            kind=kind,
+            model=model or DEFAULT_MODEL,
+            models_dir=models_dir,
+            given=text,
+            force=force,
+        )
     session.fields = {
         "screenplay": str(made.screenplay),
         "scenes": made.scenes,
@@ -78,4 +90,5 @@ def import_(
     if made.open_places:
         said += f"; {counted(made.open_places, 'place')} to decide: search for LOOK:"
     session.console.note(said)
-    session.console.note(f"next: holocine check {made.screenplay}")
+    if place == out:
+        session.console.note(f"next: holocine check {made.screenplay}")

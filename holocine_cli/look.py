@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.console import Paint, cannot_write_product, discard, moves, write_product
+from holocine_cli.console import Paint
 from holocine_cli.groups import Told, grouped
 from holocine_cli.layout import columns
+from holocine_cli.pipes import DASH, text_to_stdout
 from holocine_cli.session import begin
 from holocine_core.api import counted
 from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
     from holocine_core.api import Inspection
-
-STDOUT = Path("-")
 
 
 @grouped
@@ -51,7 +48,7 @@ def inspect(
     that are shown, makes the same film again.
     """
     session = begin(ctx, told)
-    if extract == STDOUT and told.as_json:
+    if extract == DASH and told.as_json:
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
@@ -61,24 +58,10 @@ def inspect(
     session.fields = {"film": str(film), **_record(found)}
     if extract is None:
         session.console.product(_page(found, session.console.out))
-    elif extract == STDOUT:
-        _to_stdout(found.screenplay)
+    elif extract == DASH:
+        text_to_stdout(found.screenplay)
     else:
         session.console.product(str(api.extract(found, extract, force=force)))
-
-
-def _to_stdout(text: str) -> None:
-    """A screenplay as it was; a terminal is shown its control characters."""
-    if moves(sys.stdout):
-        return write_product(text)
-    try:
-        sys.stdout.buffer.write(text.encode(errors="surrogatepass"))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        discard(sys.stdout)
-    except OSError as error:
-        discard(sys.stdout)
-        raise cannot_write_product(error) from error
 
 
 def _record(found: Inspection) -> dict[str, Any]:
@@ -109,6 +92,8 @@ def _shots(takes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _page(found: Inspection, paint: Paint) -> str:
     """A film's provenance as people read it."""
+    from holocine_core import api
+
     made = found.provenance
     lines = [paint(str(made["title"]), bold=True), ""]
     model = made["model"]
@@ -118,33 +103,23 @@ def _page(found: Inspection, paint: Paint) -> str:
         ("licence", str(model["licence"])),
         ("profile", f"{made['profile']}, {round(float(Fraction(made['fps'])), 3):g} fps"),
     ]
+    if own := api.own_profile_told(made):
+        facts.append(("", own))
     facts += [
         ("lora", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}")
         for lora in made["lora"]
     ]
-    if options := _options(made.get("options", {})):
+    if options := api.call_told(made):
         facts.append(("called with", options))
     if draft := made.get("options", {}).get("draft"):
         facts.append(("draft", f"{draft} of holocine preview --seeds"))
     if edits := made.get("edits"):
-        from holocine_core.api import edits_told
-
-        facts.append(("edited", edits_told(edits, len(made["takes"])).replace("; ", "\n")))
+        facts.append(("edited", api.edits_told(edits, len(made["takes"])).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
     for take in made["takes"]:
         lines += ["", *_take_lines(take, len(made["takes"]), paint)]
     return "\n".join(lines)
-
-
-def _options(options: dict[str, Any]) -> str:
-    """The options of the call that moved the picture, as they are typed."""
-    return " ".join(
-        f"--{name} {shlex.quote(str(value))}"
-        for name, given in options.items()
-        if name != "draft"
-        for value in (given if isinstance(given, list) else [given])
-    )
 
 
 def _take_lines(take: dict[str, Any], scenes: int, paint: Paint) -> list[str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 WHAT, COMPARE, WHERE, TALK = "What to make", "What to compare by", "Machine", "Output"
 """Panels of the help."""
-
-Profile = Literal["draft", "standard", "final"]
 
 
 def model_names(incomplete: str) -> list[tuple[str, str]]:
@@ -33,13 +31,12 @@ def _seed_in_range(seed: int | None) -> int | None:
     return seed
 
 
-Screenplays = Annotated[
-    list[Path], typer.Argument(metavar="FILE", help="Screenplays in YAML.", show_default=False)
-]
 Sources = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="FILE|FOLDER", help="Screenplays in YAML, or folders of them.", show_default=False
+        metavar="FILE|FOLDER",
+        help="Screenplays in YAML, or folders of them; - is one from stdin.",
+        show_default=False,
     ),
 ]
 OneScreenplay = Annotated[
@@ -53,7 +50,20 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The film; FILE.mp4 in this folder where left out. Of several: films/{stem}.mp4.",
+        help="The film; FILE.mp4 in this folder where left out, - is stdout. Of several: "
+        "films/{stem}.mp4; {folder}, {title}, {profile}, {seed} and {date} go too.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
+DraftOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The draft; FILE.preview.mp4 in this folder where left out. Names and fields as of "
+        "render; with --seeds NAME-1.mp4, NAME-2.mp4 ...",
         show_default=False,
         rich_help_panel=WHAT,
     ),
@@ -69,11 +79,13 @@ OutDir = Annotated[
     ),
 ]
 ProfileOption = Annotated[
-    Profile | None,
+    str | None,
     typer.Option(
         "--profile",
-        help="Quality; the screenplay's where left out.",
+        metavar="NAME",
+        help="draft, standard, final, or a profile of your own; the screenplay's where left out.",
         show_default=False,
+        autocompletion=one_of("draft", "standard", "final"),
         rich_help_panel=WHAT,
     ),
 ]

@@ -48,26 +48,43 @@ def _cache(cache: Cache) -> str:
     return f"cache {cache.kind} {amount:g}"
 
 
+def _profile(plan: Plan) -> str:
+    """The profile with its settings; behind each who set it, where that is neither the model nor
+    the screenplay."""
+    sampling, choice = plan.takes[0].sampling, plan.choice
+    told = {
+        "steps": counted(sampling.steps, "step"),
+        "sampler": sampler_told(sampling.sampler, sampling.eta),
+        "guidance": _guidance(sampling),
+        "shift": f"shift {sampling.shift:g}",
+    }
+    if sampling.cache is not None:
+        told["cache"] = _cache(sampling.cache)
+    parts = [f"{text}{_by(plan, _WITH.get(name, (name,)))}" for name, text in told.items()]
+    name = choice.name if choice.own is None else f"{choice.name} ({choice.base})"
+    return f"{name}: {', '.join(parts)}"
+
+
+_WITH = {"sampler": ("sampler", "eta"), "guidance": ("guidance", "guidance_stop")}
+"""Settings that are told with another."""
+
+
+def _by(plan: Plan, names: Sequence[str]) -> str:
+    sources = dict.fromkeys(source for name in names if (source := plan.choice.source(name)))
+    return f" by {' and '.join(sources)}" if sources else ""
+
+
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     from holocine_core import api
 
     there = api.target(plan, force=force)
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
-    sampling = plan.takes[0].sampling
-    settings = [
-        counted(sampling.steps, "step"),
-        sampler_told(sampling.sampler, sampling.eta),
-        _guidance(sampling),
-        f"shift {sampling.shift:g}",
-    ]
-    if sampling.cache is not None:
-        settings.append(_cache(sampling.cache))
     facts = [
         ("screenplay", str(plan.screenplay_path)),
         ("film", f"{plan.out}  {paint(f'({there.words})', color)}"),
         ("picture", _picture(plan)),
-        ("model", f"{plan.model.spec.name}, {sampling.attention} attention"),
-        ("profile", f"{plan.profile}: {', '.join(settings)}"),
+        ("model", f"{plan.model.spec.name}, {plan.takes[0].sampling.attention} attention"),
+        ("profile", _profile(plan)),
         ("device", _device(plan)),
         ("memory", _memory(plan)),
         ("work", str(plan.work)),
@@ -124,6 +141,7 @@ def _memory(plan: Plan) -> str:
 def _picture(plan: Plan) -> str:
     sampling, delivery = plan.takes[0].sampling, plan.delivery
     size = f"{sampling.width}x{sampling.height}"
+    size += _by(plan, ["size"])
     text = f"{size}, {round(float(plan.fps), 3):g} fps, {delivery.codec}"
     if (delivery.width, delivery.height, delivery.fps) != (
         sampling.width,
@@ -248,6 +266,8 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
             "files": {p: str(files.paths[0]) for p, files in plan.model.components.items()},
         },
         "profile": plan.profile,
+        "base": plan.choice.base,
+        "asked": {**plan.choice.given},
         "lora": [
             {
                 "file": str(lora.path),

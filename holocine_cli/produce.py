@@ -196,6 +196,10 @@ class Films:
         """The films that have not failed."""
         return self._batch.left
 
+    def plan(self, job: Job) -> Plan:
+        """Of a film that has not failed to be planned."""
+        return self._plans[job]
+
     @contextlib.contextmanager
     def making(self, job: Job) -> Iterator[Making]:
         """While this is open, a film is made; where it fails the others go on."""
@@ -205,6 +209,10 @@ class Films:
             told = (self._extras, self._meter, self._warnings)
             with making(self._session, plan, job.record, *told) as work:
                 yield work
+
+    def options(self, making: Making) -> dict[str, Any]:
+        """What every film of the call is made with."""
+        return {"emit": making.emit, "should_stop": self._session.stop, "studio": self.studio}
 
     def _warn_of_all(self) -> None:
         """What concerns several films or their model, before any is made."""

@@ -63,9 +63,9 @@ def ranked(
         )
     if started == 1:
         refuse_ranks(jobs)
-        if "-" in session.argv:
+        if session.stdin is not None:
             raise InputError(
-                "each GPU's process would read stdin", where="--files", hint="name a file instead"
+                "each GPU's process would read stdin", where="-", hint="name a file instead"
             )
         code = fleet.launch_ranks(gpus, session.argv)
         session.documented = True  # By the leader.

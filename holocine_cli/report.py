@@ -9,6 +9,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
+from holocine_cli.pipes import to_stdout
 from holocine_cli.session import begin
 from holocine_core.api import counted
 
@@ -18,7 +19,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The page to write; FILM.html beside the film where left out.",
+        help="The page to write; FILM.html beside the film where left out, - is stdout.",
         show_default=False,
     ),
 ]
@@ -45,7 +46,8 @@ def report(
     session = begin(ctx, told)
     from holocine_core import api
 
-    made = api.report(film, out, clip=clip, dino=dino, force=force)
+    with to_stdout(out, f"{film.stem}.html") as place:
+        made = api.report(film, place, clip=clip, dino=dino, force=force)
     path, page = made.path, made.page
     session.fields = {
         "film": str(film),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from holocine_cli.console import Console
+from holocine_cli.pipes import takes_stdout
 from holocine_cli.signals import StopRequest
 from holocine_core.errors import Problem
 from holocine_core.events import Event, Warned
@@ -30,6 +31,8 @@ class Session:
     command: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     """What the command adds to the JSON document."""
+    stdin: bytes | None = None
+    """What it held; None where nobody has read it."""
     debug: bool = False
     documented: bool = False
     """Whether the JSON document has been written."""
@@ -58,4 +61,5 @@ def begin(ctx: typer.Context, told: Told) -> Session:
     session.command = ctx.command_path.removeprefix(f"{PROGRAM} ")
     verbose = getattr(told, "verbose", False)
     session.console = Console(as_json=told.as_json, quiet=told.quiet, verbose=verbose)
+    session.console.streams = takes_stdout(session.command, ctx.params, as_json=told.as_json)
     return session

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import SomeFailed, code_of, error_record
 from holocine_cli.produce import making
+from holocine_cli.profiles import own_profile_words
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import end_with_input
 from holocine_cli.warnings_told import Warnings
@@ -173,12 +174,6 @@ def again(job: Job, extras: Extras, *, force: bool) -> str:
     return shlex.join([*words, *options_of(job.request, extras, force=force)])
 
 
-_VALUED = (
-    "profile", "model", "expert_high", "expert_low", "seed", "device", "memory", "models_dir",
-    "work", "from_draft",
-)  # fmt: skip
-
-
 def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     """The options that a request was made of, but for where its film goes."""
     from holocine_core.api import Request
@@ -186,6 +181,9 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     usual, words = Request(), []
     valued = (
         "profile",
+        "steps",
+        "guidance",
+        "size",
         "model",
         "expert_high",
         "expert_low",
@@ -199,9 +197,10 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
     for name in valued:
         if (value := getattr(asked, name)) != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
+    words += own_profile_words(asked.profiles)
     for lora in asked.loras:
         expert = f":{lora.expert}" if lora.expert else ""
-        words += ["--lora", f"{lora.path}:{lora.weight:g}{expert}"]
+        words += ["--lora", f"{lora.path}:{lora.weight!r}{expert}"]
     if extras.shots is not None:
         words += ["--shots", str(extras.shots)]
     flags = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import problem_record
-from holocine_cli.groups import ModelAsked, Told, grouped
+from holocine_cli.groups import Listed, ModelAsked, Told, grouped
+from holocine_cli.pipes import DASH, STDIN, text_to_stdout, to_stdout
 from holocine_cli.session import begin
 from holocine_cli.warnings_told import Warnings
 from holocine_core.api import clock, counted
@@ -22,7 +24,7 @@ OutFile = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The file to write; NAME.yaml where left out.",
+        help="The file to write; NAME.yaml where left out, - is stdout.",
         show_default=False,
     ),
 ]
@@ -47,7 +49,10 @@ def new(
     session = begin(ctx, told)
     from holocine_core import api
 
-    made = api.new(name, out, force=force)
+    with to_stdout(out, "starter.yaml") as place:
+        made = api.new(name, place, force=force)
+    if place != out:
+        return
     session.fields = {"screenplay": str(made.screenplay), "schema_file": str(made.schema)}
     session.console.product(str(made.screenplay))
     if made.wrote_schema:
@@ -58,7 +63,8 @@ def new(
 @grouped
 def check(
     ctx: typer.Context,
-    screenplays: opt.Screenplays,
+    screenplays: opt.Sources = None,
+    listed: Listed = Listed(),
     asked: ModelAsked = ModelAsked(),
     models_dir: opt.ModelsDir = None,
     allow_outside: opt.AllowOutside = False,
@@ -67,7 +73,7 @@ def check(
     """Say what is wrong with screenplays.
 
     holocine check harbour.yaml
-    holocine check screenplays/*.yaml
+    holocine check screenplays --model holocine-14b-sparse
 
     Shape, names, timing and length of texts: every problem of every file is
     told at once, each with its line and column.
@@ -79,11 +85,13 @@ def check(
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
-    warnings = Warnings(session.console, screenplays)
-    for path in screenplays:
+    sources = listed.sources(screenplays, session)
+    warnings = Warnings(session.console, sources)
+    for path in sources:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
-        found = api.check(path, request)
+        text = session.stdin if path == STDIN else None
+        found = api.check(path, replace(request, given=text))
         if found.problems:
             # Of the call itself, such as an unknown --model: told once.
             problems |= dict.fromkeys(found.problems)
@@ -131,7 +139,7 @@ def schema(
     console = begin(ctx, Told()).console
     from holocine_core import api
 
-    if out is None:
-        console.product(json.dumps(api.schema(), indent=1, ensure_ascii=False))
+    if out is None or out == DASH:
+        text_to_stdout(json.dumps(api.schema(), indent=1, ensure_ascii=False) + "\n")
     else:
         console.product(str(api.write_schema(out, force=force)))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from holocine_core.errors import InputError
-from holocine_core.sampling import PROFILE_NAMES
+from pydantic import ValidationError
+
+from holocine_core.errors import InputError, Problem
+from holocine_core.sampling import PROFILE_NAMES, OwnProfile, profile_hint, profile_name_fault
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from holocine_core.model.components import LocatedModel
     from holocine_core.model.lora.file import LoraFile
 
@@ -18,10 +23,30 @@ WORK = ".holocine"
 """Name of the folder of work folders beside a film."""
 
 
+SETTINGS = ("steps", "guidance", "size")
+"""Settings of a profile that a call may ask for by themselves."""
+PREVIEW = re.compile(r"\.preview(-[0-9]+)?$")
+"""How the name of a draft ends, before its suffix."""
+
+
+def bare_stem(path: Path) -> str:
+    """A file's name without its suffix, and ``stdin`` of ``<stdin>``."""
+    return path.stem.strip("<>") or path.stem
+
+
 def stem_of(path: Path) -> str:
     """A file's name without its suffix, as the name of a folder: that of ``...yaml`` would be the
     folder above."""
     return path.stem if path.stem.strip(".") else path.name
+
+
+def setting_hint(detail: ErrorDetails) -> str:
+    """What pydantic finds wrong with a setting of a profile, as a remedy."""
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ").partition("; ")[2]
+    if detail["type"] == "string_pattern_mismatch":
+        return "write width x height in pixels: 832x480"
+    return detail["msg"].replace("Input should be", "it must be")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +59,15 @@ class Request:
     work: Path | None = None
     """Folder of the film's takes; ``.holocine/<screenplay>`` beside the film where None."""
     profile: str | None = None
-    """``draft``, ``standard`` or ``final``."""
+    """``draft``, ``standard`` or ``final``, or a name in ``profiles``."""
+    profiles: Mapping[str, OwnProfile] = field(default_factory=dict)
+    """The user's own profiles by name: the call may ask for one, and so may the screenplay."""
+    steps: int | None = None
+    """Denoising steps, 1 to 200; goes before every profile's, as ``guidance`` and ``size`` do."""
+    guidance: float | None = None
+    """Pull of the prompt, 1 to 30."""
+    size: str | None = None
+    """``832x480``: width and height of the picture as it is generated, also of a draft's."""
     model: str | None = None
     """A model's name or folder."""
     expert_high: Path | None = None
@@ -62,6 +95,9 @@ class Request:
     """Which of several drafts: each has seeds of its own, one higher than the one before."""
     from_draft: int | None = None
     """The draft to make the film from."""
+    given: bytes | None = field(default=None, repr=False)
+    """What the file that is named holds, where it lies nowhere, such as a screenplay from stdin:
+    its path is a name for messages then, in the folder of its pictures and sounds."""
     outside: bool = False
     """Whether pictures and sounds may lie outside the screenplay's folder."""
     anew: bool = False
@@ -74,15 +110,43 @@ class Request:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, Path(given))
-        if self.profile is not None and self.profile not in PROFILE_NAMES:
-            raise InputError(
-                f"there is no profile '{self.profile}'", hint=f"one of {', '.join(PROFILE_NAMES)}"
-            )
+        self._require_profiles()
+        self._require_settings()
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"{self.seed} is no seed", hint="a seed is 0 to 9223372036854775807")
         for name, number in (("draft", self.draft), ("from_draft", self.from_draft)):
             if number is not None and number < 1:
                 raise InputError(f"there is no draft {number}", hint=f"`{name}` counts from 1")
+
+    def _require_profiles(self) -> None:
+        for name in self.profiles:
+            if fault := profile_name_fault(name):
+                raise InputError(fault)
+        if self.profile is not None and self.profile not in (*PROFILE_NAMES, *self.profiles):
+            raise InputError(
+                f"there is no profile '{self.profile}'",
+                hint=profile_hint(self.profile, self.profiles),
+            )
+
+    def _require_settings(self) -> None:
+        try:
+            read = OwnProfile(**self.settings)
+        except ValidationError as error:
+            problems = [
+                Problem(
+                    f"{detail['input']!r} is no `{detail['loc'][0]}`", hint=setting_hint(detail)
+                )
+                for detail in error.errors()
+            ]
+            raise InputError.of(problems) from None
+        object.__setattr__(self, "guidance", read.changes().get("guidance"))  # A float from now on.
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The sampling settings that are asked for by themselves, by name, as profiles have them;
+        ``size`` as text."""
+        given = {name: getattr(self, name) for name in SETTINGS}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def outright(self) -> dict[str, Path]:
@@ -92,10 +156,20 @@ class Request:
 
     def film(self, screenplay: Path) -> Path:
         """Where a screenplay's film goes."""
-        return self.out if self.out is not None else Path(f"{screenplay.stem}.mp4")
+        if self.out is not None:
+            return self.out
+        return Path(f"{screenplay.stem if self.given is None else bare_stem(screenplay)}.mp4")
+
+    def named(self, screenplay: Path) -> Path:
+        """What the film is named after where nothing else is said: the screenplay's file; where it
+        lies in none, the film, and for its drafts the film that they are drafts of."""
+        if self.given is None:
+            return screenplay
+        film = self.film(screenplay)
+        return film.with_stem(PREVIEW.sub("", film.stem) or film.stem)
 
     def work_folder(self, screenplay: Path) -> Path:
         """Where its takes are kept."""
         if self.work is not None:
             return self.work
-        return self.film(screenplay).parent / WORK / stem_of(screenplay)
+        return self.film(screenplay).parent / WORK / stem_of(self.named(screenplay))

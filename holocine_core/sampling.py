@@ -6,10 +6,13 @@ A new setting is a field of :class:`Profile`, its use, and its line in docs/scre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +30,25 @@ Attention = Literal["sparse", "full"]
 Sampler = Literal["euler", "unipc", "sde"]
 ProfileName = Literal["draft", "standard", "final"]
 PROFILE_NAMES: tuple[ProfileName, ...] = get_args(ProfileName)
+PROFILE_WORD = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""What a profile may be called."""
+PIXELS = (16, 8192)
+"""Shortest and longest side of a picture in pixels: what every codec can hold."""
+PIXELS_WORDS = f"each side has {PIXELS[0]} to {PIXELS[1]} pixels"
+
+
+def _in_pixels(size: str) -> str:
+    if not all(PIXELS[0] <= int(side) <= PIXELS[1] for side in size.split("x")):
+        raise ValueError(f"`size` is '{size}'; {PIXELS_WORDS}")
+    return size
+
+
+FrameSize = Annotated[
+    str,
+    Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", examples=["832x480"]),
+    AfterValidator(_in_pixels),
+]
+"""Width x height in pixels."""
 
 
 def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -186,6 +208,58 @@ def adjustments() -> Any:
                 kind = kind if bound is AS_GIVEN else Annotated[kind, bound]
             fields[name] = (kind | None, None)
     return create_model("Adjustments", __base__=Frozen, **fields)
+
+
+if TYPE_CHECKING:
+    _Changes = Frozen
+else:
+    _Changes = adjustments()
+
+
+class OwnProfile(_Changes):
+    """A user's own profile: one of the three with changes, called by a name of its own."""
+
+    base: ProfileName = "standard"
+    """What it is a kind of: what is left out is as the model and the screenplay have it there."""
+    size: FrameSize | None = None
+    """Width x height, as it is generated, also of a draft."""
+
+    def changes(self) -> dict[str, Any]:
+        """Its settings by name, as :class:`Profile` has them; ``size`` as text. What is left out is
+        not among them."""
+        return {name: value for name, value in self if name != "base" and value is not None}
+
+    def record(self) -> dict[str, Any]:
+        """As films and other processes get it; back by ``OwnProfile.model_validate``."""
+        changes = self.changes()
+        cache = changes.get("cache")
+        return {
+            "base": self.base,
+            **changes,
+            **({"cache": cache.record()} if isinstance(cache, Cache) else {}),
+        }
+
+
+def profile_name_fault(name: str) -> str:
+    """Why a user's own profile can not be called so; empty where it can."""
+    if name.casefold() in PROFILE_NAMES:
+        return f"'{name}' is every model's own profile: call yours otherwise"
+    if not re.fullmatch(PROFILE_WORD, name):
+        return f"'{name}' is no name of a profile: letters, digits, - and _ only, 64 at most"
+    return ""
+
+
+def profile_hint(name: str, own: Iterable[str]) -> str:
+    """What to say beside an unknown profile's name.
+
+    Args:
+        name: As given.
+        own: The user's own profiles.
+    """
+    known = [*PROFILE_NAMES, *own]
+    near = difflib.get_close_matches(name, known, n=1)
+    told = f"one of {', '.join(known)}"
+    return f"did you mean '{near[0]}'? It is {told}" if near else f"it is {told}"
 
 
 Level = TypeVar("Level", float, "Tensor")

@@ -126,7 +126,7 @@ GLOSSARY: Sequence[tuple[str, str]] = (
     ("plan", "every take that a render needs, with seed, timeline, fingerprint and reason"),
     ("take", "one rendered scene: latents, clip, sidecars"),
     ("version", "an edited state of a film that can be picked again"),
-    ("profile", "a named set of sampling settings: draft, standard, final"),
+    ("profile", "a named set of sampling settings: draft, standard, final, or one of your own"),
     ("latents", "what the network denoises and the VAE decodes"),
     ("negative prompt", "what guidance leads away from"),
     ("classifier-free guidance", "`without + scale * (with_text - without)`: `sample.guidance`"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from holocine_core.adapt.draft import Draft, parted
 from holocine_core.adapt.final_draft import fdx_elements
 from holocine_core.adapt.fountain import fountain_elements
 from holocine_core.adapt.raw import raw_draft
-from holocine_core.adapt.tables import table_draft
+from holocine_core.adapt.tables import has_columns, table_draft
 from holocine_core.errors import InputError
 from holocine_core.script.prompt import GLOBAL, spelled
 
@@ -24,22 +25,46 @@ _SUFFIXES: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | None = None) -> Draft:
+# In a file without a telling name, a line that begins so is a scene's heading.
+_SCENE_HEADING = re.compile(r"^[ \t]*(?:INT|EXT|EST|I/E)[./ ]", re.M | re.I)
+_TITLE_PAGE = re.compile(r"\s*(?:Title|Credit|Author|Authors|Source|Draft date|Contact):", re.I)
+_FINAL_DRAFT = re.compile(r"<FinalDraft\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A script that lies in no file."""
+
+    content: bytes
+    title: str
+    """The film's, where the script has none."""
+
+
+def read_script(
+    path: Path,
+    *,
+    longest: float,
+    fps: float = 15,
+    kind: Kind | None = None,
+    given: Given | None = None,
+) -> Draft:
     """Read a script, shot list or raw prompts.
 
     Args:
         path: The file.
         longest: Seconds of the longest scene that the model films in one piece.
         fps: The model's frames per second.
-        kind: What it is; told by its name, or by its first words, where None.
+        kind: What it is; told by its name, or by what it holds, where None.
+        given: What it holds, where ``path`` only names it.
 
     Raises:
         InputError: The file cannot be read as what it is; with file and line.
     """
-    text = _text(path)
+    text = _text(path, _content(path) if given is None else given.content)
     if kind is None:
-        kind = _SUFFIXES.get(path.suffix.lower()) or ("raw" if GLOBAL in spelled(text) else None)
-    title = path.stem.replace("_", " ").replace("-", " ").strip() or path.name
+        kind = _SUFFIXES.get(path.suffix.lower()) or kind_of(text)
+    stem = path.stem if given is None else given.title
+    title = stem.replace("_", " ").replace("-", " ").strip() or path.name
     match kind:
         case "fountain":
             draft = to_draft(fountain_elements(text, str(path)), path.name)
@@ -62,16 +87,30 @@ def read_script(path: Path, *, longest: float, fps: float = 15, kind: Kind | Non
     return replace(draft, source=path.name, scenes=parted(draft.scenes, longest, fps))
 
 
-def _text(path: Path) -> str:
+def kind_of(text: str) -> Kind | None:
+    """What a script is, by its own signs; None where it has none of them."""
+    if GLOBAL in spelled(text):
+        return "raw"
+    if _FINAL_DRAFT.search(text):
+        return "fdx"
+    if _SCENE_HEADING.search(text) or _TITLE_PAGE.match(text):
+        return "fountain"
+    return "csv" if has_columns(text) else None
+
+
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputError(
             f"the script cannot be read: {getattr(error, 'strerror', None) or error}",
             where=str(path),
             hint="is that its name?",
         ) from error
+
+
+def _text(path: Path, content: bytes) -> str:
     if len(content) > MAX_BYTES:
         raise InputError(
             f"the script has more than {MAX_BYTES:,} bytes",

@@ -79,13 +79,7 @@ def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int
     """Every row that says something, with its line, by the columns' names; the last line; and what
     stands above the table."""
     text = text.lstrip("\ufeff")
-    lines = text.splitlines()
-    said = _SEPARATOR.fullmatch(lines[0].strip()) if lines else None
-    if said:  # Excel's own way of telling it.
-        delimiter = said[1]
-    else:
-        heads = [line for line in lines if line.strip()][:HIGHEST_HEADER] or [""]
-        delimiter = max(",;\t", key=lambda sign: max(line.count(sign) for line in heads))
+    delimiter, said = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
     names: list[str] = []
@@ -123,6 +117,23 @@ def _rows(text: str, source: str) -> tuple[list[tuple[int, dict[str, str]]], int
         )
     told = [", ".join(cell.strip() for cell in cells if cell.strip()) for _, cells in above]
     return rows, reader.line_num, told
+
+
+def has_columns(text: str) -> bool:
+    """Whether a text is a table of shots by its columns' names, whatever is in its rows."""
+    delimiter, _ = _delimiter(text)
+    heads = [line for line in text.splitlines() if line.strip()][:HIGHEST_HEADER]
+    rows = [line.split(delimiter) for line in heads]
+    return any(len(cells) > 1 and "prompt" in columns_of(cells) for cells in rows)
+
+
+def _delimiter(text: str) -> tuple[str, bool]:
+    """What parts a table's cells, and whether its first line says so, which is Excel's own way."""
+    lines = text.splitlines()
+    if lines and (said := _SEPARATOR.fullmatch(lines[0].strip())):
+        return said[1], True
+    heads = [line for line in lines if line.strip()][:HIGHEST_HEADER] or [""]
+    return max(",;\t", key=lambda sign: max(line.count(sign) for line in heads)), False
 
 
 def _refuse_twice(names: Sequence[str], where: str) -> None:

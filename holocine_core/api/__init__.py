@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         check,
         clips,
         draft_requests,
+        drafts_asked,
         draw_board,
+        named_files,
         new,
         plan,
         plan_to_make,
@@ -100,7 +102,12 @@ if TYPE_CHECKING:
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
-    from holocine_core.film.provenance import Inspection, take_record
+    from holocine_core.film.provenance import (
+        Inspection,
+        call_told,
+        own_profile_told,
+        take_record,
+    )
     from holocine_core.film.ready import require_ready
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
@@ -120,7 +127,7 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
     from holocine_core.sample.studio import Studio
-    from holocine_core.sampling import Cache, Sampling
+    from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.other_words import screenplay_key
     from holocine_core.script.screenplay import LORA_LIMIT
@@ -169,6 +176,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overview",
+    "OwnProfile",
     "Pace",
     "Plan",
     "PlannedCard",
@@ -191,6 +199,7 @@ __all__ = [
     "add_model",
     "added_models",
     "beside",
+    "call_told",
     "cards_of",
     "check",
     "check_extras",
@@ -199,6 +208,7 @@ __all__ = [
     "counted",
     "doctor",
     "draft_requests",
+    "drafts_asked",
     "draw_board",
     "draw_sheet",
     "drop_versions",
@@ -227,9 +237,11 @@ __all__ = [
     "model_page",
     "model_summaries",
     "models",
+    "named_files",
     "new",
     "outline",
     "overview",
+    "own_profile_told",
     "pace_of",
     "plan",
     "plan_extend",

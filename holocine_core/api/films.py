@@ -286,13 +286,39 @@ def draft_requests(
     screenplay: Path, request: Request, folder: Path, seeds: int
 ) -> tuple[Request, ...]:
     """What to ask for, for each of so many drafts."""
-    stem = screenplay.stem
-    if seeds == 1:
-        return (replace(request, profile="draft", out=folder / f"{stem}.preview.mp4"),)
-    return tuple(
-        replace(request, profile="draft", draft=number, out=folder / f"{stem}.preview-{number}.mp4")
-        for number in range(1, seeds + 1)
-    )
+    return drafts_asked(screenplay, replace(request, out=None), folder, seeds)[0]
+
+
+def drafts_asked(
+    screenplay: Path, request: Request, folder: Path, seeds: int
+) -> tuple[tuple[Request, ...], Path]:
+    """What to ask for, for each of so many drafts, and where one storyboard of all goes.
+
+    Args:
+        screenplay: Its file.
+        request: What is asked for beside it; drafts have its ``out`` as their name, which may be a
+            template, and ``NAME.preview.mp4`` where None.
+        folder: Where those go.
+        seeds: Drafts.
+
+    Raises:
+        InputError: The template is none.
+    """
+    from holocine_core.film.extras import board_path
+    from holocine_core.film.naming import draft_names
+
+    asked = [replace(request, profile="draft", draft=number + 1) for number in range(seeds)]
+    names, named_after = draft_names(screenplay, asked, folder)
+    each = tuple(replace(one, out=name) for one, name in zip(asked, names, strict=True))
+    return each, board_path(named_after)
+
+
+def named_files(screenplay: str | Path) -> tuple[Path, ...] | None:
+    """The pictures, sounds and LoRAs that a screenplay names, whatever else is wrong with it; None
+    where it can not be read."""
+    from holocine_core.script.named_files import named_files as found
+
+    return found(Path(screenplay))
 
 
 def require_board(planned: Plan, board: Path, *, force: bool = False) -> None:
@@ -347,9 +373,10 @@ def preview(
     if seeds < 1:
         raise InputError(f"{seeds} drafts are none", hint="ask for 1 or more")
     path = Path(screenplay)
-    folder = request.film(path).parent
-    board, extras = folder / f"{path.stem}.preview.png", Extras(preview=True)
-    asked = draft_requests(path, replace(request, anew=request.anew or force), folder, seeds)
+    folder, extras = request.film(path).parent, Extras(preview=True)
+    asked, board = drafts_asked(
+        path, replace(request, out=None, anew=request.anew or force), folder, seeds
+    )
     plans = [plan_to_render(path, one) for one in asked]
     require_board(plans[0], board, force=force)
     for planned in plans:

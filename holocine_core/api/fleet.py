@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
 from holocine_core.film.extras import Extras, lacks_extras
+from holocine_core.film.naming import dated, film_named, is_template, kept_aside
 from holocine_core.film.ownership import film_key, is_finished
 from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.fleet.drive import drive, list_for_workers, open_engine
@@ -33,8 +34,6 @@ from holocine_core.fleet.launch import (
 from holocine_core.fleet.queue import TRIES, Queued
 from holocine_core.fleet.shared import Listed, agree_on_kernel, announce, common_folder
 from holocine_core.fleet.sources import (
-    film_named,
-    is_template,
     refuse_repeated,
     sources,
     until,
@@ -56,6 +55,7 @@ __all__ = [
     "Forecast",
     "asked_ranks",
     "asks_of_all",
+    "dated",
     "drive",
     "film_named",
     "follow",
@@ -63,6 +63,7 @@ __all__ = [
     "forget_given_up",
     "is_template",
     "join_fleet",
+    "kept_aside",
     "launch_ranks",
     "leading",
     "leave_result",
@@ -72,6 +73,7 @@ __all__ = [
     "read_fleet",
     "refuse_gpus",
     "refuse_ranks",
+    "refuse_repeated",
     "sources",
     "submit",
     "this_rank",

@@ -28,6 +28,7 @@ def import_script(
     kind: Script | None = None,
     model: str = "nano",
     models_dir: Path | None = None,
+    given: bytes | None = None,
     force: bool = False,
 ) -> Imported:
     """Make a screenplay of a script, a shot list or HoloCine's raw prompts.
@@ -35,27 +36,32 @@ def import_script(
     Args:
         script: The file.
         out: The screenplay; ``SCRIPT.yaml`` in the current folder where None.
-        kind: What the file is; told by its name where None.
+        kind: What the file is; told by its name, or by what it holds, where None.
         model: That is to film it: its longest scene is the longest here.
         models_dir: Where downloaded models lie.
+        given: What the script holds, where ``script`` only names it: it is titled after ``out``.
         force: Replace what is in the way.
 
     Raises:
         InputError: The script can not be read, or a file is in the way.
     """
     from holocine_core.adapt.draft import to_yaml
-    from holocine_core.adapt.read import read_script
+    from holocine_core.adapt.read import Given, read_script
     from holocine_core.model.locate import find_model
+    from holocine_core.request import bare_stem
     from holocine_core.script.file_kinds import require_script_file
     from holocine_core.store.files import refuse_to_be, save
 
     source = Path(script)
     spec = find_model(model, models_dir).spec
-    path = Path(out) if out is not None else Path(f"{source.stem}.yaml")
-    if kind is None:
+    stem = source.stem if given is None else bare_stem(source)
+    path = Path(out) if out is not None else Path(f"{stem}.yaml")
+    if kind is None and given is None:
         require_script_file(source)
     refuse_to_be(path, source, "script")
-    draft = read_script(source, longest=spec.max_frames / spec.fps, fps=spec.fps, kind=kind)
+    content = None if given is None else Given(given, title=path.stem)
+    longest = spec.max_frames / spec.fps
+    draft = read_script(source, longest=longest, fps=spec.fps, kind=kind, given=content)
     save(path, to_yaml(draft, model).encode(), replace=force)
     return Imported(
         screenplay=path,

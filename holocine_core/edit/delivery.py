@@ -109,6 +109,11 @@ def check_video(video: VideoCodec, size: tuple[int, int], out: Path) -> None:
             )
 
 
+def usual_suffix(codec: Codec) -> str:
+    """How a film of this codec is usually named."""
+    return _CODECS[codec].suffixes[0]
+
+
 def check_quality(video: VideoCodec) -> None:
     """Raise InputError where the codec has no such quality."""
     row = _CODECS[video.codec]

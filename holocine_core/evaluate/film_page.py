@@ -6,7 +6,6 @@ May import: provenance, cutlist, edit, evaluate.
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,7 +18,7 @@ from holocine_core.edit.exchange import CutList, CutShot
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.page import Cut, Page, is_page, page_html
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.provenance import Inspection, inspect, versions
+from holocine_core.film.provenance import Inspection, call_told, inspect, own_profile_told, versions
 from holocine_core.script.edits import edits_told
 from holocine_core.script.shot_names import shots_named
 from holocine_core.store.files import is_same, refuse_to_replace, replacing
@@ -208,17 +207,13 @@ def settings_told(made: Mapping[str, Any], film: Path) -> Iterator[tuple[str, st
     yield "film", film.name
     yield "model", f"{made['model']['name']} ({made['model']['licence']})"
     yield "profile", str(made["profile"])
+    if own := own_profile_told(made):
+        yield "own profile", own
     for lora in made["lora"]:
         yield "LoRA", f"{lora['file']} x {lora['weight']:g}, expert {lora['expert']}"
     given = made.get("options", {})
-    words = [
-        f"--{name} {shlex.quote(str(one))}"
-        for name, value in given.items()
-        if name != "draft"
-        for one in (value if isinstance(value, list) else [value])
-    ]
-    if words:
-        yield "called with", " ".join(words)
+    if words := call_told(made):
+        yield "called with", words
     if "draft" in given:
         yield "draft", f"{given['draft']} of holocine preview --seeds"
     scenes = len(made["takes"])

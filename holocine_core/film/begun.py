@@ -13,15 +13,17 @@ from dataclasses import replace
 
 from holocine_core.errors import InputError, Problem
 from holocine_core.film.ownership import film_is_ours, is_finished
+from holocine_core.film.record import OWN
 from holocine_core.plan.before import (
+    asked_draft,
     candidates,
     gone_parts,
     is_half_made,
     recorded_experts,
     recorded_sampling,
 )
-from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import Request
+from holocine_core.plan.values import NO_PAST, Past, Plan, Take
+from holocine_core.request import SETTINGS, Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.reader import read_text
 from holocine_core.store.vault import Vault
@@ -40,6 +42,24 @@ def keep_begun(plan: Plan, manuscript: Manuscript, request: Request, make: Make)
             chosen by its look.
         make: Makes a plan of both and of a past.
     """
+    drafted = asked_draft(plan, Vault(plan.work)) if request.from_draft is not None else None
+    if drafted is None:
+        return _kept(plan, manuscript, request, make)
+    sampling, asked = drafted
+
+    def from_it(one: Manuscript, what: Request, past: Past) -> Plan:
+        return make(one, what, replace(past, sampling={"draft": sampling, **past.sampling}))
+
+    chosen = from_it(manuscript, request, NO_PAST)
+    warning = Problem(
+        f"draft {request.from_draft} was last made with {asked}: the film is made from that one",
+        hint="settings of this call are the film's",
+    )
+    kept = _kept(chosen, manuscript, request, from_it)
+    return replace(kept, warnings=(*kept.warnings, warning))
+
+
+def _kept(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -> Plan:
     if is_finished(plan):
         return plan
     if not request.anew:
@@ -81,13 +101,20 @@ def _of_film(plan: Plan, manuscript: Manuscript, request: Request, make: Make) -
 def _recorded(plan: Plan) -> Past | None:
     """What the film in the plan's place says of itself; None where that is not this very
     screenplay's, or was edited."""
-    from holocine_core.film.provenance import inspect  # The cutting room, and with it numpy.
+    from holocine_core.film.provenance import (  # The cutting room, and with it numpy.
+        inspect,
+        own_profile_record,
+    )
 
     made = inspect(plan.out).provenance
     told = read_text(made["screenplay"], str(plan.screenplay_path)).screenplay
     options = made.get("options", {})
     said = {name: options[name] for name in ("profile", "model", "seed") if name in options}
     if made.get("edits") or told is None or told.model_copy(update=said) != plan.screenplay:
+        return None
+    if any(options.get(name) != plan.options.get(name) for name in SETTINGS):
+        return None
+    if made.get(OWN) != own_profile_record(plan).get(OWN):
         return None
     return Past(
         sampling=recorded_sampling(made, Vault(plan.work)),

@@ -28,7 +28,7 @@ from holocine_core.script.screenplay import Shot
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.script.yaml_source import Source
 from holocine_core.store.records import DamagedRecord, read_record, write_record
-from holocine_core.store.vault import Vault, disk_errors
+from holocine_core.store.vault import Vault, disk_errors, fingerprint
 
 PENDING = "pending.json"
 """In the work folder: the edit that replaces a film, until all is said about it."""
@@ -108,16 +108,21 @@ def plan_extend(
 ) -> Edit | Edited:
     """More shots at the end of a scene, the last one where None: planned, or made already.
 
+    What the request holds as ``given`` is the shots' file.
+
     Raises:
         InputError: The shots are wrong, or have no place in the film.
     """
+    given, request = request.given, replace(request, given=None)
+    if given is not None:  # The same call is another one with other shots.
+        call = f"{call} {fingerprint(given.hex())}"
     found, before = open_film(film, request)
     before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(found, before, request, call)) is not None:
         return made
     name = scene or before.takes[-1].scene
     last = next((take for take in before.takes if take.scene == name), before.takes[-1])
-    shots, source = read_shots(add, before.screenplay)
+    shots, source = read_shots(add, before.screenplay, given)
     if not request.outside:
         _require_inside(shots, source, before.screenplay_path.parent)
     change = Extend(scene=name, shots=shots, seed=_seed(last.seed, seed))

@@ -294,7 +294,7 @@ def _size(plan: Plan) -> tuple[int, int]:
 
 def _slate(plan: Plan, reel: StitchJob) -> Iterator[tuple[FrameSpan, str]]:
     """What is written into a draft's shots."""
-    if plan.screenplay.slate and plan.profile == "draft":
+    if plan.screenplay.slate and plan.is_draft:
         for take, shot, span in shots_seen(plan, reel):
             yield span, f"shot {plan.shot_name(take, shot)}, seed {take.maker_of(shot).seed}"
 

@@ -6,13 +6,12 @@ Light, for plans are shown with it. May import: plan, vault, edit.metadata.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from holocine_core.errors import InputError
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
-from holocine_core.request import WORK
+from holocine_core.request import PREVIEW, WORK
 from holocine_core.script.screenplay import Sound
 from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import fingerprint
@@ -62,7 +61,7 @@ def film_key(plan: Plan) -> str:
 def _lettering(plan: Plan) -> dict[str, object]:
     """Cards and slate; nothing where the film has none."""
     cards = [card.key if (card := card_of(plan, name)) else None for name in CARDS]
-    slate = plan.screenplay.slate and plan.profile == "draft"
+    slate = plan.screenplay.slate and plan.is_draft
     return {**({"cards": cards} if any(cards) else {}), **({"slate": True} if slate else {})}
 
 
@@ -113,7 +112,7 @@ def is_torn(plan: Plan) -> bool:
 
 def is_preview(film: Path) -> bool:
     """Whether a film's name is a preview's."""
-    return re.search(r"\.preview(-[0-9]+)?$", film.stem) is not None
+    return PREVIEW.search(film.stem) is not None
 
 
 def film_is_ours(plan: Plan) -> bool:

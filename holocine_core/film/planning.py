@@ -37,7 +37,7 @@ def plan_film(screenplay: str | Path, request: Request = Request()) -> Plan:
     path = Path(screenplay)
     _refuse_names(path, request)
     make = make_plan if request.from_draft is None else make_upscaled_plan
-    manuscript = read(path)
+    manuscript = read(path, request.given)
     plan = make(manuscript, request)
     return require_drafts(keep_begun(plan, manuscript, request, make))
 

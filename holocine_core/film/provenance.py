@@ -6,6 +6,7 @@ May import: plan, edit. No torch.
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ from typing import Any
 
 from holocine_core.edit.metadata import Chapter, read_metadata
 from holocine_core.errors import InputError
-from holocine_core.film.record import read_provenance
+from holocine_core.film.record import OWN, read_provenance
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
 from holocine_core.script.file_kinds import require_film_file
@@ -33,6 +34,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "title": plan.title,
         "screenplay": plan.screenplay_text,
         "profile": plan.profile,
+        **own_profile_record(plan),
         "model": {
             "name": plan.model.spec.name,
             "licence": plan.model.spec.licence,
@@ -76,6 +78,40 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "takes": [take_record(take) for take in plan.takes],
         "versions": versions(),
     }
+
+
+def own_profile_record(plan: Plan) -> dict[str, Any]:
+    """What the user's own profile that made the film stands for: no other machine, and no later
+    day, need know it. Nothing where it was one of the model's."""
+    return {} if plan.choice.own is None else {OWN: plan.choice.own.record()}
+
+
+def call_told(made: Mapping[str, Any]) -> str:
+    """The options of a film's call that moved its picture, as they are typed; but for the number of
+    a draft, which is no option of `render`."""
+    return " ".join(
+        f"--{name} {shlex.quote(_word(value))}"
+        for name, given in made.get("options", {}).items()
+        if name != "draft"
+        for value in (given if isinstance(given, list) else [given])
+    )
+
+
+def own_profile_told(made: Mapping[str, Any]) -> str:
+    """What the user's own profile stood for that made a film, in words; empty where none did."""
+    own = made.get(OWN)
+    if own is None:
+        return ""
+    changes = [f"{name} {_word(value)}" for name, value in own.items() if name not in _APART]
+    cache = [f"cache {own['cache']['kind']}"] if "cache" in own else []
+    return f"one's own, of {own.get('base')}: {', '.join([*changes, *cache]) or 'no changes'}"
+
+
+_APART = ("base", "cache")
+
+
+def _word(value: object) -> str:
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def take_record(take: Take) -> dict[str, Any]:

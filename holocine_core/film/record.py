@@ -9,6 +9,7 @@ May import: script. No torch.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from holocine_core.errors import InputError
+from holocine_core.sampling import FrameSize, OwnProfile
 from holocine_core.script.edits import read_edits
 from holocine_core.script.screenplay import Seed
 from holocine_core.script.yaml_source import short
 from holocine_core.store.records import read_record
 
+OWN = "own_profile"
+"""Name of the part that tells of a user's own profile."""
 _CHANGED = "its tags were changed: take the file that holocine rendered, or render it anew"
 
 
@@ -137,6 +141,9 @@ class _Options(_Told):
     profile: str | None = None
     model: str | None = None
     seed: Seed | None = None
+    steps: Count | None = None
+    guidance: Number | None = None
+    size: FrameSize | None = None
     draft: Annotated[int, Field(ge=1)] = 1
     from_draft: Annotated[int | None, Field(alias="from-draft", ge=1)] = None
     expert_high: Annotated[str | None, Field(alias="expert-high")] = None
@@ -148,6 +155,7 @@ class _Provenance(_Told):
     title: str
     screenplay: str
     profile: str
+    own_profile: dict[str, Any] | None = None
     fps: Rate
     model: _Model
     lora: list[_Lora] = []
@@ -207,6 +215,27 @@ def checked_provenance(document: Any, where: Path, hint: str = _CHANGED) -> dict
             hint="it was made by a newer version: update holocine",
         ) from None
     return {"lora": [], "versions": {}, **document}
+
+
+def own_profiles(made: Mapping[str, Any]) -> dict[str, OwnProfile]:
+    """The user's own profile that a film was made by, by its name; none where it was the model's.
+
+    Args:
+        made: The film's provenance.
+
+    Raises:
+        InputError: It is one that this holocine does not understand.
+    """
+    told = made.get(OWN)
+    if told is None:
+        return {}
+    try:
+        return {made["profile"]: OwnProfile.model_validate(told)}
+    except ValidationError as error:
+        raise InputError(
+            f"the film's profile '{made['profile']}' is not understood: {_first(error)}",
+            hint="it was made by a newer version: update holocine",
+        ) from None
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from holocine_core.errors import InputError
 from holocine_core.film.finish import shots_seen, stitch_job
 from holocine_core.film.ownership import film_is_ours
 from holocine_core.film.provenance import Inspection, inspect
-from holocine_core.film.record import read_sidecar
+from holocine_core.film.record import own_profiles, read_sidecar
 from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.title_cards import card_of
@@ -91,6 +91,10 @@ def replan(
         out=request.out or found.path,
         work=work,
         profile=options.get("profile"),
+        profiles=own_profiles(made),
+        steps=options.get("steps"),
+        guidance=options.get("guidance"),
+        size=options.get("size"),
         model=options.get("model"),
         expert_high=options.get("expert-high"),
         expert_low=options.get("expert-low"),
@@ -212,18 +216,22 @@ def _counted(plan: Plan) -> Iterator[list[Place | None]]:
         yield [None, *seen]
 
 
-def read_shots(path: Path, screenplay: Screenplay) -> tuple[tuple[Shot, ...], Source]:
+def read_shots(
+    path: Path, screenplay: Screenplay, given: bytes | None = None
+) -> tuple[tuple[Shot, ...], Source]:
     """Shots to add to a film, from a YAML file with ``shots:``; and where everything stands there.
 
     Args:
         path: The file.
         screenplay: The film's; its characters can be named.
+        given: What the file holds, where ``path`` only names it.
 
     Raises:
         InputError: With every problem of the file.
     """
-    require_screenplay_file(path)
-    source = read_source(path)
+    if given is None:
+        require_screenplay_file(path)
+    source = read_source(path, given)
     if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
         raise InputError(
             "the file must hold `shots:` and nothing else",

@@ -22,7 +22,7 @@ from holocine_core.film.ownership import (
     sidecar_is_ours,
 )
 from holocine_core.film.provenance import provenance
-from holocine_core.film.record import checked_provenance
+from holocine_core.film.record import OWN, checked_provenance
 from holocine_core.film.version_store import Version, as_stored, read_versions
 from holocine_core.film.versions import note_version
 from holocine_core.plan.values import Plan
@@ -126,7 +126,7 @@ def _as_version(plan: Plan, told: Mapping[str, Any]) -> dict[str, Any]:
         InputError: The sidecar does not say it.
     """
     path = sidecar_path(plan.out)
-    made = {name: told[name] for name in provenance(plan) if name in told}
+    made = {name: told[name] for name in (*provenance(plan), OWN) if name in told}
     whole = checked_provenance(made, path, "name another file with -o")
     version = {
         "key": told["key"],

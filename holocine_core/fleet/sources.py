@@ -1,9 +1,8 @@
-"""What a call names -> screenplays, and where each one's film goes."""
+"""What a call names -> screenplays, and the time until which it works."""
 
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,8 +12,6 @@ from typing import TypeVar
 from holocine_core.errors import InputError, Problem
 
 SUFFIXES = (".yaml", ".yml")
-FIELDS = ("stem", "folder")
-"""What a template of names may hold."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 T = TypeVar("T")
 
@@ -78,33 +75,6 @@ def sources(
     return part
 
 
-def is_template(out: Path | None) -> bool:
-    """Whether a film's name holds a field of :data:`FIELDS`."""
-    return out is not None and any(f"{{{name}}}" in str(out) for name in FIELDS)
-
-
-def film_named(template: str, screenplay: Path) -> Path:
-    """Where a screenplay's film goes: ``films/{stem}.mp4``.
-
-    Raises:
-        InputError: The template has other fields, or is not written as one.
-    """
-    try:
-        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-        unknown = [name for name in fields if name not in FIELDS]
-        if unknown:
-            raise ValueError(f"it has no field {{{unknown[0]}}}")
-        folder = screenplay.absolute().parent.name
-        return Path(template.format(stem=screenplay.stem, folder=folder))
-    except (ValueError, KeyError, IndexError) as wrong:
-        names = ", ".join(f"{{{name}}}" for name in FIELDS)
-        raise InputError(
-            f"'{template}' is no name for films: {wrong}",
-            where="--out",
-            hint=f"it may hold {names}",
-        ) from None
-
-
 def shard_of(asked: str, films: Sequence[T]) -> list[T]:
     """The films of one of so many shards: ``2/3`` is every third one, from the second on.
 
@@ -163,7 +133,12 @@ def refuse_repeated(films: Sequence[tuple[Path, Path]]) -> None:
         other = taken.setdefault(work.resolve(), film)
         if other != film:
             problems.append(
-                Problem(f"{other} and {film} would share one work folder", str(work), "rename one")
+                Problem(
+                    f"{other} and {film} would share one work folder",
+                    str(work),
+                    "rename one screenplay, or give each film a folder: "
+                    "-o 'films/{folder}/{stem}.mp4'",
+                )
             )
     if problems:
         raise InputError.of(problems)

@@ -106,6 +106,8 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
         )
     profiles = card.get("profiles", {})
     problems += _profiles_problems(profiles, path)
+    # What the table's model was once holds where the card gives no settings of its own.
+    kept = () if profiles or "earlier" in card else spec.earlier
     before = card.pop("earlier", [])
     problems += _files_problems(card.pop("files", {}), path)
     problems += _earlier_problems(before, path)
@@ -117,7 +119,7 @@ def apply_card(spec: ModelSpec, path: Path) -> ModelSpec:
         Earlier(profiles=read_profiles(one["profiles"], path), files=one.get("files", {}))
         for one in before
     )
-    return replace(spec, **card, earlier=earlier)
+    return replace(spec, **card, earlier=earlier or kept)
 
 
 def read_card_files(path: Path) -> dict[str, Path]:

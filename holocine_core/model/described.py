@@ -19,7 +19,8 @@ from holocine_core.model.components import (
 from holocine_core.model.file_words import is_holocine, is_stock, variant_at, variant_of
 from holocine_core.model.part_files import config_of, path_of
 from holocine_core.model.search import EXPERTS, Choice, Found, models_of
-from holocine_core.model.spec import MODELS, WAN_1_3B, ModelSpec, stock_wan
+from holocine_core.model.spec import MODELS, WAN_1_3B, ModelSpec
+from holocine_core.model.stock import on_grid, stock_wan
 from holocine_core.sampling import Attention
 from holocine_core.store.files import load_json
 
@@ -48,6 +49,7 @@ def described(
     if "vae" in parts:
         spec = replace(spec, vae=vae_shape(config_of(parts["vae"], "vae"), path_of(parts["vae"])))
     require_fit(parts, spec)
+    spec = on_grid(spec)
     if card.is_file():
         spec = apply_card(replace(spec, note=""), card)
     return replace(spec, weight_bytes={**spec.weight_bytes, **loaded_bytes(parts)})

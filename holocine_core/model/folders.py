@@ -26,7 +26,8 @@ from holocine_core.model.gathered import completed, locate_gathered, with_card, 
 from holocine_core.model.home import pull_command
 from holocine_core.model.on_disk import FOLD_CLASS, PLACED_CLASS
 from holocine_core.model.release import find_release, locate_release
-from holocine_core.model.spec import FOLD_STRIDE, FoldShape, ModelSpec, NetworkShape, stock_wan
+from holocine_core.model.spec import FOLD_STRIDE, FoldShape, ModelSpec, NetworkShape
+from holocine_core.model.stock import on_grid, stock_wan
 from holocine_core.script.timeline import TEMPORAL_STRIDE
 from holocine_core.store.files import load_json
 
@@ -132,6 +133,7 @@ def spec_from_folder(folder: Path) -> ModelSpec:
         vae=vae_shape(configs["vae"], vae_config),
         note=f"{folder} brings no {CARD_NAME}: these are the settings of stock Wan",
     )
+    spec = on_grid(spec)
     if card.is_file():
         spec = apply_card(replace(spec, note=""), card)
     parts = locate_folder(folder, spec).components

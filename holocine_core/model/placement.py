@@ -256,7 +256,7 @@ def _too_little(spec: ModelSpec, tried: Sequence[Placement], begun: str | None) 
         f"{free} in every placement: {needs}",
         where=device,
         hint="close what else uses this memory, shorten the scene or make the frame smaller"
-        " (--profile draft), or use a larger machine; "
+        " (--size, or --profile draft), or use a larger machine; "
         + (
             "--memory stream reads the weights from their files block by block, slowly"
             if device == "cpu"

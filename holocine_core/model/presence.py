@@ -11,7 +11,8 @@ from holocine_core.model.added import Added, added_models
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.home import models_folder
 from holocine_core.model.locate import find_model, is_added
-from holocine_core.model.spec import MODELS, ModelSpec, stock_wan
+from holocine_core.model.spec import MODELS, ModelSpec
+from holocine_core.model.stock import stock_wan
 
 Presence = Literal["here", "not here", "incomplete"]
 

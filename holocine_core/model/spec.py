@@ -187,6 +187,10 @@ WAN_COMPONENTS = Source(
 )
 
 
+RELEASE = Profile(width=832, height=480, steps=50, guidance=5.0, shift=5.0)
+"""How HoloCine's release samples, and what it was trained at."""
+
+
 def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
     return ModelSpec(
         name=f"holocine-14b-{attention}",
@@ -200,9 +204,11 @@ def _holocine_14b(attention: Attention, summary: str) -> ModelSpec:
         max_frames=241,
         profiles={
             "draft": Profile(width=480, height=272, steps=20, guidance=5.0, shift=5.0),
-            "standard": Profile(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
-            "final": Profile(width=832, height=480, steps=50, guidance=5.0, shift=5.0),
+            "standard": RELEASE,
+            # The base's larger size: HoloCine was trained at the smaller one alone.
+            "final": RELEASE.model_copy(update={"width": 1280, "height": 720}),
         },
+        earlier=(Earlier(profiles={"final": RELEASE}),),
         licence=HOLOCINE_LICENCE,
         weight_bytes={
             "text_encoder": 11_360_000_000,
@@ -381,17 +387,3 @@ MODELS: Mapping[str, ModelSpec] = {
         WAN_5B,
     )
 }
-
-
-def stock_wan() -> ModelSpec:
-    """What a Wan model is that says nothing of itself: full attention, 81 frames at 16 frames per
-    second, with the sampling settings of the full 14B model."""
-    return replace(
-        MODELS["holocine-14b-full"],
-        fps=16,
-        max_frames=81,
-        licence="as the folder's owner says",
-        text_padding=True,
-        low_precision_timestep=False,
-        sources=(),
-    )

@@ -6,6 +6,7 @@ the work folder tells with what (``made`` in its sidecars), and the model's card
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,11 +39,13 @@ def begun_record(plan: Plan) -> dict[str, Any]:
     ingredients hold them.
     """
     spec = plan.model.spec
-    own = not plan.edits and plan.takes[0].sampling == sampling_of(plan.screenplay, spec)
+    today = sampling_of(plan.screenplay, spec, plan.choice)
+    own = not plan.edits and plan.takes[0].sampling == today
     return {
         "model": model_name(plan.model),
         "files": dict(plan.identity),
         **({"profiles": profiles_record(spec.profiles)} if own else {}),
+        **({"asked": {"profile": plan.profile, **given}} if (given := plan.choice.given) else {}),
     }
 
 
@@ -78,6 +81,48 @@ def candidates(plan: Plan, vault: Vault) -> Iterator[Past]:
         if one not in seen:
             seen.append(one)
             yield one
+
+
+_OF_ONE_DRAFT = ("caption", "captions", "frames", "cuts", "seed", "model", "settings", "lora")
+"""What drafts of one film and number have in common, however they were sampled."""
+
+
+def asked_draft(plan: Plan, vault: Vault) -> tuple[Sampling, str] | None:
+    """How the draft that a film is made from was sampled, and what was asked for then, where a
+    preview was asked for settings of its own and was the last that made this draft.
+
+    Args:
+        plan: Of a film that is made from a draft.
+        vault: The work folder.
+    """
+    drafts = {
+        take.scene: one.base
+        for take in plan.takes
+        if (one := next((each.upscaled for each in take.chain() if each.upscaled), None))
+    }
+    for entry in reversed(vault.entries("latents")):
+        draft = drafts.get(str(entry.sidecar.get("scene")))
+        if draft is None:
+            continue
+        if entry.key == draft.latents_key:
+            return None
+        made, found = entry.sidecar.get("made"), entry.sidecar.get("ingredients")
+        asked = made.get("asked") if isinstance(made, dict) else None
+        if not isinstance(asked, dict) or asked.get("profile") != "draft":
+            continue
+        if not isinstance(found, dict) or any(
+            found.get(name) != _as_kept(draft.ingredients.get(name)) for name in _OF_ONE_DRAFT
+        ):
+            continue
+        with suppress(InputError, KeyError):
+            told = [f"--{name} {value}" for name, value in asked.items() if name != "profile"]
+            return _read(found["sampling"]), " ".join(told)
+    return None
+
+
+def _as_kept(ingredient: Any) -> Any:
+    """As a sidecar gives it back: JSON knows no tuples."""
+    return json.loads(json.dumps(ingredient))
 
 
 def recorded_experts(made: Mapping[str, Any]) -> dict[str, Expert]:

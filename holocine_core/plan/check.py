@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,11 +23,11 @@ from holocine_core.plan.pictures import picture_problems
 from holocine_core.plan.sounds import sound_problems
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.vocabulary_check import unknown_words
-from holocine_core.sampling import Sampling
+from holocine_core.sampling import PIXELS, Sampling
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import ScenePrompt, compose, parts_without_tokens
 from holocine_core.script.rates import rate_or_none, shown_rate
-from holocine_core.script.screenplay import SIDES, Scene, Screenplay, TransitionTo, Video
+from holocine_core.script.screenplay import Scene, Screenplay, TransitionTo, Video
 from holocine_core.script.timing import Timing, TimingProblem, resolve
 from holocine_core.script.unwritten import MARK, unwritten
 from holocine_core.script.yaml_source import Key
@@ -36,6 +37,22 @@ def parse_size(size: str) -> tuple[int, int]:
     """``832x480`` -> (832, 480)."""
     width, height = size.split("x")
     return int(width), int(height)
+
+
+def nearest_sizes(size: str, multiple: int) -> str:
+    """A hint: the two sizes nearest to one, whose sides are multiples."""
+    sides = parse_size(size)
+    around = [
+        sorted({max(1, n // multiple) * multiple, max(1, -(-n // multiple)) * multiple})
+        for n in sides
+    ]
+
+    def distance(near: tuple[int, ...]) -> float:
+        return sum((a / b - 1) ** 2 for a, b in zip(near, sides, strict=True))
+
+    found = sorted(product(*around), key=distance)[:2]
+    told = " and ".join("x".join(map(str, near)) for near in found)
+    return f"the nearest {'are' if len(found) > 1 else 'is'} {told}"
 
 
 def settings_problems(
@@ -64,13 +81,11 @@ def settings_problems(
             width, height = parse_size(size)
         except (AttributeError, ValueError):
             continue
-        if not all(SIDES[0] <= side <= SIDES[1] for side in (width, height)):
+        if not all(PIXELS[0] <= side <= PIXELS[1] for side in (width, height)):
             continue  # The reader has said so.
         if width % multiple or height % multiple:
-            near = "x".join(str(max(1, round(n / multiple)) * multiple) for n in (width, height))
-            yield manuscript.problem(
-                key, f"size {size} is not a multiple of {multiple} pixels", f"the nearest is {near}"
-            )
+            message = f"size {size} is not a multiple of {multiple} pixels"
+            yield manuscript.problem(key, message, nearest_sizes(size, multiple))
     try:
         video = Video.model_validate(data.get("video", {}))
         check_quality(VideoCodec(codec=video.codec, crf=video.quality))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.lora.experts import Experts
 from holocine_core.model.lora.file import LoraFile, ShotLora, lora_hash
 from holocine_core.model.lora.fitting import misfit
+from holocine_core.plan.settings import choice_of
 from holocine_core.request import Request
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.screenplay import Lora, Scene, Screenplay
@@ -20,16 +21,14 @@ Placed = Sequence[tuple[LoraFile, Key | None]]
 """Files, each with its place in the screenplay; None for those of the call."""
 
 
-def film_loras(
-    manuscript: Manuscript, spoken: Mapping[str, Any], request: Request, experts: Experts
-) -> Placed:
+def film_loras(manuscript: Manuscript, request: Request, experts: Experts) -> Placed:
     """Those of the screenplay, if it is valid, of its profile and of the call, each with its place
     in the file."""
     found: list[tuple[LoraFile, Key | None]] = []
     base = manuscript.source.path.parent
     if manuscript.screenplay is not None:
-        screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
-        profile = screenplay.profile
+        screenplay = manuscript.screenplay
+        profile = choice_of(screenplay, request).base
         for key, loras in (
             (("lora",), screenplay.lora),
             (("profiles", profile, "lora"), getattr(screenplay.profiles, profile).lora),

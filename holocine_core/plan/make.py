@@ -43,9 +43,23 @@ from holocine_core.plan.loras import (
     told,
 )
 from holocine_core.plan.placing import Machine, memory_warnings, place
-from holocine_core.plan.settings import delivery_of, profile_of, sampling_of
+from holocine_core.plan.settings import (
+    choice_of,
+    delivery_of,
+    profile_of,
+    profile_problems,
+    sampling_of,
+)
 from holocine_core.plan.state import begun_otherwise, shot_before, with_state
-from holocine_core.plan.values import NO_PAST, KnownPicture, Past, Plan, Take, TakeCost
+from holocine_core.plan.values import (
+    NO_PAST,
+    KnownPicture,
+    Past,
+    Plan,
+    ProfileChoice,
+    Take,
+    TakeCost,
+)
 from holocine_core.request import Request
 from holocine_core.sampling import Sampling
 from holocine_core.script.keyframes import Held, held_pictures
@@ -96,8 +110,8 @@ def make_plan(
         screenplay_path=path,
         screenplay_text=manuscript.source.text,
         screenplay=screenplay,
-        title=screenplay.title or path.stem,
-        profile=screenplay.profile,
+        title=screenplay.title or request.named(path).stem,
+        choice=film.choice,
         model=located,
         identity=film.identity,
         revisions=_revisions(located),
@@ -131,18 +145,20 @@ def _film(
     """What all takes share, once nothing is wrong with any."""
     spoken, spec, counter = _spoken(request), located.spec, TokenCounter(located)
     experts = Experts(count=spec.experts, recorded=past.experts)
-    placed = film_loras(manuscript, spoken, request, experts)
+    placed = film_loras(manuscript, request, experts)
     loras = tuple(lora for lora, _ in placed)
-    size = _size(manuscript, spec, spoken, past)
+    size = _size(manuscript, spec, request, past)
     screenplay = manuscript.accepted(
         [
             *settings_problems(manuscript, spec, past.sampling),
+            *profile_problems(manuscript, spec, request, past.sampling),
             *scene_problems(manuscript, spec, size, request.outside),
             *text_problems(manuscript, counter, spoken, in_passes),
             *film_lora_problems(manuscript, placed, experts, located),
         ]
     ).model_copy(update=spoken)
-    sampling = past.sampling.get(screenplay.profile) or sampling_of(screenplay, spec)
+    choice = choice_of(screenplay, request)
+    sampling = past.sampling.get(choice.name) or sampling_of(screenplay, spec, choice)
     _require_grid(sampling, spec)
     return _Film(
         screenplay=screenplay,
@@ -151,6 +167,7 @@ def _film(
         loras=loras,
         experts=experts,
         carries_loras=bool(loras) or has_shot_loras(screenplay),
+        choice=choice,
         sampling=sampling,
         fps=frame_rate(screenplay.fps or spec.fps),
         counter=counter,
@@ -214,13 +231,13 @@ def _stated(
 
 
 def _size(
-    manuscript: Manuscript, spec: ModelSpec, spoken: Mapping[str, Any], past: Past
+    manuscript: Manuscript, spec: ModelSpec, request: Request, past: Past
 ) -> tuple[int, int] | None:
     """The film's width and height, where the screenplay is whole enough to tell."""
     if manuscript.screenplay is None:
         return None
-    screenplay = manuscript.screenplay.model_copy(update=dict(spoken))
-    chosen = past.sampling.get(screenplay.profile) or profile_of(screenplay, spec)
+    choice = choice_of(manuscript.screenplay, request)
+    chosen = past.sampling.get(choice.name) or profile_of(manuscript.screenplay, spec, choice)
     return chosen.width, chosen.height
 
 
@@ -236,7 +253,7 @@ def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
     named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
     experts = {option: str(path) for option, path in named.items() if path is not None}
     drafts = {"draft": request.draft} if request.draft > 1 else {}
-    return {**spoken, **experts, **loras, **drafts}
+    return {**spoken, **request.settings, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -278,6 +295,7 @@ class _Film:
     experts: Experts
     carries_loras: bool
     """Whether its networks do, the film's or those of any take's shots."""
+    choice: ProfileChoice
     sampling: Sampling
     fps: Fraction
     counter: TokenCounter

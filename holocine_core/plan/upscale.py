@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, Problem
 from holocine_core.plan.make import make_plan, with_placement
 from holocine_core.plan.values import NO_PAST, Past, Plan, Take, UpscaledStart
 from holocine_core.request import Request
@@ -29,11 +29,11 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO
     assert number is not None
     own = replace(request, draft=number, from_draft=None)
     plan = make_plan(manuscript, own, past)
-    if plan.profile == "draft":
+    if plan.is_draft:
         raise InputError(
             "a draft is not made from a draft", hint="choose --profile standard or final"
         )
-    drafts = make_plan(manuscript, replace(own, profile="draft"), past)
+    drafts = make_plan(manuscript, as_draft(own), past)
     alike = drafts.loras == plan.loras
     takes = tuple(
         _upscaled(take, draft, plan, own_networks=alike)
@@ -41,8 +41,35 @@ def make_upscaled_plan(manuscript: Manuscript, request: Request, past: Past = NO
     )
     options = {name: value for name, value in plan.options.items() if name != "draft"}
     return replace(
-        with_placement(plan, takes, own.memory), options={**options, "from-draft": number}
+        with_placement(plan, takes, own.memory),
+        options={**options, "from-draft": number},
+        warnings=(*plan.warnings, *_stretched(plan.takes[0], drafts.takes[0])),
     )
+
+
+STRETCHED = 1.15
+"""How much wider or narrower a picture may become unsaid: grids alone move it less."""
+
+
+def _stretched(take: Take, draft: Take) -> list[Problem]:
+    """That the film has another shape than the draft whose picture it begins with."""
+    film, small = take.sampling, draft.sampling
+    wider = film.width * small.height / (film.height * small.width)
+    if 1 / STRETCHED <= wider <= STRETCHED:
+        return []
+    return [
+        Problem(
+            f"the draft is {small.width}x{small.height} and the film {film.width}x{film.height}: "
+            "its picture is stretched",
+            hint="give the film the draft's shape, or make the draft anew in the film's",
+        )
+    ]
+
+
+def as_draft(request: Request) -> Request:
+    """What is asked for, of the draft: the settings of the call are the film's that is made from
+    it."""
+    return replace(request, profile="draft", steps=None, guidance=None, size=None)
 
 
 def require_drafts(plan: Plan) -> Plan:
@@ -52,6 +79,7 @@ def require_drafts(plan: Plan) -> Plan:
         InputError: One is not, and has LoRAs that this film's networks are without.
     """
     vault, number = Vault(plan.work), plan.options.get("from-draft")
+    source = "-" if plan.screenplay_path.name == "<stdin>" else plan.screenplay_path
     for take in plan.takes:
         upscaled = next((one.upscaled for one in take.chain() if one.upscaled is not None), None)
         if upscaled is None or upscaled.own_networks:
@@ -62,7 +90,7 @@ def require_drafts(plan: Plan) -> Plan:
                 f"draft {number} of scene '{take.scene}' is not in the work folder, and drafts "
                 f"have other LoRAs than {plan.screenplay_path.name} has for this profile",
                 where=str(plan.work),
-                hint=f"make it first: holocine preview {plan.screenplay_path} --seeds {number}, "
+                hint=f"make it first: holocine preview {source} --seeds {number}, "
                 "with this call's --model, --seed, --lora and --work",
             )
     return plan

@@ -12,7 +12,7 @@ from holocine_core.errors import Problem
 from holocine_core.model.components import LocatedModel
 from holocine_core.model.lora.file import Expert, LoraFile, ShotLora
 from holocine_core.model.placement import Placement
-from holocine_core.sampling import Profile, Sampling
+from holocine_core.sampling import OwnProfile, Profile, ProfileName, Sampling
 from holocine_core.script.edits import Extend, Reshoot
 from holocine_core.script.prompt import ScenePrompt
 from holocine_core.script.screenplay import Screenplay, Sound
@@ -41,6 +41,31 @@ class Past:
 
 
 NO_PAST = Past()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChoice:
+    """The profile that a film is made by, and what of the call lies over it."""
+
+    name: str
+    """As it is called: one of the three, or the user's own."""
+    base: ProfileName
+    """What it is a kind of."""
+    own: OwnProfile | None = None
+    """The user's own, where it is one."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that were asked for by themselves: ``Request.settings``."""
+
+    def changes(self) -> dict[str, Any]:
+        """Settings over those of model and screenplay, by name; ``size`` as text."""
+        return {**({} if self.own is None else self.own.changes()), **self.given}
+
+    def source(self, setting: str) -> str:
+        """Who said so: ``--steps``, or the name of the user's own profile; empty where it is the
+        model's or the screenplay's."""
+        if setting in self.given:
+            return f"--{setting}"
+        return self.name if self.own is not None and setting in self.own.changes() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +219,7 @@ class Plan:
     screenplay_text: str
     screenplay: Screenplay
     title: str
-    profile: str
+    choice: ProfileChoice
     model: LocatedModel
     identity: Mapping[str, str]
     """Content hash of every part of the model."""
@@ -212,14 +237,24 @@ class Plan:
     """What keeps this machine from rendering the plan: missing files, too little memory."""
     warnings: tuple[Problem, ...] = field(default=())
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings given with the call, which went before the screenplay's: profile, model and its
-    experts' files, seed, lora."""
+    """Settings given with the call, which went before the screenplay's: profile, steps, guidance,
+    size, model and its experts' files, seed, lora."""
     music_hash: str = ""
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1
     """GPUs that make each take together."""
     edits: tuple[Reshoot | Extend, ...] = ()
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile."""
+        return self.choice.name
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is made by the draft profile, or one of that kind."""
+        return self.choice.base == "draft"
 
     @property
     def to_shoot(self) -> int:

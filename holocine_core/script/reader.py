@@ -23,10 +23,12 @@ from holocine_core.script.wording import shape_problem, told_once
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
 
 
-def read(path: Path) -> Manuscript:
-    """Read a screenplay file. Raises InputError only where it is no YAML mapping at all."""
-    require_screenplay_file(path)
-    return manuscript_of(read_source(path))
+def read(path: Path, given: bytes | None = None) -> Manuscript:
+    """Read a screenplay file, or what is ``given`` under its name. Raises InputError only where it
+    is no YAML mapping at all."""
+    if given is None:
+        require_screenplay_file(path)
+    return manuscript_of(read_source(path, given))
 
 
 def read_text(text: str, name: str = "screenplay.yaml") -> Manuscript:

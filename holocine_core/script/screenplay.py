@@ -9,35 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     field_validator,
     model_validator,
 )
 
-from holocine_core.sampling import Attention, Frozen, ProfileName, adjustments
+from holocine_core.sampling import (
+    PROFILE_NAMES,
+    PROFILE_WORD,
+    Attention,
+    FrameSize,
+    Frozen,
+    adjustments,
+)
 from holocine_core.script.camera_words import Abbreviation, Angle, Movement, Size, size_of
 from holocine_core.script.rates import DeliveredRate, FilmRate
 from holocine_core.script.seconds import WITH_UNIT
 
-SIDES = (16, 8192)
-"""Shortest and longest side of a picture in pixels: what every codec can hold."""
-
-
-def _sides(size: str) -> str:
-    if not all(SIDES[0] <= int(side) <= SIDES[1] for side in size.split("x")):
-        raise ValueError(f"`size` is '{size}'; {SIDES_WORDS}")
-    return size
-
-
-SIDES_WORDS = f"each side has {SIDES[0]} to {SIDES[1]} pixels"
-FrameSize = Annotated[
-    str,
-    Field(pattern=r"^[1-9]\d{1,4}x[1-9]\d{1,4}$", examples=["832x480"]),
-    AfterValidator(_sides),
-]
-"""Width x height in pixels."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(gt=0, le=3600), WITH_UNIT]
 ShotSize = Annotated[Size, BeforeValidator(size_of, json_schema_input_type=Size | Abbreviation)]
@@ -45,6 +34,14 @@ Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
+ProfileWord = Annotated[
+    str,
+    Field(
+        pattern=PROFILE_WORD,
+        json_schema_extra={"anyOf": [{"enum": list(PROFILE_NAMES)}, {"type": "string"}]},
+    ),
+]
+"""Which there are is known where the film is planned."""
 LORA_LIMIT = 10
 """Most that a LoRA's change is multiplied by, either way: few-step LoRAs ask for up to 6."""
 
@@ -283,8 +280,8 @@ class Screenplay(Frozen):
     title: str | None = None
     model: Text = "nano"
     """nano, holocine-14b-sparse, holocine-14b-full, or a folder."""
-    profile: ProfileName = "standard"
-    """Quality: draft, standard or final."""
+    profile: ProfileWord = "standard"
+    """Quality: draft, standard or final; or a profile of the user's own, by its name."""
     profiles: Profiles = Profiles()
     """Changes to the profiles' steps, size, guidance, shift, sampler, eta and LoRAs."""
     fps: FilmRate | None = None

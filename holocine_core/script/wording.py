@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from holocine_core.errors import Problem
+from holocine_core.sampling import PIXELS_WORDS
 from holocine_core.script.camera_words import WORDS, camera_word
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.other_words import key_meant, meant_by
 from holocine_core.script.screenplay import (
     SCENE_KEYS,
-    SIDES_WORDS,
     Adjusted,
     Card,
     Cards,
@@ -124,9 +124,11 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
 
 def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
     if key[-1] == "size" and re.fullmatch(r"[1-9]\d*x[1-9]\d*", str(value)):
-        return f"`{name}` is {_shown(value)}", SIDES_WORDS
+        return f"`{name}` is {_shown(value)}", PIXELS_WORDS
     if key[-1] == "size":
         return f"`{name}` is {_shown(value)}", "write width x height in pixels: 832x480"
+    if key == ("profile",):
+        return f"`{name}` is {_shown(value)}", "draft, standard, final, or a name of your own"
     if key[-1] == "id":
         return f"`{name}` is {_shown(value)}", "letters, digits, - and _ only, 64 at most"
     return f"`{name}` has no text", "write something or drop it"

@@ -123,15 +123,18 @@ class Source:
         return {(*to, *one[len(key) :]): self.where(one) for one in below}
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, given: bytes | None = None) -> Source:
     """Read a YAML file.
+
+    Args:
+        path: The file.
+        given: What it holds, where ``path`` only names it.
 
     Raises:
         InputError: Where it can't be read or isn't YAML, with file:line:column.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = given if given is not None else _start_of(path)
     except FileNotFoundError:
         raise InputError(
             f"no screenplay at {path}", where=str(path), hint="`holocine new NAME` writes a starter"
@@ -153,6 +156,11 @@ def read_source(path: Path) -> Source:
             f"byte {error.start} is not UTF-8", where=f"{path}:{line}:1", hint="save it as UTF-8"
         ) from error
     return parse_source(text, path)
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def parse_source(text: str, path: Path) -> Source:

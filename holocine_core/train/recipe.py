@@ -11,8 +11,8 @@ from pydantic import (
     model_validator,
 )
 
-from holocine_core.sampling import Attention, Frozen, ProfileName
-from holocine_core.script.screenplay import FrameSize, Seed, Text
+from holocine_core.sampling import Attention, FrameSize, Frozen, ProfileName
+from holocine_core.script.screenplay import Seed, Text
 from holocine_core.script.timeline import latent_frames, on_grid
 from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.recipe_start import Count, Start

@@ -59,6 +59,17 @@ def test_a_product_that_can_not_be_written_is_told(in_made: Path, words: str, aw
 
 
 @needs_full
+def test_a_film_that_stdout_can_not_take_is_kept(in_made: Path) -> None:
+    done = shell("render room.yaml -o - -q >/dev/full")
+    assert done.returncode == 3
+    assert "error: stdout: " in done.stderr
+    assert "at .holocine/room/room.mp4" in done.stderr
+    assert Path(".holocine/room/room.mp4").is_file()
+    done = shell("render room.yaml -o - -q | head -c 4 >/dev/null; exit ${PIPESTATUS[0]}")
+    assert (done.returncode, "error" in done.stderr) == (0, False), done.stderr
+
+
+@needs_full
 def test_no_stream_at_all_is_an_exit_code(in_made: Path) -> None:
     for away in (">&- 2>&-", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"):
         assert shell(f"plan room.yaml {away}").returncode == 3

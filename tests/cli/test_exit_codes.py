@@ -95,7 +95,7 @@ def test_2_another_film_in_the_way(holocine: Holocine, scene: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["bogus"], ["render"], ["render", "--wat"], ["plan", "x", "--profile", "best"]]
+    "words", [["bogus"], ["render"], ["render", "--wat"], ["plan", "x", "--steps", "many"]]
 )
 def test_2_words_that_make_no_sense(holocine: Holocine, words: list[str]) -> None:
     answer = holocine(*words)

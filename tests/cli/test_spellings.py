@@ -117,7 +117,7 @@ def test_a_near_miss_names_what_was_meant(holocine: Holocine, typed: str, hint: 
 @pytest.mark.parametrize(
     ("typed", "message", "hint"),
     [
-        ("render x.yaml --profile fianl", "'fianl' is not one of", "did you mean final?"),
+        ("import x --from fountan", "'fountan' is not one of", "did you mean fountain?"),
         ("export x.mp4 --to edll", "'edll' is not one of", "did you mean edl?"),
         ("export x.mp4 --to zzz", "'zzz' is not one of", "holocine export --help"),
         ("plan x.yaml --seed x", "'--seed': it is a whole number\n", "holocine plan --help"),

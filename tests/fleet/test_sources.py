@@ -7,8 +7,6 @@ import pytest
 
 from holocine_core.errors import InputError
 from holocine_core.fleet.sources import (
-    film_named,
-    is_template,
     refuse_repeated,
     shard_of,
     sources,
@@ -39,31 +37,6 @@ def test_a_list_is_lines() -> None:
         sources([], "\n \n")
     with pytest.raises(InputError, match="nothing to film"):
         sources([])
-
-
-@pytest.mark.parametrize(
-    ("template", "film"),
-    [
-        ("films/{stem}.mp4", "films/harbour.mp4"),
-        ("{folder}/{stem}.mkv", "coast/harbour.mkv"),
-        ("{{x}}-{stem}.mp4", "{x}-harbour.mp4"),
-    ],
-)
-def test_names_by_a_template(template: str, film: str) -> None:
-    assert is_template(Path(template))
-    assert film_named(template, Path("coast/harbour.yaml")) == Path(film)
-
-
-@pytest.mark.parametrize("template", ["{stem}{seed}.mp4", "{stem", "{}{stem}", "{stem.x}.mp4"])
-def test_a_template_that_is_none(template: str) -> None:
-    with pytest.raises(InputError, match="no name for films") as caught:
-        film_named(template, Path("harbour.yaml"))
-    assert "{stem}" in caught.value.hint
-
-
-def test_a_name_with_braces_is_a_name() -> None:
-    assert not is_template(Path("{1}.mp4"))
-    assert not is_template(None)
 
 
 def test_shards_are_all_films_once() -> None:

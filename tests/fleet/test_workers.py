@@ -103,7 +103,7 @@ def test_until_is_the_end_of_it(holocine: Holocine) -> None:  # noqa: F811
         (("--until", "soon"), "'soon' is no time"),
         (("--files", "nowhere.txt"), "there is no list"),
         (("-o", "films/one.mp4"), "--out names one film"),
-        (("-o", "{stem}{seed}.mp4"), "is no name for films"),
+        (("-o", "{stem}{take}.mp4"), "is no name for films"),
     ],
 )
 def test_what_can_not_be_is_refused_before_any_work(
@@ -125,7 +125,7 @@ def test_workers_options_want_a_worker(holocine: Holocine) -> None:  # noqa: F81
 
 
 def test_nothing_is_named(holocine: Holocine) -> None:  # noqa: F811
-    assert "nothing to film" in holocine("render").stderr
+    assert "no screenplay is named" in holocine("render").stderr
     Path("list.txt").write_text("film0.yaml\nfilm2.yaml\n")
     answer = holocine("plan", "--files", "list.txt", "--json")
     films = json.loads(answer.stdout)["films"]

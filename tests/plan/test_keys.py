@@ -11,6 +11,7 @@ from holocine_core.film.planning import plan_film
 from holocine_core.model import locate
 from holocine_core.model.card import CARD_NAME, apply_card
 from holocine_core.model.components import LocatedModel
+from holocine_core.model.spec import MODELS
 from holocine_core.plan.make import make_plan
 from holocine_core.plan.values import Past
 from holocine_core.request import Request
@@ -48,8 +49,12 @@ KEYS = {
 """Of latents and clip, as commit f951d44 gave them."""
 
 
+BEFORE = "holocine-14b-sparse final"
+"""Larger since."""
+
+
 @pytest.mark.nano
-@pytest.mark.parametrize("which", KEYS)
+@pytest.mark.parametrize("which", [which for which in KEYS if which != BEFORE])
 def test_keys_stay(which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = {part: part for part in ("text_encoder", "tokenizer", "transformer", "vae")}
     monkeypatch.setattr(LocatedModel, "identity", lambda self: marks)
@@ -81,6 +86,25 @@ def test_nano_remembers_how_it_was_sampled(
     past = Past(profiles=NANO.earlier[-1].profiles)
     (take,) = make_plan(read(path), request, past).takes
     assert (take.latents_key, take.clip_key) == KEYS[f"nano {profile}"]
+
+
+def test_a_final_of_before_is_found_by_what_the_14b_says_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = {part: part for part in ("text_encoder", "tokenizer", "transformer", "vae")}
+    monkeypatch.setattr(LocatedModel, "identity", lambda self: marks)
+    model, profile = BEFORE.split(" ")
+    path = tmp_path / "keys.yaml"
+    path.write_text(SCREENPLAY.format(model=model, profiles=""))
+    request = Request(profile=profile, device="cpu", models_dir=tmp_path, out=tmp_path / "film.mp4")
+    spec = MODELS[model]
+    past = Past(profiles=spec.earlier[-1].profiles)
+    (take,) = make_plan(read(path), request, past).takes
+    assert (take.latents_key, take.clip_key) == KEYS[BEFORE]
+    (today,) = make_plan(read(path), request).takes
+    standard, final = spec.profiles["standard"], today.sampling
+    assert final.width * final.height > 2 * standard.width * standard.height
+    assert final.steps >= standard.steps
 
 
 def test_nanos_card_says_what_the_table_says() -> None:

@@ -7,10 +7,12 @@ from pydantic import ValidationError
 
 from holocine_core.model.spec import MODELS
 from holocine_core.plan.settings import sampling_of
+from holocine_core.plan.values import ProfileChoice
 from holocine_core.sampling import SIDES, Profile, Sampling, recorded
 from holocine_core.script.screenplay import Adjusted, Profiles, Screenplay
 from holocine_core.train.recipe_start import Card
 
+STANDARD = ProfileChoice(name="standard", base="standard")
 GIVEN = {"width": 32, "height": 16, "steps": 4, "guidance": 2, "shift": 5}
 
 
@@ -54,5 +56,5 @@ def test_eta_is_of_sde_whoever_names_it() -> None:
     scenes = ({"shots": ({"prompt": "a"},)},)
     changes = Profiles(standard=Adjusted(sampler="sde"))
     film = Screenplay(scenes=scenes, profiles=changes)
-    assert sampling_of(film, spec).eta == 1.0
-    assert sampling_of(Screenplay(scenes=scenes), spec).eta is None
+    assert sampling_of(film, spec, STANDARD).eta == 1.0
+    assert sampling_of(Screenplay(scenes=scenes), spec, STANDARD).eta is None

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
 from holocine_core.model.spec import FOLD_STRIDE
-from holocine_core.sampling import Frozen
-from holocine_core.script.screenplay import FrameSize, Seed, Text
+from holocine_core.sampling import FrameSize, Frozen
+from holocine_core.script.screenplay import Seed, Text
 from holocine_core.train.recipe import Precision
 
 Count = Annotated[int, Field(ge=1)]
