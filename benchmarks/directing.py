@@ -1,9 +1,11 @@
-"""The pictures of docs/directing.md: a film, a shot made anew, two shots more, and its report.
+"""The pictures of docs/directing.md: a film, a shot made anew, one of another size and length, two
+shots more, and its report.
 
     python -m benchmarks.directing --out docs/images [--model nano] [--chromium chromium]
 
-Films a scene, then calls `holocine reshoot`, `extend` and `report` as anybody would. Without
---chromium the report's picture is not made.
+Films a scene, then calls `holocine reshoot`, `extend` and `report` as anybody would. Prints by how
+much each shot differs from before where one got another length. Without --chromium the report's
+picture is not made.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,9 @@ from holocine_cli.app import main as command
 from holocine_core.edit.contact_sheet import middles, write_contact_sheet
 from holocine_core.edit.ffmpeg import Frames, read_frames
 from holocine_core.edit.metadata import read_metadata
+from holocine_core.film.reopen import open_film
 from holocine_core.script.timeline import FrameSpan
+from holocine_core.store.vault import Vault
 
 FILM = """
 seed: 5
@@ -44,6 +48,24 @@ shots:
   - {prompt: "{mara} talks.", size: medium, frames: 20}
   - {prompt: "{ivo} laughs.", size: close-up, frames: 20}
 """
+QUAY = """
+seed: 21
+characters:
+  enid: a woman with long black hair, wearing a yellow coat
+  kit: a man with short brown hair, wearing a red shirt
+global: The harbour at noon, clear weather.
+seconds: 4.6
+shots:
+  - {prompt: "{enid} stands quietly.", size: wide}
+  - {prompt: "{kit} walks along.", size: wide}
+  - {prompt: "{enid} talks.", size: medium}
+"""
+LONGER = (
+    "--shot", "2", "--prompt", "{kit} talks.", "--shot-size", "close-up", "--seconds", "2.6",
+    "--seed", "7",
+)  # fmt: skip
+APART = 10
+"""Frames between two of the picture that shows them in a row."""
 PAGE = (800, 1000)
 """Width and height of the report's picture in pixels."""
 
@@ -51,10 +73,32 @@ PAGE = (800, 1000)
 def row_of(film: Path) -> list[Frames]:
     """The middle frame of each of its shots."""
     chapters = read_metadata(film).chapters
-    frames = np.concatenate(list(read_frames(film)))
     return middles(
-        frames, [FrameSpan(chapter.start_frame, chapter.end_frame) for chapter in chapters]
+        frames_of(film), [FrameSpan(chapter.start_frame, chapter.end_frame) for chapter in chapters]
     )
+
+
+def frames_of(film: Path) -> Frames:
+    """All of them."""
+    return np.concatenate(list(read_frames(film)))
+
+
+def told(film: Path) -> Iterator[str]:
+    """By how much each shot of an edited film's clip differs from the same shot before."""
+    _, plan = open_film(film)
+    take = plan.takes[0]
+    base, vault = take.base, Vault(plan.work)
+    assert base is not None
+    before, after = (frames_of(vault.path("clips", one.clip_key)) for one in (base, take))
+    spans = zip(base.timeline.shot_spans, take.timeline.shot_spans, strict=True)
+    for number, (old, new) in enumerate(spans, 1):
+        both = min(len(old), len(new))
+        was, now = before[old.start : old.start + both], after[new.start : new.start + both]
+        apart = np.abs(was.astype(int) - now)
+        yield (
+            f"shot {number}: {len(old)} -> {len(new)} frames, at {old.start} -> {new.start}; "
+            f"differs by {apart.mean():.1f} of 255 in the mean, {apart.max()} at most"
+        )
 
 
 def main() -> None:
@@ -80,6 +124,12 @@ def main() -> None:
         write_contact_sheet([first, row_of(folder / "again.mp4")], args.out / "reshoot.jpg")
         holocine(("extend", "ferry.mp4", "--add", "more.yaml"))
         write_contact_sheet([first, row_of(folder / "ferry.mp4")], args.out / "extend.jpg")
+        (folder / "quay.yaml").write_text(QUAY.replace("4.6", "1") if args.quick else QUAY)
+        holocine(("render", "quay.yaml", "--model", args.model))
+        holocine(("reshoot", "quay.mp4", *LONGER, "-o", "longer.mp4"))
+        print(*told(folder / "longer.mp4"), sep="\n")
+        rows = [list(frames_of(folder / film)[::APART]) for film in ("quay.mp4", "longer.mp4")]
+        write_contact_sheet(rows, args.out / "longer.jpg")
         if args.chromium:
             holocine(("report", "ferry.mp4", "-o", "ferry.html"))
             picture = f"--screenshot={(args.out / 'report.png').resolve()}"

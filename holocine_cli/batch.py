@@ -14,6 +14,7 @@ from holocine_cli.session import Session
 from holocine_core.errors import HolocineError, InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
+    from holocine_cli.settings import Settings
     from holocine_core.api import Request
 
 
@@ -24,24 +25,31 @@ class Job:
     screenplay: Path
     request: Request
     film: Path
+    asked: Request
+    """As the call says it, without what files and variables set."""
     record: dict[str, Any] = field(default_factory=dict)
     """Its part of the JSON document, filled as the work goes on."""
 
 
 def jobs_for(
-    screenplays: Sequence[Path], request: Request, out_dir: Path | None, stdin: bytes | None = None
+    screenplays: Sequence[Path],
+    request: Request,
+    out_dir: Path | None,
+    settings: Settings,
+    stdin: bytes | None = None,
 ) -> list[Job]:
-    """Where each film goes.
+    """Where each film goes, and all that is asked for.
 
     Args:
         screenplays: Their files; one may be :data:`~holocine_cli.pipes.STDIN`.
-        request: What is asked for beside them.
+        request: What the call asks for beside them.
         out_dir: Folder of the films.
+        settings: What holds where it says nothing.
         stdin: What it held.
 
     Raises:
         InputError: Before any work: two films of one name, a film over a screenplay, or options
-            that do not go together.
+            that do not go together, or a file that sets something is wrong.
     """
     several = len(screenplays) > 1
     if request.out is not None and out_dir is not None:
@@ -69,14 +77,15 @@ def jobs_for(
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if request.out is None and out_dir is not None:
+            asked = replace(asked, out=out_dir / asked.film(path))
+        asked, whole = settings.asked(path, asked)
         if named:
-            film = film_named(str(request.out), path, asked)
+            whole = replace(whole, out=film_named(str(request.out), path, whole))
         elif request.out == pipes.DASH:
-            asked = kept_aside(path, asked)
-            film = asked.film(path)
-        else:
-            film = request.out or (out_dir or Path()) / asked.film(path)
-        jobs.append(Job(path, replace(asked, out=film), film))
+            whole = kept_aside(path, whole)
+        film = whole.film(path)
+        jobs.append(Job(path, replace(whole, out=film), film, asked))
     refuse_collisions([(job.screenplay, job.film) for job in jobs])
     refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
     return jobs

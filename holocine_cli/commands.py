@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holocine_cli import (
+    config,
     edit,
     evaluate,
     export,
@@ -53,6 +54,7 @@ for panel, command in (
     (TEACH, ingest.ingest),
     (TEACH, train.train),
     (MACHINE, machine.doctor),
+    (MACHINE, config.config),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
 app.command(edit.FORMER_NAME, hidden=True)(edit.versions)

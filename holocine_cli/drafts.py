@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from holocine_cli.produce import Films
+    from holocine_cli.settings import Settings
     from holocine_core.api import Plan, Request
 
 
@@ -31,6 +32,7 @@ def drafts_for(
     request: Request,
     out_dir: Path | None,
     seeds: int,
+    settings: Settings,
     stdin: bytes | None = None,
 ) -> list[Drafts]:
     """Where all drafts go.
@@ -40,6 +42,8 @@ def drafts_for(
         request: What is asked for beside them; its ``out`` names the drafts, or is a template.
         out_dir: Folder of the drafts.
         seeds: Drafts of each.
+        settings: What holds where the call says nothing: drafts go to the folder that the film
+            would.
         stdin: What it held.
 
     Raises:
@@ -64,9 +68,12 @@ def drafts_for(
         )
     found = []
     for path in screenplays:
-        asked = replace(request, given=stdin if path == pipes.STDIN else None)
-        each, board = api.drafts_asked(path, asked, out_dir or Path(), seeds)
-        found.append(Drafts(tuple(Job(path, one, one.film(path)) for one in each), board))
+        given = replace(request, given=stdin if path == pipes.STDIN else None)
+        asked, whole = settings.asked(path, given)
+        folder = out_dir or whole.film(path).parent
+        whole = replace(whole, out=request.out)
+        each, board = api.drafts_asked(path, whole, folder, seeds)
+        found.append(Drafts(tuple(Job(path, one, one.film(path), asked) for one in each), board))
     api.refuse_collisions([(job.screenplay, job.film) for one in found for job in one.jobs])
     first = [one.jobs[0] for one in found]
     refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in first])
@@ -129,9 +136,14 @@ def _lay_out(session: Session, plans: Sequence[Plan], board: Path) -> str:
     return str(board)
 
 
-def keep_drafting(session: Session, drafts: Sequence[Drafts], *, force: bool) -> None:
-    """Make drafts now and whenever the screenplay, or a file that it names, is written anew, until
-    Ctrl-C. Where that fails, those of before stay.
+def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, force: bool) -> None:
+    """Make drafts now and whenever the screenplay, a file that it names or one that sets something
+    for it is written anew, until Ctrl-C. Where that fails, those of before stay.
+
+    Args:
+        session: Of the call.
+        drafts: Says where they go, by what is set by now.
+        force: Replace what is in the way.
 
     Raises:
         InputError: There are several screenplays, or one from stdin.
@@ -140,12 +152,19 @@ def keep_drafting(session: Session, drafts: Sequence[Drafts], *, force: bool) ->
     from holocine_cli.watch import watch
     from holocine_core import api
 
-    first = drafts[0].jobs[0]
-    if len(drafts) > 1 or first.request.given is not None:
+    first, *others = drafts()
+    job = first.jobs[0]
+    if others or job.request.given is not None:
         raise InputError("--watch follows one screenplay in a file", hint="name that file alone")
 
-    def again() -> None:
-        fresh = [Job(job.screenplay, job.request, job.film) for job in drafts[0].jobs]
-        make_drafts(session, [Drafts(tuple(fresh), drafts[0].board)], force=force)
+    def followed(path: Path) -> Sequence[Path] | None:
+        named = api.named_files(path)
+        return None if named is None else (*named, *api.config_places(path))
 
-    watch(session, first.screenplay, again, api.named_files, kept=first.film)
+    watch(
+        session,
+        job.screenplay,
+        lambda: make_drafts(session, drafts(), force=force),
+        followed,
+        kept=job.film,
+    )

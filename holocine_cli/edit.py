@@ -13,6 +13,8 @@ from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import for_film
+from holocine_cli.shot_options import NewShot
 from holocine_core.api import scaled
 from holocine_core.errors import InputError, Problem
 
@@ -25,15 +27,6 @@ ShotOption = Annotated[
         "--shot",
         metavar="SHOT",
         help="Its name: SCENE:NUMBER, or its number where the film has one scene.",
-        show_default=False,
-    ),
-]
-Prompt = Annotated[
-    str | None,
-    typer.Option(
-        "--prompt",
-        metavar="TEXT",
-        help="What the shot shows now; as before where left out.",
         show_default=False,
     ),
 ]
@@ -85,7 +78,7 @@ def reshoot(
     ctx: typer.Context,
     film: opt.Film,
     shot: ShotOption,
-    prompt: Prompt = None,
+    new: NewShot = NewShot(),
     seed: EditSeed = None,
     out: Out = None,
     lora: opt.Lora = None,
@@ -96,18 +89,19 @@ def reshoot(
     """Make one shot of a finished film anew; all others stay.
 
     holocine reshoot harbour.mp4 --shot quay:1
-    holocine reshoot harbour.mp4 --shot quay:2 --prompt "{mara} waves."
+    holocine reshoot harbour.mp4 --shot quay:2 --shot-size close-up --seconds 3
 
     A shot has the name that pages, storyboards and cut lists show. It is made
-    in the context of its whole scene, so that people and places stay the same.
-    The version before is kept: holocine versions.
+    in the context of its whole scene, so that people and places stay the same;
+    where it gets another length, what follows moves with its pictures. The
+    version before is kept: holocine versions.
     """
     session = begin(ctx, told)
     from holocine_core import api
 
-    request = machine.request(lora, out=out)
+    request = for_film(session, film, machine.request(lora, out=out))
     edit = api.plan_reshoot(
-        film, shot, prompt=prompt, seed=seed, request=request, call=session.line
+        film, shot, seed=seed, request=request, call=session.line, **new.change()
     )
     _make(session, edit, force=force)
 
@@ -137,7 +131,7 @@ def extend(
     from holocine_core import api
 
     add, text = given(session, add, "shots")
-    request = machine.request(lora, out=out, given=text)
+    request = for_film(session, film, machine.request(lora, out=out, given=text))
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
     _make(session, edit, force=force)
 
@@ -154,9 +148,14 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
         console.note(f"the edit was made already; this is version {edit.version}")
         return
     console.note(edit.told)
+    if edit.length is not None:
+        console.note(_length_told(edit))
     if edit.shots_seen is not None:
         console.note(f"the scene is longer than one pass, which sees its shots {edit.shots_seen}")
     record: dict[str, Any] = {"edit": edit.record()}
+    if edit.length is not None:
+        before, now = edit.length
+        record["shot_frames"] = {"before": before, "asked": float(now.asked), "got": now.got}
     session.fields = record
     with (
         session.stop.awaited(session.tell_stop),
@@ -168,18 +167,39 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     record["changed_frames"] = (
         None if made.changed is None else [[span.start, span.stop] for span in made.changed]
     )
-    changed = _changed(made.changed, edit.change.scene)
+    changed = _changed(made.changed, edit)
     console.note(f"{changed}; this is version {made.version}")
     api.settle_edit(edit)  # Last: a call that is cut short before finds its work done.
 
 
-def _changed(spans: Sequence[FrameSpan] | None, scene: str) -> str:
+def _length_told(edit: Edit) -> str:
+    """The frames of a shot that gets another length, and where they are not those asked for."""
+    assert edit.length is not None
+    before, now = edit.length
+    asked = f" ({float(now.asked):g} asked for)" if now.moved else ""
+    seconds = float(now.got / edit.plan.fps)
+    return f"the shot has {now.got} frames, {seconds:.2f} s{asked}; it had {before}"
+
+
+def _changed(spans: Sequence[FrameSpan] | None, edit: Edit) -> str:
+    scene, moved = edit.change.scene, _moved(edit)
     if spans is None:
-        return "the clip before is gone, so that frames cannot be compared"
+        return f"the clip before is gone, so that frames cannot be compared{moved}"
     if not spans:
-        return f"no frame that scene '{scene}' had has changed"
+        return f"no frame that scene '{scene}' had has changed{moved}"
     listed = ", ".join(f"{span.start}-{span.stop - 1}" for span in spans)
-    return f"scene '{scene}': frames {listed} changed and no others"
+    return f"scene '{scene}': frames {listed} changed and no others{moved}"
+
+
+def _moved(edit: Edit) -> str:
+    """By how much what follows a shot of another length begins elsewhere now."""
+    by = 0 if edit.length is None else edit.length[1].got - edit.length[0]
+    if not by:
+        return ""
+    frames = f"{abs(by)} frames"
+    if edit.is_last:
+        return f"; the film is {frames} {'longer' if by > 0 else 'shorter'}"
+    return f"; what follows begins {frames} {'later' if by > 0 else 'earlier'}"
 
 
 Pick = Annotated[
@@ -241,6 +261,7 @@ def versions(
     from holocine_core import api
 
     request = Machine(models_dir=models_dir, work=work).request(lora)
+    request = for_film(session, film, request)
     if pick is not None:
         _pick(session, film, pick, request)
     elif drop or keep:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,12 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.contract import GateMissed
-from holocine_cli.groups import ModelAsked, ToldAtLength, grouped
+from holocine_cli.groups import Asked, Machine, ModelAsked, ToldAtLength, grouped
 from holocine_cli.layout import columns
 from holocine_cli.profiles import SettingsAsked
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import Settings
 from holocine_core.errors import InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MEASURE = "What to measure"
 WORK = Path(".holocine/evaluate")
+SCREENPLAYS = (".yaml", ".yml")
 
 Films = Annotated[
     list[Path] | None,
@@ -121,7 +124,7 @@ def evaluate(
     settings: SettingsAsked = SettingsAsked(),
     asked: ModelAsked = ModelAsked(),
     force: opt.Force = False,
-    device: opt.Device = "auto",
+    device: opt.Device = None,
     models_dir: opt.ModelsDir = None,
     work: Where = WORK,
     told: ToldAtLength = ToldAtLength(),
@@ -154,9 +157,10 @@ def evaluate(
         judge=judge,
         work=work,
     )
-    chosen = settings.of_settings() | asked.of_model()
-    request = api.Request(profile=profile, device=device, models_dir=models_dir, **chosen)
-    found = _measured(session, films or (), measuring, request)
+    machine = Machine(device=device, models_dir=models_dir)
+    typed = machine.request(None, Asked(**asked.of_model(), **asdict(settings)))
+    request, requests = _requests(session, films or (), typed, profile)
+    found = _measured(session, films or (), measuring, request, requests)
     session.fields = found.record()
     if out is not None:
         api.save_json(out, session.fields, force=force)
@@ -165,8 +169,27 @@ def evaluate(
         raise GateMissed([Problem(str(one), "", "") for one in missed])
 
 
+def _requests(
+    session: Session, films: Sequence[Path], request: Request, profile: str | None
+) -> tuple[Request, dict[Path, Request]]:
+    """What is asked for of a suite's films, and of each screenplay. Their takes lie in a folder of
+    the evaluation's own."""
+    settings = Settings(session, profile)
+    own = {
+        path: settings.asked(path, request)[1]
+        for path in films
+        if path.suffix.lower() in SCREENPLAYS
+    }
+    suite = request if films else settings.asked(None, request)[1]
+    return suite, {path: replace(one, work=None) for path, one in own.items()}
+
+
 def _measured(
-    session: Session, films: Sequence[Path], measuring: Measuring, request: Request
+    session: Session,
+    films: Sequence[Path],
+    measuring: Measuring,
+    request: Request,
+    requests: Mapping[Path, Request],
 ) -> Evaluation:
     from holocine_core import api
 
@@ -175,6 +198,7 @@ def _measured(
             films,
             measuring,
             request,
+            requests=requests,
             watch=lambda plan, number, of: _watching(session, plan, number, of),
             should_stop=session.stop,
         )

@@ -21,6 +21,7 @@ from holocine_core.errors import HolocineError, Interrupted, RenderError
 
 if TYPE_CHECKING:
     from holocine_cli.groups import Shared
+    from holocine_cli.settings import Settings
     from holocine_core.api import Extras, Overview, Queued
 
 SHOWN = 30
@@ -35,10 +36,13 @@ def farm(
     extras: Extras,
     shared: Shared,
     options: tuple[Path | None, Path | None, int],
+    settings: Settings,
     *,
     force: bool,
 ) -> None:
     """Have workers make all films; ``options`` are --out, --out-dir and --gpus.
+
+    Workers film by the settings that hold here: theirs may be on another machine.
 
     Raises:
         InputError: There is no such engine, or a setting is none of its.
@@ -64,8 +68,10 @@ def farm(
     if gpus > 1:
         for one in films:
             fleet.refuse_ranks(one.replan(), gpus)
-    words = _words(fleet.list_for_workers(folder, screenplays), jobs, extras, shared, force=force)
-    words += _where(*options)
+    listing = fleet.list_for_workers(folder, screenplays)
+    words = _words(listing, jobs, extras, shared, force=force) + _where(*options)
+    set_here = {one.screenplay: settings.of(one.screenplay) for one in films}
+    words += ["--settings", str(api.hand_settings(listing, set_here))]
     if engine is None:
         ids = fleet.submit(shared.engine or (), words, folder, gpus)
         session.fields["jobs"] = ids
@@ -91,7 +97,10 @@ def _words(
     from holocine_core.api import fleet
 
     words = ["render", "--worker", "--files", str(listing)]
-    words += options_of(jobs[0].request, extras, force=force)
+    words += options_of(jobs[0].asked, extras, force=force)
+    devices = {job.request.device for job in jobs}
+    if "--device" not in words and len(devices) == 1 and "auto" not in devices:
+        words += ["--device", *devices]  # Engines look whether their cards are meant.
     if shared.tries is not None:
         words += ["--tries", str(shared.tries)]
     if shared.until is not None and shared.on == "slurm":  # Nobody here waits for them.

@@ -9,7 +9,7 @@ import typer
 
 from holocine_cli import options as opt
 from holocine_cli.batch import Batch, Job, jobs_for
-from holocine_cli.drafts import drafts_for, keep_drafting, make_drafts
+from holocine_cli.drafts import Drafts, drafts_for, keep_drafting, make_drafts
 from holocine_cli.groups import (
     Asked,
     Besides,
@@ -24,6 +24,7 @@ from holocine_cli.groups import (
 from holocine_cli.many import FleetOption
 from holocine_cli.pipes import DASH, refuse_film_on_stdout, send_film
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import Settings
 from holocine_cli.warnings_told import Warnings
 from holocine_core.errors import Damaged, InputError, MachineError
 
@@ -59,8 +60,9 @@ def plan(
     session = begin(ctx, told)
     from holocine_core.api import Extras
 
-    request = machine.request(asked.lora, asked, out=out, profile=profile, anew=force, gpus=gpus)
-    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
+    request = machine.request(asked.lora, asked, out=out, anew=force, gpus=gpus)
+    found, settings = gathered.sources(screenplays, session), Settings(session, profile)
+    jobs = jobs_for(found, request, out_dir, settings, session.stdin)
     if fleet is not None and check:
         raise InputError("--check looks at this machine, --fleet at others", hint="leave one out")
     if fleet is not None:
@@ -102,10 +104,11 @@ def render(
     shared.require_worker()
     refuse_film_on_stdout(session, besides, shared)
     request = machine.request(
-        asked.lora, asked, out=out, profile=profile, from_draft=from_draft, anew=force, gpus=gpus
+        asked.lora, asked, out=out, from_draft=from_draft, anew=force, gpus=gpus
     )
-    jobs = jobs_for(gathered.sources(screenplays, session), request, out_dir, session.stdin)
-    extras = besides.extras()
+    settings = Settings(session, profile, shared.settings)
+    found, extras = gathered.sources(screenplays, session), besides.extras()
+    jobs = jobs_for(found, request, out_dir, settings, session.stdin)
     if dry_run:
         session.command = "plan"
         _show_plans(session, jobs, extras, force=force)
@@ -118,7 +121,7 @@ def render(
 
     shared.refuse_stdin(jobs)
     if shared.hands_on(session):
-        farm(session, jobs, extras, shared, (out, out_dir, gpus), force=force)
+        farm(session, jobs, extras, shared, (out, out_dir, gpus), settings, force=force)
         return
     with ranked(session, jobs, gpus) as studio_of:
         if studio_of is None or shared.worker:
@@ -163,11 +166,14 @@ def preview(
     if watch and told.as_json:
         raise InputError("--watch never ends, --json is one document", hint="leave one out")
     found = listed.sources(screenplays, session)
-    drafts = drafts_for(found, request, out_dir, seeds, session.stdin)
+
+    def drafts() -> list[Drafts]:
+        return drafts_for(found, request, out_dir, seeds, Settings(session), session.stdin)
+
     if watch:
         keep_drafting(session, drafts, force=force)
     else:
-        make_drafts(session, drafts, force=force)
+        make_drafts(session, drafts(), force=force)
 
 
 @grouped
@@ -188,8 +194,9 @@ def watch(
     holocine watch harbour.yaml -o drafts/harbour.mp4
 
     As preview --watch: only the scenes that changed are shot. Pictures, sounds
-    and LoRAs that the screenplay names are watched as well. Where something is
-    wrong, it is told, and the last good draft and storyboard stay. Ctrl-C ends.
+    and LoRAs that the screenplay names are watched as well, and so is every
+    holocine.toml. Where something is wrong, it is told, and the last good draft
+    and storyboard stay. Ctrl-C ends.
     """
     session = begin(ctx, told)
     request = machine.request(asked.lora, asked, out=out, profile="draft", anew=force)
@@ -199,7 +206,11 @@ def watch(
         raise InputError(
             "watch follows one screenplay in a file", where=str(screenplay), hint="name the file"
         )
-    keep_drafting(session, drafts_for([screenplay], request, out_dir, seeds), force=force)
+    keep_drafting(
+        session,
+        lambda: drafts_for([screenplay], request, out_dir, seeds, Settings(session)),
+        force=force,
+    )
 
 
 def _refuse_damaged(plan: Plan) -> None:

@@ -67,8 +67,8 @@ class Asked(ModelAsked, SettingsAsked):
 class Machine:
     """Where a film is made, and where its files lie."""
 
-    device: opt.Device = "auto"
-    memory: opt.Memory = "auto"
+    device: opt.Device = None
+    memory: opt.Memory = None
     models_dir: opt.ModelsDir = None
     work: opt.Work = None
 
@@ -86,8 +86,11 @@ class Machine:
             **asked.of_settings(),
             loras=loras_of(lora or ()),
             outside=asked.allow_outside,
-            device=self.device,
-            memory=self.memory,
+            device=self.device or "auto",
+            memory=self.memory or "auto",
+            settled=frozenset(
+                name for name in ("device", "memory") if getattr(self, name) is not None
+            ),
             models_dir=self.models_dir,
             work=self.work,
             **more,
@@ -155,6 +158,7 @@ class Shared:
     tries: many.TriesOption = None
     retry: many.Retry = False
     in_order: many.InOrder = False
+    settings: many.SettingsFile = None
 
     def hands_on(self, session: Session) -> bool:
         """Whether others make the films; from now on the call ends at its time.

@@ -11,6 +11,7 @@ from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.pipes import given, to_stdout
 from holocine_cli.session import begin
+from holocine_cli.settings import here
 from holocine_core.api import counted
 
 From = Literal["fountain", "fdx", "csv", "raw"]
@@ -67,14 +68,15 @@ def import_(
     session = begin(ctx, told)
     from holocine_core import api
 
+    configured = here(session)
     source, text = given(session, script, "a script")
     with to_stdout(out, f"{source.stem.strip('<>')}.yaml") as place:
         made = api.import_script(
             source,
             place,
             kind=kind,
-            model=model or DEFAULT_MODEL,
-            models_dir=models_dir,
+            model=model or configured.model or DEFAULT_MODEL,
+            models_dir=models_dir or configured.models_dir,
             given=text,
             force=force,
         )

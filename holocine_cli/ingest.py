@@ -14,6 +14,7 @@ from holocine_cli.console import Console, moves
 from holocine_cli.contract import SomeFailed
 from holocine_cli.groups import ToldAtLength, grouped
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import device_here, models_home
 from holocine_cli.sizes import pixels
 from holocine_core.api import counted
 from holocine_core.errors import InputError, Interrupted, Problem
@@ -118,7 +119,7 @@ def ingest(
     caption_command: CaptionCommand = "",
     review: Review = False,
     answers: Answers = None,
-    device: opt.Device = "auto",
+    device: opt.Device = None,
     models_dir: opt.ModelsDir = None,
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
@@ -138,12 +139,12 @@ def ingest(
         files=tuple(files),
         out=out,
         model=model,
-        models_dir=models_dir,
+        models_dir=models_home(session, models_dir),
         size=None if size is None else pixels(size),
         lengths=tuple(seconds or ()),
         caption_model=caption_model,
         caption_command=caption_command,
-        device=device,
+        device=device_here(session, device),
         answers=answers,
         review=review,
     )

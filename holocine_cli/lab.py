@@ -11,6 +11,7 @@ from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.once import Commands
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import models_home
 
 lab = Commands()
 
@@ -40,6 +41,16 @@ Workers = Annotated[
         min=1,
         help="Processes that draw; one per core where left out.",
         show_default=False,
+        rich_help_panel=opt.WHERE,
+    ),
+]
+JudgeDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:1 ...",
+        autocompletion=opt.one_of("auto", "cpu", "cuda"),
         rich_help_panel=opt.WHERE,
     ),
 ]
@@ -220,7 +231,7 @@ def judge(
         int, typer.Option("--check", metavar="N", min=1, help="Shots to measure it on.")
     ] = 1500,
     workers: Workers = None,
-    device: opt.Device = "cpu",
+    device: JudgeDevice = "cpu",
     models_dir: opt.ModelsDir = None,
     seed: OfChance = 0,
     told: Told = Told(),
@@ -237,7 +248,7 @@ def judge(
         minutes=minutes,
         codec=codec,
         model=model,
-        models_dir=models_dir,
+        models_dir=models_home(session, models_dir),
         start=start,
         check=check,
         workers=workers,

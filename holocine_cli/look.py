@@ -35,6 +35,9 @@ def inspect(
             show_default=False,
         ),
     ] = None,
+    edited: Annotated[
+        bool, typer.Option("--edited", help="With --extract: write the film's edits into it.")
+    ] = False,
     force: opt.Force = False,
     told: Told = Told(),
 ) -> None:
@@ -45,23 +48,28 @@ def inspect(
 
     The film carries its screenplay, seeds, model, cuts and versions. Rendering
     the extracted screenplay on the same machine, with the options of the call
-    that are shown, makes the same film again.
+    that are shown, makes the same film again, as it was before any edits.
     """
     session = begin(ctx, told)
     if extract == DASH and told.as_json:
         raise InputError(
             "--json and --extract - both want stdout", hint="the document holds the screenplay too"
         )
+    if edited and extract is None:
+        raise InputError("--edited is for --extract", hint="name a file, or - for stdout")
     from holocine_core import api
 
     found = api.inspect(film)
     session.fields = {"film": str(film), **_record(found)}
     if extract is None:
         session.console.product(_page(found, session.console.out))
-    elif extract == DASH:
-        text_to_stdout(found.screenplay)
+        return
+    if found.provenance.get("edits") and not edited:
+        session.console.note("the film's edits are not in it; --edited writes them into it")
+    if extract == DASH:
+        text_to_stdout(api.edited_screenplay(found) if edited else found.screenplay)
     else:
-        session.console.product(str(api.extract(found, extract, force=force)))
+        session.console.product(str(api.extract(found, extract, edited=edited, force=force)))
 
 
 def _record(found: Inspection) -> dict[str, Any]:

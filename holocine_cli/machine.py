@@ -14,6 +14,7 @@ from holocine_cli.layout import columns
 from holocine_cli.loras import loras_of
 from holocine_cli.once import Commands
 from holocine_cli.session import begin
+from holocine_cli.settings import models_home
 from holocine_core.api import file_size
 from holocine_core.errors import HolocineError, MachineError
 from holocine_core.events import Event, FileCheck
@@ -69,7 +70,7 @@ def list_models(
     session = begin(ctx, told)
     from holocine_core import api
 
-    found = api.models(models_dir)
+    found = api.models(models_home(session, models_dir))
     session.fields["models"] = [model_record(state) for state in found]
     paint = session.console.out
     session.console.product("\n\n".join(_model_block(state, paint) for state in found))
@@ -95,6 +96,7 @@ def info(
     from holocine_cli.model_info import files_page, files_record, info_page, info_record
     from holocine_core import api
 
+    models_dir = models_home(session, models_dir)
     files, paint = api.model_files(name, models_dir), session.console.out
     listed = files_page(files, paint)
     try:
@@ -146,6 +148,7 @@ def pull(
     from holocine_cli.downloads import downloading
     from holocine_core import api
 
+    models_dir = models_home(session, models_dir)
     if accept_licence and not only and name in api.model_summaries():
         for source in api.model(name, models_dir).spec.sources:
             size = file_size(source.bytes)
@@ -187,7 +190,7 @@ def merge(
     session = begin(ctx, told)
     from holocine_core import api
 
-    made = api.merge(name, loras_of(lora), out, models_dir)
+    made = api.merge(name, loras_of(lora), out, models_home(session, models_dir))
     session.fields["model"] = str(made)
     session.console.product(str(made))
 
@@ -214,7 +217,8 @@ def add(
 
     named = {"transformer": expert_high, "transformer_2": expert_low}
     files = {part: path for part, path in named.items() if path is not None}
-    state = api.add_model(name, folder, models_dir, files=files, force=force)
+    home = models_home(session, models_dir)
+    state = api.add_model(name, folder, home, files=files, force=force)
     session.fields["models"] = [model_record(state)]
     session.console.product(f"{name}: {presence(state, session.console.out)}")
     session.console.note(f"next: holocine render FILE --model {name}")
@@ -236,7 +240,7 @@ def forget(
     session = begin(ctx, told)
     from holocine_core import api
 
-    folder = api.forget_model(name, models_dir)
+    folder = api.forget_model(name, models_home(session, models_dir))
     session.fields["folder"] = str(folder)
     session.console.product(f"{folder} is {name} no longer")
 
@@ -257,7 +261,7 @@ def verify(
     session = begin(ctx, told)
     from holocine_core import api
 
-    model = api.model(name, models_dir)
+    model = api.model(name, models_home(session, models_dir))
     session.fields |= {"models": [model_record(model)], "files": []}
     paint, home = session.console.out, model.located.folder
 
@@ -342,7 +346,7 @@ def doctor(
     width = max(map(len, (*api.model_summaries(), "transformers")))
     records: list[dict[str, Any]] = session.fields.setdefault("checks", [])
     failed: list[Check] = []
-    for check in api.doctor(models_dir):
+    for check in api.doctor(models_home(session, models_dir)):
         _tell_check(session.console, check, width)
         records.append(
             {

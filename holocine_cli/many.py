@@ -43,6 +43,17 @@ FileList = Annotated[
         rich_help_panel=MANY,
     ),
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="What a worker of --on works by, in place of its machine's own configuration.",
+        hidden=True,
+        show_default=False,
+        rich_help_panel=MANY,
+    ),
+]
 Until = Annotated[
     str | None,
     typer.Option(

@@ -246,23 +246,25 @@ Check = Annotated[
 ]
 
 Device = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--device",
         metavar="NAME",
         help="auto, cpu, cuda, cuda:1 ...; to plan with, cuda:24gb: a GPU of so much memory, which "
         "need not be there.",
         autocompletion=one_of("auto", "cpu", "cuda"),
+        show_default="auto, or as `holocine config` says",
         rich_help_panel=WHERE,
     ),
 ]
 Memory = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--memory",
         metavar="HOW",
         help="Placement of the networks: auto, resident, swap, fp8, group.",
         autocompletion=one_of("auto", "resident", "swap", "fp8", "group", "stream"),
+        show_default="auto, or as `holocine config` says",
         rich_help_panel=WHERE,
     ),
 ]
@@ -282,7 +284,7 @@ ModelsDir = Annotated[
     typer.Option(
         "--models-dir",
         metavar="DIR",
-        help="Where downloaded models lie; $HOLOCINE_MODELS or the user's cache otherwise.",
+        help="Where downloaded models lie; as `holocine config` says where left out.",
         show_default=False,
         rich_help_panel=WHERE,
     ),

@@ -62,7 +62,7 @@ def _profile(plan: Plan) -> str:
         told["cache"] = _cache(sampling.cache)
     parts = [f"{text}{_by(plan, _WITH.get(name, (name,)))}" for name, text in told.items()]
     name = choice.name if choice.own is None else f"{choice.name} ({choice.base})"
-    return f"{name}: {', '.join(parts)}"
+    return f"{name}{_told(plan, 'profile')}: {', '.join(parts)}"
 
 
 _WITH = {"sampler": ("sampler", "eta"), "guidance": ("guidance", "guidance_stop")}
@@ -74,6 +74,11 @@ def _by(plan: Plan, names: Sequence[str]) -> str:
     return f" by {' and '.join(sources)}" if sources else ""
 
 
+def _model(plan: Plan) -> str:
+    attention = plan.takes[0].sampling.attention
+    return f"{plan.model.spec.name}{_told(plan, 'model')}, {attention} attention"
+
+
 def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     from holocine_core import api
 
@@ -81,13 +86,13 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     color = {"refused": "red", "replaced": "yellow", "up-to-date": "green"}.get(there.state, "")
     facts = [
         ("screenplay", str(plan.screenplay_path)),
-        ("film", f"{plan.out}  {paint(f'({there.words})', color)}"),
+        ("film", f"{plan.out}{_told(plan, 'out')}  {paint(f'({there.words})', color)}"),
         ("picture", _picture(plan)),
-        ("model", f"{plan.model.spec.name}, {plan.takes[0].sampling.attention} attention"),
+        ("model", _model(plan)),
         ("profile", _profile(plan)),
         ("device", _device(plan)),
         ("memory", _memory(plan)),
-        ("work", str(plan.work)),
+        ("work", f"{plan.work}{_told(plan, 'work')}"),
     ]
     if plan.model.resolved:
         parts = plan.model.components.items()
@@ -109,6 +114,11 @@ def _facts(plan: Plan, force: bool, paint: Paint) -> list[tuple[str, str]]:
     return facts
 
 
+def _told(plan: Plan, field: str) -> str:
+    """Which file or variable said it; nothing where the call or the screenplay did."""
+    return f" ({plan.told_by[field]})" if field in plan.told_by else ""
+
+
 def _expert(lora: LoraFile) -> str:
     return f"expert {lora.expert}" + (f" by {lora.told_by}" if lora.told_by else "")
 
@@ -117,7 +127,8 @@ def _device(plan: Plan) -> str:
     """Where, how and why; of several devices memory is told of one."""
     device = plan.device if plan.gpus == 1 else f"{plan.gpus} x {plan.device}, each"
     there = "; no such GPU was looked at" if plan.placement.is_imagined else ""
-    return f"{device}, {plan.placement.strategy}: {plan.placement.reason}{there}"
+    how = f"{plan.placement.strategy}{_told(plan, 'memory')}: {plan.placement.reason}"
+    return f"{device}{_told(plan, 'device')}, {how}{there}"
 
 
 def _memory(plan: Plan) -> str:
@@ -268,6 +279,7 @@ def plan_record(plan: Plan, *, force: bool) -> dict[str, Any]:
         "profile": plan.profile,
         "base": plan.choice.base,
         "asked": {**plan.choice.given},
+        "told_by": dict(plan.told_by),
         "lora": [
             {
                 "file": str(lora.path),

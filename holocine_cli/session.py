@@ -36,6 +36,8 @@ class Session:
     debug: bool = False
     documented: bool = False
     """Whether the JSON document has been written."""
+    told_variables: bool = False
+    """Whether variables that set nothing were looked for."""
     stop: StopRequest = field(default_factory=StopRequest)
     """Ctrl-C and SIGTERM, for everything this call makes."""
 

@@ -11,6 +11,7 @@ import typer
 from holocine_cli import options as opt
 from holocine_cli.groups import Told, grouped
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import models_home
 from holocine_cli.sizes import pixels
 from holocine_core.api import counted
 from holocine_core.errors import InputError, Interrupted
@@ -94,7 +95,7 @@ def stage(
         size=pixels(size),
         person=person,
         model=model,
-        models_dir=models_dir,
+        models_dir=models_home(session, models_dir),
         force=force,
     )
     written = _told(session, samples, seeds)

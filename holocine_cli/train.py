@@ -13,6 +13,7 @@ from holocine_cli import options as opt
 from holocine_cli.groups import ToldAtLength, grouped
 from holocine_cli.ranks import ranked_training
 from holocine_cli.session import Session, begin
+from holocine_cli.settings import device_here
 from holocine_core.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def train(
     stop_after: StopAfter = None,
     export: Export = False,
     best: Best = False,
-    device: opt.Device = "auto",
+    device: opt.Device = None,
     gpus: opt.Gpus = 1,
     told: ToldAtLength = ToldAtLength(),
 ) -> None:
@@ -91,14 +92,15 @@ def train(
     from holocine_core import api
 
     read = api.read_recipe(recipe)
+    where = device_here(session, device)
     if dry_run:
-        _outline(session, read, device, gpus)
+        _outline(session, read, where, gpus)
     else:
         minutes = math.inf if stop_after is None else stop_after
-        with ranked_training(session, gpus, device) as tells:
+        with ranked_training(session, gpus, where) as tells:
             run = _train if tells else _follow
             kept: ExportOf | None = "best" if best else "latest" if export else None
-            run(session, read, device=device, seconds=60 * minutes, export=kept)
+            run(session, read, device=where, seconds=60 * minutes, export=kept)
 
 
 def _follow(

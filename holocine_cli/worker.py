@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import SomeFailed, code_of, error_record
 from holocine_cli.produce import making
-from holocine_cli.profiles import own_profile_words
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import end_with_input
 from holocine_cli.warnings_told import Warnings
@@ -195,9 +194,9 @@ def options_of(asked: Request, extras: Extras, *, force: bool) -> list[str]:
         "from_draft",
     )
     for name in valued:
-        if (value := getattr(asked, name)) != getattr(usual, name):
+        value = getattr(asked, name)
+        if value != getattr(usual, name) or name in asked.settled:
             words += [f"--{name.replace('_', '-')}", str(value)]
-    words += own_profile_words(asked.profiles)
     for lora in asked.loras:
         expert = f":{lora.expert}" if lora.expert else ""
         words += ["--lora", f"{lora.path}:{lora.weight!r}{expert}"]

@@ -14,6 +14,7 @@ from holocine_cli.contract import problem_record
 from holocine_cli.groups import Listed, ModelAsked, Told, grouped
 from holocine_cli.pipes import DASH, STDIN, text_to_stdout, to_stdout
 from holocine_cli.session import begin
+from holocine_cli.settings import Settings
 from holocine_cli.warnings_told import Warnings
 from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
@@ -82,6 +83,7 @@ def check(
     from holocine_core import api
 
     request = api.Request(models_dir=models_dir, outside=allow_outside, **asked.of_model())
+    settings = Settings(session)
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
@@ -90,8 +92,11 @@ def check(
     for path in sources:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
-        text = session.stdin if path == STDIN else None
-        found = api.check(path, replace(request, given=text))
+        given = session.stdin if path == STDIN else None
+        try:
+            found = api.check(path, settings.asked(path, replace(request, given=given))[1])
+        except InputError as error:  # Of a file that sets something.
+            found = api.Checked(screenplay=path, problems=error.problems)
         if found.problems:
             # Of the call itself, such as an unknown --model: told once.
             problems |= dict.fromkeys(found.problems)

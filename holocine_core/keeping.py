@@ -278,15 +278,18 @@ class KeptTakes:
         if known is None or base is None:
             yield from decoded
             return
-        stay = {at for span in known.spans for latent in span for at in pixel_span(latent)}
-        before = (frame for chunk in read_frames(base.path) for frame in chunk)
+        place = {
+            at: there
+            for latent, earlier in take.kept.items()
+            for at, there in zip(pixel_span(latent), pixel_span(earlier), strict=True)
+        }
+        before = enumerate(frame for chunk in read_frames(base.path) for frame in chunk)
         at = 0
         for frames in decoded:
             whole = frames.copy()
             for i in range(len(frames)):
-                earlier = next(before, None)
-                if at in stay and earlier is not None:
-                    whole[i] = earlier
+                if (there := place.get(at)) is not None:  # They rise: each is read once.
+                    whole[i] = next((frame for n, frame in before if n == there), whole[i])
                 at += 1
             yield whole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,14 @@ def setting_hint(detail: ErrorDetails) -> str:
     if detail["type"] == "string_pattern_mismatch":
         return "write width x height in pixels: 832x480"
     return detail["msg"].replace("Input should be", "it must be")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """What holds where neither a call nor the screenplay says it."""
+
+    profile: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,13 @@ class Request:
     anew: bool = False
     """Whether what was made or begun under earlier settings of the model does not count; but the
     draft that a film is made from does."""
+    fallback: Fallback = Fallback()
+    """A configuration's profile and model: the screenplay's go before them. A film that is edited
+    has its own."""
+    settled: frozenset[str] = frozenset()
+    """Fields that were asked for although they are as usual: no configuration changes them."""
+    told_by: Mapping[str, str] = field(default_factory=dict)
+    """By field, the file's line or the variable that said it, where a configuration did."""
 
     def __post_init__(self) -> None:
         """Scripts that nobody type-checks name files by texts; what can not be is refused here."""
@@ -140,6 +155,23 @@ class Request:
             ]
             raise InputError.of(problems) from None
         object.__setattr__(self, "guidance", read.changes().get("guidance"))  # A float from now on.
+
+    def beside(self, screenplay: Mapping[str, Any]) -> Request:
+        """With its fallback where neither it nor the screenplay says anything.
+
+        Args:
+            screenplay: The file's data.
+        """
+        given = {
+            name: value
+            for name in ("profile", "model")
+            if (value := getattr(self.fallback, name)) is not None
+            and getattr(self, name) is None
+            and name not in screenplay
+        }
+        idle = {"profile", "model"} - given.keys()
+        told = {name: place for name, place in self.told_by.items() if name not in idle}
+        return replace(self, **given, fallback=Fallback(), told_by=told)
 
     @property
     def settings(self) -> dict[str, Any]:

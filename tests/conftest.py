@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.config.keys import KEYS
 from holocine_core.edit.stitch import delivered_frame, film_frames
 from holocine_core.film.finish import stitch_job
 from holocine_core.model.folders import locate_folder
@@ -29,7 +30,7 @@ os.environ["HOLOCINE_CPU_ATTENTION"] = "products"  # Not whatever is fastest her
 Write = Callable[..., Path]
 NANO = MODELS["nano"]
 SLOW_FILE = re.compile(r"^pytestmark = .*pytest\.mark\.slow", re.M)
-FILMING = {"api", "cli", "evaluate", "fleet", "lab", "plan", "render"}
+FILMING = {"api", "cli", "config", "evaluate", "fleet", "lab", "plan", "render"}
 """Rooms whose tests plan and make films."""
 
 
@@ -52,9 +53,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nobody's cache folder is read or written."""
+    """Nobody's cache folder is read or written, and nobody's settings hold."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HOLOCINE_CONFIG", "")  # Nor anybody's configuration, in other processes too.
+        for key in KEYS.values():
+            patch.delenv(key.variable, raising=False)
         yield
 
 

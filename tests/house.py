@@ -83,10 +83,16 @@ ROOMS: Mapping[str, Room] = {
         ["request", "plan.pace", "plan.values", "film", "store", "model.kernels",
          "model.devices", "model.rank_numbers"],
     ),
+    "config": Room(
+        "holocine.toml and HOLOCINE_* -> what holds for a screenplay, and who said it",
+        ["request", "script.screenplay", "script.yaml_source", "store.files", "film.naming",
+         "model.devices", "model.home", "model.memory", "model.spec"],
+    ),
     "api": Room(
         "the Python face: all that the command line does, typed, opened when it is used",
         ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
-         "keeping", "render", "fleet", "train", "ingest", "evaluate", "lab", "doctor", "units"],
+         "keeping", "render", "fleet", "config", "train", "ingest", "evaluate", "lab", "doctor",
+         "units"],
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",

@@ -97,11 +97,12 @@ CASES: tuple[tuple[str, str], ...] = (
 """Benchmarks and what they are given beside --quick; ``{out}`` is there afterwards."""
 PRINTS = {
     "broken": r"20 screenplays: \d+ refused with \d+ problems, \d+ still valid\n0 faults",
+    "directing": r"shot 1: \d+ -> \d+ frames, at 0 -> 0; differs by 0\.0 of 255",
     "sheets": r"^1\. \[global caption\] \w+",
     "soak": r"20 screenplays: \d+ refused",
 }
 """What others print instead of a table."""
-SILENT = {("agreement", "draw"), ("curves", "--out"), ("directing", "--out"), ("eye", "film")}
+SILENT = {("agreement", "draw"), ("curves", "--out"), ("eye", "film")}
 """These make pictures only."""
 EXCEPTED = {"gpu": "has tests of its own here"}
 COLD = {"kill", "long_footage", "pull_bytes", "startup"}

@@ -19,6 +19,16 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.config import (
+        config_places,
+        configuration,
+        configured,
+        film_configuration,
+        hand_settings,
+        handed_settings,
+        misspelled_variables,
+        user_config,
+    )
     from holocine_core.api.edits import (
         FilmVersion,
         drop_versions,
@@ -59,6 +69,7 @@ if TYPE_CHECKING:
         Exported,
         Measuring,
         Reported,
+        edited_screenplay,
         evaluate,
         export,
         extract,
@@ -96,6 +107,8 @@ if TYPE_CHECKING:
         train_codec,
         train_judge,
     )
+    from holocine_core.config.resolve import Configured
+    from holocine_core.config.shown import ShownConfig, ShownSetting, shown_config
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
@@ -131,6 +144,7 @@ if TYPE_CHECKING:
     from holocine_core.script.edits import edit_record, edits_told
     from holocine_core.script.other_words import screenplay_key
     from holocine_core.script.screenplay import LORA_LIMIT
+    from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.shot_names import shot_name, shots_named
     from holocine_core.script.timeline import FrameSpan, Moved
     from holocine_core.store.files import save_json
@@ -144,11 +158,13 @@ __all__ = [
     "EXPERTS",
     "HERE",
     "LORA_LIMIT",
+    "SHOT_WORDS",
     "Beside",
     "Cache",
     "Check",
     "Checked",
     "Collected",
+    "Configured",
     "Drafts",
     "Edit",
     "Edited",
@@ -188,6 +204,9 @@ __all__ = [
     "Sample",
     "Sampling",
     "Script",
+    "ShotChange",
+    "ShownConfig",
+    "ShownSetting",
     "Source",
     "Started",
     "StepPace",
@@ -205,6 +224,9 @@ __all__ = [
     "check_extras",
     "clips",
     "clock",
+    "config_places",
+    "configuration",
+    "configured",
     "counted",
     "doctor",
     "draft_requests",
@@ -214,6 +236,7 @@ __all__ = [
     "drop_versions",
     "duration",
     "edit_record",
+    "edited_screenplay",
     "edits_told",
     "estimate",
     "evaluate",
@@ -221,7 +244,10 @@ __all__ = [
     "extend",
     "extract",
     "file_size",
+    "film_configuration",
     "forget_model",
+    "hand_settings",
+    "handed_settings",
     "import_script",
     "ingest",
     "inspect",
@@ -232,6 +258,7 @@ __all__ = [
     "measure_training",
     "memory",
     "merge",
+    "misspelled_variables",
     "model",
     "model_files",
     "model_page",
@@ -271,6 +298,7 @@ __all__ = [
     "shot_name",
     "shots_folder",
     "shots_named",
+    "shown_config",
     "shown_measures",
     "stage",
     "take_record",
@@ -279,6 +307,7 @@ __all__ = [
     "train",
     "train_codec",
     "train_judge",
+    "user_config",
     "verify",
     "versions",
     "write_schema",

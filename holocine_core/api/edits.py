@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from holocine_core.api.films import render
 from holocine_core.errors import InputError
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from holocine_core.plan.values import Plan
     from holocine_core.sample.studio import Studio
     from holocine_core.script.edits import Extend, Reshoot
+    from holocine_core.script.shot_change import ShotChange
 
 
 def plan_reshoot(
     film: str | Path,
     shot: int | str,
     *,
-    prompt: str | None = None,
     seed: int | None = None,
     request: Request = Request(),
     call: str | None = None,
+    **change: Unpack[ShotChange],
 ) -> Edit | Edited:
     """One shot anew, as it would be made; what this very call has made already, where a kill came
     right after.
@@ -37,20 +38,28 @@ def plan_reshoot(
         film: Made by holocine.
         shot: Its name: ``SCENE:NUMBER``, its number in the scene being from 1; in a film of one
             scene the number alone. Any other number is taken where it can mean one shot only.
-        prompt: What it shows now; as before where None.
         seed: Of what is made anew; the scene's next one where None.
         request: Where the film goes (over the one that is edited where ``out`` is None), by which
             machine, and the LoRAs of the film's own call.
         call: Tells calls apart; made of the other arguments where None.
+        change: What of the shot is another now, as a screenplay writes it: ``prompt``, ``size``,
+            ``angle``, ``movement`` ("none" takes one of these three away), and its length in
+            ``seconds`` or ``frames``; what is left out or None stays as it was.
 
     Raises:
-        InputError: There is no such shot, a number could be several, or the film is not what it
-            says.
+        InputError: There is no such shot, a number could be several, the shot can not be as asked,
+            or the film is not what it says.
     """
     from holocine_core.film import editing
 
-    said = call or f"reshoot {film} {shot} {prompt!r} {seed}"
-    return editing.plan_reshoot(Path(film), str(shot), prompt, seed, request, said)
+    said = call or f"reshoot {film} {shot} {change.get('prompt')!r} {seed}{_told(change)}"
+    return editing.plan_reshoot(Path(film), str(shot), change, seed, request, said)
+
+
+def _told(change: ShotChange) -> str:
+    """What of a shot changes beside its text, in the order of its names."""
+    given = {name: value for name, value in change.items() if value is not None}
+    return "".join(f" {name} {given[name]}" for name in sorted(given) if name != "prompt")
 
 
 def plan_extend(
@@ -122,18 +131,18 @@ def reshoot(
     film: str | Path,
     shot: int | str,
     *,
-    prompt: str | None = None,
     seed: int | None = None,
     request: Request = Request(),
     force: bool = False,
     emit: Emit = ignore,
     should_stop: Stop = never,
+    **change: Unpack[ShotChange],
 ) -> Edited:
     """Make one shot of a finished film anew; all others stay.
 
     Arguments and errors as of :func:`plan_reshoot` and :func:`make_edit`.
     """
-    planned = plan_reshoot(film, shot, prompt=prompt, seed=seed, request=request)
+    planned = plan_reshoot(film, shot, seed=seed, request=request, **change)
     return _made(planned, force=force, emit=emit, should_stop=should_stop)
 
 

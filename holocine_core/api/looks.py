@@ -33,18 +33,45 @@ def inspect(film: str | Path) -> Inspection:
     return read(Path(film))
 
 
-def extract(found: Inspection, out: str | Path, *, force: bool = False) -> Path:
+def extract(
+    found: Inspection, out: str | Path, *, edited: bool = False, force: bool = False
+) -> Path:
     """Write the screenplay that a film carries; the same one is replaced unasked.
 
+    Args:
+        found: The film.
+        out: The file.
+        edited: Whether as of :func:`edited_screenplay`; as it was rendered otherwise.
+        force: Replace another file.
+
     Raises:
-        InputError: Another file is in the way.
+        InputError: Another file is in the way; or as of :func:`edited_screenplay`.
     """
     from holocine_core.store.files import refuse_to_be, save
 
-    path, text = Path(out), found.screenplay.encode()
+    path, text = Path(out), edited_screenplay(found) if edited else found.screenplay
     refuse_to_be(path, found.path, "film")
-    save(path, text, replace=force)
+    save(path, text.encode(), replace=force)
     return path
+
+
+def edited_screenplay(found: Inspection, request: Request = Request()) -> str:
+    """A film's screenplay with its edits written into it, in YAML: what a fresh film of it would be
+    asked for. Of a film without edits, its screenplay as it is.
+
+    Args:
+        found: The film.
+        request: Where its model is, if elsewhere than it says: lengths are by the model's rate.
+
+    Raises:
+        InputError: Its model, pictures or sounds are not there.
+    """
+    from holocine_core.film.reopen import replan
+    from holocine_core.script.edits import read_edits
+    from holocine_core.script.written import screenplay_yaml
+
+    edits = read_edits(found.provenance.get("edits", []))
+    return screenplay_yaml(replan(found, edits, request).screenplay) if edits else found.screenplay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +193,7 @@ def evaluate(
     measuring: Measuring = Measuring(),
     request: Request = Request(),
     *,
+    requests: Mapping[Path, Request] | None = None,
     watch: Watch | None = None,
     should_stop: Stop | None = None,
 ) -> Evaluation:
@@ -175,6 +203,7 @@ def evaluate(
         films: Made by holocine, or screenplays, which are rendered first; none with a suite.
         measuring: What to measure, and by what.
         request: What is asked for beside screenplays.
+        requests: By screenplay, where it is something else.
         watch: Who is told of each film that is rendered.
         should_stop: Asked after every step of those.
 
@@ -202,6 +231,7 @@ def evaluate(
     # What is measured is the model as it is today.
     filming = Filming(
         request=replace(request, anew=True),
+        requests={path: replace(one, anew=True) for path, one in (requests or {}).items()},
         work=measuring.work,
         seeds=measuring.seeds,
         watch=watch or nobody,

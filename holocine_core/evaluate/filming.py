@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from holocine_core.errors import Interrupted
@@ -33,6 +33,7 @@ class Filming:
 
     Attributes:
         request: What is asked for beside their screenplays.
+        requests: By screenplay, where it is something else.
         work: Folder for them; it is the evaluation's own, and an older film in it gives way.
         seeds: Films per screenplay, each of other noise.
         watch: Who is told of each.
@@ -41,6 +42,7 @@ class Filming:
 
     request: Request
     work: Path
+    requests: Mapping[Path, Request] = field(default_factory=dict)
     seeds: int = 1
     watch: Watch = nobody
     should_stop: Stop = never
@@ -72,11 +74,12 @@ class Filming:
                 yield next(made).out
 
     def _plans(self, screenplay: Path) -> Iterator[Plan]:
-        first = plan_film(screenplay, replace(self.request, out=self._film(screenplay)))
+        request = self.requests.get(screenplay, self.request)
+        first = plan_film(screenplay, replace(request, out=self._film(screenplay)))
         begin = first.screenplay.seed
         for seed in range(begin, begin + self.seeds):
             out = self.work / f"{screenplay.stem}.seed-{seed}.mp4"
-            yield plan_film(screenplay, replace(self.request, seed=seed, out=out))
+            yield plan_film(screenplay, replace(request, seed=seed, out=out))
 
     def _film(self, screenplay: Path) -> Path:
         return self.work / f"{screenplay.stem}.mp4"

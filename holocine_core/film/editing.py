@@ -25,7 +25,8 @@ from holocine_core.plan.values import Plan
 from holocine_core.request import Request
 from holocine_core.script.edits import Extend, Reshoot, edit_record, told
 from holocine_core.script.screenplay import Shot
-from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.shot_change import ShotChange, new_reshoot
+from holocine_core.script.timeline import FrameSpan, Moved
 from holocine_core.script.yaml_source import Source
 from holocine_core.store.records import DamagedRecord, read_record, write_record
 from holocine_core.store.vault import Vault, disk_errors, fingerprint
@@ -52,6 +53,22 @@ class Edit:
     def told(self) -> str:
         """The edit in words."""
         return told([self.change], len(self.plan.takes))
+
+    @property
+    def length(self) -> tuple[int, Moved] | None:
+        """Frames that the shot had, and those it has now; None where it keeps its length."""
+        if not isinstance(self.change, Reshoot):
+            return None
+        timeline = self.before.takes[self._at].timeline
+        now = self.change.length(timeline)
+        return None if now is None else (len(timeline.shot_spans[self.change.shot - 1]), now)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether what changes ends the film."""
+        last = self.plan.takes[-1]
+        whole = isinstance(self.change, Extend) or self.change.shot == last.timeline.shots
+        return whole and last.scene == self.change.scene
 
     @property
     def shots_seen(self) -> str | None:
@@ -81,26 +98,25 @@ class Edited:
     film: Film | None
     """None where an earlier call, cut short right after, had made it."""
     changed: tuple[FrameSpan, ...] | None = None
-    """Frames of the scene that differ from those before; None where those are gone."""
+    """Frames of the scene as it is now that differ from those before, every shot compared with
+    itself; None where those are gone."""
 
 
 def plan_reshoot(
-    film: Path, shot: str, prompt: str | None, seed: int | None, request: Request, call: str
+    film: Path, shot: str, change: ShotChange, seed: int | None, request: Request, call: str
 ) -> Edit | Edited:
     """One shot anew: planned, or made already by this very call.
 
     Raises:
-        InputError: There is no such shot, or the film is not what it says.
+        InputError: There is no such shot, it can not be as asked, or the film is not what it says.
     """
     found, before = open_film(film, request)
     before = replace(before, warnings=(*before.warnings, *mend_versions(found, before, request)))
     if (made := made_already(found, before, request, call)) is not None:
         return made
     take, number = shot_place(before, shot)
-    if prompt is not None and not prompt.strip():
-        raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
-    change = Reshoot(scene=take.scene, shot=number, prompt=prompt, seed=_seed(take.seed, seed))
-    return _planned(found, before, change, request, call)
+    edit = new_reshoot(take.scene, number, _seed(take.seed, seed), change)
+    return _planned(found, before, edit, request, call)
 
 
 def plan_extend(

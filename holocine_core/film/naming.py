@@ -5,6 +5,7 @@ May import: script, request, edit.delivery.
 
 from __future__ import annotations
 
+import os
 import re
 import string
 import unicodedata
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from holocine_core.edit.delivery import usual_suffix
 from holocine_core.errors import InputError
-from holocine_core.request import Request, bare_stem
+from holocine_core.request import Request, bare_stem, stem_of
 from holocine_core.script.reader import read
 from holocine_core.script.screenplay import Screenplay
 
@@ -57,12 +58,24 @@ def film_named(template: str, screenplay: Path, request: Request = Request()) ->
         values = _values(screenplay, request, _fields_of(template))
         return Path(template.format(**values))
     except (ValueError, KeyError, IndexError) as wrong:
-        names = ", ".join(f"{{{name}}}" for name in FIELDS)
-        raise InputError(
-            f"'{template}' is no name for films: {wrong}",
-            where="--out",
-            hint=f"it may hold {names}",
-        ) from None
+        raise _no_template(template, wrong) from None
+
+
+def _no_template(template: str, wrong: Exception) -> InputError:
+    names = ", ".join(f"{{{name}}}" for name in FIELDS)
+    return InputError(
+        f"'{template}' is no name for films: {wrong}",
+        where="--out",
+        hint=f"it may hold {names}",
+    )
+
+
+def require_template(template: str) -> None:
+    """Raises InputError where a template has other fields, or is not written as one."""
+    try:
+        _fields_of(template)
+    except ValueError as wrong:
+        raise _no_template(template, wrong) from None
 
 
 def draft_names(
@@ -119,8 +132,9 @@ def _fields_of(template: str) -> set[str]:
 def _values(screenplay: Path, request: Request, fields: set[str]) -> dict[str, str | int]:
     """What each field of a template says for one screenplay."""
     values: dict[str, str | int] = {
-        "stem": screenplay.stem if request.given is None else bare_stem(screenplay),
-        "folder": screenplay.absolute().parent.name,
+        # Neither a file that is called `...yaml` nor a path with `..` names the folder above.
+        "stem": stem_of(screenplay) if request.given is None else bare_stem(screenplay),
+        "folder": Path(os.path.abspath(screenplay)).parent.name,  # noqa: PTH100 - links stay
         "date": date.today().isoformat(),
     }
     if fields & set(_OF_THE_TEXT):
@@ -135,6 +149,8 @@ def _told(screenplay: Path, request: Request, stem: str) -> dict[str, str | int]
     title, profile, seed = stem, "standard", 0
     if (found := _screenplay(screenplay, request)) is not None:
         title, profile, seed = found.title or stem, found.profile, found.seed
+        given = "profile" in found.model_fields_set
+        profile = profile if given else request.fallback.profile or profile
     seed = seed if request.seed is None else request.seed
     draft = request.from_draft or request.draft
     return {

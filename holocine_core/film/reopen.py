@@ -20,7 +20,7 @@ from holocine_core.plan.before import recorded_experts, recorded_sampling
 from holocine_core.plan.edits import make_edited_plan
 from holocine_core.plan.title_cards import card_of
 from holocine_core.plan.values import Past, Plan, Take
-from holocine_core.request import WORK, Request, stem_of
+from holocine_core.request import WORK, Fallback, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
 from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript
@@ -103,6 +103,7 @@ def replan(
         draft=options.get("draft", 1),
         outside=True,
         from_draft=options.get("from-draft"),
+        fallback=Fallback(),  # What the film does not say, its screenplay does.
     )
     manuscript = _manuscript(found, screenplay)
     if request.from_draft is not None and "draft" not in past.sampling:
@@ -256,22 +257,42 @@ def _texts(shots: Any) -> Iterator[str]:
 
 
 def changed_frames(before: Take, after: Take, work: Path) -> tuple[FrameSpan, ...] | None:
-    """Frames of a scene that differ between two takes of it, looked for in their clips; frames that
-    only one of them has are not counted. None where a clip is gone."""
+    """Frames of a scene that differ between two takes of it, looked for in their clips: every shot
+    is compared with itself, wherever it begins now.
+
+    Args:
+        before: The earlier take.
+        after: With as many shots or more. Frames of shots that are added are not counted, those by
+            which a shot is longer now are.
+        work: Holds their clips.
+
+    Returns:
+        Frames of the later take; None where a clip is gone.
+    """
     vault = Vault(work)
     entries = [vault.find("clips", take.clip_key) for take in (before, after)]
     if any(entry is None for entry in entries):
         return None
     old, new = (_frames(entry.path) for entry in entries if entry is not None)
+    earlier = enumerate(old)
+    places = _places_before(before.timeline.shot_spans, after.timeline.shot_spans)
     spans: list[FrameSpan] = []
-    for at, (a, b) in enumerate(zip(old, new, strict=False)):
-        if not (a != b).any():
+    for at, (frame, place) in enumerate(zip(new, places, strict=False)):
+        was = None if place is None else next((one for n, one in earlier if n == place), None)
+        if was is not None and not (frame != was).any():
             continue
         if spans and spans[-1].stop == at:
             spans[-1] = FrameSpan(spans[-1].start, at + 1)
         else:
             spans.append(FrameSpan(at, at + 1))
     return tuple(spans)
+
+
+def _places_before(before: Sequence[FrameSpan], after: Sequence[FrameSpan]) -> Iterator[int | None]:
+    """Of every frame of the shots that there were, where it was; None where its shot was over."""
+    for old, new in zip(before, after, strict=False):
+        for i in range(len(new)):
+            yield old.start + i if i < len(old) else None
 
 
 def _frames(clip: Path) -> Iterator[Frames]:

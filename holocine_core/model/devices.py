@@ -29,16 +29,12 @@ def pick_device(requested: str = "auto") -> str:
         InputError: Where ``requested`` is no device's name.
         MachineError: Where a GPU is asked for by number or name and there is none.
     """
+    require_device_name(requested)
     if imagined(requested):
         return requested.lower()
-    kind, _, number = requested.partition(":")
     if requested == "cpu":
         return "cpu"
-    if requested != "auto" and (kind != "cuda" or (number and not number.isdigit())):
-        raise InputError(
-            f"there is no device {requested!r}",
-            hint="choose auto, cpu, cuda or cuda:N; cuda:24gb plans for a GPU of so much memory",
-        )
+    number = requested.partition(":")[2]
     gpus = visible_gpus()
     if requested == "auto":
         return "cuda" if gpus else "cpu"
@@ -50,6 +46,17 @@ def pick_device(requested: str = "auto") -> str:
             hint="`holocine doctor` shows what this machine has; --device cpu works everywhere",
         )
     return requested
+
+
+def require_device_name(requested: str) -> None:
+    """Raises InputError where a text is no device's name; whether it is there is not looked at."""
+    kind, _, number = requested.partition(":")
+    named = requested in ("auto", "cpu") or (kind == "cuda" and (not number or number.isdigit()))
+    if not named and not imagined(requested):
+        raise InputError(
+            f"there is no device {requested!r}",
+            hint="choose auto, cpu, cuda or cuda:N; cuda:24gb plans for a GPU of so much memory",
+        )
 
 
 def imagined(device: str) -> int | None:

@@ -70,7 +70,8 @@ def _after(
         raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
     _refuse(plan, take, edit, added)
     try:
-        changed = edited(plan.screenplay, edit, take.timeline.shot_spans)
+        _refuse_to_move(plan, take, edit)
+        changed = edited(plan.screenplay, edit, take.timeline)
     except ValueError as error:
         raise InputError(
             f"scene '{edit.scene}': {error}", hint="or change the screenplay and render it anew"
@@ -133,9 +134,23 @@ def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend, added: Source | None
                 )
 
 
+def _refuse_to_move(plan: Plan, take: Take, edit: Reshoot | Extend) -> None:
+    """Raises InputError for a length off the grid where the screenplay takes none."""
+    if not isinstance(edit, Reshoot) or not plan.screenplay.strict:
+        return
+    length = edit.length(take.timeline)
+    if length is None or not length.moved:
+        return
+    raise InputError(
+        f"shot {plan.shot_name(take, edit.shot - 1)} would last {length.got} frames, not "
+        f"{float(length.asked):g}: shots begin on the 4t+1 grid, and the screenplay is `strict`",
+        hint=f"ask for {length.got} frames",
+    )
+
+
 def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
     """The edited take: what it keeps of the one before is part of its fingerprint."""
-    if isinstance(edit, Reshoot) and fresh.timeline != base.timeline:
+    if isinstance(edit, Reshoot) and not _others_stay(fresh, base, edit):
         raise InputError(
             f"the new text would move the cuts of scene '{edit.scene}'",
             hint="leave HoloCine's markers out of it",
@@ -175,6 +190,14 @@ def _based(fresh: Take, base: Take, edit: Reshoot | Extend, plan: Plan) -> Take:
     return take if known.shots is None else _in_a_pass(take, plan)
 
 
+def _others_stay(fresh: Take, base: Take, edit: Reshoot) -> bool:
+    """Whether every shot but the one that gets another length has the length that it had."""
+    lengths = [[len(span) for span in take.timeline.shot_spans] for take in (fresh, base)]
+    if (length := edit.length(base.timeline)) is not None:
+        lengths[1][edit.shot - 1] = length.got
+    return lengths[0] == lengths[1]
+
+
 def _in_passes(changed: Screenplay, plan: Plan, edit: Reshoot | Extend) -> frozenset[int]:
     """Edited scenes that are longer than the model was trained for."""
     edited_ids = {one.scene for one in (*plan.edits, edit)}
@@ -195,13 +218,16 @@ def _seen(fresh: Take, new: Sequence[int], base: Take, plan: Plan) -> tuple[int,
     spans = fresh.timeline.latent_spans
     room = (longest - 1) // TEMPORAL_STRIDE + 1
     shots = choose_shots(fresh.prompt.captions, spans, new, room)
-    if shots is None and fresh.timeline == base.timeline and pass_of(base) is base:
+    shorter = fresh.timeline.frames <= base.timeline.frames
+    if shots is None and shorter and pass_of(base) is base:
         return None  # The scene was made in one pass, too long as it is; so can its shot be.
     if shots is None:
         raise InputError(
             f"scene '{fresh.scene}': its first shot and those to make take more than the "
             f"{longest} frames that {plan.model.spec.name} sees in one pass",
-            hint="add fewer or shorter shots at a time",
+            hint="give the shot fewer frames"
+            if fresh.timeline.shots == base.timeline.shots
+            else "add fewer or shorter shots at a time",
         )
     return shots
 

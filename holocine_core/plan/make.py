@@ -96,8 +96,8 @@ def make_plan(
         InputError: With every problem of the file, its timing and its texts included, at once.
         MachineError: There is no such device.
     """
-    spoken = _spoken(request)
-    located = as_begun(_locate(manuscript, spoken, request), past)
+    request = request.beside(manuscript.source.data)
+    located = as_begun(_locate(manuscript, request), past)
     film = _film(manuscript, located, request, past, in_passes)
     screenplay, path = film.screenplay, manuscript.source.path
     takes = tuple(earlier.get(i) or _take(film, i) for i in range(len(screenplay.scenes)))
@@ -129,9 +129,10 @@ def make_plan(
             *begun_otherwise(takes, placement, Vault(work)),
             *memory_warnings(placement),
         ),
-        options=_options(spoken, request),
+        options=_options(request),
         music_hash=_music_hash(screenplay, manuscript),
         gpus=request.gpus,
+        told_by=request.told_by,
     )
 
 
@@ -247,13 +248,13 @@ def _music_hash(screenplay: Screenplay, manuscript: Manuscript) -> str:
     return file_hash(manuscript.source.path.parent / screenplay.music.file)
 
 
-def _options(spoken: Mapping[str, Any], request: Request) -> dict[str, Any]:
+def _options(request: Request) -> dict[str, Any]:
     """What of the call moves the picture, as it is typed."""
     loras = {"lora": told(request.loras)} if request.loras else {}
     named = {"expert-high": request.expert_high, "expert-low": request.expert_low}
     experts = {option: str(path) for option, path in named.items() if path is not None}
     drafts = {"draft": request.draft} if request.draft > 1 else {}
-    return {**spoken, **request.settings, **experts, **loras, **drafts}
+    return {**_spoken(request), **request.settings, **experts, **loras, **drafts}
 
 
 def _revisions(located: LocatedModel) -> dict[str, str]:
@@ -269,17 +270,19 @@ def _spoken(request: Request) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _locate(manuscript: Manuscript, spoken: Mapping[str, Any], request: Request) -> LocatedModel:
+def _locate(manuscript: Manuscript, request: Request) -> LocatedModel:
     if request.located is not None:
         return request.located
     usual = "" if request.outright else "nano"
-    name = spoken.get("model") or manuscript.source.data.get("model") or usual
+    name = request.model or manuscript.source.data.get("model") or usual
     try:
         return find_model(str(name), request.models_dir, request.outright, request.resolved)
     except InputError as error:
-        here = (
-            () if "model" in spoken else [manuscript.problem(("model",), error.message, error.hint)]
-        )
+        here: Sequence[Problem] = ()
+        if request.model is None:
+            here = [manuscript.problem(("model",), error.message, error.hint)]
+        elif "model" in request.told_by:
+            here = [Problem(error.message, request.told_by["model"], error.hint)]
         found = in_file_order([*manuscript.problems, *(here or error.problems)])
         raise InputError.of(found) from None
 

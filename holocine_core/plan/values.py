@@ -96,7 +96,7 @@ class KnownFrames:
     base: Take
     """It is made first where the work folder lacks it."""
     spans: tuple[LatentSpan, ...]
-    """Latent frames, the same in both takes."""
+    """Latent frames of the take; see :attr:`Take.kept` for where the earlier one has them."""
     method: Literal["clean", "renoised"]
     """How they enter the network; see ``sample.known_latents``."""
     shots: tuple[int, ...] | None = None
@@ -185,6 +185,20 @@ class Take:
             yield at
             at = at.base
 
+    @property
+    def kept(self) -> dict[int, int]:
+        """Latent frames that it takes over -> where the earlier take has them: they go with their
+        shots, which may begin elsewhere now. Those of a whole take, not of a pass."""
+        if self.known is None:
+            return {}
+        there = {frame for span in self.known.spans for frame in span}
+        shots = zip(
+            self.timeline.latent_spans, self.known.base.timeline.latent_spans, strict=False
+        )  # Shots that are added have no place in the earlier take.
+        return {
+            now: now - new.start + old.start for new, old in shots for now in new if now in there
+        }
+
     def maker_of(self, shot: int) -> Take:
         """The take in which a shot was made, from 0: an edit takes over the others."""
         take = self
@@ -243,6 +257,8 @@ class Plan:
     """Content hash of the film's music; empty where it has none."""
     gpus: int = 1
     """GPUs that make each take together."""
+    told_by: Mapping[str, str] = field(default_factory=dict)
+    """By field of the request, the file's line or the variable that said it."""
     edits: tuple[Reshoot | Extend, ...] = ()
     """What was changed since the screenplay was filmed; ``screenplay`` has them, its text not."""
 

@@ -229,13 +229,12 @@ class Generator:
             take: With parts of an earlier take, pictures, or both.
             base: The earlier take's latents.
         """
-        frames, take = pass_frames(take), pass_of(take)
+        frames, kept, take = pass_frames(take), take.kept, pass_of(take)
         spans = list(take.known.spans) if take.known is not None else []
         latents = torch.zeros(latent_shape(self._plan, take))
         if base is not None:
-            there = [(i, frame) for i, frame in enumerate(frames) if frame < base.shape[2]]
-            to, of = map(list, zip(*there, strict=True))
-            latents[:, :, to] = base[:, :, of]
+            to = [i for i, frame in enumerate(frames) if frame in kept]
+            latents[:, :, to] = base[:, :, [kept[frames[i]] for i in to]]
         for picture in take.pictures:
             if any(span.start <= picture.latent < span.stop for span in spans):
                 continue  # The earlier take shows it already.
@@ -264,7 +263,7 @@ class Generator:
             return made
         assert base is not None, "only an edit is longer than its pass"
         latents = torch.zeros(latent_shape(self._plan, take))
-        latents[:, :, : base.shape[2]] = base
+        latents[:, :, list(take.kept)] = base[:, :, list(take.kept.values())]
         latents[:, :, pass_frames(take)] = made
         return latents
 

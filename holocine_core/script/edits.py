@@ -6,16 +6,32 @@ it was before: what an edit does not touch stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from holocine_core.sampling import Frozen
+from holocine_core.script.camera_words import Angle, Movement, Size
 from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
-from holocine_core.script.screenplay import Scene, Screenplay, Seed, Shot, Text
+from holocine_core.script.screenplay import (
+    Frames,
+    Scene,
+    Screenplay,
+    Seconds,
+    Seed,
+    Shot,
+    Text,
+)
+from holocine_core.script.shot_length import length_of, with_length
 from holocine_core.script.shot_names import shot_name
-from holocine_core.script.timeline import FrameSpan
+from holocine_core.script.timeline import FrameSpan, Moved, Timeline
+
+NONE = "none"
+"""Takes a shot's size, angle or movement away."""
+Off: TypeAlias = Literal["none"]
+CAMERA = ("size", "angle", "movement")
+"""What of a shot tells how it is filmed; each is left as it was where an edit has it not."""
 
 
 class Reshoot(Frozen):
@@ -27,7 +43,29 @@ class Reshoot(Frozen):
     """As people count it, from 1."""
     prompt: Text | None = None
     """What it shows now; as before where absent."""
+    size: Size | Off | None = None
+    """Its shot size now; as before where absent, like all that follow."""
+    angle: Angle | Off | None = None
+    movement: Movement | Off | None = None
+    seconds: Seconds | None = None
+    """How long it is now, as it was asked for; all other shots keep their lengths."""
+    frames: Frames | None = None
+    """Likewise in frames; instead of `seconds`."""
     seed: Seed
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Reshoot:
+        if self.seconds is not None and self.frames is not None:
+            raise ValueError("a shot takes `seconds` or `frames`, not both; drop one")
+        return self
+
+    def length(self, timeline: Timeline) -> Moved | None:
+        """The shot's length in frames, as asked for and as the grid gives it; None where it stays.
+
+        Args:
+            timeline: Of its scene as it was.
+        """
+        return length_of(self, self.shot - 1, timeline)
 
 
 class Extend(Frozen):
@@ -49,15 +87,14 @@ def read_edits(value: Any) -> tuple[Reshoot | Extend, ...]:
     return _EDITS.validate_python(tuple(value), strict=False)
 
 
-def edited(
-    screenplay: Screenplay, edit: Reshoot | Extend, shots: Sequence[FrameSpan]
-) -> Screenplay:
+def edited(screenplay: Screenplay, edit: Reshoot | Extend, timeline: Timeline) -> Screenplay:
     """The screenplay that a fresh film of the edited one would have.
 
     Args:
         screenplay: As before.
         edit: Of one of its scenes and shots.
-        shots: Frames of every shot of that scene so far; they stay, however they were asked for.
+        timeline: Of that scene so far: shots that stay keep their frames, however they were asked
+            for.
 
     Raises:
         KeyError: There is no such scene.
@@ -70,9 +107,11 @@ def edited(
     at = ids.index(edit.scene)
     scene = screenplay.scenes[at]
     if isinstance(edit, Reshoot):
-        changed = _retold(scene, edit.shot - 1, edit.prompt)
+        changed = _refilmed(_retold(scene, edit.shot - 1, edit.prompt), edit)
+        if (length := edit.length(timeline)) is not None:
+            changed = with_length(changed, edit.shot - 1, length.got, timeline)
     else:
-        changed = _longer(scene, edit.shots, shots)
+        changed = _longer(scene, edit.shots, timeline.shot_spans)
     changed = _with_cast(changed)
     scenes = (*screenplay.scenes[:at], changed, *screenplay.scenes[at + 1 :])
     used = {name for scene in scenes for name in _named(scene)}
@@ -108,6 +147,20 @@ def _retold(scene: Scene, shot: int, prompt: str | None) -> Scene:
     return scene.model_copy(update={"shots": tuple(shots)})
 
 
+def _refilmed(scene: Scene, edit: Reshoot) -> Scene:
+    """A scene with a shot of another size, angle or movement."""
+    given = {name: word for name in CAMERA if (word := getattr(edit, name)) is not None}
+    if not given:
+        return scene
+    if scene.prompt is not None:
+        what = " or ".join(given)
+        raise ValueError(f"a raw scene's shots have no {what}: say it in the shot's text")
+    shots = list(scene.shots or ())
+    now = {name: None if word == NONE else word for name, word in given.items()}
+    shots[edit.shot - 1] = shots[edit.shot - 1].model_copy(update=now)
+    return scene.model_copy(update={"shots": tuple(shots)})
+
+
 def _longer(scene: Scene, more: Sequence[Shot], spans: Sequence[FrameSpan]) -> Scene:
     """A scene with more shots; those before have their lengths as frames."""
     before = scene.shots or ()
@@ -139,12 +192,25 @@ def told(edits: Sequence[Reshoot | Extend], scenes: int) -> str:
     for edit in edits:
         if isinstance(edit, Reshoot):
             shown = f': "{edit.prompt}"' if edit.prompt else ""
+            now = "".join(f", {word}" for word in _camera_told(edit))
             name = shot_name(edit.scene, edit.shot, scenes)
-            words.append(f"shot {name} anew{shown}, seed {edit.seed}")
+            words.append(f"shot {name} anew{shown}{now}, seed {edit.seed}")
         else:
             count = len(edit.shots)
             words.append(f"{edit.scene} goes on by {count} shot{'s' * (count > 1)}")
     return "; ".join(words) or "as rendered"
+
+
+def _camera_told(edit: Reshoot) -> Iterator[str]:
+    """How a shot is filmed now and how long it is, of what an edit changes."""
+    for name in CAMERA:
+        word = getattr(edit, name)
+        if word is not None:
+            yield f"no {name}" if word == NONE else f"{word}{' angle' * (name == 'angle')}"
+    if edit.seconds is not None:
+        yield f"{edit.seconds:g} s"
+    if edit.frames is not None:
+        yield f"{edit.frames} frame{'s' * (edit.frames > 1)}"
 
 
 def edit_record(edit: Reshoot | Extend, scenes: int) -> dict[str, Any]:

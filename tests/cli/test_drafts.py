@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from holocine_cli.console import Console
 from holocine_cli.drafts import drafts_for
+from holocine_cli.session import Session
+from holocine_cli.settings import Settings
 from holocine_core.api import Request
 from holocine_core.errors import InputError
 from tests.cli.conftest import Holocine, write_scene
@@ -14,8 +17,13 @@ from tests.cli.conftest import Holocine, write_scene
 A, B = Path("a.yaml"), Path("b.yaml")
 
 
+def nothing_set() -> Settings:
+    return Settings(Session(argv=(), console=Console()))
+
+
 def places(request: Request, out_dir: Path | None = None, seeds: int = 1) -> list[str]:
-    found = drafts_for([A, B] if request.out is None else [A], request, out_dir, seeds)
+    named = [A, B] if request.out is None else [A]
+    found = drafts_for(named, request, out_dir, seeds, nothing_set())
     return [str(path) for one in found for path in (*(j.film for j in one.jobs), one.board)]
 
 
@@ -49,7 +57,7 @@ def test_what_does_not_go_together_is_told_before_any_work(
     write_scene("a.yaml")
     write_scene("b.yaml")
     with pytest.raises(InputError, match=said):
-        drafts_for([A, B], request_, out_dir, 1)
+        drafts_for([A, B], request_, out_dir, 1, nothing_set())
 
 
 def test_two_films_of_one_work_folder_are_told_before_any_work(holocine: Holocine) -> None:

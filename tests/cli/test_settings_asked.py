@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import pytest
 
 from holocine_cli import film as film_commands
 from holocine_cli.app import main
-from holocine_cli.batch import Job
-from holocine_cli.worker import again, options_of
+from holocine_cli.settings import Settings
+from holocine_cli.worker import options_of
 from holocine_core import api
 from holocine_core.errors import InputError
 from holocine_core.film.planning import plan_film
@@ -28,7 +28,12 @@ from tests.cli.conftest import Holocine, write_scene
 MINE = OwnProfile(guidance=2.0, shift=3.0, sampler="sde", eta=0.5)
 OTHER = OwnProfile(base="draft", steps=9)
 CALLED = ("--profile", "mine", "--size", "32x48", "--steps", "3")
-WORDS = (*CALLED, "--own-profile", f"mine={json.dumps(MINE.record())}")
+
+
+def own(profile: OwnProfile) -> None:
+    """``mine`` is this from now on, in the current folder."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in profile.record().items()]
+    Path("holocine.toml").write_text("\n".join(["[profiles.mine]", *lines, ""]))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     folder = tmp_path_factory.mktemp("asked")
     with contextlib.chdir(folder):
         write_scene("room.yaml", model=str(tiny))
-        assert main(["render", "room.yaml", *WORDS, "-qq"]) == 0
+        own(MINE)
+        assert main(["render", "room.yaml", *CALLED, "-qq"]) == 0
     return folder
 
 
@@ -50,11 +56,12 @@ def film(holocine: Holocine, asked: Path) -> Iterator[Path]:
 
 
 def test_the_plan_says_what_goes_before_what_and_by_whom(holocine: Holocine, scene: Path) -> None:
-    page = " ".join(holocine("plan", scene, *WORDS).stdout.split())
+    own(MINE)
+    page = " ".join(holocine("plan", scene, *CALLED).stdout.split())
     want = "mine (standard): 3 steps by --steps, sde (eta 0.5) by mine, guidance 2 by mine, "
     assert want + "shift 3 by mine" in page
     assert "picture 32x48 by --size, 15 fps" in page
-    record = holocine("plan", scene, *WORDS, "--json").json
+    record = holocine("plan", scene, *CALLED, "--json").json
     assert (record["profile"], record["base"]) == ("mine", "standard")
     assert record["asked"] == {"steps": 3, "size": "32x48"}
 
@@ -63,7 +70,7 @@ def test_the_film_says_what_it_was_asked_for(holocine: Holocine, film: Path) -> 
     page = " ".join(holocine("inspect", film).stdout.split())
     assert f"called with {' '.join(CALLED)}" in page
     assert "one's own, of standard: eta 0.5, guidance 2, sampler sde, shift 3" in page
-    assert holocine("render", "room.yaml", *WORDS, "--json").json["up_to_date"]
+    assert holocine("render", "room.yaml", *CALLED, "--json").json["up_to_date"]
     text = holocine("inspect", film, "--extract", "-").stdout
     Path("again.yaml").write_text(text or Path("room.yaml").read_text())
     said = {"profile": "mine", "profiles": {"mine": MINE}, "steps": 3, "size": "32x48"}
@@ -92,12 +99,12 @@ def test_a_film_is_edited_by_its_own_profile(
 
 
 def test_what_is_asked_otherwise_is_another_film(film: Path, holocine: Holocine) -> None:
-    other = f"mine={json.dumps(OTHER.record())}"
-    words = (*CALLED, "--own-profile", other)  # Only what `mine` stands for is another.
-    planned = holocine("plan", "room.yaml", *words, "--json").json
+    own(OTHER)  # Only what `mine` stands for is another.
+    planned = holocine("plan", "room.yaml", *CALLED, "--json").json
     assert (planned["base"], planned["takes"][0]["state"]) == ("draft", "changed")
     assert "stays as it is" not in json.dumps(planned["warnings"])
-    fewer = ["2" if word == "3" else word for word in WORDS]
+    own(MINE)
+    fewer = ["2" if word == "3" else word for word in CALLED]
     planned = holocine("plan", "room.yaml", *fewer, "--json").json
     assert planned["takes"][0]["sampling"]["steps"] == 2
     assert "stays as it is" not in json.dumps(planned["warnings"])
@@ -148,7 +155,9 @@ WHOLE = Request(
     outside=True,
     anew=True,
 )
-ELSEWHERE = {"out", "gpus", "resolved", "located", "draft"}
+ELSEWHERE = {
+    "out", "gpus", "resolved", "located", "draft", "given", "fallback", "told_by", "settled",
+}  # fmt: skip
 """Fields of a request that are told otherwise, or never asked of workers."""
 
 
@@ -160,33 +169,29 @@ def test_workers_get_all_that_was_asked_for(
     assert set(same) == ELSEWHERE, "a field that is new: is it handed on?"
     got: list[Request] = []
 
-    def caught(sources: Sequence[Path], request: Request, out_dir: Any) -> list[Job]:
-        got.append(request)
+    def caught(sources: Sequence[Path], request: Request, _: Any, here: Settings, *__: Any) -> Any:
+        got.append(here.asked(sources[0], request)[0])
         return []
 
     monkeypatch.setattr(film_commands, "jobs_for", caught)
     words = options_of(WHOLE, api.Extras(), force=True)
-    holocine("render", scene, "--dry-run", *words)
-    assert got == [WHOLE]
-    job = Job(scene, WHOLE, Path("x.mp4"))
-    assert "--own-profile" in again(job, api.Extras(), force=False)
+    told = api.hand_settings(Path("list.txt"), {scene: api.Configured(profiles=WHOLE.profiles)})
+    holocine("render", scene, "--dry-run", "--settings", told, *words)
+    assert got == [replace(WHOLE, settled=frozenset({"device", "memory"}))]
 
 
-def test_what_is_handed_on_wrongly_is_refused(holocine: Holocine, scene: Path) -> None:
-    for told in ("mine", "mine={}x", 'mine={"steps": 0}', 'mine={"speed": 1}'):
-        answer = holocine("render", scene, "--own-profile", told)
-        assert (answer.exit_code, "--own-profile" in answer.stderr) == (2, True), told
-
-
-def test_evaluation_films_as_asked(holocine: Holocine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_films_as_asked(
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     got: list[Request] = []
 
-    def caught(films: Any, measuring: Any, request: Request, **more: Any) -> None:
-        got.append(request)
+    def caught(*_: Any, requests: dict[Path, Request], **more: Any) -> None:
+        got.extend(requests.values())
         raise InputError("enough")
 
+    own(MINE)
     monkeypatch.setattr(api, "evaluate", caught)
-    assert holocine("evaluate", "room.yaml", *WORDS, "--guidance", "4").exit_code == 2
+    assert holocine("evaluate", scene, *CALLED, "--guidance", "4").exit_code == 2
     (one,) = got
     assert (one.profile, one.profiles) == ("mine", {"mine": MINE})
     assert one.settings == {"steps": 3, "guidance": 4.0, "size": "32x48"}

@@ -16,7 +16,6 @@ from tests.cli.conftest import Holocine, write_scene
         (("new", "one", "--output", "x.yaml", "-q"), ("new", "one", "-o", "x.yaml", "-q")),
         (("new", "one", "--quiet"), ("new", "one", "-q")),
         (("check", "room.yaml", "--quiet", "--quiet"), ("check", "room.yaml", "-qq")),
-        (("plan", "room.yaml", "--output-dir", "f"), ("plan", "room.yaml", "--out-dir", "f")),
         (("models", "list", "--quiet"), ("models", "list", "-q")),
         (("-V",), ("--version",)),
         (("help",), ("--help",)),
@@ -55,6 +54,10 @@ def test_twice_counts_quiet_once_refuses_out(holocine: Holocine, scene: Path) ->
     loud = write_scene("loud.yaml", style="A zorple.")
     assert "warning" in holocine("check", loud, "--quiet").stderr
     assert holocine("check", loud, "--quiet", "--quiet").stderr == ""
+
+
+def test_an_output_dir_is_an_out_dir(holocine: Holocine, scene: Path) -> None:
+    assert holocine("plan", scene, "--output-dir", "f", "--json").json["film"] == "f/room.mp4"
 
 
 def test_a_screenplay_may_be_called_help(holocine: Holocine) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from holocine_cli import watch as watching
 from holocine_cli.console import Console
+from holocine_cli.drafts import Drafts
 from holocine_cli.session import Session
 from holocine_core import api
 from holocine_core.errors import InputError, RenderError
@@ -211,3 +212,24 @@ def test_only_a_file_is_watched(holocine: Holocine) -> None:
         assert holocine(*words.split()).exit_code == 2, words
     write_scene("other.yaml", TWO)
     assert "one screenplay" in holocine("preview", ".", "--watch").stderr
+
+
+def test_what_sets_something_for_it_is_followed(
+    holocine: Holocine, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make(session: Session, drafts: Sequence[Drafts], *, force: bool) -> None:
+        made.extend(str(job.film) for one in drafts for job in one.jobs)
+
+    monkeypatch.setattr("holocine_cli.drafts.make_drafts", make)
+    write_scene("room.yaml")
+    said = Path("holocine.toml")
+    between(
+        lambda: said.write_text('out = "there"\n'),
+        lambda: said.write_text('out = "../there"\n'),
+        said.unlink,
+    )
+    answer = holocine("watch", "room.yaml")
+    assert made == ["room.preview.mp4", "there/room.preview.mp4", "room.preview.mp4"]
+    assert "at holocine.toml:1" in answer.stderr
