@@ -11,7 +11,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup film test test-gpu test-benchmarks check soak dist mutants fix bench clean
+.PHONY: help setup film test test-gpu test-benchmarks check soak dist install-test mutants fix bench clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ dist: $(READY) ## Build sdist and wheel into dist/, and film with the wheel from
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m tests.wheel dist
+
+install-test: $(READY) ## Run README's pipx and uv lines in scratch environments, and film. Minutes, 4 GB
+	$(BIN)/python -m tests.install
 
 mutants: $(READY) ## Plant some small faults: does a test catch each? Minutes
 	$(BIN)/python -m tests.mutants

@@ -1,7 +1,7 @@
 """Does a LoRA that learned a character film it?
 
     holocine stage samples --person 3 --model nano --size 224x128 --count 24
-    holocine train recipes/lora-character.yaml
+    holocine train lora-character
     python -m benchmarks.character runs/lora-character/lora.safetensors --person 3 [--scenes 12]
 
 New scenes with one person, whose look no caption tells, are filmed with and without the LoRA. The

@@ -1,7 +1,7 @@
 """The held-out loss of a model, as `holocine train` measures it between steps: drawn scenes
 that no run trains on, told by their own text and by each other's.
 
-    python -m benchmarks.held_out recipes/nano-longer.yaml [--phase 2] [--model nano]
+    python -m benchmarks.held_out nano-longer [--phase 2] [--model nano]
 
 A phase of the recipe says how long the scenes are; the recipe's shift, bins and seed are kept.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from pathlib import Path
 
 import torch
 
@@ -18,6 +17,7 @@ from benchmarks.machine import machine
 from benchmarks.quick import parsed, tiny
 from holocine_core.events import ignore
 from holocine_core.model.locate import find_model
+from holocine_core.shipped.names import RECIPES, file_meant
 from holocine_core.train.data.loader import open_datasets
 from holocine_core.train.networks import open_networks
 from holocine_core.train.recipe import GROUP, HeldOut, Recipe
@@ -40,11 +40,11 @@ def only_held_out(recipe: Recipe, number: int, cache: str, *, quick: bool) -> Re
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", type=Path)
+    parser.add_argument("recipe")
     parser.add_argument("--phase", type=int, default=1, help="its number in the recipe")
     parser.add_argument("--model", default="nano")
-    args = parsed(parser, recipe=Path("recipes/nano-quick.yaml"), model=tiny)
-    read = read_recipe(args.recipe, Recipe)
+    args = parsed(parser, recipe="nano-quick", model=tiny)
+    read = read_recipe(file_meant(args.recipe, RECIPES), Recipe)
     if not 1 <= args.phase <= len(read.phases):
         parser.error(f"--phase is a number from 1 to {len(read.phases)}")
     if read.phases[args.phase - 1].scenes is None:

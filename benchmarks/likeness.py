@@ -22,6 +22,7 @@ from holocine_core.lab.words.likeness import alikeness
 from holocine_core.lab.words.taught import naming_words
 from holocine_core.lab.words.wordnet import read_wordnet
 from holocine_core.model.nano_net.text import read_vectors
+from holocine_core.shipped import names
 
 WEIGHTS = (0.0, 0.3, 0.6, 1.0, 1.5)
 LEAST = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -56,7 +57,7 @@ def invented() -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wordnet", type=Path, required=True, help="folder of WordNet's dict")
-    parser.add_argument("--table", type=Path, default=Path("recipes/nano-words.safetensors"))
+    parser.add_argument("--table", type=Path, default=names.WORDS.files()["nano-words"])
     args = parsed(parser, wordnet=invented)
     table, says = read_vectors(args.table), meanings()
     rows = frozenset(table.words)

@@ -27,12 +27,12 @@ from holocine_core.model.home import MODELS_VARIABLE
 from holocine_core.model.locate import find_model
 from holocine_core.model.spec import MODELS, ModelSpec
 from holocine_core.script.screenplay import Screenplay
+from holocine_core.shipped.names import RECIPES
 from holocine_core.train.dry_run import outline
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe
 from holocine_core.units import memory, scaled
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 CONFIGS = Path(networks.__file__).parent / "configs" / "wan2.2-t2v-a14b"
 
 
@@ -67,12 +67,13 @@ def main() -> None:
     for case in CASES[-1:] if args.quick else CASES:
         home = scratch()
         os.environ[MODELS_VARIABLE] = str(home / "models")
-        recipe = _placed(read_recipe(RECIPES / f"{case.recipe}.yaml", Recipe), case, home)
+        recipe = _placed(read_recipe(RECIPES.files()[case.recipe], Recipe), case, home)
         found = outline(recipe, case.gpus, "cuda")
         for one in found.phases:
             seconds = case.seconds[Path(one.phase.data or "").name]
             print(
-                f"| [{case.recipe}](../recipes/{case.recipe}.yaml) | {case.gpus} of {case.gib} GB "
+                f"| [{case.recipe}](../holocine_core/shipped/recipes/{case.recipe}.yaml) "
+                f"| {case.gpus} of {case.gib} GB "
                 f"| {scaled(found.trained, '').strip()} | {one.phase.size}, {seconds:g} s "
                 f"| {one.longest} | {memory(one.peak_bytes)} | {scaled(one.flops, 'FLOP')} |"
             )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holocine_cli import (
+    clean,
     config,
     edit,
     evaluate,
@@ -54,6 +55,7 @@ for panel, command in (
     (TEACH, ingest.ingest),
     (TEACH, train.train),
     (MACHINE, machine.doctor),
+    (MACHINE, clean.clean),
     (MACHINE, config.config),
 ):
     app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)

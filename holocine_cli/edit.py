@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.groups import Machine, Told, ToldAtLength, grouped
+from holocine_cli.groups import Machine, Told, ToldOfTakes, grouped
 from holocine_cli.layout import columns
+from holocine_cli.peeking import require_peek, shown
 from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
 from holocine_cli.settings import for_film
@@ -84,7 +85,7 @@ def reshoot(
     lora: opt.Lora = None,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make one shot of a finished film anew; all others stay.
 
@@ -117,7 +118,7 @@ def extend(
     lora: opt.Lora = None,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Add shots to the end of a scene; those before stay as they are.
 
@@ -152,6 +153,7 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
         console.note(_length_told(edit))
     if edit.shots_seen is not None:
         console.note(f"the scene is longer than one pass, which sees its shots {edit.shots_seen}")
+    require_peek(session, [(edit.before.out, edit.plan.out)], force=force)
     record: dict[str, Any] = {"edit": edit.record()}
     if edit.length is not None:
         before, now = edit.length
@@ -160,8 +162,11 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     with (
         session.stop.awaited(session.tell_stop),
         making(session, edit.plan, record) as work,
+        shown(api.Studio([edit.plan]), session) as studio,
     ):
-        made = api.make_edit(edit, force=force, emit=work.emit, should_stop=session.stop)
+        made = api.make_edit(
+            edit, force=force, emit=work.emit, should_stop=session.stop, studio=studio
+        )
         work.film = made.film
     record["version"] = made.version
     record["changed_frames"] = (

@@ -37,9 +37,10 @@ SuiteOption = Annotated[
     str | None,
     typer.Option(
         "--suite",
-        metavar="stage:SEED:COUNT",
+        metavar="NAME",
         help="Film scenes of the drawn world that nano never saw, and have its judge read "
-        "them. SEED is 1500000000 or more.",
+        "them: nano, nano-quick, a file of your own, or stage:SEED:COUNT. SEED is 1500000000 or "
+        "more.",
         show_default=False,
         rich_help_panel=MEASURE,
     ),
@@ -132,7 +133,7 @@ def evaluate(
     """Measure films: cuts, consistency, motion, and what the drawn world's judge sees.
 
     holocine evaluate harbour.mp4 --min cut-accuracy=0.9
-    holocine evaluate --suite stage:1500000000:20 --min said=0.8 -o report.json
+    holocine evaluate --suite nano --min said=0.8 -o report.json
 
     Screenplays are rendered first. Exit code 5: all went well, but a gate was
     missed. Cuts are found by TransNetV2, which comes with the extra `eval`.

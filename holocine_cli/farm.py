@@ -17,7 +17,7 @@ from holocine_cli.session import PROGRAM, Session
 from holocine_cli.status import page, summary
 from holocine_cli.worker import again, options_of, planning_error, queued_films
 from holocine_core.api import counted
-from holocine_core.errors import HolocineError, Interrupted, RenderError
+from holocine_core.errors import HolocineError, InputError, Interrupted, RenderError
 
 if TYPE_CHECKING:
     from holocine_cli.groups import Shared
@@ -54,6 +54,8 @@ def farm(
     from holocine_core.api import fleet
 
     assert shared.on is not None
+    if session.peek is not None:
+        raise InputError("--peek is of one process, and --on starts others", hint="leave one out")
     slurm = shared.on == "slurm"
     engine = None if slurm else fleet.open_engine(shared.on, shared.engine or (), options[2])
     films = queued_films(session, jobs, extras, force=force)

@@ -18,7 +18,7 @@ from holocine_cli.groups import (
     Machine,
     Shared,
     Told,
-    ToldAtLength,
+    ToldOfTakes,
     grouped,
 )
 from holocine_cli.many import FleetOption
@@ -89,7 +89,7 @@ def render(
     shared: Shared = Shared(),
     gpus: opt.Gpus = 1,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make the film; running it again goes on where it stopped.
 
@@ -148,7 +148,7 @@ def preview(
     force: opt.Force = False,
     listed: Listed = Listed(),
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make a quick draft and its storyboard.
 
@@ -186,7 +186,7 @@ def watch(
     seeds: opt.Seeds = 1,
     force: opt.Force = False,
     machine: Machine = Machine(),
-    told: ToldAtLength = ToldAtLength(),
+    told: ToldOfTakes = ToldOfTakes(),
 ) -> None:
     """Make a draft anew whenever its screenplay is saved.
 

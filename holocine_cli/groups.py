@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from holocine_cli import many, pipes
 from holocine_cli import options as opt
 from holocine_cli.loras import loras_of
+from holocine_cli.peeking import PeekOption
 from holocine_cli.profiles import SettingsAsked
 from holocine_core.errors import InputError, MachineError
 
@@ -35,6 +36,13 @@ class ToldAtLength(Told):
     """What is printed by commands that work long."""
 
     verbose: opt.Verbose = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldOfTakes(ToldAtLength):
+    """What is printed by commands that film, and shown of what they film."""
+
+    peek: PeekOption = None
 
 
 @dataclass(frozen=True, kw_only=True)

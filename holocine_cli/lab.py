@@ -61,7 +61,7 @@ OfChance = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Decid
 def lab_root(ctx: typer.Context) -> None:
     """Make the parts of nano that `holocine train` does not: codec, words and judge.
 
-    holocine lab codec recipes/nano-codec.yaml
+    holocine lab codec nano-codec
     holocine lab judge --out scratch/judge --model nano
     """
     if ctx.invoked_subcommand is None:
@@ -73,13 +73,16 @@ def lab_root(ctx: typer.Context) -> None:
 def codec(
     ctx: typer.Context,
     recipe: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A codec's recipe in YAML.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="A codec's: nano-codec, or a file in YAML.", show_default=False
+        ),
     ],
     told: Told = Told(),
 ) -> None:
     """Train a codec on drawn scenes.
 
-    holocine lab codec recipes/nano-codec.yaml
+    holocine lab codec nano-codec
     holocine lab codec mine.yaml -q
     """
     session = begin(ctx, told)
@@ -119,11 +122,11 @@ def vectors(
     ctx: typer.Context,
     out: OutFolder,
     table: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--table",
             metavar="FILE",
-            help="A finished table, instead of the two sources.",
+            help="A finished table, instead of the two sources: nano-words, or a file.",
             show_default=False,
         ),
     ] = None,
@@ -145,7 +148,7 @@ def vectors(
 ) -> None:
     """Write the tokenizer and word vectors that a text encoder starts from.
 
-    holocine lab vectors --table recipes/nano-words.safetensors --out scratch/text
+    holocine lab vectors --table nano-words --out scratch/text
     holocine lab vectors --encoder DIR --wordnet DIR --out scratch/text
     """
     session = begin(ctx, told)

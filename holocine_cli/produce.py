@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import problem_record
+from holocine_cli.peeking import require_peek, shown
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session
 from holocine_cli.warnings_told import Warnings
@@ -166,6 +167,7 @@ class Films:
         self._awaited = contextlib.ExitStack()
         self._warnings = Warnings(session.console, [job.screenplay for job in jobs])
         sources = [(job.screenplay, job.film) for job in jobs]
+        require_peek(session, sources, force=force)
         for job in jobs:
             with self._batch.trying(job):
                 plan = api.plan_to_make(job.screenplay, job.request)
@@ -175,7 +177,7 @@ class Films:
                     api.preflight(plan)
                 self._plans[job] = plan
         self._warn_of_all()
-        self.studio: Studio = (studio_of or api.Studio)(list(self._plans.values()))
+        self.studio = shown((studio_of or api.Studio)(list(self._plans.values())), session)
         self._meter = Meter(list(self._plans.values()))
 
     def __enter__(self) -> Films:

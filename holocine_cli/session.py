@@ -6,6 +6,7 @@ import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from holocine_cli.console import Console
@@ -36,6 +37,8 @@ class Session:
     debug: bool = False
     documented: bool = False
     """Whether the JSON document has been written."""
+    peek: Path | None = None
+    """Where a picture of the take at work is kept."""
     told_variables: bool = False
     """Whether variables that set nothing were looked for."""
     stop: StopRequest = field(default_factory=StopRequest)
@@ -62,6 +65,7 @@ def begin(ctx: typer.Context, told: Told) -> Session:
     session = cast(Session, ctx.obj)
     session.command = ctx.command_path.removeprefix(f"{PROGRAM} ")
     verbose = getattr(told, "verbose", False)
+    session.peek = getattr(told, "peek", None)
     session.console = Console(as_json=told.as_json, quiet=told.quiet, verbose=verbose)
     session.console.streams = takes_stdout(session.command, ctx.params, as_json=told.as_json)
     return session

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import gc
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from holocine_cli import options as opt
 from holocine_cli.groups import ToldAtLength, grouped
+from holocine_cli.layout import columns
 from holocine_cli.ranks import ranked_training
 from holocine_cli.session import Session, begin
 from holocine_cli.settings import device_here
-from holocine_core.errors import Interrupted
+from holocine_core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from holocine_core.api import ExportOf, Recipe
 
-RecipeFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A recipe in YAML.", show_default=False)
+RecipeMeant = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe of --list by its name, or a file in YAML.",
+        show_default=False,
+    ),
+]
+List = Annotated[
+    bool,
+    typer.Option(
+        "--list",
+        metavar="",
+        help="Name the recipes that ship, each with its file to copy and change.",
+        show_default=False,
+        rich_help_panel=opt.WHAT,
+    ),
 ]
 
 DryRun = Annotated[
@@ -69,7 +84,8 @@ Best = Annotated[
 @grouped
 def train(
     ctx: typer.Context,
-    recipe: RecipeFile,
+    recipe: RecipeMeant = None,
+    listing: List = False,
     dry_run: DryRun = False,
     stop_after: StopAfter = None,
     export: Export = False,
@@ -80,7 +96,7 @@ def train(
 ) -> None:
     """Train a model; running it again goes on where it stopped.
 
-    holocine train nano.yaml --dry-run
+    holocine train nano-quick --dry-run
     holocine train lora.yaml --gpus 2 --stop-after 120
 
     Ctrl-C ends after the current step and keeps a checkpoint, of which
@@ -91,6 +107,11 @@ def train(
     session = begin(ctx, told)
     from holocine_core import api
 
+    if listing:
+        _list(session)
+        return
+    if recipe is None:
+        raise InputError("there is no recipe", hint="holocine train --list names those that ship")
     read = api.read_recipe(recipe)
     where = device_here(session, device)
     if dry_run:
@@ -101,6 +122,18 @@ def train(
             run = _train if tells else _follow
             kept: ExportOf | None = "best" if best else "latest" if export else None
             run(session, read, device=where, seconds=60 * minutes, export=kept)
+
+
+def _list(session: Session) -> None:
+    from holocine_core import api
+
+    found = api.recipes()
+    session.fields["recipes"] = [
+        {"name": one.name, "file": str(one.path), "summary": one.summary} for one in found
+    ]
+    rows = [[session.console.out(one.name, bold=True), one.summary] for one in found]
+    session.console.product("\n".join(columns(rows, indent="")))
+    session.console.note(f"to copy and change: {found[0].path.parent}/NAME.yaml")
 
 
 def _follow(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from holocine_cli.batch import Batch, Job
 from holocine_cli.contract import SomeFailed, code_of, error_record
+from holocine_cli.peeking import require_peek, shown
 from holocine_cli.produce import making
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import end_with_input
@@ -67,7 +68,7 @@ def work(
         in_order=shared.in_order,
     )
     told = _Telling(session, extras, films, force=force)
-    with session.stop.awaited(session.tell_stop), studio_of(()) as studio:
+    with session.stop.awaited(session.tell_stop), shown(studio_of(()), session) as studio:
         try:
             for turn in queue.turns(session.stop, told.waits):
                 told.begins(queue)
@@ -93,6 +94,7 @@ def queued_films(
     batch = Batch(session, jobs)
     session.fields = {"films": [job.record for job in jobs]}
     sources = [(job.screenplay, job.film) for job in jobs]
+    require_peek(session, sources, force=force)
     films = {}
     for job in jobs:
         with batch.trying(job):

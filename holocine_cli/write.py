@@ -31,18 +31,36 @@ OutFile = Annotated[
 ]
 
 
+Template = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        metavar="NAME",
+        help="A short film in this form: a-b-a, chase, dialogue or product.",
+        show_default=False,
+        autocompletion=opt.one_of("a-b-a", "chase", "dialogue", "product"),
+    ),
+]
+
+
 @grouped
 def new(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The film's name.")],
     out: OutFile = None,
+    template: Template = None,
+    model: opt.Model = None,
+    models_dir: opt.ModelsDir = None,
     force: opt.Force = False,
     told: Told = Told(),
 ) -> None:
-    """Write a starter screenplay that explains every key.
+    """Write a screenplay to begin with: a starter that explains every key, or a template.
 
     holocine new harbour
-    holocine new "The Last Ferry" -o ferry.yaml
+    holocine new "The Last Ferry" --template chase -o ferry.yaml
+
+    A template is a whole short film whose comments explain its form, in words
+    that the model knows: nano, which films on any CPU, where --model names none.
 
     Beside it goes the screenplay's JSON schema, with which editors complete and
     check as you type.
@@ -50,8 +68,17 @@ def new(
     session = begin(ctx, told)
     from holocine_core import api
 
+    # A screenplay's own model goes before a project's: it names the one that holds here.
+    here = Settings(session).of(None)
     with to_stdout(out, "starter.yaml") as place:
-        made = api.new(name, place, force=force)
+        made = api.new(
+            name,
+            place,
+            template=template,
+            model=model or here.model,
+            models_dir=models_dir or here.models_dir,
+            force=force,
+        )
     if place != out:
         return
     session.fields = {"screenplay": str(made.screenplay), "schema_file": str(made.schema)}

@@ -44,6 +44,14 @@ class FilmStarted(Event):
     """Takes the film needs."""
     to_shoot: int
     """Takes that the work folder does not hold yet."""
+    place: str = ""
+    """Where the film goes, from the work folder; empty where nothing is to be shot."""
+    source: str = ""
+    """Its screenplay's file, from the work folder."""
+    holds: tuple[str, ...] = ()
+    """What the film needs of the work folder: ``clips/KEY``, ``negatives/KEY``."""
+    asked: str = ""
+    """Tells renders apart that ask for other profiles, models or seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

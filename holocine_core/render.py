@@ -25,6 +25,7 @@ from holocine_core.events import (
 from holocine_core.film.finish import cut_film, write_sidecar
 from holocine_core.film.ownership import film_place, sidecar_is_ours
 from holocine_core.film.ready import finished_or_ready
+from holocine_core.film.runs import film_started
 from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
 from holocine_core.keeping import KeptTakes
@@ -74,7 +75,7 @@ def render(
     vault, started = vault or Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
     with _claimed(plan, vault, command), _kept(plan, vault, emit) as emit, _held(studio) as studio:
-        emit(FilmStarted(film=str(plan.out), takes=len(plan.takes), to_shoot=plan.to_shoot))
+        emit(film_started(plan))
         if there is not None:
             return _told(write_sidecar(plan), emit, started)
         kept, failed = KeptTakes(plan, vault, emit, should_stop), _Failed(plan, emit)

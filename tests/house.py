@@ -45,6 +45,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "script": Room("YAML file -> validated screenplay, timing, prompt"),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),
+    "shipped": Room("a name -> what ships under it: recipes, suites, templates"),
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),
     "edit": Room(
         "clips -> stitched film, storyboard, page",
@@ -92,7 +93,7 @@ ROOMS: Mapping[str, Room] = {
         "the Python face: all that the command line does, typed, opened when it is used",
         ["request", "adapt", "script", "store", "edit", "model", "plan", "sample", "film",
          "keeping", "render", "fleet", "config", "train", "ingest", "evaluate", "lab", "doctor",
-         "units"],
+         "units", "shipped"],
     ),
     "doctor": Room(
         "what a render needs -> what of it works on this machine",
@@ -106,7 +107,7 @@ ROOMS: Mapping[str, Room] = {
     "train": Room(
         "recipe -> model: samples, loop, checkpoints, export",
         ["script", "request", "units", "model", "plan.values", "sample", "store", "edit.ffmpeg",
-         "film", "render"],
+         "film", "render", "shipped"],
     ),
     "ingest": Room(
         "footage -> samples: screenplays beside clips, with what was set aside and what is asked",
@@ -122,7 +123,7 @@ ROOMS: Mapping[str, Room] = {
         "all that only the drawn world needs: stage, judge, words, codec, suites; nothing imports "
         "it, training opens it by name",
         ["script", "request", "store", "edit", "model", "plan.values", "sample", "film", "train",
-         "evaluate"],
+         "evaluate", "shipped"],
     ),
 }  # fmt: skip
 

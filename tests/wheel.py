@@ -13,7 +13,9 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 SHIPPED = (
     "holocine_core/py.typed",
@@ -21,6 +23,13 @@ SHIPPED = (
     "holocine_core/model/nano/holocine.json",
     "holocine_core/model/nano/transformer/diffusion_pytorch_model.safetensors",
     "holocine_core/lab/judge/model.safetensors",
+    "holocine_core/shipped/codecs/nano-codec.yaml",
+    "holocine_core/shipped/recipes/nano-quick.yaml",
+    "holocine_core/shipped/suites/nano.yaml",
+    "holocine_core/shipped/templates/drawn/chase.yaml",
+    "holocine_core/shipped/templates/told/chase.yaml",
+    "holocine_core/shipped/words/nano-words.md",
+    "holocine_core/shipped/words/nano-words.safetensors",
 )
 FILM = """
 profiles: {standard: {steps: 2, size: 48x32}}
@@ -28,34 +37,47 @@ global: A quiet room.
 frames: 9
 shots: [A lamp is lit., The lamp goes out.]
 """
+CALLS = (
+    ("render", "film.yaml", "--json", "-q"),
+    ("new", "escape", "--template", "chase", "--json"),
+    ("plan", "escape.yaml", "--json"),
+    ("train", "--list", "--json"),
+    ("train", "nano-quick", "--dry-run", "--json"),
+    ("lab", "vectors", "--table", "nano-words", "--out", "words", "--json"),
+)
+"""What goes through in a folder with ``film.yaml`` and nothing else."""
 
 
-def film_with(wheel: Path) -> dict[str, object]:
-    """What ``holocine render --json`` of the wheel answers in an empty folder.
+def answers_of(wheel: Path) -> list[dict[str, Any]]:
+    """What the wheel's ``holocine`` answers to CALLS, as JSON.
 
     Raises:
-        CalledProcessError: It ends with an error.
+        SystemExit: One ends with an error.
     """
     with tempfile.TemporaryDirectory(prefix="holocine-wheel-") as name:
         room = Path(name)
         zipfile.ZipFile(wheel).extractall(room / "site")
         (room / "empty").mkdir()
         (room / "empty" / "film.yaml").write_text(FILM)
-        code = (
-            "import holocine_core, sys; from holocine_cli.app import main; "
-            f"assert holocine_core.__file__.startswith({str(room)!r}), holocine_core.__file__; "
-            "sys.exit(main(['render', 'film.yaml', '--json', '-q']))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=room / "empty",
-            env={**os.environ, "PYTHONPATH": str(room / "site")},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(done.stdout + done.stderr)
-        return dict(json.loads(done.stdout))
+        return [_answer(room, call) for call in CALLS]
+
+
+def _answer(room: Path, call: Sequence[str]) -> dict[str, Any]:
+    code = (
+        "import holocine_core, sys; from holocine_cli.app import main; "
+        f"assert holocine_core.__file__.startswith({str(room)!r}), holocine_core.__file__; "
+        f"sys.exit(main({list(call)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=room / "empty",
+        env={**os.environ, "PYTHONPATH": str(room / "site")},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(" ".join(call) + done.stdout + done.stderr)
+    return dict(json.loads(done.stdout))
 
 
 def lacking(wheel: Path) -> list[str]:
@@ -85,8 +107,9 @@ def main(dist: Path) -> None:
     for name in (*SHIPPED, "tests/conftest.py", "screenplays/lighthouse.yaml", "Makefile"):
         if name not in inside:
             raise SystemExit(f"{sdist.name} lacks {name}")
-    answer = film_with(wheel)
-    print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, films {answer['frames']} frames")
+    answer, *_ = answers_of(wheel)
+    print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, films {answer['frames']} frames,")
+    print(f"  and {len(CALLS) - 1} more calls go through in an empty folder")
     print(f"{sdist.name}: {sdist.stat().st_size / 1e6:.1f} MB")
     if "OWNER" in Path("pyproject.toml").read_text(encoding="utf-8"):
         print("pyproject.toml still says OWNER: fill it in before this is published")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from holocine_core.api.homes import HOMES
 
 if TYPE_CHECKING:
+    from holocine_core.api.cleaning import clean, read_age
     from holocine_core.api.config import (
         config_places,
         configuration,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from holocine_core.api.films import (
         Checked,
         Drafts,
-        Started,
         beside,
         check,
         clips,
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
         drafts_asked,
         draw_board,
         named_files,
-        new,
         plan,
         plan_to_make,
         preflight,
@@ -93,6 +92,7 @@ if TYPE_CHECKING:
         verify,
     )
     from holocine_core.api.scripts import Imported, Script, import_script
+    from holocine_core.api.shipping import Started, new, recipes, suites, template_names
     from holocine_core.api.teaching import (
         JudgeSettings,
         draw_sheet,
@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from holocine_core.doctor import Check
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
+    from holocine_core.film.clean import Cleaning
     from holocine_core.film.editing import Edit, Edited
     from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
     from holocine_core.film.planning import Source, refuse_collisions
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from holocine_core.film.ready import require_ready
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
+    from holocine_core.film.waste import WASTE_WORDS, Waste
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
     from holocine_core.fleet.queue import Outcome, Queue, Queued, Turn
     from holocine_core.ingest.collect import Collected
@@ -139,6 +141,8 @@ if TYPE_CHECKING:
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
+    from holocine_core.sample.peek import Peek
+    from holocine_core.sample.peek_file import require_peek
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
@@ -159,10 +163,12 @@ __all__ = [
     "HERE",
     "LORA_LIMIT",
     "SHOT_WORDS",
+    "WASTE_WORDS",
     "Beside",
     "Cache",
     "Check",
     "Checked",
+    "Cleaning",
     "Collected",
     "Configured",
     "Drafts",
@@ -194,6 +200,7 @@ __all__ = [
     "Overview",
     "OwnProfile",
     "Pace",
+    "Peek",
     "Plan",
     "PlannedCard",
     "Queue",
@@ -214,6 +221,7 @@ __all__ = [
     "Take",
     "Target",
     "Turn",
+    "Waste",
     "Watch",
     "add_model",
     "added_models",
@@ -222,6 +230,7 @@ __all__ = [
     "cards_of",
     "check",
     "check_extras",
+    "clean",
     "clips",
     "clock",
     "config_places",
@@ -281,12 +290,15 @@ __all__ = [
     "processor_warning",
     "pull",
     "queued",
+    "read_age",
     "read_recipe",
+    "recipes",
     "refit",
     "refuse_collisions",
     "render",
     "report",
     "require_board",
+    "require_peek",
     "require_place",
     "require_ready",
     "reshoot",
@@ -301,9 +313,11 @@ __all__ = [
     "shown_config",
     "shown_measures",
     "stage",
+    "suites",
     "take_record",
     "target",
     "teach_encoder",
+    "template_names",
     "train",
     "train_codec",
     "train_judge",

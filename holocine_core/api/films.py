@@ -1,9 +1,8 @@
-"""From a screenplay to its film: new, check, plan, preview, render."""
+"""From a screenplay to its film: check, plan, preview, render."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,48 +21,6 @@ if TYPE_CHECKING:
     from holocine_core.sample.studio import Studio
     from holocine_core.store.vault import Vault
 SCHEMA_FILE = "holocine.schema.json"
-STARTER = Path(__file__).parents[1] / "script" / "starter.yaml"
-TITLE_LINE = "title: The Last Ferry"
-"""The starter's title, which gives way to the new film's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A new screenplay, and the schema that editors check it by."""
-
-    screenplay: Path
-    schema: Path
-    wrote_schema: bool
-    """Whether the schema was not there yet."""
-
-
-def new(name: str, out: str | Path | None = None, *, force: bool = False) -> Started:
-    """Write a starter screenplay that explains every key, and the schema beside it.
-
-    Args:
-        name: The film's, which may have folders before it.
-        out: The file; ``NAME.yaml`` where None.
-        force: Replace what is in the way.
-
-    Raises:
-        InputError: The name is none, or a file is in the way.
-        MachineError: The folder can not be written.
-    """
-    from holocine_core.store.files import save
-
-    title = name.removesuffix(".yaml").removesuffix(".yml").strip()
-    stem = re.sub(r"[^\w.-]+", "-", Path(title).name).strip("-.")
-    if not stem:
-        raise InputError(f"'{name}' is no name for a film", hint="such as: holocine new harbour")
-    path = Path(out) if out is not None else Path(title).parent / f"{stem}.yaml"
-    shown = json.dumps(Path(title).name, ensure_ascii=False)
-    text = STARTER.read_text(encoding="utf-8").replace(TITLE_LINE, f"title: {shown}", 1)
-    save(path, text.encode(), replace=force)
-    beside = path.parent / SCHEMA_FILE
-    lacks = not beside.exists()
-    if lacks:
-        save(beside, _schema_text().encode(), replace=False)
-    return Started(screenplay=path, schema=beside, wrote_schema=lacks)
 
 
 def schema() -> dict[str, Any]:
@@ -83,11 +40,12 @@ def write_schema(out: str | Path, *, force: bool = False) -> Path:
 
     path = Path(out)
     there = (read_json(path) or {}).get("title") == schema()["title"]
-    save(path, _schema_text().encode(), replace=force or there)
+    save(path, schema_text().encode(), replace=force or there)
     return path
 
 
-def _schema_text() -> str:
+def schema_text() -> str:
+    """The same as it is written beside screenplays."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -169,7 +169,8 @@ class Measuring:
     """What to measure, and by what."""
 
     suite: str | None = None
-    """``stage:SEED:COUNT``: scenes of the drawn world instead of films."""
+    """``stage:SEED:COUNT``: scenes of the drawn world instead of films; or the name or file of a
+    suite with its gates, see :func:`~holocine_core.api.suites`."""
     minima: Sequence[str] = ()
     """Gates: ``NAME=VALUE`` that the first column has to reach."""
     maxima: Sequence[str] = ()
@@ -214,7 +215,7 @@ def evaluate(
     """
     if bool(films) == (measuring.suite is not None):
         what = "there is nothing to evaluate" if not films else "give films or a suite, not both"
-        raise InputError(what, hint="holocine evaluate FILM.mp4, or --suite stage:1500000000:20")
+        raise InputError(what, hint="holocine evaluate FILM.mp4, or --suite nano-quick")
     from dataclasses import replace
 
     from holocine_core.evaluate.cuts import require_detector
@@ -226,6 +227,7 @@ def evaluate(
     from holocine_core.evaluate.table import parse_gates
 
     judged = measuring.suite is not None
+    measuring = _whole(measuring)
     gates = parse_gates(measuring.minima, measuring.maxima, judged=judged)
     require_detector()
     # What is measured is the model as it is today.
@@ -245,6 +247,18 @@ def evaluate(
     paths = [Path(film) for film in films]
     observed = [observe(scene, seeing) for film in filming.films(paths) for scene in screen(film)]
     return evaluation(observed, gates)
+
+
+def _whole(measuring: Measuring) -> Measuring:
+    """With what a suite's file says in place of its name."""
+    if measuring.suite is None:
+        return measuring
+    from dataclasses import replace
+
+    from holocine_core.lab.suites.recipe import suite_asked
+
+    asked = suite_asked(measuring.suite, measuring.minima, measuring.maxima)
+    return replace(measuring, suite=asked.suite, minima=asked.minima, maxima=asked.maxima)
 
 
 def shown_measures(found: Evaluation) -> Mapping[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holocine_core.ingest.collect import Collected
     from holocine_core.ingest.request import IngestRequest
     from holocine_core.lab.samples import Sample
+    from holocine_core.shipped.names import Kind
     from holocine_core.train.call import ExportOf
     from holocine_core.train.dry_run import Outline
     from holocine_core.train.measure import StepPace
@@ -27,20 +28,32 @@ Note = Callable[[str], None]
 def read_recipe(recipe: str | Path) -> Recipe:
     """A training recipe.
 
+    Args:
+        recipe: A file, or as text also the name of one that ships: ``nano-quick``.
+
     Raises:
-        InputError: With every problem of the file.
+        InputError: With every problem of the file; or no such recipe ships, or one does and a file
+            of its name lies in the current folder.
     """
+    from holocine_core.shipped.names import RECIPES
     from holocine_core.train.recipe import Recipe
     from holocine_core.train.recipe_file import read_recipe as read
 
-    return read(Path(recipe), Recipe)
+    return read(_meant(recipe, RECIPES), Recipe)
+
+
+def _meant(given: str | Path, kind: Kind) -> Path:
+    """A path as it is; a text may be a name."""
+    from holocine_core.shipped.names import file_meant
+
+    return given if isinstance(given, Path) else file_meant(given, kind)
 
 
 def outline(recipe: str | Path | Recipe, *, gpus: int = 1, device: str = "auto") -> Outline:
     """A recipe in numbers: phases, samples, tokens, memory; nothing is trained.
 
     Args:
-        recipe: A YAML file, or what was read of one.
+        recipe: A YAML file, the name of one that ships, or what was read of one.
         gpus: Devices that it is parted among.
         device: What it is trained on: ``auto``, ``cpu``, ``cuda`` ...
 
@@ -84,7 +97,7 @@ def train(
     """Train what a recipe says; calling it again goes on where it stopped.
 
     Args:
-        recipe: A YAML file, or what was read of one.
+        recipe: A YAML file, the name of one that ships, or what was read of one.
         device: ``auto``, ``cpu``, ``cuda`` ...
         seconds: After this long a checkpoint is kept and the call returns.
         export: Write the model of the ``latest`` checkpoint, or of the ``best`` one (with the
@@ -183,14 +196,19 @@ def draw_sheet(samples: Sequence[Sample], out: str | Path) -> Path:
 def train_codec(recipe: str | Path, note: Note) -> Path:
     """Train a codec on drawn scenes; its folder.
 
+    Args:
+        recipe: A file, or as text also the name of one that ships: ``nano-codec``.
+        note: Told how it goes.
+
     Raises:
         InputError: With every problem of the recipe.
     """
     from holocine_core.lab.codec.recipe import CodecRecipe
     from holocine_core.lab.codec.train import train_codec as run
+    from holocine_core.shipped.names import CODECS
     from holocine_core.train.recipe_file import read_recipe as read
 
-    known = read(Path(recipe), CodecRecipe)
+    known = read(_meant(recipe, CODECS), CodecRecipe)
     run(known, note)
     return Path(known.out)
 

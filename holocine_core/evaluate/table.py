@@ -228,7 +228,7 @@ def _gate(text: str, bound: Literal["min", "max"], judged: bool) -> Gate:
     if metric.judged and not judged:
         raise InputError(
             f"--{bound} {text}: {name} is read by the drawn world's judge",
-            hint="it needs --suite stage:SEED:COUNT",
+            hint="it needs --suite",
         )
     try:
         value = float(number)

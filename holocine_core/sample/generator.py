@@ -40,6 +40,7 @@ from holocine_core.sample.guidance import classifier_free_guidance
 from holocine_core.sample.known_latents import KnownLatents
 from holocine_core.sample.mechanism import WHOLE, Mechanism, shot_layout
 from holocine_core.sample.noise import initial_noise, latent_shape, noise_of_step
+from holocine_core.sample.peek import Look, shown_to
 from holocine_core.sample.pictures import read_picture
 from holocine_core.sample.solvers import (
     OnStep,
@@ -76,6 +77,8 @@ class Generator:
         self._crew = crew
         self._plan = plan
         self._emit = emit
+        self.look: Look | None = None
+        """Shown every step while it is made."""
         self._expected: tuple[Plan, ...] = (plan,)
         self._mechanism = mechanism
         self._spec = plan.model.spec
@@ -192,6 +195,7 @@ class Generator:
                     ),
                     start=start and start.to(self._networks.device),
                     on_step=on_step,
+                    on_velocity=shown_to(self.look, self._plan, take, self._emit),
                 )
         return latents.cpu() if known is None else known.put_into(latents.cpu())
 

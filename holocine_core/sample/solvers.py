@@ -44,6 +44,8 @@ class Progress:
 
 
 OnStep = Callable[[Progress], None]
+OnVelocity = Callable[[int, Tensor, Tensor, float], None]
+"""A step's number, from 1, latents before it, what the network says of them, and their sigma."""
 
 
 class Solver(Protocol):
@@ -179,6 +181,7 @@ def denoise(
     solver: Solver | None = None,
     start: Progress | None = None,
     on_step: OnStep = lambda progress: None,
+    on_velocity: OnVelocity | None = None,
 ) -> Tensor:
     """Follow the flow from noise to latents.
 
@@ -189,6 +192,7 @@ def denoise(
         solver: Of :func:`solver_of`; Euler's where None.
         start: Where an earlier run stopped; or, without a solver's memory, where this one begins.
         on_step: Called after every step but may also raise to stop the loop.
+        on_velocity: Shown every step while it is made; changes nothing.
 
     Raises:
         RenderError: The latents are no longer finite.
@@ -200,7 +204,10 @@ def denoise(
         if first:
             stepper.restore(first, start.solver)
     for i in range(first, len(sigmas)):
-        x = stepper.step(i, x, velocity(x, sigmas[i]))
+        said = velocity(x, sigmas[i])
+        if on_velocity is not None:
+            on_velocity(i + 1, x, said, sigmas[i])
+        x = stepper.step(i, x, said)
         if not bool(torch.isfinite(x).all()):
             raise RenderError(
                 f"the latents are no longer finite after step {i + 1} of {len(sigmas)}",

@@ -12,6 +12,7 @@ from holocine_core.plan.values import Plan
 
 if TYPE_CHECKING:
     from holocine_core.sample.generator import Generator
+    from holocine_core.sample.peek import Look
 
 READ_AHEAD = 16
 """Films whose texts are read at most beside that of the one at work: encoded, they take memory."""
@@ -40,6 +41,8 @@ class Studio:
     def __init__(
         self, expected: Sequence[Plan] = (), open_generator: OpenGenerator = _open
     ) -> None:
+        self.look: Look | None = None
+        """Shown every step of every take while it is made; changes nothing."""
         self._expected = tuple(expected)
         self._open = open_generator
         self._open_for: Hashable = None
@@ -55,6 +58,7 @@ class Studio:
         if self._generator is None or self._open_for != needs:
             self.close()
             self._generator, self._open_for = self._open(plan, emit), needs
+        self._generator.look = self.look
         self._expected = tuple(one for one in self._expected if one is not plan)
         alike = (one for one in self._expected if networks_of(one) == needs)
         self._generator.turn_to(plan, emit, tuple(islice(alike, READ_AHEAD)))

@@ -81,12 +81,18 @@ def replacing(out: Path, ready: Ready = lambda made, out: None) -> Iterator[Path
 def sweep(*folders: Path) -> None:
     """Remove the hidden folders that killed processes left in folders; those at work stay."""
     for room in (room for folder in folders for room in folder.glob(".holocine-*")):
-        with suppress(OSError):  # another user's, or gone by now
-            if _ROOM.fullmatch(room.name):
-                if _is_left(room):
-                    shutil.rmtree(room)
-            elif _FORMER_ROOM.fullmatch(room.name) and _is_free(room):
+        if is_left_room(room):
+            with suppress(OSError):  # another user's
                 shutil.rmtree(room)
+
+
+def is_left_room(room: Path) -> bool:
+    """Whether it is a hidden folder of ours in which nobody works any more."""
+    with suppress(OSError):  # another user's, or gone by now
+        if _ROOM.fullmatch(room.name):
+            return not room.is_symlink() and _is_left(room)
+        return bool(_FORMER_ROOM.fullmatch(room.name)) and _is_free(room)
+    return False
 
 
 def make_folder(folder: Path) -> None:

@@ -54,6 +54,22 @@ def _torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
+def lines_of(folder: Path, *names: str) -> Iterator[dict[str, Any]]:
+    """All lines of a folder's log that tell of events of these names, those that are whole."""
+    wanted = [json.dumps(name).encode() for name in names]
+    try:
+        with open_file(folder / NAME) as file:
+            for line in file:
+                if not any(name in line for name in wanted):
+                    continue
+                with contextlib.suppress(ValueError):
+                    told = json.loads(line)
+                    if isinstance(told, dict) and told.get("event") in names:
+                        yield told
+    except OSError:
+        return
+
+
 def last_line(folder: Path) -> dict[str, Any] | None:
     """The last whole line of a folder's log."""
     lines = last_lines(folder)

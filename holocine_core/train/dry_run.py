@@ -32,6 +32,7 @@ from holocine_core.train.data.worlds import drawn_world
 from holocine_core.train.films import check_films
 from holocine_core.train.fresh import NOT_THERE, empty_transformer
 from holocine_core.train.networks import EMBEDDINGS, expert_part, find_base, open_device
+from holocine_core.train.places import codec_folder, screenplay_meant, text_folder
 from holocine_core.train.recipe import Phase, Recipe
 from holocine_core.train.recipe_start import New
 from holocine_core.train.sharding import refuse_undivided
@@ -180,7 +181,7 @@ def _refuse_misfits(recipe: Recipe, base: LocatedModel | None) -> None:
     elif recipe.films is not None:
         # A new model is not there yet to plan with.
         for name in recipe.films.screenplays:
-            read(Path(name)).accepted()
+            read(screenplay_meant(name, None)).accepted()
 
 
 def _refuse_held_out(recipe: Recipe, spec: ModelSpec) -> None:
@@ -230,9 +231,9 @@ def _base(recipe: Recipe) -> LocatedModel | None:
 
 def _new_spec(new: New | None) -> ModelSpec:
     assert new is not None
-    codec = Path(new.codec) / "config.json"
+    codec = codec_folder(new.codec) / "config.json"
     vae = load_json(codec)
-    text = load_json(Path(new.text) / "text_encoder" / "config.json")
+    text = load_json(text_folder(new.text) / "text_encoder" / "config.json")
     return replace(
         MODELS["nano"],
         shape=NetworkShape(
@@ -287,7 +288,7 @@ def _shapes(files: ComponentFiles) -> dict[str, tuple[int, ...]]:
 
 
 def _text_of(new: New) -> ComponentFiles:
-    found = part_in_folder(Path(new.text) / "text_encoder", "text_encoder", hint=NOT_THERE)
+    found = part_in_folder(text_folder(new.text) / "text_encoder", "text_encoder", hint=NOT_THERE)
     if isinstance(found, MissingFile):
         raise InputError(
             f"there is no text encoder at {new.text}", where=str(found.path), hint=NOT_THERE

@@ -29,6 +29,7 @@ from holocine_core.sample.generator import Generator
 from holocine_core.sample.studio import Studio
 from holocine_core.store.vault import disk_errors, fingerprint
 from holocine_core.train.networks import Source, TrainingModel
+from holocine_core.train.places import screenplay_meant
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.step import precision
 
@@ -45,7 +46,7 @@ def check_films(recipe: Recipe, located: LocatedModel) -> None:
     if recipe.films is None:
         return
     located = _as_trained(recipe, located)
-    names = [Path(name).stem for name in recipe.films.screenplays]
+    names = [_stem(name) for name in recipe.films.screenplays]
     if len(set(names)) < len(names):
         raise InputError(
             "two of the screenplays under `films` have one name",
@@ -147,7 +148,7 @@ class Rehearsal:
         """Whether the films of a step are all there."""
         assert self._recipe.films is not None
         folder = Path(self._recipe.out) / "films" / f"step-{step:07d}"
-        names = (Path(name).stem for name in self._recipe.films.screenplays)
+        names = map(_stem, self._recipe.films.screenplays)
         return all((folder / f"{name}.mp4").is_file() for name in names)
 
     def _films(
@@ -222,13 +223,18 @@ def _planned(
     assert recipe.films is not None
     asked = replace(
         request,
-        out=folder / f"{Path(screenplay).stem}.mp4",
+        out=folder / f"{_stem(screenplay)}.mp4",
         profile=recipe.films.profile,
         model=located.spec.name,
         located=located,
         anew=True,
     )
-    return replace(plan_film(screenplay, asked), obstacles=())
+    return replace(plan_film(screenplay_meant(screenplay, located), asked), obstacles=())
+
+
+def _stem(screenplay: str) -> str:
+    """What the film of a screenplay, or of a template, is called."""
+    return Path(screenplay).stem
 
 
 class _Set(Studio):

@@ -28,6 +28,7 @@ from holocine_core.model.spec import (
 )
 from holocine_core.store.files import load_json, read_json, write_json
 from holocine_core.store.vault import disk_errors, file_hash, fingerprint
+from holocine_core.train.places import codec_folder, text_folder
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_start import Card, New
 
@@ -83,7 +84,7 @@ def write_start(new: New, folder: Path, seed: int) -> None:
     Raises:
         InputError: The codec or the text encoder is not there, or they do not fit.
     """
-    codec, text = Path(new.codec), Path(new.text)
+    codec, text = codec_folder(new.codec), text_folder(new.text)
     for home, name in (
         (codec, "vae"),
         (text / "text_encoder", "text_encoder"),
@@ -110,7 +111,8 @@ def write_start(new: New, folder: Path, seed: int) -> None:
 def parts_identity(new: New) -> str | None:
     """Hash of the codec and the text encoder that a new model is made of; None where one of their
     folders is not there."""
-    homes = (Path(new.codec), Path(new.text) / "text_encoder", Path(new.text) / "tokenizer")
+    text = text_folder(new.text)
+    homes = (codec_folder(new.codec), text / "text_encoder", text / "tokenizer")
     if not all(home.is_dir() for home in homes):
         return None
     files = [path for home in homes for path in sorted(home.glob("*")) if path.is_file()]

@@ -199,7 +199,7 @@ class Films(Frozen):
     every: Count = 2000
     """Steps from one showing to the next; the end is always shown."""
     screenplays: Annotated[tuple[Text, ...], Field(min_length=1)]
-    """YAML files."""
+    """YAML files, or templates of `holocine new` by name."""
     profile: ProfileName = "standard"
     """Quality of the films."""
 
@@ -236,7 +236,8 @@ class Experts(Frozen):
 
 
 class Recipe(Frozen):
-    """A whole training run. Paths are relative to the folder that the command is called in."""
+    """A whole training run. Paths are relative to the folder that the command is called in; a name
+    (`nano`, `a-b-a`) is what ships under it."""
 
     out: Text
     """Folder of the run: checkpoints, metrics, films and, in the end, the model."""

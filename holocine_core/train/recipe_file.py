@@ -61,7 +61,7 @@ def _source(path: Path, what: str) -> Source:
         raise InputError(
             f"the {what} is empty",
             where=f"{path}:1:1",
-            hint="copy one of recipes/ and change what you need" if what == "recipe" else "",
+            hint="`holocine train --list` names some to copy" if what == "recipe" else "",
         )
     return parse_source(text, path)
 

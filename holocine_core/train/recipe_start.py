@@ -8,6 +8,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 
 from holocine_core.sampling import Frozen, Profile, ProfileName
 from holocine_core.script.screenplay import Text
+from holocine_core.train.places import by_name
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -52,9 +53,9 @@ class New(Frozen):
     """A transformer drawn at random, beside a finished codec and text encoder."""
 
     codec: Text
-    """Folder of the codec: config.json and its weights."""
+    """Folder of the codec: config.json and its weights; or the name of a model."""
     text: Text
-    """Folder that holds tokenizer/ and text_encoder/."""
+    """Folder that holds tokenizer/ and text_encoder/; or the name of a model."""
     heads: Count
     """Attention heads; the transformer is as wide as all of them."""
     head_width: Count = 64
@@ -71,6 +72,16 @@ class New(Frozen):
     """Whether tokens are told where in the picture they stand (see model/nano_net/positions.py)."""
     card: Card
 
+    @field_validator("codec")
+    @classmethod
+    def _codec(cls, codec: str) -> str:
+        return by_name(codec, "vae")
+
+    @field_validator("text")
+    @classmethod
+    def _text(cls, text: str) -> str:
+        return by_name(text)
+
 
 class Start(Frozen):
     """Where the weights come from: `folder` or `new`."""
@@ -79,6 +90,11 @@ class Start(Frozen):
     """A model in diffusers' pipeline layout, or a name of `holocine models list`."""
     new: New | None = None
     """A transformer from nothing."""
+
+    @field_validator("folder")
+    @classmethod
+    def _folder(cls, folder: str | None) -> str | None:
+        return None if folder is None else by_name(folder)
 
     @model_validator(mode="after")
     def _one_start(self) -> Start:

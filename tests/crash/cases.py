@@ -46,6 +46,7 @@ checkpoints: {{every: 1}}
 """
 MORE = "shots: [{prompt: A cat comes in., frames: 8}]\n"
 RENDER = ("render", "room.yaml", "-o", "film.mp4", "-qq")
+PREVIEW = ("preview", "room.yaml", "-qq", "--seed")
 RESHOOT = ("reshoot", "film.mp4", "--shot", "lamp:1", "-qq")
 
 
@@ -58,6 +59,7 @@ NAMES = (
     "drop",
     "export",
     "report",
+    "clean",
     "train",
 )
 
@@ -85,6 +87,7 @@ def cases(shared: Path) -> list[Case]:
         ("drop", ("versions", "film.mp4", "--drop", "1", "-qq"), [RENDER, RESHOOT]),
         ("export", ("export", "film.mp4", "--to", "otio", "-qq"), [RENDER]),
         ("report", ("report", "film.mp4", "-qq"), [RENDER]),
+        ("clean", ("clean", "--yes", "-qq"), [(*PREVIEW, "1"), (*PREVIEW, "2")]),
     ]
     return [
         Case(name="render with extras", words=(*RENDER, *beside), given=long),

@@ -29,11 +29,10 @@ from holocine_core.model.nano_net.codec import AutoencoderFold, fold
 from holocine_core.model.spec import FOLD_STRIDE
 from holocine_core.model.weights import load_component
 from holocine_core.sample.vae import encode_frames
+from holocine_core.shipped.names import CODECS
 from holocine_core.train.recipe_file import read_recipe
 
 pytestmark = pytest.mark.slow
-
-RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @cache
@@ -226,7 +225,7 @@ def test_crops_off_the_grid_of_latents_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_shipped_recipe_reads() -> None:
-    recipe = read_recipe(RECIPES / "nano-codec.yaml", CodecRecipe)
+    recipe = read_recipe(CODECS.files()["nano-codec"], CodecRecipe)
     assert {p.size for p in recipe.pictures} == {"160x96", "224x128"}
 
 

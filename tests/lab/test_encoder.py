@@ -29,6 +29,7 @@ from holocine_core.model.nano_net.text import read_vectors
 from holocine_core.model.nano_net.tokenizer import START
 from holocine_core.model.spec import MODELS
 from holocine_core.model.weights import load_component
+from holocine_core.shipped.names import WORDS
 
 pytestmark = pytest.mark.slow
 
@@ -187,9 +188,9 @@ def test_what_an_encoder_says_can_be_held_while_it_learns() -> None:
 
 
 @pytest.mark.nano
-def test_nanos_words_are_those_of_the_table_beside_the_recipes() -> None:
+def test_nanos_words_are_those_of_the_table_that_ships() -> None:
     located = find_model(MODELS["nano"].name)
-    table = read_vectors(Path(encoder.__file__).parents[3] / "recipes" / "nano-words.safetensors")
+    table = read_vectors(WORDS.files()["nano-words"])
     tokenizer = load_tokenizer(located)
     ids = [tokenizer.token_to_id(w if "-" in w else START + w) for w in table.words]
     rows = load_component(located.component("text_encoder"), torch.float32).shared.weight[

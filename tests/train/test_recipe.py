@@ -13,14 +13,14 @@ import pytest
 from holocine_core.errors import InputError
 from holocine_core.lab.stage.sample import JUDGE_SEEDS
 from holocine_core.lab.stage.world import TIMES
+from holocine_core.shipped.names import RECIPES
 from holocine_core.train import recipe as recipes
 from holocine_core.train import recipe_start
 from holocine_core.train.recipe import Recipe
 from holocine_core.train.recipe_file import read_recipe
 from tests.conftest import Write
 
-ROOT = Path(__file__).parents[2]
-FILES = [p for p in sorted((ROOT / "recipes").glob("*.yaml")) if "codec" not in p.name]
+FILES = list(RECIPES.files().values())
 
 GOOD = """
 out: run

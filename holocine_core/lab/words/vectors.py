@@ -28,6 +28,7 @@ from holocine_core.lab.words.likeness import drawn_to_taught, likest
 from holocine_core.lab.words.taught import naming_words, shown_words, taught_phrases, taught_words
 from holocine_core.lab.words.wordnet import MAIN_USE, WordNet, read_wordnet
 from holocine_core.model.nano_net.text import WordVectors, read_vectors, write_text_parts
+from holocine_core.shipped.names import WORDS, file_meant
 
 READINGS = ("{}", "a picture of {}")
 """What the sentence encoder reads for a word; the mean of the readings is taken."""
@@ -185,7 +186,7 @@ def write_vectors(table: WordVectors, path: Path) -> None:
 def write_text_start(
     out: Path,
     *,
-    table: Path | None = None,
+    table: str | Path | None = None,
     encoder: Path | None = None,
     wordnet: Path | None = None,
     size: int = SIZE,
@@ -195,7 +196,8 @@ def write_text_start(
 
     Args:
         out: Folder to write to; a table that is made goes there too.
-        table: A vectors.safetensors, instead of the sources.
+        table: A vectors.safetensors, or as text also the name of one that ships, instead of the
+            sources.
         encoder: all-MiniLM-L6-v2's folder.
         wordnet: WordNet's dict folder.
         size: Words in the table.
@@ -205,7 +207,7 @@ def write_text_start(
         InputError: Neither a table nor both sources are given.
     """
     if table is not None:
-        vectors = read_vectors(table)
+        vectors = read_vectors(table if isinstance(table, Path) else file_meant(table, WORDS))
     elif encoder is not None and wordnet is not None:
         meanings = read_wordnet(wordnet)
         vectors = make_vectors(encoder, meanings, shown_words(), size=size)
