@@ -212,8 +212,16 @@ def _usage_error(session: Session, error: typer.TyperException) -> InputError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
     session.command = path.removeprefix(PROGRAM).strip()
-    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    return InputError(message, hint=f"{path} --help")
+    option = getattr(error, "option_name", "")
+    if context is not None and option and hasattr(error, "possibilities"):
+        from holocine_cli.spellings import unknown_option_hint
+
+        hint = unknown_option_hint(context, option, session.argv)
+        return InputError(f"there is no option {option} of `{path}`", hint=hint)
+    from holocine_cli.spellings import near_choice, plain_message
+
+    message = plain_message(error.format_message())
+    return InputError(message, hint=near_choice(message) or f"{path} --help")
 
 
 def _bug(session: Session, error: BaseException) -> ExitCode:

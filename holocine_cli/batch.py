@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli import pipes
-from holocine_cli.contract import SomeFailed, code_of, error_record
+from holocine_cli.contract import SomeFailed, code_of, error_record, problems_of
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, InputError, Interrupted
+from holocine_core.errors import HolocineError, InputError, Interrupted, Problem
 
 if TYPE_CHECKING:
     from holocine_cli.settings import Settings
@@ -124,9 +124,18 @@ class Batch:
         except HolocineError as error:
             if len(self._jobs) == 1:
                 raise
-            self._session.console.fail(error)
+            self._tell(job, error)
             self._errors[job.film] = error
             job.record.update({"exit_code": int(code_of(error)), "error": error_record(error)})
+
+    def _tell(self, job: Job, error: HolocineError) -> None:
+        """What failed; what failed alike before, such as all films of one model, by its name."""
+        problems = problems_of(error)
+        like = next((film for film, e in self._errors.items() if problems_of(e) == problems), None)
+        if like is None:
+            self._session.console.fail(error)
+        else:
+            self._session.console.error(Problem(f"{job.film}: the same as for {like}"))
 
     def finish(self) -> None:
         """Raise SomeFailed where any film failed."""
@@ -134,4 +143,4 @@ class Batch:
             if len(self._jobs) > 1 and job.film not in self._errors:
                 job.record.update({"exit_code": 0, "error": None})
         if self._errors:
-            raise SomeFailed(list(self._errors.values()), len(self._jobs))
+            raise SomeFailed(list(self._errors.values()), len(self._jobs), list(self._errors))

@@ -17,6 +17,8 @@ from holocine_core.errors import (
 
 SCHEMA = 1
 """Version of the JSON document."""
+MOST_NAMED = 5
+"""Films that failed which are told by name."""
 
 
 class ExitCode(IntEnum):
@@ -51,17 +53,28 @@ class SomeFailed(HolocineError):
     Args:
         errors: One per film that failed.
         films: How many there were.
+        names: Those that failed.
     """
 
-    def __init__(self, errors: Sequence[HolocineError], films: int) -> None:
+    def __init__(
+        self, errors: Sequence[HolocineError], films: int, names: Sequence[object] = ()
+    ) -> None:
+        message = f"{len(errors)} of {films} films failed"
         super().__init__(
-            f"{len(errors)} of {films} films failed",
+            f"{message}: {_listed(names)}" if names else message,
             hint="fix what is said above and run the same command again",
         )
         self.errors = tuple(errors)
         self.films = films
         kinds = {error.kind for error in errors}
         self.kind = kinds.pop() if len(kinds) == 1 else RenderError.kind
+
+
+def _listed(names: Sequence[object]) -> str:
+    shown = [str(name) for name in names]
+    if len(shown) > MOST_NAMED:
+        shown[MOST_NAMED - 1 :] = [f"and {len(shown) - MOST_NAMED + 1} more"]
+    return ", ".join(shown)
 
 
 class GateMissed(HolocineError):

@@ -60,7 +60,9 @@ def farm(
     engine = None if slurm else fleet.open_engine(shared.on, shared.engine or (), options[2])
     films = queued_films(session, jobs, extras, force=force)
     if not films:
-        raise SomeFailed([planning_error(job) for job in jobs], len(jobs))
+        raise SomeFailed(
+            [planning_error(job) for job in jobs], len(jobs), [job.film for job in jobs]
+        )
     folder = api.join_fleet(list(films))
     session.fields["folder"] = str(folder)
     screenplays = [one.screenplay for one in films]
@@ -152,6 +154,7 @@ def _report(
     console = session.console
     states = {one.film.absolute(): one for one in found.films}
     errors: list[HolocineError] = []
+    failed: list[Path] = []
     for film, job in films.items():
         one = states[film.film.absolute()]
         made = one.state == "made"
@@ -165,9 +168,11 @@ def _report(
             console.product(str(film.film))
             continue
         errors.append(RenderError(one.reason))
+        failed.append(film.film)
         console.note(f"failed: {film.film}: {one.reason}")
         console.note(f"  again: {again(job, extras, force=force)}")
     console.note(summary(found))
-    errors += [planning_error(job) for job in jobs if "outcome" not in job.record]
+    unplanned = [job for job in jobs if "outcome" not in job.record]
+    errors += [planning_error(job) for job in unplanned]
     if errors:
-        raise SomeFailed(errors, len(jobs))
+        raise SomeFailed(errors, len(jobs), [*failed, *(job.film for job in unplanned)])

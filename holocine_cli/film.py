@@ -25,6 +25,7 @@ from holocine_cli.many import FleetOption
 from holocine_cli.pipes import DASH, refuse_film_on_stdout, send_film
 from holocine_cli.session import Session, begin
 from holocine_cli.settings import Settings
+from holocine_cli.warnings_told import Warnings
 from holocine_core.errors import Damaged, InputError, MachineError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def plan(
     profile: opt.ProfileOption = None,
     asked: Asked = Asked(),
     force: opt.Force = False,
+    check: opt.Check = False,
     gathered: Gathered = Gathered(),
     fleet: FleetOption = None,
     gpus: opt.Gpus = 1,
@@ -52,7 +54,8 @@ def plan(
     holocine plan scenes --fleet 8
 
     A cut that had to move to the frame grid reads asked->got. Each take says
-    whether it is new, changed or reused, and why. Needs no GPU and no weights.
+    whether it is new, changed or reused, and why. Needs no GPU and no weights;
+    with --check it ends as a render would that lacks them.
     """
     session = begin(ctx, told)
     from holocine_core.api import Extras
@@ -60,12 +63,14 @@ def plan(
     request = machine.request(asked.lora, asked, out=out, anew=force, gpus=gpus)
     found, settings = gathered.sources(screenplays, session), Settings(session, profile)
     jobs = jobs_for(found, request, out_dir, settings, session.stdin)
+    if fleet is not None and check:
+        raise InputError("--check looks at this machine, --fleet at others", hint="leave one out")
     if fleet is not None:
         from holocine_cli.fleet_view import show_forecast
 
         show_forecast(session, jobs, fleet)
         return
-    _show_plans(session, jobs, Extras(), force=force)
+    _show_plans(session, jobs, Extras(), force=force, check=check)
 
 
 @grouped
@@ -216,17 +221,30 @@ def _refuse_damaged(plan: Plan) -> None:
             raise MachineError(file.message, where=file.where, hint=file.hint)
 
 
-def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force: bool) -> None:
+def _show_plans(
+    session: Session,
+    jobs: Sequence[Job],
+    extras: Extras,
+    *,
+    force: bool,
+    check: bool = False,
+) -> None:
+    """What a render would do; with ``check`` the call ends as it would before its first step."""
     from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
+    from holocine_cli.produce import warn_of_processor
     from holocine_core import api
 
+    if check:
+        from holocine_cli.ranks import refuse_ranks
+
+        refuse_ranks(jobs)
     console = session.console
-    batch = Batch(session, jobs)
+    batch, warnings = Batch(session, jobs), Warnings(console, [job.screenplay for job in jobs])
     sources = [(job.screenplay, job.film) for job in jobs]
     plans: list[Plan] = []
     for job in jobs:
         with batch.trying(job):
-            made = api.plan(job.screenplay, job.request)
+            made = (api.plan_to_make if check else api.plan)(job.screenplay, job.request)
             api.check_extras(made, extras, sources, force=force)
             if console.as_json:
                 job.record.update(plan_record(made, force=force))
@@ -234,10 +252,16 @@ def _show_plans(session: Session, jobs: Sequence[Job], extras: Extras, *, force:
                 gap = "\n" if job is not jobs[0] else ""
                 console.product(gap + plan_text(made, force, console.out))
             plans.append(made)
-            for warning in made.warnings:
-                console.warn(warning)
-            _refuse_damaged(made)
+            warnings.tell(job.screenplay, made.warnings)
+            if len(jobs) == 1:
+                warn_of_processor(session, plans)
+            if check:
+                api.require_ready(made, extras, sources, force=force)
+            else:
+                _refuse_damaged(made)
+    warnings.tell_shared()
     if len(jobs) > 1:
+        warn_of_processor(session, plans)
         session.fields["estimate"] = estimate_record(plans)
         if not console.as_json:
             console.product(f"\n{len(plans)} films: {how_long(plans)}")

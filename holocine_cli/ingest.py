@@ -179,6 +179,7 @@ def _tell(session: Session, made: Collected) -> None:
         raise SomeFailed(
             [InputError.of([problem]) for problem in made.skipped],
             len(made.films) + len(made.skipped),
+            [problem.where for problem in made.skipped],
         )
 
 

@@ -234,6 +234,16 @@ DryRun = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        metavar="",
+        help="End as a render would before its first step: with 2 or 3 where it could not begin.",
+        show_default=False,
+        rich_help_panel=WHAT,
+    ),
+]
 
 Device = Annotated[
     str | None,

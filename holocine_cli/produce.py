@@ -13,7 +13,8 @@ from holocine_cli.contract import problem_record
 from holocine_cli.peeking import require_peek, shown
 from holocine_cli.progress import Meter, Reporter, reporting
 from holocine_cli.session import Session
-from holocine_core.errors import Interrupted, Problem
+from holocine_cli.warnings_told import Warnings
+from holocine_core.errors import Interrupted
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +39,7 @@ def making(
     record: dict[str, Any],
     extras: Extras | None = None,
     meter: Meter | None = None,
-    warned: set[Problem] | None = None,
+    warnings: Warnings | None = None,
 ) -> Iterator[Making]:
     """While this is open, a plan is made into a film; then it is told of, and its extras are made.
 
@@ -48,19 +49,16 @@ def making(
         record: Holds the outcome, however it ends.
         extras: What to make beside the film.
         meter: Of all films of the call.
-        warned: What the films before were warned of, which is not told again.
+        warnings: Tells those of all films of the call.
 
     Raises:
         Interrupted: With the command that goes on.
     """
     gc.enable()
     console = session.console
-    warned = set() if warned is None else warned
-    for warning in plan.warnings:
-        if warning not in warned:
-            console.warn(warning)
-            warned.add(warning)
-    record |= {"warnings": [problem_record(problem) for problem in plan.warnings]}
+    source = plan.screenplay_path
+    (warnings or Warnings(console, [source])).tell(source, plan.warnings)
+    record.setdefault("warnings", []).extend(map(problem_record, plan.warnings))
     with reporting(plan, console, meter or Meter([plan])) as reporter:
         work = Making(plan, reporter)
         try:
@@ -167,7 +165,7 @@ class Films:
         self._batch = Batch(session, jobs)
         self._plans: dict[Job, Plan] = {}
         self._awaited = contextlib.ExitStack()
-        self._warned: set[Problem] = set()
+        self._warnings = Warnings(session.console, [job.screenplay for job in jobs])
         sources = [(job.screenplay, job.film) for job in jobs]
         require_peek(session, sources, force=force)
         for job in jobs:
@@ -178,6 +176,7 @@ class Films:
                 if len(jobs) > 1:
                     api.preflight(plan)
                 self._plans[job] = plan
+        self._warn_of_all()
         self.studio = shown((studio_of or api.Studio)(list(self._plans.values())), session)
         self._meter = Meter(list(self._plans.values()))
 
@@ -209,7 +208,7 @@ class Films:
         plan = self._plans[job]
         with self._batch.trying(job):
             stop_if_asked(self._session)
-            told = (self._extras, self._meter, self._warned)
+            told = (self._extras, self._meter, self._warnings)
             with making(self._session, plan, job.record, *told) as work:
                 yield work
 
@@ -217,11 +216,28 @@ class Films:
         """What every film of the call is made with."""
         return {"emit": making.emit, "should_stop": self._session.stop, "studio": self.studio}
 
+    def _warn_of_all(self) -> None:
+        """What concerns several films or their model, before any is made."""
+        for plan in self._plans.values():
+            self._warnings.gather(plan.screenplay_path, plan.warnings)
+        self._warnings.tell_shared()
+        warn_of_processor(self._session, list(self._plans.values()))
+
     def finish(self) -> list[Plan]:
         """The plans of all films. Raises SomeFailed where any film failed."""
         stop_if_asked(self._session)
         self._batch.finish()
         return list(self._plans.values())
+
+
+def warn_of_processor(session: Session, plans: Sequence[Plan]) -> None:
+    """Tell, once, what films come to that a processor is to make and a GPU should."""
+    from holocine_core import api
+
+    warning = api.processor_warning(plans)
+    if warning is not None:
+        session.console.warn(warning)
+        session.fields.setdefault("warnings", []).append(problem_record(warning))
 
 
 def stop_if_asked(session: Session) -> None:

@@ -62,15 +62,7 @@ def ranked(
             hint=f"--gpus {started}",
         )
     if started == 1:
-        fleet.refuse_gpus(gpus, device)
-        for job in jobs:
-            try:
-                plan = api.plan(job.screenplay, job.request)
-            except InputError:
-                if len(jobs) == 1:
-                    raise
-                continue  # The leader tells what is wrong with it, and makes the others.
-            fleet.refuse_ranks(plan, gpus)
+        refuse_ranks(jobs)
         if session.stdin is not None:
             raise InputError(
                 "each GPU's process would read stdin", where="-", hint="name a file instead"
@@ -87,6 +79,30 @@ def ranked(
         return
     with fleet.leading(kind) as studio_of:
         yield studio_of
+
+
+def refuse_ranks(jobs: Sequence[Job]) -> None:
+    """Raises what keeps films from being made by as many GPUs as are asked for.
+
+    Raises:
+        InputError: A film can not be made by so many.
+        MachineError: There are not so many devices.
+    """
+    from holocine_core import api
+    from holocine_core.api import fleet
+
+    asked = jobs[0].request
+    if asked.gpus == 1:
+        return
+    fleet.refuse_gpus(asked.gpus, asked.device)
+    for job in jobs:
+        try:
+            plan = api.plan(job.screenplay, job.request)
+        except InputError:
+            if len(jobs) == 1:
+                raise
+            continue  # It is told what is wrong with it when it is planned, and the others go on.
+        fleet.refuse_ranks(plan, asked.gpus)
 
 
 @contextlib.contextmanager

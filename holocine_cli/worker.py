@@ -14,6 +14,7 @@ from holocine_cli.peeking import require_peek, shown
 from holocine_cli.produce import making
 from holocine_cli.session import PROGRAM, Session
 from holocine_cli.signals import end_with_input
+from holocine_cli.warnings_told import Warnings
 from holocine_core.api import counted
 from holocine_core.errors import HolocineError, Interrupted, MachineError, Problem, TakenOver
 
@@ -113,7 +114,7 @@ class _Telling:
         self._extras = extras
         self._films = films
         self._force = force
-        self._warned: set[Problem] = set()
+        self._warnings = Warnings(session.console, ())  # Told as films come: others make some.
 
     def waits(self, words: str) -> None:
         self._session.console.note(f"waiting for other workers: {words}")
@@ -127,7 +128,7 @@ class _Telling:
 
         job = self._films[turn.film]
         with making(
-            self._session, turn.plan, job.record, self._extras, warned=self._warned
+            self._session, turn.plan, job.record, self._extras, warnings=self._warnings
         ) as work:
             work.film = api.render(
                 turn.plan,
@@ -233,7 +234,9 @@ def _end(session: Session, jobs: Sequence[Job], queue: Queue) -> None:
     errors: list[HolocineError] = [*queue.errors.values()]
     unplanned = [job for job in jobs if "outcome" not in job.record]
     if errors or unplanned:
-        raise SomeFailed([*errors, *(planning_error(job) for job in unplanned)], len(jobs))
+        names = [*(film.film for film in queue.errors), *(job.film for job in unplanned)]
+        errors += [planning_error(job) for job in unplanned]
+        raise SomeFailed(errors, len(jobs), names)
 
 
 def planning_error(job: Job) -> HolocineError:

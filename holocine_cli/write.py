@@ -15,6 +15,7 @@ from holocine_cli.groups import Listed, ModelAsked, Told, grouped
 from holocine_cli.pipes import DASH, STDIN, text_to_stdout, to_stdout
 from holocine_cli.session import begin
 from holocine_cli.settings import Settings
+from holocine_cli.warnings_told import Warnings
 from holocine_core.api import clock, counted
 from holocine_core.errors import InputError, Problem
 
@@ -113,7 +114,9 @@ def check(
     problems: dict[Problem, None] = {}
     files: list[dict[str, Any]] = []
     session.fields = {"files": files}
-    for path in listed.sources(screenplays, session):
+    sources = listed.sources(screenplays, session)
+    warnings = Warnings(session.console, sources)
+    for path in sources:
         record: dict[str, Any] = {"screenplay": str(path), "ok": False}
         files.append(record)
         given = session.stdin if path == STDIN else None
@@ -134,8 +137,8 @@ def check(
             f"{clock(found.seconds)}"
         )
         session.console.product(f"{path}: {session.console.out('ok', 'green', bold=True)} ({said})")
-        for warning in found.warnings:
-            session.console.warn(warning)
+        warnings.tell(path, found.warnings)
+    warnings.tell_shared()
     if problems:
         first = next(iter(problems))  # Of each file at most a hundred are told.
         raise InputError(

@@ -22,10 +22,9 @@ from holocine_core.events import (
     ignore,
     never,
 )
-from holocine_core.film.finish import cut_film, preflight, write_sidecar
+from holocine_core.film.finish import cut_film, write_sidecar
 from holocine_core.film.ownership import film_place, sidecar_is_ours
-from holocine_core.film.proof import proven_film
-from holocine_core.film.replaced import refuse_to_overwrite
+from holocine_core.film.ready import finished_or_ready
 from holocine_core.film.runs import film_started
 from holocine_core.film.tidy import tidy
 from holocine_core.film.values import Film
@@ -70,13 +69,9 @@ def render(
         RenderError: Scenes failed; the others are kept and no film is cut.
         Interrupted: ``should_stop`` said so.
     """
-    plan.placement.require_device()
-    refuse_to_overwrite(plan, force=force)
-    there = proven_film(plan, emit)
+    there = finished_or_ready(plan, emit, force=force)
     if there is not None and sidecar_is_ours(plan):
         return _tell(there, plan, emit)
-    if there is None:
-        preflight(plan)
     vault, started = vault or Vault(plan.work), time.monotonic()
     command = f"render {plan.screenplay_path.name}"
     with _claimed(plan, vault, command), _kept(plan, vault, emit) as emit, _held(studio) as studio:

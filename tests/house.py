@@ -66,7 +66,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "film": Room(
         "clips -> a film on disk that says what made it; opened again, its versions, its cuts",
-        ["script", "request", "plan", "store", "edit", "model.kernels"],
+        ["script", "request", "plan", "store", "edit", "units", "model.kernels",
+         "model.torch_device"],
     ),
     "keeping": Room(
         "a take at work -> what is kept of it, and where it goes on",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
-from holocine_core.script.screenplay import Angle, Movement, Size
+from holocine_core.script.camera_words import WORDS, camera_word
 
 COLUMNS = ("scene", "global", "prompt", "seconds", "frames", "size", "angle", "movement")
 """What a column may be called; others are kept as comments."""
@@ -46,38 +45,6 @@ _OTHER_NAMES = {name: column for column, names in _NAMES.items() for name in nam
 _UNITS = re.compile(r"\s*[(\[]\s*(s|sec|secs|seconds|sek|frames|fr|f)\.?\s*[)\]]\s*$", re.I)
 _FIRST_OF = {column: (column, *names) for column, names in _NAMES.items() if column != "prompt"}
 """Columns that may stand side by side: the first of these is meant, the others are comments."""
-WORDS: Mapping[str, frozenset[str]] = {
-    "size": frozenset(get_args(Size)),
-    "angle": frozenset(get_args(Angle)),
-    "movement": frozenset(get_args(Movement)),
-}
-"""Columns whose cells are words of a screenplay."""
-_SHORT = {
-    "ews": "extreme wide", "els": "extreme wide", "xls": "extreme wide", "vws": "extreme wide",
-    "extreme long": "extreme wide", "very wide": "extreme wide", "ws": "wide", "ls": "wide",
-    "long": "wide", "establishing": "wide", "fs": "full", "mws": "medium wide",
-    "mls": "medium wide", "medium long": "medium wide", "cowboy": "medium wide", "ms": "medium",
-    "mid": "medium", "mcu": "medium close-up", "cu": "close-up", "ecu": "extreme close-up",
-    "bcu": "extreme close-up", "xcu": "extreme close-up", "big close up": "extreme close-up",
-    "closeup": "close-up", "close": "close-up", "medium close": "medium close-up",
-    "detail": "insert", "2s": "two-shot", "two": "two-shot",
-    "ots": "over-the-shoulder", "over shoulder": "over-the-shoulder", "pov": "point of view",
-    "eye": "eye-level", "bird's eye": "overhead", "birds eye": "overhead", "top": "overhead",
-    "top down": "overhead", "dutch tilt": "dutch", "canted": "dutch", "still": "static",
-    "locked": "static", "locked off": "static", "fixed": "static", "sticks": "static",
-    "dolly": "dolly in", "track": "tracking", "follow": "tracking", "following": "tracking",
-    "zoom": "zoom in", "pull back": "pull out", "push": "push in", "hand held": "handheld",
-    "totale": "wide", "weit": "extreme wide", "halbtotale": "full",
-    "amerikanisch": "medium wide", "halbnah": "medium", "nah": "medium close-up",
-    "groß": "close-up", "großaufnahme": "close-up", "statisch": "static",
-    "vogelperspektive": "overhead", "froschperspektive": "low", "plan large": "wide",
-    "plan d'ensemble": "extreme wide", "plan moyen": "full", "plan américain": "medium wide",
-    "plan rapproché": "medium close-up", "gros plan": "close-up",
-    "très gros plan": "extreme close-up", "fixe": "static", "plano general": "wide",
-    "gran plano general": "extreme wide", "plano medio": "medium", "primer plano": "close-up",
-    "plano detalle": "insert", "fijo": "static",
-}  # fmt: skip
-_TAILS = (" shot", " angle", " level", " view")
 _ADVERBS = """
     slow slowly slight slightly gentle gently subtle subtly fast quick quickly
 """
@@ -131,7 +98,7 @@ def words_in(cell: str, column: str) -> tuple[dict[str, str], bool]:
     while at < len(words):
         for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
-            known = next(((one, word) for one in order if (word := _known(one, phrase))), None)
+            known = next(((one, word) for one in order if (word := camera_word(one, phrase))), None)
             if known is not None:
                 understood &= found.setdefault(*known) == known[1]
                 at += length
@@ -140,19 +107,3 @@ def words_in(cell: str, column: str) -> tuple[dict[str, str], bool]:
             understood &= words[at].lower() in HOW
             at += 1
     return found, understood
-
-
-def _known(column: str, phrase: str) -> str:
-    """A screenplay's word for a phrase; empty where it has none."""
-    said = " ".join(phrase.lower().replace("-", " ").replace("\u2019", "'").split())
-    tails = [said, *(said.removesuffix(tail) for tail in _TAILS if said.endswith(tail))]
-    for word in tails:
-        found = _SPELLED[column].get(word) or _SHORT.get(word, "")
-        if found in WORDS[column]:
-            return found
-    return ""
-
-
-_SPELLED = {
-    column: {word.replace("-", " "): word for word in words} for column, words in WORDS.items()
-}

@@ -122,6 +122,7 @@ if TYPE_CHECKING:
         own_profile_told,
         take_record,
     )
+    from holocine_core.film.ready import require_ready
     from holocine_core.film.target import Target, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.film.waste import WASTE_WORDS, Waste
@@ -136,6 +137,7 @@ if TYPE_CHECKING:
     from holocine_core.model.lora.file import EXPERTS, LoraFile
     from holocine_core.model.presence import ModelState
     from holocine_core.plan.pace import HERE, Estimate, Pace, estimate, pace_of
+    from holocine_core.plan.processor import processor_warning
     from holocine_core.plan.title_cards import PlannedCard, cards_of
     from holocine_core.plan.values import Plan, Take
     from holocine_core.request import Request
@@ -144,6 +146,7 @@ if TYPE_CHECKING:
     from holocine_core.sample.studio import Studio
     from holocine_core.sampling import Cache, OwnProfile, Sampling
     from holocine_core.script.edits import edit_record, edits_told
+    from holocine_core.script.other_words import screenplay_key
     from holocine_core.script.screenplay import LORA_LIMIT
     from holocine_core.script.shot_change import SHOT_WORDS, ShotChange
     from holocine_core.script.shot_names import shot_name, shots_named
@@ -284,6 +287,7 @@ __all__ = [
     "preflight",
     "preview",
     "process_peak",
+    "processor_warning",
     "pull",
     "queued",
     "read_age",
@@ -296,10 +300,12 @@ __all__ = [
     "require_board",
     "require_peek",
     "require_place",
+    "require_ready",
     "reshoot",
     "save_json",
     "scaled",
     "schema",
+    "screenplay_key",
     "settle_edit",
     "shot_name",
     "shots_folder",

@@ -49,12 +49,15 @@ def import_script(
     from holocine_core.adapt.read import Given, read_script
     from holocine_core.model.locate import find_model
     from holocine_core.request import bare_stem
+    from holocine_core.script.file_kinds import require_script_file
     from holocine_core.store.files import refuse_to_be, save
 
     source = Path(script)
     spec = find_model(model, models_dir).spec
     stem = source.stem if given is None else bare_stem(source)
     path = Path(out) if out is not None else Path(f"{stem}.yaml")
+    if kind is None and given is None:
+        require_script_file(source)
     refuse_to_be(path, source, "script")
     content = None if given is None else Given(given, title=path.stem)
     longest = spec.max_frames / spec.fps

@@ -27,6 +27,7 @@ from holocine_core.script.edits import Extend, Reshoot, edit_record, told
 from holocine_core.script.screenplay import Shot
 from holocine_core.script.shot_change import ShotChange, new_reshoot
 from holocine_core.script.timeline import FrameSpan, Moved
+from holocine_core.script.yaml_source import Source
 from holocine_core.store.records import DamagedRecord, read_record, write_record
 from holocine_core.store.vault import Vault, disk_errors, fingerprint
 
@@ -137,11 +138,11 @@ def plan_extend(
         return made
     name = scene or before.takes[-1].scene
     last = next((take for take in before.takes if take.scene == name), before.takes[-1])
-    shots = read_shots(add, before.screenplay, given)
+    shots, source = read_shots(add, before.screenplay, given)
     if not request.outside:
-        _require_inside(shots, add, before.screenplay_path.parent)
+        _require_inside(shots, source, before.screenplay_path.parent)
     change = Extend(scene=name, shots=shots, seed=_seed(last.seed, seed))
-    return _planned(found, before, change, request, call)
+    return _planned(found, before, change, request, call, source)
 
 
 def _seed(before: int, given: int | None) -> int:
@@ -149,23 +150,28 @@ def _seed(before: int, given: int | None) -> int:
 
 
 def _planned(
-    found: Inspection, before: Plan, change: Reshoot | Extend, request: Request, call: str
+    found: Inspection,
+    before: Plan,
+    change: Reshoot | Extend,
+    request: Request,
+    call: str,
+    told: Source | None = None,
 ) -> Edit:
-    plan = replan(found, (*before.edits, change), request)
+    plan = replan(found, (*before.edits, change), request, told)
     plan = replace(plan, warnings=tuple(dict.fromkeys((*before.warnings, *plan.warnings))))
     return Edit(change=change, before=before, plan=plan, call=call, replaces=request.out is None)
 
 
-def _require_inside(shots: Sequence[Shot], add: Path, folder: Path) -> None:
+def _require_inside(shots: Sequence[Shot], source: Source, folder: Path) -> None:
     """What a file names stays in the folder that it speaks of: the film's own pictures were looked
     at when it was rendered."""
     wrong = [
         Problem(
             f"the picture {folder / shot.image} lies outside the screenplay's folder",
-            where=f"{add}: shot {number}",
+            where=source.where(("shots", number, "image")),
             hint=f"copy it into {folder}",
         )
-        for number, shot in enumerate(shots, 1)
+        for number, shot in enumerate(shots)
         if shot.image is not None
         and not (folder / shot.image).resolve().is_relative_to(folder.resolve())
     ]

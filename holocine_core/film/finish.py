@@ -45,6 +45,7 @@ from holocine_core.errors import InputError, MachineError, RenderError
 from holocine_core.events import Emit, ignore
 from holocine_core.film.aside import put_aside_changed
 from holocine_core.film.cuts_seen import watch_cuts
+from holocine_core.film.machine import require_machine
 from holocine_core.film.ownership import KEY_TAG, film_key
 from holocine_core.film.provenance import TAG, provenance
 from holocine_core.film.replaced import refuse_to_overwrite, remember_replaced
@@ -339,8 +340,8 @@ def preflight(plan: Plan) -> None:
     Raises:
         InputError: The film's name doesn't go with its codec, a sound file holds no sound, a card's
             text does not fit, a LoRA holds no numbers.
-        MachineError: Files or memory are missing for this plan, a file of its model is damaged or
-            another model's, or ffmpeg doesn't work.
+        MachineError: Files, memory or disk are missing for this plan, a file of its model is
+            damaged or another model's, or ffmpeg doesn't work.
     """
     vault = Vault(plan.work)
     job = stitch_job(plan, vault)
@@ -366,7 +367,11 @@ def preflight(plan: Plan) -> None:
                 # The longest name that will be written there.
                 (room / sidecar_path(plan.out).name).touch()
     with disk_errors("write into the work folder", plan.work), hidden_room(plan.work) as room:
-        _try_ffmpeg(plan, room / "trial.mp4")
+        try:
+            _try_ffmpeg(plan, room / "trial.mp4")
+        except MachineError as failed:  # The trial's file is gone by the time it is read of.
+            raise MachineError(failed.message, where=str(plan.work), hint=failed.hint) from failed
+    require_machine(plan)
 
 
 def _check_sound(plan: Plan, sound: Sound) -> None:

@@ -16,6 +16,7 @@ from holocine_core.plan.make import make_plan
 from holocine_core.plan.upscale import make_upscaled_plan, require_drafts
 from holocine_core.plan.values import Plan
 from holocine_core.request import Request
+from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.reader import read
 
 Source = tuple[Path, Path]
@@ -73,8 +74,10 @@ def _refuse_names(screenplay: Path, request: Request) -> None:
 
 
 def refuse_collisions(films: Sequence[Source]) -> None:
-    """Raises InputError where of several films two would have one name, or one would be written
-    over a screenplay."""
+    """Raises InputError where a film is named for a screenplay, where of several films two would
+    have one name, or one would be written over a screenplay."""
+    for screenplay, _ in films:
+        require_screenplay_file(screenplay)
     screenplays = {screenplay.resolve() for screenplay, _ in films}
     taken: dict[Path, Path] = {}
     problems = []

@@ -18,6 +18,7 @@ from holocine_core.errors import InputError
 from holocine_core.film.record import OWN, read_provenance
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan, Take
+from holocine_core.script.file_kinds import require_film_file
 from holocine_core.script.timeline import timecode
 
 SCHEMA = 1
@@ -204,6 +205,7 @@ def inspect(path: Path) -> Inspection:
     Raises:
         InputError: No film, not one of holocine's, or one whose tag was changed.
     """
+    require_film_file(path)
     metadata = read_metadata(path)
     if TAG not in metadata.tags:
         raise InputError(

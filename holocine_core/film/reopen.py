@@ -22,13 +22,14 @@ from holocine_core.plan.title_cards import card_of
 from holocine_core.plan.values import Past, Plan, Take
 from holocine_core.request import WORK, Fallback, Request, stem_of
 from holocine_core.script.edits import Extend, Reshoot, read_edits
+from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.prompt import mentions
-from holocine_core.script.reader import manuscript_of, read_text
+from holocine_core.script.reader import manuscript_of
 from holocine_core.script.screenplay import Screenplay, Shot
 from holocine_core.script.shot_names import Place, find_shot
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.script.yaml_source import read_source
+from holocine_core.script.yaml_source import Source, parse_source, read_source
 from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import Vault
 
@@ -62,6 +63,7 @@ def replan(
     found: Inspection,
     edits: Sequence[Reshoot | Extend],
     request: Request = Request(),
+    told: Source | None = None,
 ) -> Plan:
     """A plan of a film's screenplay with these edits.
 
@@ -69,6 +71,7 @@ def replan(
         found: The film.
         edits: All of them, those that it has included.
         request: Where it goes, by which machine; all else is as the film was made.
+        told: The file with the shots that the last edit adds.
 
     Raises:
         InputError: The edits have no place in the film, or its files are gone.
@@ -102,12 +105,25 @@ def replan(
         from_draft=options.get("from-draft"),
         fallback=Fallback(),  # What the film does not say, its screenplay does.
     )
-    manuscript = read_text(found.screenplay, str(screenplay))
+    manuscript = _manuscript(found, screenplay)
     if request.from_draft is not None and "draft" not in past.sampling:
         past = _with_draft(found, manuscript, request, past)
-    plan = make_edited_plan(manuscript, request, edits, past)
+    plan = make_edited_plan(manuscript, request, edits, past, told)
     # A film without `title:` is named after its screenplay's file, which a copy has not beside it.
     return replace(plan, title=str(made["title"]))
+
+
+def _manuscript(found: Inspection, screenplay: Path) -> Manuscript:
+    """A film's screenplay; messages name the file only where it says the same today."""
+    source = parse_source(found.screenplay, screenplay)
+    try:
+        same = screenplay.read_text(encoding="utf-8") == found.screenplay
+    except (OSError, ValueError):
+        same = False
+    here = screenplay.is_relative_to(Path.cwd())
+    shown = str(screenplay.relative_to(Path.cwd()) if here else screenplay)
+    name = shown if same else f"the screenplay in {found.path}"
+    return manuscript_of(replace(source, called=name))
 
 
 def _whereabouts(found: Inspection, request: Request) -> tuple[Path, Path]:
@@ -201,8 +217,10 @@ def _counted(plan: Plan) -> Iterator[list[Place | None]]:
         yield [None, *seen]
 
 
-def read_shots(path: Path, screenplay: Screenplay, given: bytes | None = None) -> tuple[Shot, ...]:
-    """Shots to add to a film, from a YAML file with ``shots:``.
+def read_shots(
+    path: Path, screenplay: Screenplay, given: bytes | None = None
+) -> tuple[tuple[Shot, ...], Source]:
+    """Shots to add to a film, from a YAML file with ``shots:``; and where everything stands there.
 
     Args:
         path: The file.
@@ -212,6 +230,8 @@ def read_shots(path: Path, screenplay: Screenplay, given: bytes | None = None) -
     Raises:
         InputError: With every problem of the file.
     """
+    if given is None:
+        require_screenplay_file(path)
     source = read_source(path, given)
     if not isinstance(source.data, dict) or set(source.data) != {"shots"}:
         raise InputError(
@@ -225,7 +245,7 @@ def read_shots(path: Path, screenplay: Screenplay, given: bytes | None = None) -
     known = {name: look for name, look in screenplay.characters.items() if name in named}
     data = {**source.data, **({"characters": known} if known else {})}
     manuscript = manuscript_of(replace(source, data=data))
-    return manuscript.accepted().scenes[0].shots or ()
+    return manuscript.accepted().scenes[0].shots or (), source
 
 
 def _texts(shots: Any) -> Iterator[str]:

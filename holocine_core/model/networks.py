@@ -9,7 +9,6 @@ only by giving a parameter other data: what lies in a file is mapped to be read 
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +25,7 @@ from holocine_core.model.fp8 import store_in_fp8
 from holocine_core.model.host_memory import pins
 from holocine_core.model.lean import import_whole
 from holocine_core.model.placement import Placement
+from holocine_core.model.torch_device import require_gpu
 from holocine_core.model.weights import load_component, require_mapped
 
 OnLoad = Callable[[str, nn.Module], None]
@@ -70,14 +70,7 @@ class Networks:
         """Parts that someone else opened and placed: they are used as they are."""
         self._networks: dict[str, nn.Module] = {}
         self._away: dict[str, _Away] = {}
-        # nvidia-smi, which free memory was read from, counts GPUs in this order.
-        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise MachineError(
-                f"torch {torch.__version__} sees no GPU",
-                where=placement.device,
-                hint="`holocine doctor` shows what this machine has; --device cpu works everywhere",
-            )
+        require_gpu(placement.device)
 
     @property
     def loaded(self) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ and are made again only where that take is gone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from holocine_core.errors import InputError, Problem
+from holocine_core.errors import InputError
 from holocine_core.plan.check import TokenCounter
 from holocine_core.plan.costs import take_cost
 from holocine_core.plan.loras import has_shot_loras
@@ -24,7 +24,7 @@ from holocine_core.script.reader import manuscript_with
 from holocine_core.script.screenplay import Screenplay
 from holocine_core.script.timeline import TEMPORAL_STRIDE, LatentSpan
 from holocine_core.script.timing import Timing, resolve
-from holocine_core.script.yaml_source import Source
+from holocine_core.script.yaml_source import Key, Source
 from holocine_core.store.vault import fingerprint
 
 
@@ -33,8 +33,16 @@ def make_edited_plan(
     request: Request,
     edits: Sequence[Reshoot | Extend],
     past: Past = NO_PAST,
+    told: Source | None = None,
 ) -> Plan:
     """Resolve a screenplay and its edits into takes: the film once, and per edit its scene again.
+
+    Args:
+        manuscript: The screenplay.
+        request: What is asked for beside it.
+        edits: In order.
+        past: What the film was made with.
+        told: The file with the shots that the last edit adds; problems name its places.
 
     Raises:
         InputError: As :func:`make_plan`, or an edit that the film has no place for.
@@ -43,18 +51,24 @@ def make_edited_plan(
     begin = make_plan if request.from_draft is None else make_upscaled_plan
     plan = require_drafts(begin(manuscript, request, past))
     for edit in edits:
-        plan = _after(plan, manuscript.source, request, past, edit)
+        added = told if edit is edits[-1] else None
+        plan = _after(plan, manuscript.source, request, past, edit, added)
     return with_placement(plan, plan.takes, request.memory) if edits else plan
 
 
 def _after(
-    plan: Plan, source: Source, request: Request, past: Past, edit: Reshoot | Extend
+    plan: Plan,
+    source: Source,
+    request: Request,
+    past: Past,
+    edit: Reshoot | Extend,
+    added: Source | None,
 ) -> Plan:
     take = next((take for take in plan.takes if take.scene == edit.scene), None)
     if take is None:
         names = ", ".join(take.scene for take in plan.takes)
         raise InputError(f"the film has no scene '{edit.scene}'", hint=f"its scenes: {names}")
-    _refuse(plan, take, edit)
+    _refuse(plan, take, edit, added)
     try:
         _refuse_to_move(plan, take, edit)
         changed = edited(plan.screenplay, edit, take.timeline)
@@ -63,12 +77,16 @@ def _after(
             f"scene '{edit.scene}': {error}", hint="or change the screenplay and render it anew"
         ) from None
     others = {old.index: old for old in plan.takes if old is not take}
+    places = _elsewhere(source, take, edit, added)
+    source = replace(source, elsewhere=places)
     manuscript, passes = manuscript_with(changed, source), _in_passes(changed, plan, edit)
     try:
         fresh = make_plan(manuscript, request, past, earlier=others, in_passes=passes)
     except InputError as error:
-        where = f"the edit of scene '{edit.scene}'"
-        raise InputError.of([Problem(p.message, where, p.hint) for p in error.problems]) from None
+        where = f"the edit of scene '{edit.scene}'" if added is None else str(added.path)
+        known = set(places.values())
+        told = [p if p.where in known else replace(p, where=where) for p in error.problems]
+        raise InputError.of(told) from None
     takes = (*plan.takes[: take.index], _based(fresh.takes[take.index], take, edit, plan))
     return replace(
         plan,
@@ -79,7 +97,22 @@ def _after(
     )
 
 
-def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend) -> None:
+def _elsewhere(
+    source: Source, take: Take, edit: Reshoot | Extend, added: Source | None
+) -> Mapping[Key, str]:
+    """Where the parts of a screenplay stand that an edit brings in."""
+    shots: Key = ("scenes", take.index, "shots") if "scenes" in source.data else ("shots",)
+    if isinstance(edit, Reshoot):
+        return {} if edit.prompt is None else {(*shots, edit.shot - 1, "prompt"): "--prompt"}
+    if added is None:
+        return {}
+    found: dict[Key, str] = {}
+    for number in range(len(edit.shots)):
+        found |= added.moved(("shots", number), (*shots, take.timeline.shots + number))
+    return found
+
+
+def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend, added: Source | None) -> None:
     shots = take.timeline.shots
     if isinstance(edit, Reshoot) and not edit.shot <= shots:
         raise InputError(
@@ -95,7 +128,9 @@ def _refuse(plan: Plan, take: Take, edit: Reshoot | Extend) -> None:
         for number, shot in enumerate(edit.shots, 1):
             if shot.seconds is None and shot.frames is None:
                 raise InputError(
-                    f"added shot {number} has no length", hint="give it `seconds` or `frames`"
+                    f"added shot {number} has no length",
+                    where="" if added is None else added.where(("shots", number - 1)),
+                    hint="give it `seconds` or `frames`",
                 )
 
 

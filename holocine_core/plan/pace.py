@@ -188,6 +188,26 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return sum(seconds for seconds, _ in pairs) / sum(work for _, work in pairs)
 
 
+def flops_to_make(plan: Plan) -> float:
+    """Floating-point operations of denoising that a film still needs."""
+    waiting = [one for take in plan.takes if take.state != "reuse" for one in _to_make(take)]
+    return sum(map(_flops_left, waiting))
+
+
+def step_here(device: str) -> float | None:
+    """Seconds of denoising for every FLOP of it on a device of this machine, by whatever films were
+    measured on it, the fastest; None where none was."""
+    name = machine_name(device)
+    known = {**_read(MEASURED), **_read(_file())}
+    steps = [
+        film["step"]
+        for key, films in known.items()
+        if key.rpartition(" | ")[2] == name
+        for film in films
+    ]
+    return min(steps, default=None)
+
+
 def _to_make(take: Take) -> Iterator[Take]:
     """A take, and those that are made before it because it is made from them."""
     for one in take.chain():

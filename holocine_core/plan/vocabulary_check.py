@@ -47,7 +47,8 @@ def unknown_words(
         # A model of a small world knows some of what is near, not all.
         near = near if near and _known(near, vocabulary) else None
         hint = f"the nearest word it knows: '{near}'" if near else ""
-        found[manuscript.problem(use.key, f"{model} was not taught '{word}'", hint)] = word
+        message = f"{model} was not taught '{word}'"
+        found[manuscript.problem(use.key, message, hint, word=word)] = word
     told = in_file_order(list(found))
     if len(told) <= MOST:
         return told

@@ -12,17 +12,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, model_validator
 
 from holocine_core.sampling import Frozen
+from holocine_core.script.camera_words import Angle, Movement, Size
 from holocine_core.script.prompt import COUNT, CUT, GLOBAL, MARKERS, PER_SHOT, mentions, parse_raw
 from holocine_core.script.screenplay import (
-    Angle,
     Frames,
-    Movement,
     Scene,
     Screenplay,
     Seconds,
     Seed,
     Shot,
-    Size,
     Text,
 )
 from holocine_core.script.shot_length import length_of, with_length

@@ -36,8 +36,11 @@ class Manuscript:
     def where(self, key: Key, *, name: bool = False) -> str:
         return self.source.where(self.key(key), name=name)
 
-    def problem(self, key: Key, message: str, hint: str = "") -> Problem:
-        return Problem(message, self.where(key), hint)
+    def problem(self, key: Key, message: str, hint: str = "", *, word: str = "") -> Problem:
+        """A fault of a value; of a text of several lines, where ``word`` stands in it."""
+        key = self.key(key)
+        where = self.source.where_in(key, word) if word else self.source.where(key)
+        return Problem(message, where, hint)
 
     def shot_name(self, scene: int, shot: int) -> str:
         """The name of a shot of a valid scene, both numbered from 0."""

@@ -16,15 +16,18 @@ from pydantic import ValidationError
 
 from holocine_core.errors import MOST_TOLD, InputError, Problem
 from holocine_core.script import prompt as prompts
+from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript, in_file_order
 from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
-from holocine_core.script.wording import shape_problem
+from holocine_core.script.wording import shape_problem, told_once
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
 
 
 def read(path: Path, given: bytes | None = None) -> Manuscript:
     """Read a screenplay file, or what is ``given`` under its name. Raises InputError only where it
     is no YAML mapping at all."""
+    if given is None:
+        require_screenplay_file(path)
     return manuscript_of(read_source(path, given))
 
 
@@ -44,7 +47,8 @@ def manuscript_with(screenplay: Screenplay, earlier: Source) -> Manuscript:
     data = screenplay.model_dump(mode="json", by_alias=True, exclude_none=True)
     source = replace(earlier, data=data)
     scenes = tuple(enumerate(screenplay.scenes))
-    bare = Manuscript(source=source, screenplay=None, scenes=(), problems=(), flat=False)
+    flat = isinstance(earlier.data, dict) and "scenes" not in earlier.data
+    bare = Manuscript(source=source, screenplay=None, scenes=(), problems=(), flat=flat)
     problems = tuple([*_name_problems(bare, data), *_scene_problems(bare, scenes)])
     return replace(
         bare, screenplay=screenplay if not problems else None, scenes=scenes, problems=problems
@@ -97,7 +101,7 @@ def _validated(
     try:
         return Screenplay.model_validate_json(json.dumps(data)), []
     except ValidationError as error:
-        return None, [shape_problem(manuscript, detail, data) for detail in _told(error)]
+        return None, [shape_problem(manuscript, detail, data) for detail in told_once(_told(error))]
 
 
 def _told(error: ValidationError) -> list[Any]:
@@ -183,7 +187,10 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
             if mention.name is None:
                 problems.append(
                     manuscript.problem(
-                        key, "a stray brace", "write {{ and }} for braces, {name} for a character"
+                        key,
+                        "a stray brace",
+                        "write {{ and }} for braces, {name} for a character",
+                        word=text[mention.start :].split()[0],
                     )
                 )
             elif mention.name not in declared:
@@ -244,6 +251,7 @@ def _cleaned_problems(manuscript: Manuscript, key: Key, text: str) -> list[Probl
                 key,
                 f"the text holds HoloCine's marker '{marker}'",
                 "leave it out: shots are list items here; the raw form goes under `prompt:`",
+                word=marker,
             )
             for marker in prompts.MARKERS
             if marker in cleaned
@@ -292,7 +300,7 @@ def _unknown_name(manuscript: Manuscript, key: Key, name: str, nearest: _Nearest
     hint = (
         f"did you mean {{{near}}}?" if near else f"declare it under `characters:` as `{name}: ...`"
     )
-    return manuscript.problem(key, f"unknown character {{{name}}}", hint)
+    return manuscript.problem(key, f"unknown character {{{name}}}", hint, word=f"{{{name}}}")
 
 
 def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]]) -> list[Problem]:
@@ -355,11 +363,12 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
     if scene.prompt is None:
         said, shots, key = scene.global_, len(scene.shots or ()), ("scenes", i, "global")
     else:
-        key = ("scenes", i, "prompt")
+        key, word = ("scenes", i, "prompt"), ""
         try:
             prompts.parse_raw(prompts.clean(scene.prompt))
             raw = prompts.parse_raw(scene.prompt)
             for wrong, right in prompts.other_spellings(scene.prompt):
+                word = wrong
                 raise ValueError(f"{wrong} is written {right}")
         except ValueError as error:
             return [
@@ -367,6 +376,7 @@ def _raw_problems(manuscript: Manuscript, i: int, scene: Scene) -> list[Problem]
                     key,
                     str(error),
                     "the form is: [global caption] ... [per shot caption] ... [shot cut] ...",
+                    word=word,
                 )
             ]
         said, shots = raw.global_, len(raw.shots)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     field_validator,
     model_validator,
@@ -22,42 +23,13 @@ from holocine_core.sampling import (
     Frozen,
     adjustments,
 )
+from holocine_core.script.camera_words import Abbreviation, Angle, Movement, Size, size_of
 from holocine_core.script.rates import DeliveredRate, FilmRate
+from holocine_core.script.seconds import WITH_UNIT
 
-Size = Literal[
-    "extreme wide",
-    "wide",
-    "full",
-    "medium wide",
-    "medium",
-    "medium close-up",
-    "close-up",
-    "extreme close-up",
-    "insert",
-    "two-shot",
-    "over-the-shoulder",
-]
-Angle = Literal["eye-level", "low", "high", "overhead", "dutch", "point of view"]
-Movement = Literal[
-    "static",
-    "pan left",
-    "pan right",
-    "tilt up",
-    "tilt down",
-    "push in",
-    "pull out",
-    "dolly in",
-    "dolly out",
-    "tracking",
-    "crane up",
-    "crane down",
-    "zoom in",
-    "zoom out",
-    "orbit",
-    "handheld",
-]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(gt=0, le=3600), WITH_UNIT]
+ShotSize = Annotated[Size, BeforeValidator(size_of, json_schema_input_type=Size | Abbreviation)]
 Frames = Annotated[int, Field(ge=1, le=100_000)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -98,7 +70,7 @@ class Shot(Frozen):
     """Length in seconds."""
     frames: Frames | None = None
     """Length in frames; instead of `seconds`."""
-    size: Size | None = None
+    size: ShotSize | None = None
     """Shot size; goes before the prompt."""
     angle: Angle | None = None
     """Camera angle; goes before the prompt."""
@@ -127,7 +99,7 @@ class TransitionTo(Frozen):
 
     kind: Literal["cut", "fade", "crossfade"] = "cut"
     """cut; fade (through black, keeps the length); crossfade (scenes overlap)."""
-    seconds: Annotated[float, Field(ge=0, le=30)] = 0.5
+    seconds: Annotated[float, Field(ge=0, le=30), WITH_UNIT] = 0.5
     """Length of a fade or crossfade."""
 
     @model_validator(mode="before")
@@ -141,13 +113,13 @@ class Sound(Frozen):
 
     file: Text
     """Path, relative to the screenplay."""
-    offset: Annotated[float, Field(ge=0, le=36000)] = 0.0
+    offset: Annotated[float, Field(ge=0, le=36000), WITH_UNIT] = 0.0
     """Seconds of the file that are skipped."""
     gain: Annotated[float, Field(ge=-60, le=24)] = 0.0
     """Loudness change in dB."""
-    fade_in: Annotated[float, Field(ge=0, le=60)] = 0.0
+    fade_in: Annotated[float, Field(ge=0, le=60), WITH_UNIT] = 0.0
     """Seconds."""
-    fade_out: Annotated[float, Field(ge=0, le=60)] = 0.0
+    fade_out: Annotated[float, Field(ge=0, le=60), WITH_UNIT] = 0.0
     """Seconds."""
 
     @model_validator(mode="before")
@@ -227,7 +199,7 @@ class Card(Frozen):
     """Large, in the middle; line breaks are kept."""
     under: str = ""
     """Smaller, below."""
-    seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    seconds: Annotated[float, Field(ge=0.2, le=60), WITH_UNIT] = 2.0
     """How long it stands; it comes out of black and goes into it."""
     ink: Colour = "#f4efe4"
     """Colour of the letters."""

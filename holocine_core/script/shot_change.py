@@ -10,8 +10,8 @@ from typing import TypedDict, get_args
 from pydantic import ValidationError
 
 from holocine_core.errors import InputError
+from holocine_core.script.camera_words import Angle, Movement, Size, size_of
 from holocine_core.script.edits import NONE, Reshoot
-from holocine_core.script.screenplay import Angle, Movement, Size
 
 SHOT_WORDS: Mapping[str, tuple[str, ...]] = {
     "size": get_args(Size),
@@ -54,6 +54,7 @@ def new_reshoot(scene: str, shot: int, seed: int, change: ShotChange) -> Reshoot
     if prompt is not None and not prompt.strip():
         raise InputError("--prompt is empty", hint="leave it out to keep the shot's text")
     asked = {name: value for name, value in change.items() if value is not None}
+    asked |= {"size": size_of(asked["size"])} if "size" in asked else {}
     for name, words in SHOT_WORDS.items():
         if name in asked:
             _require_word(name, str(asked[name]), words)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from holocine_core.script.prompt import shot_count
 from holocine_core.script.rates import frame_of_code
 from holocine_core.script.screenplay import Scene
+from holocine_core.script.seconds import SECONDS
 from holocine_core.script.timeline import (
     TEMPORAL_STRIDE,
     Moved,
@@ -283,10 +284,9 @@ def _strict(found: _Found, scene: Scene) -> list[TimingProblem]:
 
 
 _CUT_HINT = 'a cut is a frame (37), seconds ("5.0s") or a timecode ("00:00:08.20")'
-_SECONDS = re.compile(r"^(\d{1,5}(?:\.\d{1,9})?)\s*s$")
 _TIMECODE = re.compile(r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]?\d(?:\.\d{1,9})?)$")
 _FRAME_CODE = re.compile(r"^(\d{1,2}):([0-5]\d):([0-5]\d)[:;](\d{2})$")
-CUT_FORMS = (_SECONDS, _TIMECODE, _FRAME_CODE)
+CUT_FORMS = (SECONDS, _TIMECODE, _FRAME_CODE)
 """How a cut can be written that is no frame number."""
 
 
@@ -304,7 +304,7 @@ def parse_time(value: int | str, fps: Fraction) -> Fraction | str:
     if isinstance(value, int):
         return Fraction(value)
     text = value.strip()
-    if found := _SECONDS.match(text):
+    if found := SECONDS.match(text):
         return Fraction(found[1]) * fps
     if found := _TIMECODE.match(text):
         seconds = int(found[1] or 0) * 3600 + int(found[2]) * 60 + Fraction(found[3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +12,9 @@ from pydantic_core import ErrorDetails
 
 from holocine_core.errors import Problem
 from holocine_core.sampling import PIXELS_WORDS
+from holocine_core.script.camera_words import WORDS, camera_word
 from holocine_core.script.manuscript import Manuscript
+from holocine_core.script.other_words import key_meant, meant_by
 from holocine_core.script.screenplay import (
     SCENE_KEYS,
     Adjusted,
@@ -43,6 +45,9 @@ _TYPES = {
     "model_type": ("a mapping", "write `key: value` lines"),
     "model_attributes_type": ("a mapping", "write `key: value` lines"),
 }
+_TIMES = frozenset({"seconds", "offset", "fade_in", "fade_out"})
+"""Keys that take a number of seconds with its unit."""
+_IN_SECONDS = "write it without quotes or with its unit: 2.5 or 2.5s"
 _MODELS: Mapping[str, type[BaseModel]] = {
     "transition": TransitionTo,
     "sound": Sound,
@@ -69,6 +74,13 @@ def _model_at(key: Key) -> type[BaseModel]:
     return _MODELS.get(str(key[-1]), Screenplay)
 
 
+def told_once(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """What pydantic found, without keys that lack only because they stand there by another name."""
+    unknown = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
+    meant = {(*loc[:-1], key_meant(str(loc[-1]), _model_at(loc[:-1]))) for loc in unknown}
+    return [one for one in details if not (one["type"] == "missing" and one["loc"] in meant)]
+
+
 def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[str, Any]) -> Problem:
     key: Key = tuple(part for part in detail["loc"])
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
@@ -90,11 +102,14 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
         if value is None:
             return manuscript.problem(key, f"`{name}` has no value", "fill it in or drop the key")
         wanted, remedy = _TYPES[kind]
+        remedy = _IN_SECONDS if name in _TIMES and isinstance(value, str) else remedy
         return manuscript.problem(key, f"`{name}` must be {wanted}, not {_shown(value)}", remedy)
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         near = difflib.get_close_matches(str(value), allowed, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(allowed)}"
+        allowed = [word for word in allowed if word.startswith(f"{value} ")] or allowed
+        others = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(allowed)}"
+        hint = _camera_hint(name, str(value)) or others
         return manuscript.problem(key, f"`{name}` can't be {_shown(value)}", hint)
     if kind == "value_error":
         message, _, remedy = str(context.get("error", detail["msg"])).partition("; ")
@@ -122,15 +137,29 @@ def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
 def _unknown_key(manuscript: Manuscript, key: Key, data: Mapping[str, Any]) -> Problem:
     model = _model_at(key[:-1])
     known = [field.alias or name for name, field in model.model_fields.items()]
+    models = [model]
     if model is Screenplay and manuscript.flat:
         known += SCENE_KEYS
+        models.append(Scene)
     word = str(key[-1])
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(set(known)))}"
+    hint = meant_by(word, models) or _near_key(word, known)
     characters = data.get("characters")
     if model is Shot and isinstance(characters, dict) and word in characters:
         hint = f'a text that begins with {{{word}}} needs quotes: "{{{word}}} smiles."'
     return Problem(f"unknown key `{word}`", manuscript.where(key, name=True), hint)
+
+
+def _near_key(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(set(known)))}"
+
+
+def _camera_hint(key: str, value: str) -> str:
+    """The camera's word that a value of a key means, or another key's; empty where it is none."""
+    for other in (key, *(name for name in WORDS if name != key)) if key in WORDS else ():
+        if word := camera_word(other, value):
+            return f"did you mean '{word}'?" if other == key else f"write `{other}: {word}`"
+    return ""
 
 
 def _dotted(key: Key) -> str:

@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,6 +79,12 @@ class Source:
     places: Mapping[Key, tuple[int, int]]
     key_places: Mapping[Key, tuple[int, int]]
     problems: tuple[Problem, ...]
+    ends: Mapping[Key, int] = field(default_factory=dict)
+    """The last line of a text."""
+    called: str = ""
+    """What messages call it, where that is not its path: a text that is no file as it stands."""
+    elsewhere: Mapping[Key, str] = field(default_factory=dict)
+    """Where a part of the data stands that is not of this file."""
 
     def place(self, key: Key, *, name: bool = False) -> tuple[int, int]:
         """Line and column of a value (or of its key), or of the nearest thing around it."""
@@ -90,8 +96,31 @@ class Source:
 
     def where(self, key: Key, *, name: bool = False) -> str:
         """``file:line:column`` of a value."""
+        ways = [key[:length] for length in range(len(key), 0, -1)]
+        known = next((way for way in ways if way in self.elsewhere or way in self.places), ())
+        if known in self.elsewhere:
+            return self.elsewhere[known]
         line, column = self.place(key, name=name)
-        return f"{self.path}:{line}:{column}"
+        return f"{self.called or self.path}:{line}:{column}"
+
+    def where_in(self, key: Key, word: str) -> str:
+        """``file:line:column`` of a word in a text of several lines, or of the text where it is not
+        written so."""
+        (first, column), last = self.places.get(key, (1, 1)), self.ends.get(key, 0)
+        if last <= first or key in self.elsewhere:
+            return self.where(key)
+        lines = _LINE_BREAK.split(self.text.removeprefix("\ufeff"))[first - 1 : last]
+        lines[0] = " " * (column - 1) + lines[0][column - 1 :]
+        told = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I)
+        for number, line in enumerate(lines, first):
+            if found := told.search(line):
+                return f"{self.called or self.path}:{number}:{found.start() + 1}"
+        return self.where(key)
+
+    def moved(self, key: Key, to: Key) -> dict[Key, str]:
+        """Where everything below a key stands, for data in which it lies below another."""
+        below = (one for one in self.places if one[: len(key)] == key)
+        return {(*to, *one[len(key) :]): self.where(one) for one in below}
 
 
 def read_source(path: Path, given: bytes | None = None) -> Source:
@@ -142,7 +171,8 @@ def parse_source(text: str, path: Path) -> Source:
         data = builder.build(node, ())
     except RecursionError:
         raise InputError("nested too deeply", where=f"{path}:1:1", hint=_DEPTH_HINT) from None
-    return Source(path, text, data, builder.places, builder.key_places, tuple(builder.problems))
+    problems = tuple(builder.problems)
+    return Source(path, text, data, builder.places, builder.key_places, problems, ends=builder.ends)
 
 
 def _composed(text: str, path: Path) -> yaml.Node:
@@ -205,6 +235,7 @@ class _Builder:
         self.path = path
         self.places: dict[Key, tuple[int, int]] = {}
         self.key_places: dict[Key, tuple[int, int]] = {}
+        self.ends: dict[Key, int] = {}
         self.problems: list[Problem] = []
         self._open: set[int] = set()
         self._values = 0
@@ -221,6 +252,7 @@ class _Builder:
             where = f"{self.path}:{line}:{column}"
             raise InputError("nested too deeply", where=where, hint=_DEPTH_HINT)
         if isinstance(node, yaml.ScalarNode):
+            self.ends[key] = node.end_mark.line + 1
             return self._scalar(node)
         if id(node) in self._open:
             self._problem(node, "an alias holds itself", "write the value out")
@@ -316,6 +348,8 @@ class _Builder:
         )
 
 
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""As YAML counts lines."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

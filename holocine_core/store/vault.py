@@ -277,11 +277,7 @@ class Vault:
             try:
                 lease.claim_at_last(None if self.before is None else self.before.process)
             except Held as held:
-                raise InUse(
-                    f"another render is making this film: {held.holder}",
-                    where=str(film),
-                    hint="wait for it, or name another file with -o",
-                ) from None
+                raise _being_made(held.holder, film) from None
         self._place = lease
         try:
             yield
@@ -291,6 +287,18 @@ class Vault:
             if made:
                 with contextlib.suppress(OSError):  # Another's claim may lie there by now.
                     folder.rmdir()
+
+    def require_free(self, film: Path, folder: Path) -> None:
+        """Raises InUse where another process has the folder or the film's place, by one look: one
+        of another host that gave no sign of life may be gone. Arguments as of :meth:`holding`."""
+        with disk_errors("look at the work folder", self.folder):
+            for lease, refusal in (
+                (Lease(self.folder), _in_use),
+                (_place_lease(film, folder, ""), _being_made),
+            ):
+                holder = None if lease.is_over() else lease.holder()
+                if holder is not None:
+                    raise refusal(holder, self.folder if refusal is _in_use else film)
 
     def require_held(self) -> None:
         """Before anything is kept: whether a folder that was held still is, and a film's place.
@@ -363,6 +371,14 @@ def _in_use(holder: Holder, folder: Path) -> InUse:
         f"another render is using this work folder: {holder}",
         where=str(folder),
         hint="wait for it, or give this render its own folder with --work",
+    )
+
+
+def _being_made(holder: Holder, film: Path) -> InUse:
+    return InUse(
+        f"another render is making this film: {holder}",
+        where=str(film),
+        hint="wait for it, or name another file with -o",
     )
 
 

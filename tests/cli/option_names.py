@@ -11,12 +11,14 @@ from typing import Any
 import typer
 
 from holocine_cli.commands import app
+from holocine_cli.spellings import OTHER_NAMES
 
 LIST = Path(__file__).parent / "options.txt"
 
 
 def option_names() -> str:
-    return "\n".join(_lines(typer.main.get_command(app), "holocine")) + "\n"
+    also = [f"also: {'/'.join([name, *others])}" for name, others in OTHER_NAMES.items()]
+    return "\n".join([*_lines(typer.main.get_command(app), "holocine"), *also]) + "\n"
 
 
 def _lines(command: Any, name: str) -> list[str]:

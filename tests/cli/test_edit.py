@@ -9,6 +9,7 @@ import pytest
 
 from holocine_core.errors import MachineError
 from holocine_core.film.reopen import open_film
+from holocine_core.model.vocabulary import Vocabulary
 from holocine_core.store.vault import Vault
 from tests.cli.conftest import SCENE, Holocine, write_scene
 
@@ -91,7 +92,14 @@ def test_shots_are_added(holocine: Holocine, film: Path) -> None:
     [
         ("- a\n", "must hold `shots:`", "more.yaml"),
         ("shots: [a]\nseed: 3\n", "must hold `shots:`", "more.yaml"),
-        ("shots: [a]\n", "has no length", ""),
+        ("shots: [a]\n", "has no length", "more.yaml:1:9"),
+        (
+            "shots:\n  - prompt: a\n    frames: 8\n    image: none.png\n",
+            "none.png",
+            "more.yaml:4:12",
+        ),
+        ("shots:\n  - prompt: a\n    frames: 1\n", "collide|end of", "more.yaml"),
+        (f"shots: [{{prompt: {'lamp ' * 600}, frames: 8}}]\n", "tokens", "more.yaml"),
         ("shots:\n  - {prompt: a, frames: 8, zoom: 3}\n", "zoom", "more.yaml:2"),
         ('shots:\n  - {prompt: "{ivo}", frames: 8}\n', "unknown character {ivo}", "more.yaml:2"),
         ("shots: [\n", "", "more.yaml:2"),
@@ -103,8 +111,25 @@ def test_broken_additions_are_told_with_their_place(
     Path("more.yaml").write_text(text)
     answer = holocine("extend", film, "--add", "more.yaml")
     assert answer.exit_code == 2
-    assert message in answer.stderr
-    assert place in answer.stderr
+    assert any(each in answer.stderr for each in message.split("|"))
+    assert f"  at {place}" in answer.stderr
+
+
+def test_words_of_an_edit_are_told_with_the_place_where_they_were_written(
+    holocine: Holocine, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taught(*given: object) -> Vocabulary:
+        return Vocabulary(taught={}, words=frozenset({"lamp", "is", "lit", "again"}), nearest={})
+
+    monkeypatch.setattr("holocine_core.plan.check.read_vocabulary", taught)
+    Path("more.yaml").write_text("# More\nshots:\n  - {prompt: A zorple., frames: 8}\n")
+    told = holocine("extend", film, "--add", "more.yaml", "-o", "other.mp4").stderr
+    assert "not taught 'zorple'\n  at more.yaml:3:14\n" in told
+    assert "not taught 'quiet'\n  at room.yaml:4:9\n" in told
+    Path("room.yaml").write_text("# Changed\n" + Path("room.yaml").read_text())
+    told = holocine("reshoot", film, "--shot", "1", "--prompt", "A blorple.", "-o", "b.mp4").stderr
+    assert "not taught 'blorple'\n  at --prompt\n" in told
+    assert "not taught 'quiet'\n  at the screenplay in room.mp4:4:9\n" in told
 
 
 def test_versions_are_dropped_with_what_only_they_need(holocine: Holocine, film: Path) -> None:

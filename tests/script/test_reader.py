@@ -104,6 +104,28 @@ def test_faults_have_a_place_and_a_remedy(source: str, place: str, message: str,
     assert re.match(place, at(problem)), problem.where
 
 
+@pytest.mark.parametrize(
+    ("source", "place", "message"),
+    [
+        ("shots:\n  - |\n    A lamp.\n\n    {ivo} waits.\n", "5:5", "unknown character"),
+        ("shots:\n  - >\n    A lamp. {ivo}\n    waits.\n", "3:13", "unknown character"),
+        ("shots:\n  - A lamp and\n    {ivo} waits.\n", "3:5", "unknown character"),
+        ("shots:\n  - |\n    A lamp.\n    It is {lit.\n", "4:11", "stray brace"),
+        ("shots:\n  - |\n    A lamp.\n    A [shot cut] x\n", "4:7", "marker"),
+        (
+            "prompt: |\n  [global caption] A\n  [per shot caption] b\n  [CUT] c\n",
+            "4:3",
+            "is written",
+        ),
+        ("\ufeffshots:\n  - |\n    A lamp.\r\n    {ivo}\n", "4:5", "unknown character"),
+    ],
+)
+def test_of_a_text_of_several_lines_the_line_is_told(source: str, place: str, message: str) -> None:
+    (problem,) = read_text(source, "film.yaml").problems
+    assert message in problem.message
+    assert at(problem) == place
+
+
 def test_all_faults_at_once_in_file_order() -> None:
     found = problems("""
         titel: The Keeper
