@@ -51,14 +51,14 @@ def jobs_for(
         InputError: Before any work: two films of one name, a film over a screenplay, or options
             that do not go together, or a file that sets something is wrong.
     """
-    several = len(screenplays) > 1
+    several, streams = len(screenplays) > 1, request.out == pipes.DASH
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
     from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
     named = is_template(request.out)
-    if several and request.out == pipes.DASH:
+    if several and streams:
         raise InputError(
             "stdout takes one film, but there are several screenplays",
             where="--out",
@@ -77,12 +77,14 @@ def jobs_for(
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if streams:
+            asked = replace(asked, out=None)  # Its takes are those of the film that has a name.
         if request.out is None and out_dir is not None:
             asked = replace(asked, out=out_dir / asked.film(path))
         asked, whole = settings.asked(path, asked)
         if named:
             whole = replace(whole, out=film_named(str(request.out), path, whole))
-        elif request.out == pipes.DASH:
+        elif streams:
             whole = kept_aside(path, whole)
         film = whole.film(path)
         jobs.append(Job(path, replace(whole, out=film), film, asked))
