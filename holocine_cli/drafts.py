@@ -156,6 +156,13 @@ def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, f
     job = first.jobs[0]
     if others or job.request.given is not None:
         raise InputError("--watch follows one screenplay in a file", hint="name that file alone")
+    last = job.film
+
+    def draft() -> None:
+        nonlocal last
+        made = drafts()
+        make_drafts(session, made, force=force)
+        last = made[0].jobs[0].film  # What sets its folder may have changed.
 
     def followed(path: Path) -> Sequence[Path] | None:
         named = api.named_files(path)
@@ -164,7 +171,7 @@ def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, f
     watch(
         session,
         job.screenplay,
-        lambda: make_drafts(session, drafts(), force=force),
+        draft,
         followed,
-        kept=job.film,
+        kept=lambda: last,
     )
