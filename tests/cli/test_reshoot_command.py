@@ -11,7 +11,7 @@ from holocine_core.errors import MachineError
 from tests.cli.conftest import Holocine
 
 pytestmark = pytest.mark.slow
-CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66")
+CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66s")
 
 
 def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: Path) -> None:
@@ -48,6 +48,8 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
         (("--size", "wide", "--shot-size", "wide"), "--size is --shot-size here"),
         (("--movement", "fly"), "a shot's movement can't be 'fly'"),
         (("--seconds", "1", "--frames", "15"), "--seconds and --frames do not go together"),
+        (("--seconds", "soon"), "seconds can't be soon"),
+        (("--seconds", "nan"), "seconds can't be nan"),
         (("--frames", "1"), "shot 2 can't last 1 frame"),
     ],
 )
