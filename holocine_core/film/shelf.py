@@ -5,6 +5,7 @@ Nothing else is ever removed from one. May import: film, store.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from holocine_core.film.extras import RECORD
 from holocine_core.film.runs import Key
 from holocine_core.film.version_store import FOLDER, LIST, read_versions
 from holocine_core.request import WORK
-from holocine_core.store.files import is_left_room
+from holocine_core.store.files import is_left_room, open_file
 from holocine_core.store.holders import PART
 from holocine_core.store.journal import NAME as JOURNAL
 from holocine_core.store.records import read_record
@@ -106,6 +107,8 @@ def damage(work: Path) -> str:
     """What of a work folder's records can not be relied on, in words; empty where all can."""
     try:
         stored_in(work)
+        if os.path.lexists(work / JOURNAL):
+            open_file(work / JOURNAL).close()
         for name in (RECORD, PENDING):
             read_record(work / name)
         versions = read_versions(work)

@@ -146,3 +146,13 @@ def test_a_film_or_a_screenplay_means_its_work_folder_wherever_it_is(
     next(Path(".holocine/other/negatives").glob("*.json")).write_text("{")
     assert removed(holocine("clean", "out/film.mp4", "room.yaml", "-y", "--json")) != {}
     assert not half.exists()
+
+
+def test_a_journal_that_is_no_file_is_told(holocine: Holocine, film: Path) -> None:
+    (WORK / "run.jsonl").unlink()
+    (WORK / "run.jsonl").mkdir()
+    for path in (film, Path("room.yaml")):
+        path.unlink()
+    answer = holocine("clean", "--yes", "--unfinished", "--json")
+    assert removed(answer) == {}
+    assert "run.jsonl is no file but a folder" in reasons(answer)
