@@ -69,7 +69,7 @@ def new(
     from holocine_core import api
 
     # A screenplay's own model goes before a project's: it names the one that holds here.
-    here = Settings(session).of(None)
+    here = Settings(session).of(None if out == DASH else out or Path(name))
     with to_stdout(out, "starter.yaml") as place:
         made = api.new(
             name,
