@@ -156,3 +156,23 @@ def test_a_journal_that_is_no_file_is_told(holocine: Holocine, film: Path) -> No
     answer = holocine("clean", "--yes", "--unfinished", "--json")
     assert removed(answer) == {}
     assert "run.jsonl is no file but a folder" in reasons(answer)
+
+
+def test_files_of_ones_own_in_a_work_folder_that_was_named(
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names are nearly those of takes and records."""
+    Path("home/clips").mkdir(parents=True)
+    scene.rename("home/room.yaml")
+    monkeypatch.chdir("home")
+    mine = {"clips/0001.mp4", "clips/20240512.json", "extras.json", "tries.json", "versions.json"}
+    for name in mine:
+        Path(name).write_text("{}")
+    assert holocine("render", "room.yaml", "--work", ".", "--otio", "-qq").exit_code == 0
+    assert removed(holocine("clean", ".", "--yes", "--json")) == {}
+    for name in ("room.mp4", "room.yaml"):
+        Path(name).unlink()
+    assert set(removed(holocine("clean", ".", "--yes", "--json"))) == {"gone"}
+    mine -= {"extras.json", "versions.json"}  # The render has made records of its own of them.
+    assert mine <= files()
+    assert not {one for one in files() if one.startswith(("negatives", "run.jsonl"))}
