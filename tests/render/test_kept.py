@@ -60,7 +60,7 @@ def test_only_the_changed_scene_is_shot(own: tuple[Path, Path]) -> None:
     screenplay.write_text(screenplay.read_text().replace("{mara} smiles.", "{mara} laughs."))
     plan = plan_film(screenplay, Request(out=out))
     assert [take.state for take in plan.takes] == ["reuse", "changed"]
-    assert plan.takes[1].reason == "shot 1's text changed"
+    assert plan.takes[1].reason == "shot dawn:1's text changed"
     listener = Listener()
     render(plan, listener, force=True)
     assert {event.scene for event in listener.of(StepDone)} == {"dawn"}
