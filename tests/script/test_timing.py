@@ -72,7 +72,7 @@ def test_nothing_given_means_four_seconds_a_shot_up_to_the_models_length() -> No
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"frames": 41, "cuts": (5,)}, "1 cuts for 3 shots"),
+        ({"frames": 41, "cuts": (5,)}, "1 cut for 3 shots"),
         ({"cuts": (5, 9)}, "without the scene's length"),
         ({"frames": 41, "cuts": (5, 41)}, "outside"),
         ({"frames": 41, "cuts": (0, 9)}, "outside"),
