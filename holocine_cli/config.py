@@ -51,8 +51,8 @@ def config(
     screenplay, your own holocine.toml (--path). A file of three lines:
 
       profile = "fast"
-      [profiles.fast]
-      steps = 4
+      profiles.fast.base = "draft"
+      profiles.fast.steps = 4
     """
     session = begin(ctx, told)
     from holocine_cli.settings import tell_idle_config, tell_variables

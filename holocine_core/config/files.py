@@ -98,7 +98,8 @@ def read_config(path: Path, *, project: bool) -> ConfigFile:
         if name in KEYS and not found:
             told_by = _shown(source, (name,))
             settings[name] = Setting(key=name, text=value, told_by=told_by, folder=folder)
-    profiles, lines = {}, {}
+    profiles = {}
+    lines: dict[str, str] = {}
     tables = source.data.get(PROFILES, {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
         made, wrong = _profile(source, name, table)
