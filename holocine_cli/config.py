@@ -11,7 +11,7 @@ from holocine_cli.console import Paint
 from holocine_cli.groups import Told, grouped
 from holocine_cli.layout import columns
 from holocine_cli.session import begin
-from holocine_core.errors import InputError
+from holocine_core.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     from holocine_core.api import OwnProfile, ShownConfig
@@ -48,10 +48,14 @@ def config(
     holocine config harbour.yaml
 
     Who wins: an option, the screenplay, HOLOCINE_*, holocine.toml beside the
-    screenplay, your own holocine.toml (--path).
+    screenplay, your own holocine.toml (--path). A file of three lines:
+
+      profile = "fast"
+      profiles.fast.base = "draft"
+      profiles.fast.steps = 4
     """
     session = begin(ctx, told)
-    from holocine_cli.settings import tell_variables
+    from holocine_cli.settings import tell_idle_config, tell_variables
     from holocine_core import api
 
     if path:
@@ -66,9 +70,28 @@ def config(
         session.console.product(str(own))
         return
     tell_variables(session)
+    if screenplay is not None:
+        tell_idle_config(session, screenplay)
     shown = api.shown_config(screenplay)
+    if screenplay is not None:
+        _refuse_settings(screenplay)
     session.fields |= _record(shown)
     session.console.product(_page(shown, session.console.out))
+
+
+def _refuse_settings(screenplay: Path) -> None:
+    """Raises InputError where the screenplay's model films nothing with its profile, by the lines
+    that set it. What is wrong with the screenplay itself is no matter of settings."""
+    from holocine_core import api
+
+    request = api.configured(screenplay)
+    places = set(request.profile_places.values())
+    try:
+        found = api.check(screenplay, request).problems
+    except MachineError:  # Of a file that a film needs, and a setting does not.
+        return
+    if wrong := [problem for problem in found if problem.where in places]:
+        raise InputError.of(wrong)
 
 
 def _page(shown: ShownConfig, paint: Paint) -> str:

@@ -155,11 +155,11 @@ def preview(
     holocine preview harbour.yaml
     holocine preview scenes --seeds 4 --out-dir drafts
 
-    Writes harbour.preview.mp4 and harbour.preview.png.
-    The same cuts with the draft profile's smaller frame and fewer steps. An
-    earlier preview is replaced; the work folder is the render's. Several drafts
-    (--seeds) stand side by side in one storyboard. --watch does it again whenever
-    the file is saved, and shoots only what changed.
+    Writes harbour.preview.mp4, harbour.preview.mp4.json and harbour.preview.png.
+    The same cuts with the draft profile: fewer steps, of large models a smaller
+    frame. An earlier preview is replaced; the work folder is the render's.
+    Several drafts (--seeds) stand side by side in one storyboard. --watch does it
+    again whenever the file is saved, and shoots only what changed.
     """
     session = begin(ctx, told)
     request = machine.request(asked.lora, asked, out=out, profile="draft", anew=force)

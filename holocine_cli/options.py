@@ -262,7 +262,7 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="HOW",
-        help="Placement of the networks: auto, resident, swap, fp8, group.",
+        help="Placement of the networks: auto, resident, swap, fp8, group, stream.",
         autocompletion=one_of("auto", "resident", "swap", "fp8", "group", "stream"),
         show_default="auto, or as `holocine config` says",
         rich_help_panel=WHERE,
@@ -313,6 +313,7 @@ Json = Annotated[
 Quiet = Annotated[
     int,
     typer.Option(
+        "--quiet",
         "-q",
         count=True,
         metavar="",
@@ -324,6 +325,7 @@ Quiet = Annotated[
 Verbose = Annotated[
     bool,
     typer.Option(
+        "--verbose",
         "-v",
         metavar="",
         help="A line for every step instead of a bar.",

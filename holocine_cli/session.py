@@ -41,6 +41,8 @@ class Session:
     """Where a picture of the take at work is kept."""
     told_variables: bool = False
     """Whether variables that set nothing were looked for."""
+    told_idle_config: bool = False
+    """Whether it was told that the current folder's configuration sets nothing here."""
     stop: StopRequest = field(default_factory=StopRequest)
     """Ctrl-C and SIGTERM, for everything this call makes."""
 

@@ -32,6 +32,7 @@ class Settings:
     ) -> None:
         from holocine_core import api
 
+        self._session = session
         self._profile = profile
         self._handed: Mapping[Path, Configured] | None = None
         if handed is not None:
@@ -48,6 +49,8 @@ class Settings:
         """
         from holocine_core import api
 
+        if self._handed is None and screenplay is not None:
+            tell_idle_config(self._session, screenplay)
         if self._handed is None or screenplay is None:
             return api.configuration(screenplay)
         try:
@@ -66,7 +69,13 @@ class Settings:
         """
         configured = self.of(screenplay)
         own = {**request.profiles, **configured.profiles}
-        typed = replace(request, profiles=own, profile=self._profile or request.profile)
+        places = {**configured.profile_places, **request.profile_places}
+        typed = replace(request, profiles=own, profile_places=places)
+        if self._profile:
+            try:
+                typed = replace(typed, profile=self._profile)
+            except InputError as error:
+                raise InputError(error.message, where="--profile", hint=error.hint) from None
         return typed, configured.below(typed, screenplay)
 
 
@@ -123,3 +132,14 @@ def tell_variables(session: Session) -> None:
     session.told_variables = True
     for problem in api.misspelled_variables():
         session.console.warn(problem)
+
+
+def tell_idle_config(session: Session, screenplay: Path) -> None:
+    """Say, once a call, that the current folder's configuration sets nothing for a screenplay that
+    lies elsewhere."""
+    from holocine_core import api
+
+    if session.told_idle_config or (idle := api.idle_config(screenplay)) is None:
+        return
+    session.told_idle_config = True
+    session.console.note(f"{idle} is not used: it does not lie beside {screenplay}")

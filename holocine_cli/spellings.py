@@ -14,8 +14,6 @@ from holocine_cli.session import PROGRAM
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "--out": ("--output",),
     "--out-dir": ("--output-dir",),
-    "-q": ("--quiet",),
-    "-v": ("--verbose",),
     "--force": ("-y", "--yes"),
     "--version": ("-V",),
 }
@@ -38,6 +36,8 @@ _BY_KIND: Mapping[str, tuple[str, ...]] = {
 }
 """Which command a file without one is for."""
 _KINDS: Mapping[str, str] = {"integer": "it is a whole number", "number": "it is a number"}
+_OF_EACH = frozenset({"--list"})
+"""Options that say of a command's own things what they say elsewhere of others."""
 MOST_TOLD = 4
 """Commands that are named in a hint."""
 
@@ -217,7 +217,7 @@ def _near_option(context: Any, option: str, help_line: str) -> str:
 
 def _elsewhere(context: Any, option: str) -> str:
     """Which commands take an option that this one doesn't."""
-    if option in known_options(context):  # Typed with one dash too few.
+    if option in _OF_EACH or option in known_options(context):  # Typed with one dash too few.
         return ""
     root, path = context.find_root(), context.command_path
     own = next((name for name, others in OTHER_NAMES.items() if option in others), option)

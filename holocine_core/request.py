@@ -70,6 +70,8 @@ class Request:
     """``draft``, ``standard`` or ``final``, or a name in ``profiles``."""
     profiles: Mapping[str, OwnProfile] = field(default_factory=dict)
     """The user's own profiles by name: the call may ask for one, and so may the screenplay."""
+    profile_places: Mapping[str, str] = field(default_factory=dict)
+    """By profile, and by ``PROFILE.SETTING``: the file's line that says it, where one does."""
     steps: int | None = None
     """Denoising steps, 1 to 200; goes before every profile's, as ``guidance`` and ``size`` do."""
     guidance: float | None = None

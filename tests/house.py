@@ -43,7 +43,7 @@ ROOMS: Mapping[str, Room] = {
     "request": Room(
         "what a caller asks for beside the screenplay", ["model.components", "model.lora.file"]
     ),
-    "script": Room("YAML file -> validated screenplay, timing, prompt"),
+    "script": Room("YAML file -> validated screenplay, timing, prompt", ["units"]),
     "adapt": Room("a script or shot list -> a screenplay's text", ["script"]),
     "shipped": Room("a name -> what ships under it: recipes, suites, templates"),
     "store": Room("fingerprint -> stored file; whole files, hashes, leases, the log of a render"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         film_configuration,
         hand_settings,
         handed_settings,
+        idle_config,
         misspelled_variables,
         user_config,
     )
@@ -257,6 +258,7 @@ __all__ = [
     "forget_model",
     "hand_settings",
     "handed_settings",
+    "idle_config",
     "import_script",
     "ingest",
     "inspect",

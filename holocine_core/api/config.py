@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ __all__ = [
     "film_configuration",
     "hand_settings",
     "handed_settings",
+    "idle_config",
     "misspelled_variables",
     "user_config",
 ]
@@ -64,6 +66,17 @@ def config_places(screenplay: str | Path) -> tuple[Path, ...]:
     """Where files may lie that set something for a screenplay, the project's first."""
     own = user_file()
     return (Path(screenplay).with_name(NAME), *(() if own is None else (own,)))
+
+
+def idle_config(screenplay: str | Path) -> Path | None:
+    """The current folder's ``holocine.toml``, where it lies beside another folder's screenplay and
+    so sets nothing for it; None where there is none, or it is read."""
+    here, own = Path(NAME), user_file()
+    places = [Path(screenplay).with_name(NAME), *(() if own is None else (own,))]
+    real = {os.path.realpath(place) for place in places}
+    # os.path answers False where Path raises: a folder that nobody may look into.
+    there = os.path.isfile(here)  # noqa: PTH113
+    return here if there and os.path.realpath(here) not in real else None
 
 
 def user_config() -> Path | None:

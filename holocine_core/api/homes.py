@@ -21,6 +21,7 @@ HOMES = {
     "config_places": "api.config",
     "configuration": "api.config",
     "configured": "api.config",
+    "idle_config": "api.config",
     "film_configuration": "api.config",
     "hand_settings": "api.config",
     "handed_settings": "api.config",

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from holocine_core.config.keys import KEYS, PROFILES, USER_FILE, Key
-from holocine_core.config.toml_source import TomlSource, read_toml
+from holocine_core.config.toml_source import OWN_HINT, TomlSource, read_toml
 from holocine_core.errors import InputError, Problem
 from holocine_core.request import setting_hint
 from holocine_core.sampling import OwnProfile, profile_name_fault
@@ -45,6 +45,8 @@ class ConfigFile:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     profiles: Mapping[str, tuple[OwnProfile, str]] = field(default_factory=dict)
     """By name, with the place."""
+    profile_lines: Mapping[str, str] = field(default_factory=dict)
+    """By ``PROFILE.SETTING``, the place of each setting of them."""
 
 
 def user_file() -> Path | None:
@@ -97,15 +99,19 @@ def read_config(path: Path, *, project: bool) -> ConfigFile:
             told_by = _shown(source, (name,))
             settings[name] = Setting(key=name, text=value, told_by=told_by, folder=folder)
     profiles = {}
+    lines: dict[str, str] = {}
     tables = source.data.get(PROFILES, {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
         made, wrong = _profile(source, name, table)
         problems += wrong
         if made is not None:
             profiles[name] = made, _shown(source, (PROFILES, name))
+            lines |= {f"{name}.{key}": _shown(source, (PROFILES, name, key)) for key in table}
     if problems:
         raise InputError.of([one for _, one in sorted(problems, key=lambda pair: pair[0])])
-    return ConfigFile(path=path, is_there=True, settings=settings, profiles=profiles)
+    return ConfigFile(
+        path=path, is_there=True, settings=settings, profiles=profiles, profile_lines=lines
+    )
 
 
 def _shown(source: TomlSource, key: tuple[str, ...]) -> str:
@@ -140,7 +146,7 @@ def _faults(
         told = "is empty" if isinstance(value, str) else f"is {words}"
         hint = f'write a text between quotes: {name} = "..."'
         of_profiles = name == "profile" and isinstance(value, dict)
-        yield fault(f"`{name}` {told}", _OWN_HINT if of_profiles else hint)
+        yield fault(f"`{name}` {told}", OWN_HINT if of_profiles else hint)
         return
     if not value.isprintable():
         yield fault(f"`{name}` holds a character that can't be printed", "retype it")
@@ -158,9 +164,6 @@ OUTSIDE_HINT = (
     "a project's file names what is inside its folder alone; say it in your own file "
     "(holocine config --path), or on the command line"
 )
-
-
-_OWN_HINT = "own profiles are written [profiles.NAME]"
 
 
 def leaves(key: Key, text: str) -> str:
@@ -187,7 +190,7 @@ def _kind(value: Any) -> str:
 def _meant(name: str, value: Any) -> str:
     near = difflib.get_close_matches(name.replace("-", "_"), [*KEYS, PROFILES], n=1)
     if isinstance(value, dict) and near != [PROFILES] and (near or name in OwnProfile.model_fields):
-        return _OWN_HINT
+        return OWN_HINT
     if name in OwnProfile.model_fields:
         return f"`{name}` belongs to a profile: write it below [profiles.NAME]"
     known = ", ".join([*KEYS, "[profiles.NAME]"])

@@ -48,13 +48,21 @@ class Configured:
     memory: str | None = None
     profiles: Mapping[str, OwnProfile] = field(default_factory=dict)
     told_by: Mapping[str, str] = field(default_factory=dict)
-    """By key, and of a profile by ``profiles.NAME``: ``holocine.toml:2`` or a variable."""
+    """By key, of a profile by ``profiles.NAME`` and of its settings by ``profiles.NAME.KEY``:
+    ``holocine.toml:2`` or a variable."""
 
     def of_machine(self) -> Configured:
         """Without what a film that is edited says of itself."""
         told = {key: place for key, place in self.told_by.items() if key in OF_A_MACHINE}
         kept = {key: getattr(self, key) for key in OF_A_MACHINE}
         return Configured(**kept, told_by=told)
+
+    @property
+    def profile_places(self) -> dict[str, str]:
+        """Where the profiles and their settings are written, as a request has it."""
+        before = "profiles."
+        told = self.told_by.items()
+        return {key.removeprefix(before): at for key, at in told if key.startswith(before)}
 
     def below(self, request: Request, screenplay: Path | None = None) -> Request:
         """A request with all that it does not say itself.
@@ -66,7 +74,9 @@ class Configured:
         Raises:
             InputError: A name of films by a template is none, or leads out of the project.
         """
-        request = replace(request, profiles={**self.profiles, **request.profiles})
+        own = {**self.profiles, **request.profiles}
+        places = {**self.profile_places, **request.profile_places}
+        request = replace(request, profiles=own, profile_places=places)
         given: dict[str, Any] = {}
         for key in ("models_dir", *AUTO):
             usual = "auto" if key in AUTO else None
@@ -185,7 +195,13 @@ def configured_in(folder: Path) -> Configured:
 def _with_profiles(
     made: dict[str, Any], settings: Mapping[str, Setting], files: Sequence[ConfigFile]
 ) -> Configured:
-    profiles = {name: told for file in reversed(files) for name, told in file.profiles.items()}
+    profiles: dict[str, tuple[OwnProfile, str]] = {}
+    lines: dict[str, str] = {}
+    for file in reversed(files):
+        profiles |= file.profiles
+        # A file's profile goes in place of another's as a whole.
+        rest = {key: at for key, at in lines.items() if key.partition(".")[0] not in file.profiles}
+        lines = {**rest, **file.profile_lines}
     told_by = {key: one.told_by for key, one in settings.items()}
     chosen = settings.get("profile")
     if chosen is not None and chosen.text not in (*PROFILE_NAMES, *profiles):
@@ -195,7 +211,11 @@ def _with_profiles(
     return Configured(
         **made,
         profiles={name: one for name, (one, _) in profiles.items()},
-        told_by={**told_by, **{f"profiles.{name}": at for name, (_, at) in profiles.items()}},
+        told_by={
+            **told_by,
+            **{f"profiles.{name}": at for name, (_, at) in profiles.items()},
+            **{f"profiles.{key}": at for key, at in lines.items()},
+        },
     )
 
 

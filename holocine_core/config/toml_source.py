@@ -98,11 +98,66 @@ def _refused(reason: str, text: str, path: Path) -> InputError:
     found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", reason)
     line = int(found[1]) if found and found[1] else text.rstrip("\n").count("\n") + 1
     told = reason[: found.start()] if found else reason
-    return InputError(
-        f"not valid TOML: {told[:1].lower()}{told[1:]}",
-        where=f"{path}:{line}",
-        hint='a setting reads: profile = "draft"',
-    )
+    message = f"not valid TOML: {told[:1].lower()}{told[1:]}"
+    hint = 'a setting reads: profile = "draft"'
+    lines = text.split("\n")
+    if told.startswith(_TWICE):
+        message, hint = _twice(lines, line, path) or (message, hint)
+    elif bare := _BARE.match(lines[line - 1][:200]):
+        hint = f'put the value between quotes: {bare[1]} = "{bare[2].strip(_CURLED)}"'
+    return InputError(message, where=f"{path}:{line}", hint=hint)
+
+
+_TWICE = ("Cannot overwrite", "Cannot declare", "Cannot mutate")
+"""How the library begins where a key stands twice."""
+_CURLED = "\u201c\u201d\u2018\u2019"
+"""Quotes of a text editor, which are none of TOML's."""
+_BARE = re.compile(
+    r"""\s*([\w.-]+)\s*=\s*(?=[^#]*[^\W\d])([^\s"'\[{#](?:[^#"']*[^\s#"'])?)\s*(?:#.*)?$"""
+)
+"""A text without quotes, behind its key."""
+OWN_HINT = "own profiles are written [profiles.NAME]"
+
+
+def _twice(lines: list[str], line: int, path: Path) -> tuple[str, str] | None:
+    """What stands twice, and what to do; None where it is not told by its line alone."""
+    import tomllib
+
+    before = "\n".join(lines[: line - 1])
+    try:
+        part, data = tomllib.loads(lines[line - 1]), tomllib.loads(before)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return None
+    if lines[line - 1].lstrip().startswith("["):
+        key = _header(part)
+    else:
+        key = _open_table(lines[: line - 1]) + next(iter(list(_keys(part))[-1:]), ())
+    for length in range(1, len(key) + 1):
+        at: Any = data
+        for name in key[:length]:
+            at = at.get(name) if isinstance(at, dict) else None
+        if at is None or (isinstance(at, dict) and length < len(key)):
+            continue
+        first = _lines(before, path).get(key[:length])
+        if first is None:
+            return None
+        own = key[0] == "profile" and len(key) > 1
+        hint = OWN_HINT if own else "keep one of them"
+        return f"`{'.'.join(key[:length])}` stands twice; first in line {first}", hint
+    return None
+
+
+def _open_table(lines: list[str]) -> Key:
+    """The table that the last line is in."""
+    import tomllib
+
+    for line in reversed(lines):
+        if line.lstrip().startswith("["):
+            try:
+                return _header(tomllib.loads(line))
+            except tomllib.TOMLDecodeError:
+                continue
+    return ()
 
 
 def _too_much(text: str) -> int:

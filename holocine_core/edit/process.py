@@ -6,6 +6,7 @@ run hangs on a pipe of the caller's, so ffmpeg ends when the caller dies, howeve
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections import deque
@@ -23,6 +24,7 @@ from holocine_core.errors import MachineError
 _QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
 DISK_FULL = "No space left on device"
 _ERRORS_KEPT = 1000
+_NAMED_BY = "IMAGEIO_FFMPEG_EXE"
 _GRAVE = ("panic", "fatal", "error")
 # One line of ffmpeg's log: contexts, level, text.
 _LINE = re.compile(r"(?:\[[^]]* @ [^]]*\] )*\[(panic|fatal|error|warning|info)\] (.*)")
@@ -92,8 +94,8 @@ class Run:
         except OSError as failed:
             raise MachineError(
                 f"ffmpeg does not start: {failed.strerror}",
-                where=exe,
-                hint="reinstall imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to a working ffmpeg",
+                where=f"{_NAMED_BY}={exe}" if os.environ.get(_NAMED_BY) else exe,
+                hint=f"reinstall imageio-ffmpeg, or set {_NAMED_BY} to a working ffmpeg",
             ) from failed
         self._drain = Thread(target=self._read_log, daemon=True)
         self._drain.start()

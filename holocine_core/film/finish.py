@@ -370,7 +370,9 @@ def preflight(plan: Plan) -> None:
         try:
             _try_ffmpeg(plan, room / "trial.mp4")
         except MachineError as failed:  # The trial's file is gone by the time it is read of.
-            raise MachineError(failed.message, where=str(plan.work), hint=failed.hint) from failed
+            gone = not failed.where or "trial.mp4" in failed.where
+            where = str(plan.work) if gone else failed.where
+            raise MachineError(failed.message, where=where, hint=failed.hint) from failed
     require_machine(plan)
 
 

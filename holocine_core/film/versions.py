@@ -92,7 +92,9 @@ def lying(work: Path, known: Sequence[Version]) -> dict[str, Path]:
     """Films that are versions as they lie there: their keys, and where."""
     found = {}
     for name in dict.fromkeys(version.film for version in known if version.film):
-        path = work / name
+        # Noted as names alone tell it, whatever links there are.
+        plain = Path(os.path.normpath(work / name))
+        path = plain if plain.is_file() else work / name
         if path.is_file() and isinstance(key := _key_at(path), str):
             found[key] = path
     return found

@@ -107,15 +107,21 @@ def profile_problems(
             profile_hint(name, request.profiles),
         )
         return
-    own, place = request.profiles.get(name), f"profile {name}"
+    own = request.profiles.get(name)
     if name in recorded:
         return
     if "size" in request.settings:
         yield from _size_problems(request.settings["size"], spec, "--size")
     elif own is not None and "size" in own.changes():
-        yield from _size_problems(own.changes()["size"], spec, place)
+        yield from _size_problems(own.changes()["size"], spec, _place(request, name, "size"))
     if own is not None and "eta" in own.changes():
-        yield from _eta_problems(manuscript, spec, own, place)
+        yield from _eta_problems(manuscript, spec, own, _place(request, name, "eta"))
+
+
+def _place(request: Request, name: str, setting: str) -> str:
+    """Where a setting of an own profile is written; the profile's name where no file says it."""
+    places = request.profile_places
+    return places.get(f"{name}.{setting}", places.get(name, f"profile {name}"))
 
 
 def _size_problems(size: str, spec: ModelSpec, where: str) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
 """A YAML file comes in, a validated frozen screenplay goes out.
 
-May import: errors. No torch, no network.
+May import: errors, units. No torch, no network.
 """

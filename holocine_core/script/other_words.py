@@ -114,6 +114,29 @@ _LEVELS: Sequence[tuple[type[BaseModel], str]] = (
 )
 
 
+_VALUES: Mapping[str, Mapping[str, str]] = {
+    "kind": {
+        "crossfade": "dissolve xfade mix cross_dissolve cross_fade",
+        "fade": "fade_to_black fade_out fade_in fade_through_black dip dip_to_black black",
+        "cut": "none hard_cut straight_cut",
+    },
+}
+"""Key -> value of ours -> what others call it."""
+
+
+def value_meant(key: str, value: str) -> str:
+    """The hint for a value that is none of a key's; empty where nothing is known of it."""
+    plain = _plain(value)
+    for ours, others in _VALUES.get(key, {}).items():
+        if plain in others.split():
+            return f"{value} is '{ours}' here"
+    return ""
+
+
+def _plain(word: str) -> str:
+    return "_".join(word.lower().replace("-", " ").replace("_", " ").split())
+
+
 def meant_by(word: str, models: Sequence[type[BaseModel]]) -> str:
     """The hint for a key that is none; empty where nothing is known of it.
 
@@ -121,7 +144,7 @@ def meant_by(word: str, models: Sequence[type[BaseModel]]) -> str:
         word: As written.
         models: Whose keys stand in that place, the nearest first.
     """
-    plain = "_".join(word.lower().replace("-", " ").replace("_", " ").split())
+    plain = _plain(word)
     for kind in models:
         for others, sentence in _SENTENCES.get(kind, {}).items():
             if plain in others.split():

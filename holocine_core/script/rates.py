@@ -21,7 +21,15 @@ NTSC_WRITTEN = tuple(_WRITTEN)
 """How they are written."""
 NTSC_FORM = rf"^({'|'.join(map(str, _FORMS))})000/1001$"
 """And how they are written exactly."""
-RATE_WORDS = "a whole number, or one of NTSC's: 23.976, 29.97, 47.952, 59.94, 119.88"
+
+
+def rate_words(most: int) -> str:
+    """What a rate of at most ``most`` may be."""
+    ntsc = ", ".join(f"{forms[0]}" for forms in _FORMS.values() if forms[0] <= most)
+    return f"a whole number, or one of NTSC's: {ntsc}"
+
+
+RATE_WORDS = rate_words(max(_FORMS))
 
 
 def frame_rate(written: int | float | str | Fraction) -> Fraction:
@@ -61,13 +69,18 @@ def rate_or_none(written: object) -> Fraction | None:
         return None
 
 
+_WITH_UNIT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,3})?)\s*(?:fps|hz|p)?\s*", re.IGNORECASE)
+
+
 def _rate_to(most: int) -> Any:
     """A frame rate of at most ``most``: whole, or one of NTSC's."""
 
     def checked(written: Any) -> Any:
         rate, shown = rate_or_none(written), repr(written)[:40]
         if rate is None:
-            raise ValueError(f"`fps` can't be {shown}; write {RATE_WORDS}")
+            count = _WITH_UNIT.fullmatch(written) if isinstance(written, str) else None
+            words = f"the number alone: {count[1]}" if count else rate_words(most)
+            raise ValueError(f"`fps` can't be {shown}; write {words}")
         if not 1 <= rate <= most:
             raise ValueError(f"`fps` can't be {shown}; it must be 1 to {most}")
         return written

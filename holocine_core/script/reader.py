@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from holocine_core.errors import MOST_TOLD, InputError, Problem
+from holocine_core.errors import InputError, Problem
 from holocine_core.script import prompt as prompts
+from holocine_core.script.cast import (
+    Nearest,
+    declared_in,
+    is_readable,
+    listed_in,
+    named_anywhere,
+)
 from holocine_core.script.file_kinds import require_screenplay_file
 from holocine_core.script.manuscript import Manuscript, in_file_order
+from holocine_core.script.meant_keys import as_meant
 from holocine_core.script.screenplay import SCENE_KEYS, Scene, Screenplay
 from holocine_core.script.wording import shape_problem, told_once
 from holocine_core.script.yaml_source import Key, Source, parse_source, read_source, short
@@ -63,9 +69,10 @@ def manuscript_of(source: Source) -> Manuscript:
             where=source.where(()),
             hint="`holocine new NAME` writes a starter",
         )
+    source, meant = as_meant(source)
     data = dict(source.data)
     flat = "scenes" not in data and bool(SCENE_KEYS & data.keys())
-    problems = list(source.problems)
+    problems = [*source.problems, *meant]
     if flat:
         scene_keys = [key for key in data if key in SCENE_KEYS and key != "seed"]
         data["scenes"] = [{key: data.pop(key) for key in scene_keys}]
@@ -84,7 +91,7 @@ def manuscript_of(source: Source) -> Manuscript:
     problems += shape_problems
     scenes, hidden = _usable_scenes(bare, data)
     problems += hidden
-    problems += _name_problems(bare, data)
+    problems += _name_problems(bare, data, told=bool(problems))
     problems += _scene_problems(bare, scenes)
     return Manuscript(
         source=source,
@@ -177,11 +184,15 @@ def _texts(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
                 yield ("scenes", i, "shots", j, "prompt"), shot["prompt"]
 
 
-def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Problem]:
-    declared = _declared(data)
+def _name_problems(
+    manuscript: Manuscript, data: Mapping[str, Any], *, told: bool = False
+) -> list[Problem]:
+    """What is wrong with characters' names. Where something is ``told`` already, a name that stands
+    in what could not be read counts as used."""
+    declared = declared_in(data)
     problems: list[Problem] = []
     used: set[str] = set()
-    nearest = _Nearest(declared)
+    nearest = Nearest(declared)
     for key, text in _texts(data):
         for mention in prompts.mentions(text):
             if mention.name is None:
@@ -193,7 +204,7 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
                         word=text[mention.start :].split()[0],
                     )
                 )
-            elif mention.name not in declared:
+            elif mention.name not in declared and is_readable(data):
                 problems.append(_unknown_name(manuscript, key, mention.name, nearest))
             used.add(mention.name or "")
         problems += _cleaned_problems(manuscript, key, text)
@@ -209,28 +220,22 @@ def _name_problems(manuscript: Manuscript, data: Mapping[str, Any]) -> list[Prob
             )
             for mention in prompts.mentions(text)
         ]
-    used |= _listed(data)
+    used |= listed_in(data) | (named_anywhere(data) if told else set())
     problems += [
         Problem(
             f"character '{name}' is never used",
             manuscript.where(("characters", name), name=True),
             f"write {{{name}}} in a prompt, or drop it",
         )
-        for name in declared
+        for name in (declared if isinstance(data.get("scenes"), list) else ())
         if name not in used
     ]
     return problems
 
 
-def _declared(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The film's characters; none where they are no mapping, which is told elsewhere."""
-    declared = data.get("characters")
-    return declared if isinstance(declared, dict) else {}
-
-
 def _nameless_texts(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     """Every text that reaches the model as it is written, with its place."""
-    looks = [(("characters", name), look) for name, look in _declared(data).items()]
+    looks = [(("characters", name), look) for name, look in declared_in(data).items()]
     for key, text in [
         (("style",), data.get("style")),
         (("negative",), data.get("negative")),
@@ -267,35 +272,7 @@ def _entity_problems(manuscript: Manuscript, key: Key, text: str) -> list[Proble
     return [manuscript.problem(key, message, "write the character itself")]
 
 
-def _listed(data: Mapping[str, Any]) -> set[str]:
-    scenes = data.get("scenes")
-    return {
-        name
-        for scene in (scenes if isinstance(scenes, list) else ())
-        if isinstance(scene, dict) and isinstance(scene.get("characters"), list)
-        for name in scene["characters"]
-        if isinstance(name, str)
-    }
-
-
-class _Nearest:
-    """The declared name that an unknown one is most like; empty where none is.
-
-    Comparing takes its time: the first hundred unknown names are compared with the first thousand.
-    """
-
-    def __init__(self, declared: Iterable[str]) -> None:
-        self._declared = tuple(islice(declared, 1000))
-        self._found: dict[str, str] = {}
-
-    def __call__(self, name: str) -> str:
-        if name not in self._found and len(self._found) < MOST_TOLD:
-            near = difflib.get_close_matches(name, self._declared, n=1)
-            self._found[name] = near[0] if near else ""
-        return self._found.get(name, "")
-
-
-def _unknown_name(manuscript: Manuscript, key: Key, name: str, nearest: _Nearest) -> Problem:
+def _unknown_name(manuscript: Manuscript, key: Key, name: str, nearest: Nearest) -> Problem:
     near = nearest(name)
     hint = (
         f"did you mean {{{near}}}?" if near else f"declare it under `characters:` as `{name}: ...`"
@@ -305,9 +282,9 @@ def _unknown_name(manuscript: Manuscript, key: Key, name: str, nearest: _Nearest
 
 def _scene_problems(manuscript: Manuscript, scenes: Sequence[tuple[int, Scene]]) -> list[Problem]:
     problems: list[Problem] = []
-    declared = _declared(manuscript.source.data)
+    declared = declared_in(manuscript.source.data)
     ids: dict[str, int] = {}
-    nearest = _Nearest(declared)
+    nearest = Nearest(declared)
     for i, scene in scenes:
         name = scene.id or f"scene-{i + 1}"
         # Their files would be one on a disk that does not tell capitals.
@@ -330,9 +307,10 @@ def _cast_problems(
     i: int,
     scene: Scene,
     declared: Mapping[str, Any],
-    nearest: _Nearest,
+    nearest: Nearest,
 ) -> list[Problem]:
-    if scene.characters is None or manuscript.flat:
+    readable = is_readable(manuscript.source.data)
+    if scene.characters is None or manuscript.flat or not readable:
         return []
     listed = scene.characters
     problems = [

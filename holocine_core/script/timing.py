@@ -21,6 +21,7 @@ from holocine_core.script.timeline import (
     nearest_on_grid,
 )
 from holocine_core.script.yaml_source import Key, short
+from holocine_core.units import counted
 
 SECONDS_PER_SHOT = 4
 """Length of a shot for which neither the scene nor the shot gives one."""
@@ -119,8 +120,9 @@ def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingP
         problems.append(
             TimingProblem(
                 ("cuts",),
-                f"{len(cuts)} cuts for {shots} shots; a cut stands before each shot but the first",
-                f"give {shots - 1} cuts, or leave `cuts` out to space them evenly",
+                f"{counted(len(cuts), 'cut')} for {counted(shots, 'shot')}; a cut stands before "
+                "each shot but the first",
+                f"give {counted(shots - 1, 'cut')}, or leave `cuts` out to space them evenly",
             )
         )
     if asked is None:
@@ -144,11 +146,11 @@ def _from_cuts(scene: Scene, fps: Fraction, shots: int) -> _Found | list[TimingP
             moved.append(Moved(at, nearest_on_grid(at)))
     for i, (before, after) in enumerate(pairwise(moved), 1):
         if not problems and after.asked <= before.asked:
-            problems.append(
-                TimingProblem(
-                    ("cuts", i), f"cut {cuts[i]} is not after cut {cuts[i - 1]}", "sort the cuts"
-                )
-            )
+            same = after.asked == before.asked
+            told = "is at the same time as" if same else "is not after"
+            hint = "keep one of them, or move one" if same else "sort the cuts"
+            told = f"cut {cuts[i]} {told} cut {cuts[i - 1]}"
+            problems.append(TimingProblem(("cuts", i), told, hint))
     if problems:
         return problems
     return _Found(
@@ -234,7 +236,8 @@ def _collisions(found: _Found, scene: Scene) -> list[TimingProblem]:
         return [
             TimingProblem(
                 found.length_key,
-                f"{shots} shots, but {found.length.got} frames hold {room} latent frames",
+                f"{shots} shots, but {counted(found.length.got, 'frame')} "
+                f"{'holds' if found.length.got == 1 else 'hold'} {room} at most",
                 f"lengthen the scene to {TEMPORAL_STRIDE * (shots - 1) + 1} frames or more, "
                 "or merge shots",
             )

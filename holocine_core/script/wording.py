@@ -14,7 +14,7 @@ from holocine_core.errors import Problem
 from holocine_core.sampling import PIXELS_WORDS
 from holocine_core.script.camera_words import WORDS, camera_word
 from holocine_core.script.manuscript import Manuscript
-from holocine_core.script.other_words import key_meant, meant_by
+from holocine_core.script.other_words import key_meant, meant_by, value_meant
 from holocine_core.script.screenplay import (
     SCENE_KEYS,
     Adjusted,
@@ -47,6 +47,7 @@ _TYPES = {
 }
 _TIMES = frozenset({"seconds", "offset", "fade_in", "fade_out"})
 """Keys that take a number of seconds with its unit."""
+_NAMED_LOOKS = "write a line for each: olga: an old woman"
 _IN_SECONDS = "write it without quotes or with its unit: 2.5 or 2.5s"
 _MODELS: Mapping[str, type[BaseModel]] = {
     "transition": TransitionTo,
@@ -95,21 +96,20 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
         )
     if kind == "int_type" and isinstance(value, float):
         kind = "int_from_float"  # Strict pydantic does not tell them apart.
-    name = _dotted(key)
+    name = _dotted(_as_written(manuscript, key))
     if kind == "missing":
         return manuscript.problem(key[:-1], f"`{key[-1]}` is missing", f"add `{key[-1]}:`")
     if kind in _TYPES:
         if value is None:
             return manuscript.problem(key, f"`{name}` has no value", "fill it in or drop the key")
-        wanted, remedy = _TYPES[kind]
-        remedy = _IN_SECONDS if name in _TIMES and isinstance(value, str) else remedy
-        return manuscript.problem(key, f"`{name}` must be {wanted}, not {_shown(value)}", remedy)
+        wanted, told = _TYPES[kind][0], _remedy(kind, key, name, value)
+        return manuscript.problem(key, f"`{name}` must be {wanted}, not {_shown(value)}", told)
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         near = difflib.get_close_matches(str(value), allowed, n=1)
         allowed = [word for word in allowed if word.startswith(f"{value} ")] or allowed
         others = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(allowed)}"
-        hint = _camera_hint(name, str(value)) or others
+        hint = value_meant(str(key[-1]), str(value)) or _camera_hint(name, str(value)) or others
         return manuscript.problem(key, f"`{name}` can't be {_shown(value)}", hint)
     if kind == "value_error":
         message, _, remedy = str(context.get("error", detail["msg"])).partition("; ")
@@ -120,6 +120,17 @@ def shape_problem(manuscript: Manuscript, detail: ErrorDetails, data: Mapping[st
         return manuscript.problem(key, f"`{name}` is empty", "write something or drop it")
     limit = detail["msg"].removeprefix("Input should be ").lower()
     return manuscript.problem(key, f"`{name}` can't be {_shown(value)}", f"it must be {limit}")
+
+
+def _remedy(kind: str, key: Key, name: str, value: Any) -> str:
+    """What to do about a value of a wrong type."""
+    if name in _TIMES and isinstance(value, str):
+        return _IN_SECONDS
+    if kind == "string_type" and isinstance(value, list | dict):
+        return "write one text"
+    if key == ("characters",) and kind == "dict_type":
+        return _NAMED_LOOKS
+    return _TYPES[kind][1]
 
 
 def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
@@ -150,7 +161,7 @@ def _unknown_key(manuscript: Manuscript, key: Key, data: Mapping[str, Any]) -> P
 
 
 def _near_key(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
     return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(set(known)))}"
 
 
@@ -160,6 +171,13 @@ def _camera_hint(key: str, value: str) -> str:
         if word := camera_word(other, value):
             return f"did you mean '{word}'?" if other == key else f"write `{other}: {word}`"
     return ""
+
+
+def _as_written(manuscript: Manuscript, key: Key) -> Key:
+    """A key that stands in the file: a value may be written in place of a mapping of one."""
+    while len(key) > 1 and manuscript.key(key) not in manuscript.source.places:
+        key = key[:-1]
+    return key
 
 
 def _dotted(key: Key) -> str:

@@ -321,3 +321,37 @@ def test_the_page_shows_what_holds_and_who_said_it(
     monkeypatch.setenv(USER_FILE, "")
     assert holocine("config", "--path").exit_code == 2
     assert json.loads(holocine("config", "none.yaml", "--json").stdout)["exit_code"] == 2
+
+
+def test_a_size_that_the_model_does_not_film_is_told_by_the_line_that_sets_it(
+    holocine: Holocine, scene: Path
+) -> None:
+    say('profile = "fast"', "[profiles.fast]", 'base = "draft"', 'size = "100x60"')
+    for command in ("config", "check", "plan", "render"):
+        answer = holocine(command, scene, "--json")
+        error = answer.json.get("error") or answer.json["files"][0]
+        (problem,) = error["problems"]
+        assert (command, answer.exit_code, problem["where"]) == (command, 2, "holocine.toml:4")
+        assert problem["message"] == "size 100x60 is not a multiple of 16 pixels"
+    assert holocine("config").exit_code == 0  # No model is known.
+    answer = holocine("plan", scene, "--profile", "draft", "--json")
+    assert answer.exit_code == 0
+    answer = holocine("plan", scene, "--profile", "nosuch", "--json")
+    assert answer.json["error"]["problems"][0]["where"] == "--profile"
+
+
+def test_it_is_said_that_the_current_folders_file_is_not_a_screenplays_elsewhere(
+    holocine: Holocine, scene: Path
+) -> None:
+    say('profile = "draft"')
+    Path("sub").mkdir()
+    for name in ("a", "b"):
+        shutil.copy(scene, f"sub/{name}.yaml")
+    told = "holocine.toml is not used: it does not lie beside sub/a.yaml"
+    assert holocine("plan", "sub/a.yaml", "sub/b.yaml").stderr.count("is not used") == 1
+    assert told in holocine("plan", "sub/a.yaml").stderr
+    assert told in holocine("config", "sub/a.yaml").stderr
+    for words in (("plan", "sub/a.yaml", "-q"), ("plan", scene), ("config",)):
+        assert "is not used" not in holocine(*words).stderr
+    say('profile = "final"', folder="sub")
+    assert told in holocine("plan", "sub/a.yaml").stderr

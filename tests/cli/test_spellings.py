@@ -103,6 +103,7 @@ def test_the_help_is_no_longer_by_it(holocine: Holocine) -> None:
         ("render room.yaml --debug", "before the command: holocine --debug render room.yaml"),
         ("render -V", "before the command: holocine -V"),
         ("check room.yaml --shot 2", "`reshoot` takes it"),
+        ("preview room.yaml --list", "hint: holocine preview --help"),
         ("check room.yaml --profile draft", "`plan`, `render` and `evaluate` take it"),
         ("check room.yaml --verbose", "others take it"),
         ("render room.yaml -Z", "hint: holocine render --help"),

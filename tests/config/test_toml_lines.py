@@ -127,3 +127,35 @@ def test_what_is_no_file_of_settings_is_refused(tmp_path: Path) -> None:
 def test_many_short_lines_are_read_at_once(tmp_path: Path) -> None:
     text = "\n" * (MAX_BYTES - 10) + "a = 1"
     assert parse_toml(text, tmp_path / "a.toml").lines[("a",)] == MAX_BYTES - 9
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "hint"),
+    [
+        ('profile = "fast"\n\n[profile.fast]\nsteps = 4\n', 3,
+         "`profile` stands twice; first in line 1", "own profiles are written [profiles.NAME]"),
+        ('profile = "a"\nmodel = "b"\nprofile = "c"\n', 3,
+         "`profile` stands twice; first in line 1", "keep one of them"),
+        ("[profiles.fast]\nsteps = 1\nsteps = 2", 3,
+         "`profiles.fast.steps` stands twice; first in line 2", "keep one of them"),
+        ("[profiles.fast]\nsteps = 1\n[profiles.fast]\n", 3,
+         "`profiles.fast` stands twice; first in line 1", "keep one of them"),
+        ("[profiles.fast]\nsize = 112x64  # small\n", 2,
+         "not valid TOML: expected newline or end of document after a statement",
+         'put the value between quotes: size = "112x64"'),
+        ("models_dir = ~/my models\n", 1, "not valid TOML: invalid value",
+         'put the value between quotes: models_dir = "~/my models"'),
+        ("profile = \u201cdraft\u201d\n", 1, "not valid TOML: invalid value",
+         'put the value between quotes: profile = "draft"'),
+        ("steps = 1 2\n", 1,
+         "not valid TOML: expected newline or end of document after a statement",
+         'a setting reads: profile = "draft"'),
+    ],
+)  # fmt: skip
+def test_what_is_no_toml_is_told_in_our_words(
+    text: str, line: int, message: str, hint: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_toml(text, Path("a.toml"))
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.message, problem.hint) == (f"a.toml:{line}", message, hint)

@@ -223,6 +223,7 @@ def test_a_missing_ffmpeg_says_what_to_set(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "gone"))
     with pytest.raises(MachineError) as told:
         write(tmp_path / "clip.mp4", noise(1))
+    assert told.value.where == f"IMAGEIO_FFMPEG_EXE={tmp_path / 'gone'}"
     assert "IMAGEIO_FFMPEG_EXE" in told.value.hint
 
 

@@ -272,8 +272,12 @@ def test_what_the_schema_refuses_the_reader_refuses_too(bad: Any) -> None:
 
 def test_a_wrong_type_hides_nothing_and_crashes_nothing() -> None:
     for characters in ("5", "[[]]", "true", "[1, 2]", "x"):
-        found = problems(f"characters: {characters}\nscenes: [{{characters: [mara], shots: [a]}}]")
-        assert any("unknown character {mara}" in each.message for each in found), characters
+        scene = "{characters: [mara], lens: 3, shots: ['{b}']}"
+        found = [each.message for each in problems(f"characters: {characters}\nscenes: [{scene}]")]
+        assert any("`characters` must be a mapping" in each for each in found), characters
+        assert "unknown key `lens`" in found
+        # Who there is cannot be known.
+        assert not any("unknown character" in each for each in found)
 
 
 def test_a_fault_beside_the_timing_does_not_hide_it() -> None:

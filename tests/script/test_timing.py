@@ -72,11 +72,13 @@ def test_nothing_given_means_four_seconds_a_shot_up_to_the_models_length() -> No
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"frames": 41, "cuts": (5,)}, "1 cuts for 3 shots"),
+        ({"frames": 41, "cuts": (5,)}, "1 cut for 3 shots"),
         ({"cuts": (5, 9)}, "without the scene's length"),
         ({"frames": 41, "cuts": (5, 41)}, "outside"),
         ({"frames": 41, "cuts": (0, 9)}, "outside"),
         ({"frames": 41, "cuts": (21, 9)}, "not after"),
+        ({"frames": 41, "cuts": ("1s", "1s")}, "cut 1s is at the same time as cut 1s"),
+        ({"frames": 1}, "3 shots, but 1 frame holds 1 at most"),
         ({"frames": 41, "cuts": (20, 21)}, "collide"),
         ({"frames": 41, "cuts": (20, "2.7s")}, "end of the scene"),
         ({"frames": 5}, "3 shots, but 5 frames hold 2"),
