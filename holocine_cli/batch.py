@@ -55,7 +55,13 @@ def jobs_for(
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
-    from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
+    from holocine_core.api.fleet import (
+        film_named,
+        is_template,
+        kept_aside,
+        refuse_repeated,
+        require_file_name,
+    )
 
     named = is_template(request.out)
     if several and request.out == pipes.DASH:
@@ -74,6 +80,8 @@ def jobs_for(
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
+    if request.out not in (None, pipes.DASH):
+        require_file_name(request.out)
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)

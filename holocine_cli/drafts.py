@@ -51,7 +51,7 @@ def drafts_for(
             that do not go together.
     """
     from holocine_core import api
-    from holocine_core.api.fleet import is_template, refuse_repeated
+    from holocine_core.api.fleet import is_template, refuse_repeated, require_file_name
 
     if request.out is not None and out_dir is not None:
         raise InputError("--out and --out-dir both say where the draft goes", hint="give one")
@@ -66,6 +66,8 @@ def drafts_for(
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
+    if request.out is not None:
+        require_file_name(request.out)
     found = []
     for path in screenplays:
         given = replace(request, given=stdin if path == pipes.STDIN else None)

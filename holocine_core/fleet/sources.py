@@ -70,7 +70,9 @@ def listed(listing: str, place: str = "--files", *, there: bool = True) -> list[
         )
     problems = [
         Problem(
-            f"there is no file {name}", where, "names in a list are looked for in the current folder"
+            f"there is no file {name}",
+            where,
+            "a list's names are looked for in the current folder",
         )
         for where, name in found
         if there and name != "-" and not os.path.lexists(name)
