@@ -51,37 +51,11 @@ def jobs_for(
         InputError: Before any work: two films of one name, a film over a screenplay, or options
             that do not go together, or a file that sets something is wrong.
     """
-    several = len(screenplays) > 1
-    if request.out is not None and out_dir is not None:
-        raise InputError("--out and --out-dir both say where the film goes", hint="give one")
     from holocine_core.api import refuse_collisions
-    from holocine_core.api.fleet import (
-        film_named,
-        is_template,
-        kept_aside,
-        refuse_repeated,
-        require_file_name,
-    )
+    from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
+    _require_places(request, out_dir, several=len(screenplays) > 1)
     named = is_template(request.out)
-    if several and request.out == pipes.DASH:
-        raise InputError(
-            "stdout takes one film, but there are several screenplays",
-            where="--out",
-            hint="name all of them with -o 'films/{stem}.mp4'",
-        )
-    if several and request.out is not None and not named:
-        raise InputError(
-            "--out names one film, but there are several screenplays",
-            hint="name their folder with --out-dir, or all of them with -o 'films/{stem}.mp4'",
-        )
-    if several and request.work is not None:
-        raise InputError(
-            "--work is one film's folder, but there are several screenplays",
-            hint="leave it out: each film has its own beside it",
-        )
-    if request.out not in (None, pipes.DASH):
-        require_file_name(request.out)
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)
@@ -97,6 +71,32 @@ def jobs_for(
     refuse_collisions([(job.screenplay, job.film) for job in jobs])
     refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
     return jobs
+
+
+def _require_places(request: Request, out_dir: Path | None, *, several: bool) -> None:
+    """Raises InputError where what the call says of places does not go together."""
+    from holocine_core.api.fleet import is_template, require_file_name
+
+    if request.out is not None and out_dir is not None:
+        raise InputError("--out and --out-dir both say where the film goes", hint="give one")
+    if several and request.out == pipes.DASH:
+        raise InputError(
+            "stdout takes one film, but there are several screenplays",
+            where="--out",
+            hint="name all of them with -o 'films/{stem}.mp4'",
+        )
+    if several and request.out is not None and not is_template(request.out):
+        raise InputError(
+            "--out names one film, but there are several screenplays",
+            hint="name their folder with --out-dir, or all of them with -o 'films/{stem}.mp4'",
+        )
+    if several and request.work is not None:
+        raise InputError(
+            "--work is one film's folder, but there are several screenplays",
+            hint="leave it out: each film has its own beside it",
+        )
+    if request.out not in (None, pipes.DASH):
+        require_file_name(request.out)
 
 
 class Batch:

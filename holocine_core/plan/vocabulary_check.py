@@ -99,8 +99,8 @@ def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
 
 
 def _camera(screenplay: Screenplay, vocabulary: Vocabulary) -> dict[str, Key]:
-    """Sizes, angles and movements that read in the prompt with a word that is not known, each as its
-    key has it and not as the prompt puts it, and where it stands first."""
+    """Sizes, angles and movements whose prompt has a word that is not known, each as its key has it
+    and not as the prompt puts it, and where it stands first."""
     found: dict[str, Key] = {}
     for i, scene in enumerate(screenplay.scenes):
         for j, shot in enumerate(scene.shots or ()):
