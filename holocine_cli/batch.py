@@ -51,20 +51,23 @@ def jobs_for(
         InputError: Before any work: two films of one name, a film over a screenplay, or options
             that do not go together, or a file that sets something is wrong.
     """
+    several, streams = len(screenplays) > 1, request.out == pipes.DASH
+    refuse_one_place(request, out_dir, "film", several=several)
     from holocine_core.api import refuse_collisions
     from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
-    _require_places(request, out_dir, several=len(screenplays) > 1)
     named = is_template(request.out)
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if streams:
+            asked = replace(asked, out=None)  # Its takes are those of the film that has a name.
         if request.out is None and out_dir is not None:
             asked = replace(asked, out=out_dir / asked.film(path))
         asked, whole = settings.asked(path, asked)
         if named:
             whole = replace(whole, out=film_named(str(request.out), path, whole))
-        elif request.out == pipes.DASH:
+        elif streams:
             whole = kept_aside(path, whole)
         film = whole.film(path)
         jobs.append(Job(path, replace(whole, out=film), film, asked))
@@ -73,29 +76,38 @@ def jobs_for(
     return jobs
 
 
-def _require_places(request: Request, out_dir: Path | None, *, several: bool) -> None:
-    """Raises InputError where what the call says of places does not go together."""
+def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, several: bool) -> None:
+    """Raises InputError where options say twice where films go, of several that all go to one place,
+    or name a folder for a film.
+
+    Args:
+        request: What the call asks for.
+        out_dir: Folder of the films.
+        what: They are called: film or draft.
+        several: Whether there are several screenplays.
+    """
     from holocine_core.api.fleet import is_template, require_file_name
 
     if request.out is not None and out_dir is not None:
-        raise InputError("--out and --out-dir both say where the film goes", hint="give one")
+        raise InputError(f"--out and --out-dir both say where the {what} goes", hint="give one")
     if several and request.out == pipes.DASH:
         raise InputError(
-            "stdout takes one film, but there are several screenplays",
+            f"stdout takes one {what}, but there are several screenplays",
             where="--out",
-            hint="name all of them with -o 'films/{stem}.mp4'",
+            hint=f"name all of them with -o '{what}s/{{stem}}.mp4'",
         )
     if several and request.out is not None and not is_template(request.out):
+        by = f"'{what}s/{{stem}}.mp4'"
         raise InputError(
-            "--out names one film, but there are several screenplays",
-            hint="name their folder with --out-dir, or all of them with -o 'films/{stem}.mp4'",
+            f"--out names one {what}, but there are several screenplays",
+            hint=f"name their folder with --out-dir, or all of them with -o {by}",
         )
     if several and request.work is not None:
         raise InputError(
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
-    if request.out not in (None, pipes.DASH):
+    if request.out is not None and request.out != pipes.DASH:
         require_file_name(request.out)
 
 
