@@ -77,8 +77,8 @@ def jobs_for(
 
 
 def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, several: bool) -> None:
-    """Raises InputError where options say twice where films go, of several that all go to one place,
-    or name a folder for a film.
+    """Raises InputError where options say twice where films go, several go to one place, or a film
+    is named as a folder is.
 
     Args:
         request: What the call asks for.
