@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from holocine_cli.commands import app
 
         _refuse_a_shell(args)
+        _refuse_nul(args)
         said = get_command(app)(args=args, prog_name=PROGRAM, standalone_mode=False, obj=session)
         ended.normally(said)
     stop.ending = True
@@ -151,6 +152,12 @@ def _refuse_a_shell(args: list[str]) -> None:
             f"{args[0]} is for the shell it is called from and takes no other word",
             hint=f"call it in that shell: {PROGRAM} {args[0]}",
         )
+
+
+def _refuse_nul(args: list[str]) -> None:
+    """No file has such a name; a shell passes none on, but who calls `main` may."""
+    for word in (word for word in args if "\0" in word):
+        raise InputError("a word with a NUL character", where=word, hint="leave it out")
 
 
 def _interrupted(session: Session) -> ExitCode:

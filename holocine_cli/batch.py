@@ -77,8 +77,8 @@ def jobs_for(
 
 
 def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, several: bool) -> None:
-    """Raises InputError where options say twice where films go, or of several that all go to one
-    place.
+    """Raises InputError where options say twice where films go, several go to one place, or a film
+    is named as a folder is.
 
     Args:
         request: What the call asks for.
@@ -86,7 +86,7 @@ def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, sever
         what: They are called: film or draft.
         several: Whether there are several screenplays.
     """
-    from holocine_core.api.fleet import is_template
+    from holocine_core.api.fleet import is_template, require_file_name
 
     if request.out is not None and out_dir is not None:
         raise InputError(f"--out and --out-dir both say where the {what} goes", hint="give one")
@@ -107,6 +107,8 @@ def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, sever
             "--work is one film's folder, but there are several screenplays",
             hint="leave it out: each film has its own beside it",
         )
+    if request.out is not None and request.out != pipes.DASH:
+        require_file_name(request.out)
 
 
 class Batch:

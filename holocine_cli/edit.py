@@ -295,15 +295,20 @@ def _list(session: Session, known: Sequence[FilmVersion]) -> None:
     paint = session.console.out
     rows = []
     records = []
+    differ = len({(version.profile, version.steps) for version in known}) > 1
     for version in known:
         other = version.film.name if version.film is not None else ""
         mark = "the film" if version.current else other
         size = scaled(version.bytes, "B")
-        rows.append((str(version.number), version.told, size, paint(mark, "green")))
+        how = f"{version.profile or '?'}, {version.steps or '?'} steps" if differ else ""
+        told = f"{version.told}  {how}".rstrip()
+        rows.append((str(version.number), told, size, paint(mark, "green")))
         records.append(
             {
                 "version": version.number,
                 "edits": [api.edit_record(edit, version.scenes) for edit in version.edits],
+                "profile": version.profile,
+                "steps": version.steps,
                 "bytes": version.bytes,
                 "current": version.current,
                 "film": None if version.film is None else str(version.film),

@@ -106,8 +106,8 @@ def render(
     request = machine.request(
         asked.lora, asked, out=out, from_draft=from_draft, anew=force, gpus=gpus
     )
-    settings = Settings(session, profile, shared.settings)
-    found, extras = gathered.sources(screenplays, session), besides.extras()
+    settings, extras = Settings(session, profile, shared.settings), besides.extras()
+    found = gathered.sources(screenplays, session, there=shared.settings is None)
     jobs = jobs_for(found, request, out_dir, settings, session.stdin)
     if dry_run:
         session.command = "plan"

@@ -126,9 +126,16 @@ class Listed:
 
     files: many.FileList = None
 
-    def sources(self, named: Sequence[Path] | None, session: Session) -> list[Path]:
+    def sources(
+        self, named: Sequence[Path] | None, session: Session, *, there: bool = True
+    ) -> list[Path]:
         """The screenplays of the call; one that came from stdin, which is read here, has
         :data:`~holocine_cli.pipes.STDIN` as its name.
+
+        Args:
+            named: On the command line.
+            session: Of the call.
+            there: Whether all that is listed has to be: a worker's list may be a day old.
 
         Raises:
             InputError: There are none, or no such shard.
@@ -142,7 +149,8 @@ class Listed:
                 hint="name one, a folder of them, or - for stdin; see --help",
             )
         listed = None if self.files is None else _text_of(self.files, session)
-        found = sources(named or (), listed, getattr(self, "shard", None))
+        place = str(pipes.STDIN if self.files == pipes.DASH else self.files)
+        found = sources(named or (), listed, getattr(self, "shard", None), place, there=there)
         if list(named or ()).count(pipes.DASH) > 1:
             pipes.refuse_twice()
         return [pipes.given(session, path, "a screenplay")[0] for path in found]

@@ -38,7 +38,7 @@ FileList = Annotated[
     typer.Option(
         "--files",
         metavar="LIST",
-        help="A file that names screenplays, one a line; - is stdin.",
+        help="A file that names screenplays, from the current folder, one a line; - is stdin.",
         show_default=False,
         rich_help_panel=MANY,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from holocine_core.api.films import render
 from holocine_core.errors import InputError
@@ -181,6 +181,10 @@ class FilmVersion:
     told: str
     """Its edits in words."""
     edits: tuple[Reshoot | Extend, ...]
+    profile: str | None
+    """That made it; None where an older list does not tell."""
+    steps: int | None
+    """Sampling steps, of the take with most; likewise."""
     scenes: int
     """How many the film has, which decides its shots' names."""
     bytes: int
@@ -239,6 +243,7 @@ def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
             number=one.number,
             told=told(one.edits, _scenes(one)),
             edits=one.edits,
+            **_made_by(one),
             scenes=_scenes(one),
             bytes=bytes_of(one, vault),
             current=one.key == current,
@@ -246,6 +251,13 @@ def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
         )
         for one in known
     )
+
+
+def _made_by(version: Version) -> dict[str, Any]:
+    made = version.made or {}
+    takes = made.get("takes", ())
+    steps = [take["sampling"]["steps"] for take in takes if "steps" in take.get("sampling", {})]
+    return {"profile": made.get("profile"), "steps": max(steps, default=None)}
 
 
 def _scenes(version: Version) -> int:

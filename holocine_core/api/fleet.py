@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from holocine_core.errors import InputError
 from holocine_core.film.extras import Extras, lacks_extras
-from holocine_core.film.naming import dated, film_named, is_template, kept_aside
+from holocine_core.film.naming import dated, film_named, is_template, kept_aside, require_file_name
 from holocine_core.film.ownership import film_key, is_finished
 from holocine_core.film.planning import plan_film, plan_to_render
 from holocine_core.fleet.drive import drive, list_for_workers, open_engine
@@ -74,6 +74,7 @@ __all__ = [
     "refuse_gpus",
     "refuse_ranks",
     "refuse_repeated",
+    "require_file_name",
     "sources",
     "submit",
     "this_rank",

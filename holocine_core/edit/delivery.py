@@ -92,8 +92,9 @@ def check_video(video: VideoCodec, size: tuple[int, int], out: Path) -> None:
     row = _CODECS[video.codec]
     if out.suffix.lower() not in row.suffixes:
         names = ", ".join(row.suffixes)
+        kind = f"a '{out.suffix}' file" if out.suffix else "a file without an ending"
         raise InputError(
-            f"{video.codec} does not go into a '{out.suffix}' file",
+            f"{video.codec} does not go into {kind}",
             where=str(out),
             hint=f"end the name in one of {names}",
         )

@@ -30,6 +30,8 @@ _TEXT_WIDTH = _WIDTH - _MARGIN - _TEXT_LEFT
 _ROW_SPACE = 34
 _NAME_HEIGHT, _LINE = 200, 30
 
+_Lines = list[tuple[str, str]]
+"""Of a text, with the colour of each."""
 _PAPER, _INK, _MUTED, _RULE, _ACCENT = "#fbfaf7", "#1d1d1f", "#77756f", "#d9d6cd", "#a33b20"
 
 
@@ -45,6 +47,8 @@ class StoryboardRow:
     fps: Fraction
     pictures: tuple[tuple[str, Frames], ...]
     """What stands below each picture, and the picture, uint8 RGB ``[H, W, 3]``."""
+    camera: str = ""
+    """Its size, angle and movement in words."""
 
     def __post_init__(self) -> None:
         for _, frame in self.pictures:
@@ -64,9 +68,10 @@ def storyboard(
     out: Path,
     title: str,
     ready: Ready = lambda made, out: None,
+    kind: str = "Storyboard",
 ) -> None:
     """Write the storyboard as a PNG; replaces a file there. ``ready`` is called right before it
-    gets its name.
+    gets its name; ``kind`` is what it calls itself below its title.
 
     Raises:
         InputError: ``out`` is no ``.png``.
@@ -76,7 +81,7 @@ def storyboard(
         raise InputError("a storyboard is a PNG", where=str(out), hint="end the name in .png")
     if not rows:
         raise ValueError("a storyboard needs at least one shot")
-    page = _Page(rows, title)
+    page = _Page(rows, title, kind)
     with replacing(out, ready) as made:
         page.draw().save(made, format="PNG", dpi=(_DPI, _DPI))
 
@@ -84,14 +89,18 @@ def storyboard(
 class _Page:
     """Lays the rows out once, so that the page is as high as they need."""
 
-    def __init__(self, rows: Sequence[StoryboardRow], title: str) -> None:
-        self.rows, self.title = rows, title
+    def __init__(self, rows: Sequence[StoryboardRow], title: str, kind: str) -> None:
+        self.rows, self.title, self.kind = rows, title, kind
         faces = faces_for(title + "".join(row.prompt + row.scene + row.name for row in rows))
         self.large, self.medium, self.body, self.small = (
             Lettering(faces, size) for size in (68, 40, 27, 22)
         )
         self.title_lines = wrap(title, self.large, _WIDTH - 2 * _MARGIN - 20)
-        self.texts = [wrap(row.prompt, self.body, _TEXT_WIDTH) for row in rows]
+        self.texts = [
+            [(line, _MUTED) for line in wrap(row.camera, self.body, _TEXT_WIDTH) if row.camera]
+            + [(line, _INK) for line in wrap(row.prompt, self.body, _TEXT_WIDTH)]
+            for row in rows
+        ]
         self.names = self._letters_of_names()
 
     def draw(self) -> Image.Image:
@@ -115,10 +124,10 @@ class _Page:
             y += row_height
         return page
 
-    def _pairs(self) -> list[tuple[StoryboardRow, list[str]]]:
+    def _pairs(self) -> list[tuple[StoryboardRow, _Lines]]:
         return list(zip(self.rows, self.texts, strict=True))
 
-    def _row_height(self, row: StoryboardRow, text: list[str]) -> int:
+    def _row_height(self, row: StoryboardRow, text: _Lines) -> int:
         pictures = max(_fitted(frame, row.box)[1] for _, frame in row.pictures) + 44
         name = _NAME_HEIGHT + self._further(row)
         return max(pictures, 40 * len(text), name) + 2 * _ROW_SPACE
@@ -145,7 +154,7 @@ class _Page:
             y += 80
         seconds = max(float(row.span.stop / row.fps) for row in self.rows)
         counted = (_count(scenes, "scene"), _count(len(self.rows), "shot"), f"{seconds:.1f} s")
-        self.body.write(pen, (_MARGIN, y + 12), "Storyboard  /  " + "  /  ".join(counted), _MUTED)
+        self.body.write(pen, (_MARGIN, y + 12), "  /  ".join((self.kind, *counted)), _MUTED)
 
     def _draw_scene(self, pen: ImageDraw.ImageDraw, scene: str, y: int) -> int:
         pen.line((_MARGIN, y + 8, _WIDTH - _MARGIN, y + 8), _INK, 4)
@@ -160,7 +169,7 @@ class _Page:
         page: Image.Image,
         pen: ImageDraw.ImageDraw,
         row: StoryboardRow,
-        text: list[str],
+        text: _Lines,
         y: int,
     ) -> None:
         high = y - 14 if self.names is self.large else y
@@ -182,8 +191,8 @@ class _Page:
             told = shortened(caption, self.small, row.box)
             self.small.write(pen, (x, y + height + 10), told, _MUTED)
             left += row.box + _GAP
-        for line_number, line in enumerate(text):
-            self.body.write(pen, (_TEXT_LEFT, y - 5 + 40 * line_number), line, _INK)
+        for line_number, (line, colour) in enumerate(text):
+            self.body.write(pen, (_TEXT_LEFT, y - 5 + 40 * line_number), line, colour)
 
 
 def _count(number: int, word: str) -> str:

@@ -14,7 +14,8 @@ from holocine_core.edit.lettering import faces_for, named
 from holocine_core.edit.stitch import scene_starts
 from holocine_core.edit.storyboard import StoryboardRow, storyboard
 from holocine_core.film.finish import stitch_job
-from holocine_core.plan.values import Plan
+from holocine_core.plan.values import Plan, Take
+from holocine_core.script.prompt import camera_phrases
 from holocine_core.script.timeline import FrameSpan
 from holocine_core.store.files import Ready
 from holocine_core.store.vault import Vault
@@ -23,7 +24,8 @@ from holocine_core.store.vault import Vault
 def draw_storyboard(plan: Plan, out: Path, ready: Ready = lambda made, out: None) -> Path:
     """A storyboard of a rendered plan: a row per shot with its first, middle and last frame.
     ``ready`` is called right before it gets its name."""
-    storyboard(list(_rows(plan)), out, plan.title, ready)
+    kind = "Storyboard of a draft" if plan.is_draft else "Storyboard"
+    storyboard(list(_rows(plan)), out, plan.title, ready, kind)
     return out
 
 
@@ -35,7 +37,7 @@ def draw_drafts(plans: Sequence[Plan], out: Path, ready: Ready = lambda made, ou
         middles = [row.pictures[1][1] for row in drafts]
         captions = [f"draft {plan.options.get('draft', 1)}" for plan in plans]
         rows.append(replace(drafts[0], pictures=tuple(zip(captions, middles, strict=True))))
-    storyboard(rows, out, plans[0].title, ready)
+    storyboard(rows, out, plans[0].title, ready, f"Storyboard of {len(plans)} drafts")
     return out
 
 
@@ -48,8 +50,13 @@ def undrawn(plans: Sequence[Plan]) -> str:
 
 def _rows(plan: Plan) -> Iterator[StoryboardRow]:
     vault = Vault(plan.work)
-    starts = scene_starts(stitch_job(plan, vault))
-    for take, start in zip(plan.takes, starts, strict=True):
+    job = stitch_job(plan, vault)
+    starts = scene_starts(job)
+    heads = (0, *(one.head for one in job.transitions))
+    tails = (*(one.tail for one in job.transitions), 0)
+    for take, start, head, tail in zip(plan.takes, starts, heads, tails, strict=True):
+        own = range(head, take.timeline.frames - tail)
+        """Frames that the film shows as the take has them."""
         spans = take.timeline.shot_spans
         wanted = {at for span in spans for at in _looks(span)}
         frames = _pick(vault.path("clips", take.clip_key), wanted)
@@ -60,8 +67,19 @@ def _rows(plan: Plan) -> Iterator[StoryboardRow]:
                 prompt=take.prompt.shots[i],
                 span=FrameSpan(start + span.start, start + span.stop),
                 fps=plan.fps,
-                pictures=tuple((f"frame {start + at}", frames[at]) for at in _looks(span)),
+                pictures=tuple(
+                    (f"frame {start + at}" if at in own else f"frame {at} of the take", frames[at])
+                    for at in _looks(span)
+                ),
+                camera=_camera(plan, take, i),
             )
+
+
+def _camera(plan: Plan, take: Take, shot: int) -> str:
+    """A shot's size, angle and movement in words, where it says them beside its prompt."""
+    shots = plan.screenplay.scenes[take.index].shots
+    words = "" if shots is None else ", ".join(camera_phrases(shots[shot]).values())
+    return words[:1].upper() + words[1:]
 
 
 def _looks(span: FrameSpan) -> tuple[int, int, int]:

@@ -78,6 +78,19 @@ def require_template(template: str) -> None:
         raise _no_template(template, wrong) from None
 
 
+def require_file_name(out: Path) -> None:
+    """Raises InputError where a film, or all that a template names, would be called as a folder is:
+    one that is there, or a name without an ending."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder", where="--out", hint=f"--out-dir {out}")
+    if not out.suffix:
+        raise InputError(
+            f"{out} has no ending, which says what kind of film it is",
+            where="--out",
+            hint=f"add .mp4: {out}.mp4; a folder is named by --out-dir",
+        )
+
+
 def draft_names(
     screenplay: Path, asked: Sequence[Request], folder: Path
 ) -> tuple[list[Path], Path]:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from holocine_core.errors import InputError
+from holocine_core.film.record import OWN
 from holocine_core.plan.title_cards import CARDS, card_of
 from holocine_core.plan.values import Plan
 from holocine_core.request import PREVIEW, WORK
@@ -113,6 +114,14 @@ def is_torn(plan: Plan) -> bool:
 def is_preview(film: Path) -> bool:
     """Whether a film's name is a preview's."""
     return PREVIEW.search(film.stem) is not None
+
+
+def is_finished_film(film: Path) -> bool:
+    """Whether a file is a film of ours by its sidecar, and no draft profile made it."""
+    told = intact_record(sidecar_path(film))
+    own = told.get(OWN)
+    profile = own.get("base") if isinstance(own, dict) else told.get("profile")
+    return isinstance(profile, str) and profile != "draft"
 
 
 def film_is_ours(plan: Plan) -> bool:

@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from holocine_core.errors import InputError
 from holocine_core.events import Emit, Warned
+from holocine_core.film.extras import is_ours
 from holocine_core.film.ownership import (
     film_is_ours,
     film_key,
+    is_finished_film,
     is_preview,
     is_torn,
     sidecar_is_ours,
@@ -34,14 +36,22 @@ def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
     """Raise InputError where another film lies at ``plan.out``, before any work is done.
 
     A film this plan made that was damaged since is not another one: it is made again. Nor is one
-    that the same screenplay made before it was changed.
+    that the same screenplay made before it was changed; but a draft takes a draft's place only.
     """
     if os.path.isdir(plan.out):  # noqa: PTH112
         raise InputError(f"{plan.out} is a folder", where=str(plan.out), hint="name a file")
     if not os.path.exists(plan.out) or force:  # noqa: PTH110
         return
-    ours = sidecar_is_ours(plan) or film_is_ours(plan) or is_torn(plan) or is_earlier(plan)
-    if not ours:
+    if sidecar_is_ours(plan) or film_is_ours(plan) or is_torn(plan):
+        return
+    if plan.is_draft and is_finished_film(plan.out):
+        raise InputError(
+            f"{plan.out} is a finished film, and a draft does not replace it",
+            where=str(plan.out),
+            hint=f"name the draft {plan.out.stem}.preview{plan.out.suffix} with -o, "
+            "or replace the film with --force",
+        )
+    if not is_earlier(plan):
         raise InputError(
             f"{plan.out} exists and is another film",
             where=str(plan.out),
@@ -61,13 +71,19 @@ def is_earlier(plan: Plan) -> bool:
         return False
     if not _has_takes(plan, told):
         return False
-    if not is_preview(plan.out):
+    if not is_passing(plan):
         try:
             _as_version(plan, told)
         except InputError:
             return False
     with disk_errors("read the film", plan.out):
         return bool(file_hash(plan.out) == told.get("sha256"))
+
+
+def is_passing(plan: Plan) -> bool:
+    """Whether what lies at ``plan.out`` is a preview that the plan's draft replaces, and that is no
+    version: by its name, or because `preview` wrote it under any other."""
+    return is_preview(plan.out) or (plan.is_draft and is_ours(plan, plan.out))
 
 
 def remember_replaced(plan: Plan, emit: Emit, *, force: bool) -> None:
@@ -86,8 +102,8 @@ def remember_replaced(plan: Plan, emit: Emit, *, force: bool) -> None:
     told = intact_record(sidecar_path(plan.out))
     if not plan.out.is_file() or told.get("key") in (None, film_key(plan)):
         return
-    if is_preview(plan.out):
-        return  # It was to be replaced.
+    if is_passing(plan):
+        return
     home = plan.out.resolve().parent
     same = (home / str(told.get("work"))).resolve() == plan.work.resolve()
     if not same and not _has_takes(plan, told):

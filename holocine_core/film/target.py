@@ -11,7 +11,7 @@ from typing import Literal
 from holocine_core.edit.delivery import VideoCodec, check_video
 from holocine_core.errors import InputError
 from holocine_core.film.ownership import is_finished
-from holocine_core.film.replaced import is_earlier, refuse_to_overwrite
+from holocine_core.film.replaced import is_earlier, is_passing, refuse_to_overwrite
 from holocine_core.plan.values import Plan
 
 
@@ -36,6 +36,8 @@ def target(plan: Plan, *, force: bool) -> Target:
         return Target("refused", f"render would refuse: {error.message}; {error.hint}")
     if is_finished(plan):
         return Target("up-to-date", "up to date: this very plan made it")
+    if is_passing(plan):
+        return Target("replaced", "a draft made before: it is replaced, and is no version")
     if is_earlier(plan):
         return Target("replaced", "made before by this screenplay: kept as a version, made anew")
     return Target("replaced", "another film is there and will be replaced")

@@ -81,7 +81,7 @@ def list_for_workers(folder: Path, screenplays: Sequence[Path]) -> Path:
     Raises:
         MachineError: The folder can not be written.
     """
-    text = "".join(f"{one.absolute()}\n" for one in screenplays)
+    text = "".join(f"{one.absolute()}\0" for one in screenplays)  # Of any name.
     path = logs_of(folder) / f"films-{fingerprint(text)}.txt"
     with disk_errors("list the films", path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -42,22 +43,66 @@ def screenplays_in(named: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def listed(listing: str, place: str = "--files", *, there: bool = True) -> list[Path]:
+    """The files of a list, which are looked for in the current folder: one a line, or between NULs
+    as `find -print0` writes them. Lines that begin with ``#`` are comments, and spaces at their
+    ends no part of a name; between NULs a name is what stands there.
+
+    Args:
+        listing: What the list holds.
+        place: Its name.
+        there: Whether all of them have to be.
+
+    Raises:
+        InputError: It names none, or files that are not there, each with its line.
+    """
+    if "\0" in listing:
+        found = [(place, name) for name in listing.split("\0") if name.strip()]
+    else:
+        lines = [line.rstrip() for line in listing.removeprefix("\ufeff").splitlines()]
+        told = ((f"{place}:{number}", line) for number, line in enumerate(lines, 1))
+        found = [(where, line) for where, line in told if line and not line.startswith("#")]
+    if not found:
+        raise InputError(
+            "the list names no file",
+            where=place,
+            hint="one screenplay a line; # begins a comment, and ./# a name",
+        )
+    problems = [
+        Problem(
+            f"there is no file {name}",
+            where,
+            "a list's names are looked for in the current folder",
+        )
+        for where, name in found
+        if there and name != "-" and not os.path.lexists(name)
+    ]
+    if problems:
+        raise InputError.of(problems)
+    return [Path(name) for _, name in found]
+
+
 def sources(
-    named: Sequence[Path], listing: str | None = None, shard: str | None = None
+    named: Sequence[Path],
+    listing: str | None = None,
+    shard: str | None = None,
+    place: str = "--files",
+    *,
+    there: bool = True,
 ) -> list[Path]:
     """The screenplays of a call, each once.
 
     Args:
         named: Files and folders.
-        listing: More of them, one a line.
+        listing: More of them, as :func:`listed` reads it.
         shard: Which of so many shares of them; all where None.
+        place: Name of the list.
+        there: Whether all that it names has to be.
 
     Raises:
-        InputError: There are none, or no such shard.
+        InputError: There are none, one that is listed is not there, or there is no such shard.
     """
-    more = [Path(line) for line in (listing or "").splitlines() if line.strip()]
-    if listing is not None and not more:
-        raise InputError("the list names no file", where="--files", hint="one screenplay a line")
+    more = [] if listing is None else listed(listing, place, there=there)
     found = screenplays_in([*named, *more])
     if not found:
         raise InputError(

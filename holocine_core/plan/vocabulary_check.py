@@ -49,6 +49,10 @@ def unknown_words(
         hint = f"the nearest word it knows: '{near}'" if near else ""
         message = f"{model} was not taught '{word}'"
         found[manuscript.problem(use.key, message, hint, word=word)] = word
+    lists = f"holocine models info {model} lists what it knows"
+    for told_as, key in _camera(screenplay, vocabulary).items():
+        message = f"{model} was not taught '{told_as}'"
+        found[manuscript.problem(key, message, lists)] = told_as
     told = in_file_order(list(found))
     if len(told) <= MOST:
         return told
@@ -57,7 +61,7 @@ def unknown_words(
     rest = Problem(
         f"and {count} that {model} was not taught: {', '.join(others)}",
         str(manuscript.source.path),
-        f"holocine models info {model} lists what it knows",
+        lists,
     )
     return [*told[:MOST], rest]
 
@@ -92,9 +96,19 @@ def _texts(screenplay: Screenplay) -> Iterator[tuple[Key, str]]:
         yield ("scenes", i, "global"), scene.global_
         for j, shot in enumerate(scene.shots or ()):
             yield ("scenes", i, "shots", j, "prompt"), shot.prompt
+
+
+def _camera(screenplay: Screenplay, vocabulary: Vocabulary) -> dict[str, Key]:
+    """Sizes, angles and movements whose prompt has a word that is not known, each as its key has it
+    and not as the prompt puts it, and where it stands first."""
+    found: dict[str, Key] = {}
+    for i, scene in enumerate(screenplay.scenes):
+        for j, shot in enumerate(scene.shots or ()):
             for name, phrase in camera_phrases(shot).items():
-                # Without capitals: it is no name.
-                yield ("scenes", i, "shots", j, name), phrase.lower()
+                if not all(_known(word, vocabulary) for word, *_ in _words(phrase)):
+                    key = ("scenes", i, "shots", j, name)
+                    found.setdefault(f"{name}: {getattr(shot, name)}", key)
+    return found
 
 
 def _words(text: str) -> Iterator[tuple[str, bool, bool]]:

@@ -80,3 +80,34 @@ def test_one_draft_that_fails_stops_no_other(holocine: Holocine) -> None:
     both = holocine("preview", "a.yaml", "b.yaml", "--seeds", 2, "--json")
     assert both.json["storyboards"] == ["a.preview.png"]
     assert Path("a.preview-2.mp4").is_file()
+
+
+@pytest.mark.slow
+def test_a_draft_never_replaces_a_film_that_is_none(holocine: Holocine, film: Path) -> None:
+    kept = film.read_bytes()
+    for name in ("room.mp4", "{stem}.mp4"):
+        answer = holocine("preview", "room.yaml", "-o", name)
+        assert answer.exit_code == 2
+        assert "room.preview.mp4" in answer.stderr
+        assert film.read_bytes() == kept
+    assert holocine("preview", "room.yaml", "-o", "room.mp4", "--force").exit_code == 0
+    known = holocine("versions", film, "--json").json["versions"]
+    assert [(one["profile"], one["steps"]) for one in known] == [("standard", 6), ("draft", 2)]
+    told = holocine("versions", film).stdout
+    assert "standard, 6 steps" in told
+    assert "draft, 2 steps" in told
+    assert holocine("render", "room.yaml", "-o", "room.mp4").exit_code == 0, "a draft gives way"
+    assert "steps" in holocine("versions", film).stdout
+
+
+@pytest.mark.slow
+def test_a_draft_that_replaces_a_draft_is_no_version(holocine: Holocine, film: Path) -> None:
+    draft, text = Path("quick.mp4"), Path("room.yaml").read_text()
+    for word in ("shines", "flickers", "dims"):
+        Path("room.yaml").write_text(text.replace("goes out", word))
+        answer = holocine("preview", "room.yaml", "-o", draft)
+        assert answer.exit_code == 0, answer.stderr
+    listed = holocine("versions", draft, "--json").json["versions"]
+    assert [one["current"] for one in listed] == [True]
+    listed = holocine("versions", draft)
+    assert "steps" not in listed.stdout, "told where versions differ"

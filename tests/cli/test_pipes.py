@@ -82,6 +82,13 @@ def test_a_list_from_a_pipe(holocine: Holocine, pipe: Pipe) -> None:
     assert holocine("check", "--files", "-").stdout.splitlines()[0].startswith("b.yaml: ok")
     pipe(b"\xff\n")
     assert holocine("check", "--files", "-").exit_code == 2
+    pipe(b"b.yaml\0./a.yaml\0")
+    assert holocine("check", "--files", "-").stdout.count(": ok") == 2, "as find -print0 writes it"
+    pipe("# two\nb.yaml\nc.yaml\n")
+    answer = holocine("render", "--files", "-")
+    assert (answer.exit_code, "<stdin>:3" in answer.stderr) == (2, True)
+    assert names_here() == ["a.yaml", "b.yaml"], "nothing is made"
+    assert holocine("check", "a\0.yaml").exit_code == 2
     assert holocine("check", ".").stdout.count(": ok") == 2, "folders too"
     assert holocine("check").exit_code == 2
 

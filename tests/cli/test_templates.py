@@ -151,3 +151,20 @@ def test_the_first_screenplay_a_reader_meets_is_in_words_that_nano_knows(
     first, least = checked.json["files"]
     assert checked.exit_code == 0
     assert first["warnings"] == least["warnings"]
+
+
+@pytest.mark.parametrize("command", ["render", "preview", "plan"])
+def test_a_folder_is_no_films_name(holocine: Holocine, command: str) -> None:
+    write_scene("a.yaml")
+    write_scene("b.yaml")
+    Path("there").mkdir()
+    for out, hint in (
+        ("there/", "there is a folder"),
+        ("films/", "add .mp4: films.mp4; a folder is named by --out-dir"),
+        ("f/{stem}", "add .mp4: f/{stem}.mp4"),
+    ):
+        both = ["b.yaml"] if "{" in out else []
+        answer = holocine(command, "a.yaml", *both, "-o", out)
+        told = " ".join(answer.stderr.split())
+        assert (answer.exit_code, told.count(hint), told.count("error:")) == (2, 1, 1), told
+    assert not Path("films").exists()

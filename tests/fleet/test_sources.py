@@ -30,11 +30,21 @@ def test_a_folder_is_its_screenplays(tmp_path: Path) -> None:
     assert caught.value.where.endswith("empty")
 
 
-def test_a_list_is_lines() -> None:
-    found = sources([], "b c.yaml\n\n a.yaml\r\n#1.yaml\n")
+def test_a_list_is_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b c.yaml", " a.yaml", "#1.yaml", "two\nlines.yaml"):
+        Path(name).touch()
+    found = sources([], "# mine\nb c.yaml \n\n a.yaml\r\n./#1.yaml\n#2.yaml")
     assert [str(path) for path in found] == ["b c.yaml", " a.yaml", "#1.yaml"]
-    with pytest.raises(InputError, match="names no file"):
-        sources([], "\n \n")
+    found = sources([], "#1.yaml\0two\nlines.yaml\0")
+    assert [str(path) for path in found] == ["#1.yaml", "two\nlines.yaml"]
+    for empty in ("", "\n \n", "# none\n", "\0"):
+        with pytest.raises(InputError, match="names no file") as caught:
+            sources([], empty, place="two.txt")
+        assert caught.value.where == "two.txt"
+    with pytest.raises(InputError, match=r"there is no file (x|y)\.yaml") as caught:
+        sources([], "b c.yaml\nx.yaml\n# z.yaml\ny.yaml\n", place="two.txt")
+    assert [one.where for one in caught.value.problems] == ["two.txt:2", "two.txt:4"]
     with pytest.raises(InputError, match="nothing to film"):
         sources([])
 

@@ -103,6 +103,15 @@ def test_many_words_share_the_last_line(tmp_path: Path) -> None:
     assert all(word in messages[-1][0] for word in strange[MOST:])
 
 
+def test_a_key_of_the_camera_is_told_once_as_it_is_written(tmp_path: Path) -> None:
+    shot = "  - {prompt: a red coat, angle: low}\n"
+    text = f"frames: 13\ncuts: [6]\nglobal: a red coat\nshots:\n{shot}{shot}"
+    [(message, where, hint)] = told(manuscript(tmp_path, text))
+    assert message == "nano was not taught 'angle: low'"
+    assert where.startswith("film.yaml:5:")
+    assert "holocine models info nano" in hint
+
+
 def test_a_raw_prompt_is_read_without_its_markers(tmp_path: Path) -> None:
     raw = "[global caption] A red coat. [per shot caption] [character1] waves. [shot cut] A quay."
     text = f"prompt: '{raw}'\nframes: 13\ncuts: [6]\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 from holocine_core.edit.ffmpeg import probe, read_frames
 from holocine_core.errors import InputError
+from holocine_core.film import boards
 from holocine_core.film.boards import draw_storyboard
 from holocine_core.film.planning import plan_film
 from holocine_core.film.provenance import inspect
@@ -88,6 +90,34 @@ def test_storyboard_and_shots(whole: tuple[Path, Path], tmp_path: Path) -> None:
     shots = export_shots(plan, tmp_path / "shots")
     assert [probe(shot).frames for shot in shots] == [9, 8, 9]
     assert [shot.name for shot in shots] == ["storm-01.mp4", "storm-02.mp4", "dawn-01.mp4"]
+
+
+def test_a_storyboard_says_what_is_not_seen_so_in_the_film(
+    whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+
+    def keep(rows: list[Any], out: Path, title: str, ready: object, kind: str) -> None:
+        drawn[kind] = rows
+
+    monkeypatch.setattr(boards, "storyboard", keep)
+    plan = plan_film(whole[0], Request(out=whole[1]))
+    first, last = plan.screenplay.scenes
+    assert first.shots
+    wide = first.shots[0].model_copy(update={"size": "wide", "angle": "low"})
+    scenes = (first.model_copy(update={"shots": (wide, *first.shots[1:])}), last)
+    told = replace(plan, screenplay=plan.screenplay.model_copy(update={"scenes": scenes}))
+    draw_storyboard(told, tmp_path / "board.png")
+    rows = drawn["Storyboard"]
+    assert [row.camera for row in rows] == ["Wide shot, low angle", "", ""]
+    captions = [[caption for caption, _ in row.pictures] for row in rows]
+    assert captions == [
+        ["frame 0", "frame 4", "frame 8"],
+        ["frame 9", "frame 13", "frame 16 of the take"],
+        ["frame 0 of the take", "frame 18", "frame 22"],
+    ]
+    draw_storyboard(replace(plan, choice=replace(plan.choice, base="draft")), tmp_path / "b.png")
+    assert "Storyboard of a draft" in drawn
 
 
 def first_frames(chunks: Iterator[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
