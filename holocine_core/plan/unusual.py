@@ -36,8 +36,8 @@ def unusual(
         yield _at(
             manuscript,
             "size",
-            f"{spec.name} was made for {made}, and this film is {size[0]}x{size[1]}: its picture may "
-            "fall apart",
+            f"{spec.name} was made for {made}, and this film is {size[0]}x{size[1]}: its picture "
+            "may fall apart",
             "leave the size out; `deliver: {size: ...}` enlarges the finished film",
         )
     if _times(float(fps), spec.fps) >= RATE:
