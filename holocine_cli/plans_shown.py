@@ -34,7 +34,7 @@ def show_plans(
     if check:
         from holocine_cli.ranks import refuse_ranks
 
-        refuse_ranks(jobs)
+        refuse_ranks(session, jobs)
     console = session.console
     warnings = Warnings(console, [job.screenplay for job in jobs])
     batch = Batch(session, jobs, MEND)
