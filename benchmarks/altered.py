@@ -34,8 +34,8 @@ from typing import Any
 from benchmarks.machine import machine
 from benchmarks.quick import parsed
 from holocine_cli.app import main as holocine
-from holocine_cli.contract import ExitCode, code_of, problems_of
-from holocine_core.errors import HolocineError
+from holocine_cli.contract import ExitCode, code_of
+from holocine_core.errors import HolocineError, problems_of
 from tests.altered_files import altered, difference, kind_of
 
 FILM = "global: A lighthouse.\nseconds: 2\nshots: [A lamp is lit., The lamp goes out.]\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli import pipes
-from holocine_cli.contract import SomeFailed, code_of, error_record, problems_of
+from holocine_cli.contract import AGAIN, SomeFailed, code_of, error_record
 from holocine_cli.session import Session
-from holocine_core.errors import HolocineError, InputError, Interrupted, Problem
+from holocine_core.errors import HolocineError, InputError, Interrupted, Problem, problems_of
 
 if TYPE_CHECKING:
     from holocine_cli.settings import Settings
@@ -114,8 +114,9 @@ def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, sever
 class Batch:
     """The films of one call; those that failed are left out of what follows."""
 
-    def __init__(self, session: Session, jobs: Sequence[Job]) -> None:
+    def __init__(self, session: Session, jobs: Sequence[Job], hint: str = AGAIN) -> None:
         self._session = session
+        self._hint = hint
         self._jobs = jobs
         self._errors: dict[Path, HolocineError] = {}
         """By film: several drafts have one screenplay."""
@@ -163,4 +164,6 @@ class Batch:
             if len(self._jobs) > 1 and job.film not in self._errors:
                 job.record.update({"exit_code": 0, "error": None})
         if self._errors:
-            raise SomeFailed(list(self._errors.values()), len(self._jobs), list(self._errors))
+            raise SomeFailed(
+                list(self._errors.values()), len(self._jobs), list(self._errors), self._hint
+            )

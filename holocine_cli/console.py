@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from holocine_cli.contract import problems_of
 from holocine_cli.escapes import for_terminal, in_json, sequence
-from holocine_core.errors import HolocineError, Interrupted, MachineError, Problem
+from holocine_core.errors import HolocineError, Interrupted, MachineError, Problem, problems_of
 
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 

@@ -13,10 +13,15 @@ from holocine_core.errors import (
     MachineError,
     Problem,
     RenderError,
+    problems_of,
 )
 
 SCHEMA = 1
 """Version of the JSON document."""
+AGAIN = "fix what is said above and run the same command again"
+"""What is to be done where some of several films failed."""
+MEND = "fix what is said above: nothing was made"
+"""As :data:`AGAIN`, of those who only plan."""
 MOST_NAMED = 5
 """Films that failed which are told by name."""
 
@@ -54,15 +59,20 @@ class SomeFailed(HolocineError):
         errors: One per film that failed.
         films: How many there were.
         names: Those that failed.
+        hint: What to do.
     """
 
     def __init__(
-        self, errors: Sequence[HolocineError], films: int, names: Sequence[object] = ()
+        self,
+        errors: Sequence[HolocineError],
+        films: int,
+        names: Sequence[object] = (),
+        hint: str = AGAIN,
     ) -> None:
         message = f"{len(errors)} of {films} films failed"
         super().__init__(
             f"{message}: {_listed(names)}" if names else message,
-            hint="fix what is said above and run the same command again",
+            hint=hint,
         )
         self.errors = tuple(errors)
         self.films = films
@@ -115,13 +125,6 @@ def code_of(error: BaseException) -> ExitCode:
 def problem_record(problem: Problem) -> dict[str, str]:
     """A problem or warning inside the document."""
     return {"message": problem.message, "where": problem.where, "hint": problem.hint}
-
-
-def problems_of(error: HolocineError) -> tuple[Problem, ...]:
-    """Everything an error has to say; one problem for most."""
-    if isinstance(error, InputError | GateMissed):
-        return error.problems
-    return (Problem(error.message, error.where, error.hint),)
 
 
 def error_record(error: HolocineError) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from holocine_cli import options as opt
-from holocine_cli.batch import Batch, Job, jobs_for
+from holocine_cli.batch import jobs_for
 from holocine_cli.drafts import Drafts, drafts_for, keep_drafting, make_drafts
 from holocine_cli.groups import (
     Asked,
@@ -23,13 +22,13 @@ from holocine_cli.groups import (
 )
 from holocine_cli.many import FleetOption
 from holocine_cli.pipes import DASH, refuse_film_on_stdout, send_film
-from holocine_cli.session import Session, begin
+from holocine_cli.plans_shown import show_plans
+from holocine_cli.session import begin
 from holocine_cli.settings import Settings
-from holocine_cli.warnings_told import Warnings
-from holocine_core.errors import Damaged, InputError, MachineError
+from holocine_core.errors import InputError
 
 if TYPE_CHECKING:
-    from holocine_core.api import Extras, Plan
+    pass
 
 
 @grouped
@@ -55,7 +54,8 @@ def plan(
 
     A cut that had to move to the frame grid reads asked->got. Each take says
     whether it is new, changed or reused, and why. Needs no GPU and no weights;
-    with --check it ends as a render would that lacks them.
+    with --check it ends as a render would that lacks them, and tells all that is
+    in the way; -q leaves one line a film of that.
     """
     session = begin(ctx, told)
     from holocine_core.api import Extras
@@ -70,7 +70,7 @@ def plan(
 
         show_forecast(session, jobs, fleet)
         return
-    _show_plans(session, jobs, Extras(), force=force, check=check)
+    show_plans(session, jobs, Extras(), force=force, check=check)
 
 
 @grouped
@@ -111,7 +111,7 @@ def render(
     jobs = jobs_for(found, request, out_dir, settings, session.stdin)
     if dry_run:
         session.command = "plan"
-        _show_plans(session, jobs, extras, force=force)
+        show_plans(session, jobs, extras, force=force)
         return
     from holocine_cli.farm import farm
     from holocine_cli.produce import Films
@@ -211,58 +211,3 @@ def watch(
         lambda: drafts_for([screenplay], request, out_dir, seeds, Settings(session)),
         force=force,
     )
-
-
-def _refuse_damaged(plan: Plan) -> None:
-    """Raises MachineError where a file that the film would read is no use: the plan has shown all
-    of them, and ends as the render would. What lacks may still be fetched, and is no error here."""
-    for file in plan.obstacles:
-        if isinstance(file, Damaged):
-            raise MachineError(file.message, where=file.where, hint=file.hint)
-
-
-def _show_plans(
-    session: Session,
-    jobs: Sequence[Job],
-    extras: Extras,
-    *,
-    force: bool,
-    check: bool = False,
-) -> None:
-    """What a render would do; with ``check`` the call ends as it would before its first step."""
-    from holocine_cli.plan_view import estimate_record, how_long, plan_record, plan_text
-    from holocine_cli.produce import warn_of_processor
-    from holocine_core import api
-
-    if check:
-        from holocine_cli.ranks import refuse_ranks
-
-        refuse_ranks(session, jobs)
-    console = session.console
-    batch, warnings = Batch(session, jobs), Warnings(console, [job.screenplay for job in jobs])
-    sources = [(job.screenplay, job.film) for job in jobs]
-    plans: list[Plan] = []
-    for job in jobs:
-        with batch.trying(job):
-            made = (api.plan_to_make if check else api.plan)(job.screenplay, job.request)
-            api.check_extras(made, extras, sources, force=force)
-            if console.as_json:
-                job.record.update(plan_record(made, force=force))
-            else:
-                gap = "\n" if job is not jobs[0] else ""
-                console.product(gap + plan_text(made, force, console.out))
-            plans.append(made)
-            warnings.tell(job.screenplay, made.warnings)
-            if len(jobs) == 1:
-                warn_of_processor(session, plans)
-            if check:
-                api.require_ready(made, extras, sources, force=force)
-            else:
-                _refuse_damaged(made)
-    warnings.tell_shared()
-    if len(jobs) > 1:
-        warn_of_processor(session, plans)
-        session.fields["estimate"] = estimate_record(plans)
-        if not console.as_json:
-            console.product(f"\n{len(plans)} films: {how_long(plans)}")
-    batch.finish()

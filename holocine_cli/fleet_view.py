@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from holocine_cli.batch import Batch, Job
+from holocine_cli.contract import MEND
 from holocine_cli.layout import columns
 from holocine_cli.session import Session
 from holocine_core.api import clock, counted, file_size, memory, scaled
@@ -28,7 +29,7 @@ def show_forecast(session: Session, jobs: Sequence[Job], asked: str) -> None:
     """
     from holocine_core.api import fleet
 
-    wanted, batch = fleet.read_fleet(asked), Batch(session, jobs)
+    wanted, batch = fleet.read_fleet(asked), Batch(session, jobs, MEND)
     session.fields = {"films": [job.record for job in jobs]}
     lines: list[list[str]] = []
 

@@ -239,7 +239,8 @@ Check = Annotated[
     typer.Option(
         "--check",
         metavar="",
-        help="End as a render would before its first step: with 2 or 3 where it could not begin.",
+        help="End as a render would before its first step: with 2 or 3 where it could not begin, "
+        "with 4 where several films end differently. With -q: a line for each film.",
         show_default=False,
         rich_help_panel=WHAT,
     ),

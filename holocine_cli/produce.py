@@ -171,7 +171,7 @@ class Films:
         for job in jobs:
             with self._batch.trying(job):
                 plan = api.plan_to_make(job.screenplay, job.request)
-                api.require_place(plan, extras, sources, force=force)
+                api.require_place(plan, extras, sources, force=force, here=True)
                 # A single film's render does so itself, a second later.
                 if len(jobs) > 1:
                     api.preflight(plan)

@@ -44,6 +44,8 @@ class HolocineError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+        self.others: tuple[Problem, ...] = ()
+        """What else stands in the way, behind this: see :func:`together`."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors come from other processes whole."""
@@ -129,6 +131,25 @@ class Interrupted(HolocineError):
     """The user asked to stop; everything finished so far is kept."""
 
     kind = "interrupted"
+
+
+def problems_of(error: HolocineError) -> tuple[Problem, ...]:
+    """Everything an error has to say; one problem for most."""
+    own = getattr(error, "problems", ())
+    return (*(own or (Problem(error.message, error.where, error.hint),)), *error.others)
+
+
+def together(errors: Sequence[HolocineError]) -> HolocineError:
+    """The first of several errors, which tells the others behind itself, each once.
+
+    Args:
+        errors: One at least, in the order in which somebody would come to them.
+    """
+    first, *rest = errors
+    told = dict.fromkeys(problem for error in rest for problem in problems_of(error))
+    known = problems_of(first)
+    first.others += tuple(problem for problem in told if problem not in known)
+    return first
 
 
 def is_panic(error: BaseException) -> bool:

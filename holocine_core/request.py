@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from holocine_core.errors import InputError, Problem
-from holocine_core.sampling import PROFILE_NAMES, OwnProfile, profile_hint, profile_name_fault
+from holocine_core.sampling import (
+    PROFILE_NAMES,
+    SIZE_WORDS,
+    OwnProfile,
+    profile_hint,
+    profile_name_fault,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -45,7 +51,7 @@ def setting_hint(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ").partition("; ")[2]
     if detail["type"] == "string_pattern_mismatch":
-        return "write width x height in pixels: 832x480"
+        return SIZE_WORDS
     return detail["msg"].replace("Input should be", "it must be")
 
 

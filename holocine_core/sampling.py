@@ -35,6 +35,8 @@ PROFILE_WORD = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 PIXELS = (16, 8192)
 """Shortest and longest side of a picture in pixels: what every codec can hold."""
 PIXELS_WORDS = f"each side has {PIXELS[0]} to {PIXELS[1]} pixels"
+SIZE_WORDS = "write WIDTHxHEIGHT in pixels, with an x between"
+"""How a size is written; which is best is a matter of the model."""
 
 
 def _in_pixels(size: str) -> str:

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
         preview,
         render,
         require_board,
-        require_place,
         schema,
         write_schema,
     )
@@ -123,8 +122,8 @@ if TYPE_CHECKING:
         own_profile_told,
         take_record,
     )
-    from holocine_core.film.ready import require_ready
-    from holocine_core.film.target import Target, target
+    from holocine_core.film.ready import require_place, require_ready
+    from holocine_core.film.target import Target, as_it_stands, target
     from holocine_core.film.values import Beside, Film
     from holocine_core.film.waste import WASTE_WORDS, Waste
     from holocine_core.fleet.overview import FilmState, FilmStatus, Overview, overview
@@ -226,6 +225,7 @@ __all__ = [
     "Watch",
     "add_model",
     "added_models",
+    "as_it_stands",
     "beside",
     "call_told",
     "cards_of",

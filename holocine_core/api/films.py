@@ -16,7 +16,6 @@ from holocine_core.request import Request
 
 if TYPE_CHECKING:
     from holocine_core.film.extras import Extras
-    from holocine_core.film.planning import Source
     from holocine_core.film.values import Beside, Film
     from holocine_core.sample.studio import Studio
     from holocine_core.store.vault import Vault
@@ -109,29 +108,6 @@ def plan(screenplay: str | Path, request: Request = Request()) -> Plan:
     return plan_film(screenplay, request)
 
 
-def require_place(
-    planned: Plan,
-    extras: Extras | None = None,
-    films: Sequence[Source] = (),
-    *,
-    force: bool = False,
-) -> None:
-    """Raises InputError where a film, or what is to lie beside it, would replace another's.
-
-    Args:
-        planned: The film.
-        extras: What is to lie beside it.
-        films: All screenplays and films of the call, whose files nothing replaces.
-        force: Replace what is in the way.
-    """
-    from holocine_core.film.extras import Extras, check_extras, may_replace
-    from holocine_core.film.replaced import refuse_to_overwrite
-
-    extras = extras or Extras()
-    check_extras(planned, extras, films, force=force)
-    refuse_to_overwrite(planned, force=may_replace(planned, extras, force=force))
-
-
 def preflight(planned: Plan) -> None:
     """Find out what would fail after hours: codec, sounds, ffmpeg, memory, missing weights. A film
     that is finished needs nothing of it.
@@ -140,8 +116,8 @@ def preflight(planned: Plan) -> None:
         InputError: A file of the film's is not what it should be.
         MachineError: The machine lacks something.
     """
-    from holocine_core.film.finish import preflight as look
     from holocine_core.film.ownership import is_finished
+    from holocine_core.film.preflight import preflight as look
 
     if not is_finished(planned):
         look(planned)
@@ -326,6 +302,7 @@ def preview(
         InputError, MachineError, RenderError, Interrupted: As :func:`render`.
     """
     from holocine_core.film.extras import Extras
+    from holocine_core.film.ready import require_place
     from holocine_core.sample.studio import Studio
 
     if seeds < 1:
@@ -338,7 +315,8 @@ def preview(
     plans = [plan_to_render(path, one) for one in asked]
     require_board(plans[0], board, force=force)
     for planned in plans:
-        require_place(planned, extras, [(path, one.out) for one in plans], force=force)
+        films_of_call = [(path, one.out) for one in plans]
+        require_place(planned, extras, films_of_call, force=force, here=True)
     with Studio(plans) as studio:
         films = [
             render(

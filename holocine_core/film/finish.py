@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from holocine_core.edit.delivery import VideoCodec, check_video
+from holocine_core.edit.delivery import VideoCodec
 from holocine_core.edit.ffmpeg import MASTER_ARGS, Frames, Probe, probe, write_frames
 from holocine_core.edit.metadata import Chapter, FilmMetadata
 from holocine_core.edit.own_cuts import SeenCuts, read_seen
@@ -21,17 +21,14 @@ from holocine_core.edit.reel import (
     ClipInput,
     DamagedClip,
     Transition,
-    check_reel,
     read_to_end,
     shots_in_reel,
 )
 from holocine_core.edit.seal import BLANK, SEAL_TAG
 from holocine_core.edit.sound import (
     SoundCue,
-    check_sound,
     loudness_warning,
     measure_loudness,
-    probe_sound,
 )
 from holocine_core.edit.stitch import (
     Delivery,
@@ -40,25 +37,23 @@ from holocine_core.edit.stitch import (
     scene_starts,
     stitch,
 )
-from holocine_core.edit.title_cards import card_frames, check_card, faces_of
-from holocine_core.errors import InputError, MachineError, RenderError
+from holocine_core.edit.title_cards import card_frames, faces_of
+from holocine_core.errors import RenderError
 from holocine_core.events import Emit, ignore
 from holocine_core.film.aside import put_aside_changed
 from holocine_core.film.cuts_seen import watch_cuts
-from holocine_core.film.machine import require_machine
 from holocine_core.film.ownership import KEY_TAG, film_key
 from holocine_core.film.provenance import TAG, provenance
 from holocine_core.film.replaced import refuse_to_overwrite, remember_replaced
 from holocine_core.film.values import Film
 from holocine_core.film.version_store import as_stored
 from holocine_core.film.versions import held_by
-from holocine_core.plan.files import require_whole_files
 from holocine_core.plan.title_cards import CARDS, CardName, card_of
 from holocine_core.plan.values import Plan, Take
-from holocine_core.script.screenplay import Card, Sound
+from holocine_core.script.screenplay import Card
 from holocine_core.script.shot_names import first_words
 from holocine_core.script.timeline import FrameSpan
-from holocine_core.store.files import hidden_room, make_folder
+from holocine_core.store.files import make_folder
 from holocine_core.store.records import intact_record, sidecar_path, write_record
 from holocine_core.store.vault import Entry, Vault, disk_errors, file_hash
 
@@ -332,65 +327,3 @@ def write_sidecar(plan: Plan) -> Film:
     film = film_of(plan, probe(plan.out), up_to_date=True, cuts=cuts)
     _write_sidecar(plan, film)
     return film
-
-
-def preflight(plan: Plan) -> None:
-    """Find out before the work what would fail after it: file name, codec, sounds, ffmpeg, model.
-
-    Raises:
-        InputError: The film's name doesn't go with its codec, a sound file holds no sound, a card's
-            text does not fit, a LoRA holds no numbers.
-        MachineError: Files, memory or disk are missing for this plan, a file of its model is
-            damaged or another model's, or ffmpeg doesn't work.
-    """
-    vault = Vault(plan.work)
-    job = stitch_job(plan, vault)
-    check_reel(*job.reel)
-    check_video(job.video, (plan.delivery.width, plan.delivery.height), plan.out)
-    for name in CARDS:
-        card = card_of(plan, name)
-        if card is not None and vault.whole("clips", card.key) is None:
-            check_card(card.card, _size(plan), name)
-    for take in plan.takes:
-        if take.sound is not None:
-            _check_sound(plan, take.sound)
-    if plan.screenplay.music is not None:
-        _check_sound(plan, plan.screenplay.music)
-    if plan.obstacles:
-        first = plan.obstacles[0]
-        raise MachineError(first.message, where=first.where, hint=first.hint)
-    require_whole_files(plan)
-    for folder, doing in ((plan.work, "open the work folder"), (plan.out.parent, "write the film")):
-        with disk_errors(doing, folder):
-            make_folder(folder)
-            with hidden_room(folder) as room:
-                # The longest name that will be written there.
-                (room / sidecar_path(plan.out).name).touch()
-    with disk_errors("write into the work folder", plan.work), hidden_room(plan.work) as room:
-        try:
-            _try_ffmpeg(plan, room / "trial.mp4")
-        except MachineError as failed:  # The trial's file is gone by the time it is read of.
-            gone = not failed.where or "trial.mp4" in failed.where
-            where = str(plan.work) if gone else failed.where
-            raise MachineError(failed.message, where=where, hint=failed.hint) from failed
-    require_machine(plan)
-
-
-def _check_sound(plan: Plan, sound: Sound) -> None:
-    path = plan.screenplay_path.parent / sound.file
-    check_sound(path)
-    if sound.offset >= (seconds := probe_sound(path)):
-        raise InputError(
-            f"the sound lasts {seconds:.1f} seconds, its `offset` is {sound.offset:g}",
-            where=str(path),
-            hint="lower the offset",
-        )
-
-
-def _try_ffmpeg(plan: Plan, trial: Path) -> None:
-    """Encode one black frame as a clip would be: a broken ffmpeg costs a second, not a film."""
-    import numpy as np
-
-    black = np.zeros((1, 16, 16, 3), np.uint8)
-    with write_frames(trial, 16, 16, plan.fps, MASTER_ARGS) as writer:
-        writer.write(black)

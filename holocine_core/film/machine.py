@@ -20,17 +20,24 @@ LEAST_CLIP_BYTES = 0.5
 LATENT_BYTES = 4
 
 
-def require_machine(plan: Plan) -> None:
-    """Find out before the work whether the GPU is there that networks are to work on, and whether
-    the disk is sure to be full before the work's end.
+def require_networks(plan: Plan) -> None:
+    """Find out before the work whether the GPU is there that networks are to work on.
 
     Raises:
-        MachineError: Torch sees no GPU, or the takes that lack need more than is free where the
-            work folder lies.
+        MachineError: Torch sees no GPU.
     """
     vault = Vault(plan.work)
     if any(needed_parts(take, vault) for take in plan.takes):
         require_gpu(plan.device)
+
+
+def require_disk(plan: Plan) -> None:
+    """Find out before the work whether the disk is sure to be full before the work's end.
+
+    Raises:
+        MachineError: The takes that lack need more than is free where the work folder lies.
+    """
+    vault = Vault(plan.work)
     need = round(sum(_bytes(plan, take, vault) for take in plan.takes))
     if not need:
         return

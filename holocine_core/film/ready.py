@@ -9,11 +9,12 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from holocine_core.errors import together
 from holocine_core.events import Emit, ignore
 from holocine_core.film.extras import Extras, check_extras, may_replace
-from holocine_core.film.finish import preflight
 from holocine_core.film.ownership import film_place, sidecar_is_ours
 from holocine_core.film.planning import Source
+from holocine_core.film.preflight import fault_of, faults_of
 from holocine_core.film.proof import proven_film
 from holocine_core.film.replaced import refuse_to_overwrite
 from holocine_core.film.values import Film
@@ -35,11 +36,40 @@ def finished_or_ready(plan: Plan, emit: Emit = ignore, *, force: bool = False) -
         MachineError: The machine lacks something.
     """
     plan.placement.require_device()
-    refuse_to_overwrite(plan, force=force)
-    there = proven_film(plan, emit)
-    if there is None:
-        preflight(plan)
+    refused = fault_of(lambda: refuse_to_overwrite(plan, force=force))
+    there = None if refused else proven_film(plan, emit)
+    if there is None and (found := [*refused, *faults_of(plan)]):
+        raise together(found)
     return there
+
+
+def require_place(
+    plan: Plan,
+    extras: Extras | None = None,
+    films: Sequence[Source] = (),
+    *,
+    force: bool = False,
+    here: bool = False,
+) -> None:
+    """Raises InputError where a film, or what is to lie beside it, would replace another's.
+
+    Args:
+        plan: Of the film.
+        extras: What is to lie beside it.
+        films: All screenplays and films of the call, whose files nothing replaces.
+        force: Replace what is in the way.
+        here: Whether this machine is to make it: all else that keeps it from that is told too,
+            where the film or what is to lie beside it would replace another's.
+    """
+    extras = extras or Extras()
+    may = may_replace(plan, extras, force=force)
+    found = fault_of(lambda: check_extras(plan, extras, films, force=force))
+    found += fault_of(lambda: refuse_to_overwrite(plan, force=may))
+    if found and here:
+        with _leaving_no_folder(plan.work, plan.out.parent):
+            found += faults_of(plan)
+    if found:
+        raise together(found)
 
 
 def require_ready(
@@ -63,7 +93,7 @@ def require_ready(
         InUse: Another process makes this film.
     """
     extras = extras or Extras()
-    check_extras(plan, extras, films, force=force)
+    require_place(plan, extras, films, force=force, here=True)
     with _leaving_no_folder(plan.work, plan.out.parent):
         film = finished_or_ready(plan, force=may_replace(plan, extras, force=force))
         if film is None or not sidecar_is_ours(plan):

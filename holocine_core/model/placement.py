@@ -83,6 +83,14 @@ class Placement:
         return "denoising" if phase == "high" and "low" not in self.phases else PHASES[phase]
 
     @property
+    def deciding_bytes(self) -> int:
+        """What has to fit on the device: its peak; of a CPU all that main memory is asked for."""
+        if self.device != "cpu":
+            return self.peak_bytes
+        kept = self.host.mapped if self.strategy == "resident" else 0
+        return self.host.held + kept
+
+    @property
     def main_free(self) -> int | None:
         """Free main memory where it played a part: not where the caller named the placement."""
         return None if self.reason == AS_ASKED else self.free.main
@@ -175,7 +183,7 @@ def choose_placement(
         if _fits(one):
             why = ", as the film was begun" if alike and alike != offered else ""
             there = "" if one.is_imagined else " free"
-            reason = f"{_gib(one.peak_bytes)} of {_gib(free.device)}{there}{why}"
+            reason = f"{_gib(one.deciding_bytes)} of {_gib(free.device)}{there}{why}"
             return replace(one, reason=reason)
     raise _too_little(spec, tried, begun if alike else None)
 
@@ -183,7 +191,7 @@ def choose_placement(
 def _fits(one: Placement) -> bool:
     """Whether there is room enough, by estimate. A CPU's device is the main memory."""
     device, main = one.free.device, one.free.main
-    if device is not None and one.peak_bytes > device * USABLE:
+    if device is not None and one.deciding_bytes > device * USABLE:
         return False
     return one.device == "cpu" or main is None or one.host.held <= main * USABLE
 
@@ -238,9 +246,9 @@ def _too_little(spec: ModelSpec, tried: Sequence[Placement], begun: str | None) 
     """What is said where no placement fits."""
     first = tried[0]
     device, main = first.device, first.free.main
-    needs = ", ".join(f"{one.strategy} {_gib(one.peak_bytes)}" for one in tried)
+    needs = ", ".join(f"{one.strategy} {_gib(one.deciding_bytes)}" for one in tried)
     free = f"{device} has {_gib(first.free.device or 0)} free and {spec.name} needs more"
-    roomy = [one for one in tried if one.peak_bytes <= (first.free.device or 0) * USABLE]
+    roomy = [one for one in tried if one.deciding_bytes <= (first.free.device or 0) * USABLE]
     if roomy and main is not None:
         device = "main memory"
         needs = ", ".join(f"{one.strategy} {_gib(one.host.held)}" for one in roomy)

@@ -21,6 +21,7 @@ from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
 from holocine_core.plan.pictures import picture_problems
 from holocine_core.plan.sounds import sound_problems
+from holocine_core.plan.unusual import unusual
 from holocine_core.plan.values import Passing, Take, Tokens
 from holocine_core.plan.vocabulary_check import unknown_words
 from holocine_core.sampling import PIXELS, Sampling
@@ -372,6 +373,8 @@ def warnings(
                 f"{spec.name} was trained with {spec.attention} attention",
                 "leave `attention` out for its best films",
             )
+    made = takes[0].sampling
+    yield from unusual(manuscript, spec, (made.width, made.height), takes[0].timeline.fps)
     vocabulary = read_vocabulary(located)
     if vocabulary is not None:
         yield from unknown_words(manuscript, screenplay, vocabulary, spec.name)

@@ -143,7 +143,7 @@ def memory_warnings(placement: Placement) -> Iterator[Problem]:
     strategy, host, free = placement.strategy, placement.host, placement.free
     if placement.reason == AS_ASKED:
         for device, need, room in (
-            (placement.device, placement.peak_bytes, free.device),
+            (placement.device, placement.deciding_bytes, free.device),
             ("main memory", host.held, None if placement.device == "cpu" else free.main),
         ):
             if room is not None and need > room * USABLE:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from holocine_core.errors import Problem
-from holocine_core.sampling import PIXELS_WORDS
+from holocine_core.sampling import PIXELS_WORDS, SIZE_WORDS
 from holocine_core.script.camera_words import WORDS, camera_word
 from holocine_core.script.manuscript import Manuscript
 from holocine_core.script.other_words import key_meant, meant_by, value_meant
@@ -137,7 +137,7 @@ def _pattern_words(name: str, key: Key, value: Any) -> tuple[str, str]:
     if key[-1] == "size" and re.fullmatch(r"[1-9]\d*x[1-9]\d*", str(value)):
         return f"`{name}` is {_shown(value)}", PIXELS_WORDS
     if key[-1] == "size":
-        return f"`{name}` is {_shown(value)}", "write width x height in pixels: 832x480"
+        return f"`{name}` is {_shown(value)}", SIZE_WORDS
     if key == ("profile",):
         return f"`{name}` is {_shown(value)}", "draft, standard, final, or a name of your own"
     if key[-1] == "id":

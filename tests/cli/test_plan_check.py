@@ -143,7 +143,7 @@ def no_ffmpeg(at: Setting) -> Words:
 
 def ffmpeg_without_the_encoder(at: Setting) -> Words:
     args = ("-c:v", "libnone")
-    at.patch.setattr("holocine_core.film.finish.MASTER_ARGS", args)
+    at.patch.setattr("holocine_core.film.preflight.MASTER_ARGS", args)
     return nothing_wrong(at)
 
 
@@ -233,8 +233,57 @@ def test_of_several_films_each_is_looked_at(holocine: Holocine) -> None:
     assert (checked.exit_code, checked.json["error"]["message"][:6]) == (4, "2 of 3")
     assert [film["exit_code"] for film in checked.json["films"]] == [0, 2, 2]
     rendered = holocine("render", good, way, bad, "--json")
-    assert rendered.json["error"] == checked.json["error"]
-    assert holocine("plan", way, bad, "--check").exit_code == 2
+    assert rendered.json["error"]["message"] == checked.json["error"]["message"]
+    assert "run the same command again" in rendered.json["error"]["hint"]
+    assert "run the same" not in checked.json["error"]["hint"], "nothing was tried"
+    none = holocine("plan", way, bad, "--check")
+    assert (none.exit_code, "2 films" in none.stdout) == (2, False)
+    assert "0 films" not in holocine("plan", "nix.yaml", bad, "--check").stdout
+
+
+def test_all_that_is_in_the_way_is_told_at_once(
+    holocine: Holocine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holocine_core.model.devices.visible_gpus", lambda: None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    large, small = write_scene("a.yaml", model="holocine-14b-full"), write_scene("b.yaml")
+    for film in ("a.mp4", "b.mp4"):
+        Path(film).write_text("mine")
+    for scene, words in (
+        (large, ["another film", "lacks its", "sees no GPU"]),
+        (small, ["another film", "sees no GPU"]),
+    ):
+        call = [scene, "--device", "cuda", "--json"]
+        checked, rendered = holocine("plan", *call, "--check"), holocine("render", *call)
+        assert checked.json["error"] == rendered.json["error"]
+        assert checked.exit_code == rendered.exit_code == 2
+        for found in (checked.json["error"]["problems"], checked.json["obstacles"]):
+            told = [one["message"] for one in found]
+            assert all(any(word in one for one in told) for word in words), told
+        assert len(checked.json["error"]["problems"]) == len(words)
+
+
+def test_a_quiet_check_is_a_line_for_each_film(holocine: Holocine, film: Path) -> None:
+    good, bad = write_scene("good.yaml"), write_scene("bad.yaml", zorple=1)
+    checked = holocine("plan", "room.yaml", good, bad, "--check", "-q")
+    assert checked.stdout.splitlines() == [
+        "room.mp4: up to date",
+        "good.mp4: would begin",
+        "bad.mp4: would not begin",
+    ]
+    assert "would begin" not in holocine("plan", good, "-q").stdout
+
+
+def test_a_finished_film_is_not_shot_wherever_its_takes_are(holocine: Holocine, film: Path) -> None:
+    call = ["room.yaml", "--work", "elsewhere"]
+    told = holocine("plan", *call).stdout
+    assert "up to date" in told
+    assert "nothing to shoot" in told
+    assert "never shot" not in told
+    assert holocine("plan", *call, "--json").json["to_shoot"] == 0
+    asked = holocine("render", *call, "--dry-run", "--storyboard", "--json").json
+    assert asked["to_shoot"] > 0, "a storyboard is made from the takes"
+    assert "up to date" in holocine("render", *call).stderr
 
 
 def test_a_check_is_no_forecast(holocine: Holocine, scene: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from holocine_cli.contract import SomeFailed
 from holocine_core.errors import InputError
+from holocine_core.plan.pace import Pace
 from tests.cli.conftest import Holocine, write_scene
 
 MODEL = "holocine-14b-full"
@@ -82,6 +83,26 @@ def test_a_large_model_on_a_processor_is_told_to_take_long(
     assert re.search(rf"{MODEL} takes at least \d+ (hours|days) \(.*PFLOP\) and \d+", found[0])
     assert "GiB of main memory" in found[0]
     assert "--device cuda:80gb" in told
+
+
+def test_one_answer_holds_one_time(
+    holocine: Holocine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan's estimate, where there is one, whatever other films' pace would make of it."""
+    pace = Pace(start=50 * 3600, step=0, develop=0, cut=0)
+    monkeypatch.setattr("holocine_core.plan.pace.pace_of", lambda plan: (pace, "this machine"))
+    monkeypatch.setattr("holocine_core.plan.processor.step_here", lambda device: 1.0)
+    answer = holocine("plan", scene, "--device", "cpu")
+    assert "about 50:00:00" in answer.stdout
+    assert "takes about 50 hours" in answer.stderr
+    (large,) = whole_films("a")
+    monkeypatch.setattr("holocine_core.plan.pace.pace_of", lambda plan: None)
+    answer = holocine("plan", large, "--device", "cpu")
+    assert "not measured here yet" in answer.stdout
+    assert "takes at least" in answer.stderr
+    hint = holocine("plan", write_scene("nano.yaml"), "--model", "nano", "--device", "cpu").stderr
+    assert "on the processor nano" in hint
+    assert "--model nano" not in hint
 
 
 def test_what_several_films_take_on_a_processor_is_told_once(holocine: Holocine) -> None:

@@ -100,6 +100,15 @@ class TestChoosePlacement:
             choose_placement(BIG, SOME, Free(32 * GB), "cpu")
         assert "fp8" not in raised.value.message
 
+    def test_a_cpu_decides_by_all_that_main_memory_is_asked_for(self) -> None:
+        needs = Needs(denoise_bytes=4 * GB, frame_bytes=3 * GB)
+        chosen = choose_placement(TINY, needs, Free(20 * GB), "cpu")
+        assert chosen.host.held > chosen.peak_bytes + 3 * GB
+        assert chosen.reason.startswith(f"{chosen.host.held / 2**30:.1f} GiB of")
+        with pytest.raises(MachineError, match=f"resident {chosen.host.held / 2**30:.1f} GiB"):
+            choose_placement(TINY, needs, Free(round(chosen.host.held / 0.91)), "cpu")
+        choose_placement(TINY, needs, Free(round(chosen.host.held / 0.89)), "cpu")
+
     def test_small_models_are_exact_on_the_cpu(self) -> None:
         assert choose_placement(TINY, Needs(), Free(GB), "cpu").precision == "float32"
         assert choose_placement(BIG, Needs(), Free(500 * GB), "cpu").precision == "bfloat16"

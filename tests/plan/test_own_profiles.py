@@ -122,7 +122,7 @@ def test_what_no_model_films_is_told_by_who_asked(write: Write) -> None:
     [
         ({"steps": 201}, "201 is no `steps`", "it must be less than or equal to 200"),
         ({"guidance": 0.5}, "0.5 is no `guidance`", "it must be greater than or equal to 1"),
-        ({"size": "9x9"}, "'9x9' is no `size`", "write width x height in pixels: 832x480"),
+        ({"size": "9x9"}, "'9x9' is no `size`", "write WIDTHxHEIGHT in pixels, with an x between"),
         ({"size": "10x900"}, "'10x900' is no `size`", "each side has 16 to 8192 pixels"),
         ({"profile": "fnal"}, "there is no profile 'fnal'",
          "did you mean 'final'? It is one of draft, standard, final"),

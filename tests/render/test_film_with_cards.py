@@ -13,8 +13,9 @@ from holocine_core.edit.fonts import font_files, letters_in
 from holocine_core.errors import InputError
 from holocine_core.evaluate.screening import screen
 from holocine_core.film.cut_list import cut_list
-from holocine_core.film.finish import cut_cards, preflight
+from holocine_core.film.finish import cut_cards
 from holocine_core.film.planning import plan_film
+from holocine_core.film.preflight import preflight
 from holocine_core.film.provenance import inspect
 from holocine_core.plan.title_cards import card_of
 from holocine_core.production import render_film
