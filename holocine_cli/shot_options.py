@@ -25,6 +25,14 @@ def _words(name: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def _seconds(text: str) -> float:
+    """A number, or one with its unit as a screenplay has it."""
+    try:
+        return float(text.strip().removesuffix("s"))
+    except ValueError:
+        raise typer.BadParameter("it is a number of seconds, such as 2.5 or 2.5s") from None
+
+
 Prompt = Annotated[
     str | None,
     typer.Option(
@@ -74,6 +82,7 @@ Seconds = Annotated[
     typer.Option(
         "--seconds",
         metavar="S",
+        parser=_seconds,
         help="Its length; the nearest multiple of four frames is taken (of a first shot, plus 1).",
         show_default=False,
     ),

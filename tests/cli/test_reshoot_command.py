@@ -11,7 +11,7 @@ from holocine_core.errors import MachineError
 from tests.cli.conftest import Holocine
 
 pytestmark = pytest.mark.slow
-CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66")
+CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66s")
 
 
 def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: Path) -> None:
@@ -47,6 +47,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
         (("--shot-size", "closeup"), "did you mean 'close-up'?"),
         (("--size", "wide", "--shot-size", "wide"), "--size is --shot-size here"),
         (("--movement", "fly"), "a shot's movement can't be 'fly'"),
+        (("--seconds", "2x"), "it is a number of seconds, such as 2.5 or 2.5s"),
         (("--seconds", "1", "--frames", "15"), "--seconds and --frames do not go together"),
         (("--frames", "1"), "shot 2 can't last 1 frame"),
     ],
