@@ -86,16 +86,13 @@ def _between_commas(told: str, *, aged: bool) -> list[str]:
     for number, part in enumerate(parts[1:], 1):
         last = number == len(parts) - 1
         if dressed and part.startswith("and "):  # ``wearing a hat, a coat, and boots``
-            told = _is_worn(part[4:]) or (_describes(part[4:]) and not last)
+            belongs = _is_worn(part[4:]) or (_describes(part[4:]) and not last)
         elif _is_worn(part):
-            told = dressed = True
+            belongs = dressed = True
         else:
-            told = (
-                number < MOST_PARTS
-                and _describes(part)
-                and (not last or (short and number == 1 and " " in part))
-            )
-        if not told:
+            whole = not last or (short and number == 1 and " " in part)
+            belongs = whole and number < MOST_PARTS and _describes(part)
+        if not belongs:
             break
         found.append(part)
     return found

@@ -143,27 +143,28 @@ def opening_words(text: str) -> dict[str, tuple[str, str]]:
     begin = _BEGINS.match(text)
     at = begin.end() if begin else 0
     spans: list[tuple[int, int]] = []
-    while len(spans) < _LONGEST_OPENING and (word := _WORD.match(text, at)):
-        spans.append(word.span())
-        between = _BETWEEN.match(text, word.end())
-        at = between.end() if between else word.end()
+    while len(spans) < _LONGEST_OPENING and (one := _WORD.match(text, at)):
+        spans.append(one.span())
+        between = _BETWEEN.match(text, one.end())
+        at = between.end() if between else one.end()
     words = [text[start:stop] for start, stop in spans]
     found: dict[str, tuple[str, str]] = {}
     sure: dict[str, tuple[str, str]] = {}
     number = 0
     while number < len(words):
-        key, word, length = phrase_at(words, number, tuple(WORDS))
-        if not word and words[number].lower() not in HOW:
+        key, meant, length = phrase_at(words, number, tuple(WORDS))
+        if not meant and words[number].lower() not in HOW:
             break
         stop = spans[number + length - 1][1]
-        written = text[spans[number][0] : stop]
-        if word:
-            found.setdefault(key, (word, " ".join(written.split())))
-        number += length
-        if _ENDS.match(text, stop) or _NAMED.search(written) or written in get_args(Abbreviation):
+        written = " ".join(text[spans[number][0] : stop].split())
+        if meant:
+            found.setdefault(key, (meant, written))
+        ends = _ENDS.match(text, stop) is not None
+        if ends or _NAMED.search(written) or written in get_args(Abbreviation):
             sure = dict(found)
-        if _ENDS.match(text, stop):
+        if ends:
             break
+        number += length
     return sure
 
 
