@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -23,14 +24,6 @@ def _words(name: str) -> Callable[[str], list[str]]:
         return [word for word in api.SHOT_WORDS[name] if word.startswith(incomplete)]
 
     return complete
-
-
-def _seconds(text: str) -> float:
-    """A number, or one with its unit as a screenplay has it."""
-    try:
-        return float(text.strip().removesuffix("s"))
-    except ValueError:
-        raise typer.BadParameter("it is a number of seconds, such as 2.5 or 2.5s") from None
 
 
 Prompt = Annotated[
@@ -78,12 +71,12 @@ Movement = Annotated[
     ),
 ]
 Seconds = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--seconds",
         metavar="S",
-        parser=_seconds,
-        help="Its length; the nearest multiple of four frames is taken (of a first shot, plus 1).",
+        help="Its length, 2 or 2s; the nearest multiple of four frames is taken (of a first shot, "
+        "plus 1).",
         show_default=False,
     ),
 ]
@@ -96,6 +89,13 @@ Frames = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _seconds(text: str) -> float | str:
+    """A number as one; what has its unit, as a screenplay may write it, is read with the rest."""
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,6 @@ class NewShot:
             "size": self.shot_size or self.size,
             "angle": self.angle,
             "movement": self.movement,
-            "seconds": self.seconds,
+            "seconds": None if self.seconds is None else _seconds(self.seconds),
             "frames": self.frames,
         }

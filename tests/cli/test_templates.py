@@ -104,6 +104,14 @@ def test_the_model_of_a_project_is_the_new_screenplays(holocine: Holocine) -> No
     holocine("new", "drawn", "--template", "chase", "--model", "nano")
     told, drawn = (read(Path(f"{name}.yaml")).accepted() for name in ("told", "drawn"))
     assert (told.model, drawn.model) == ("holocine-14b-full", "nano")
+    Path("sub").mkdir()
+    Path("holocine.toml").rename("sub/holocine.toml")
+    for words in (("sub/one",), ("x", "-o", "sub/two.yaml"), ("three", "-o", "three.yaml")):
+        assert holocine("new", *words).exit_code == 0
+    models = [
+        read(Path(f"{name}.yaml")).accepted().model for name in ("sub/one", "sub/two", "three")
+    ]
+    assert models == ["holocine-14b-full", "holocine-14b-full", "nano"]
     assert told.scenes != drawn.scenes
 
 
