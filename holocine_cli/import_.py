@@ -64,6 +64,7 @@ def import_(
     Headings become scenes, beats of action and lines of speech become shots,
     with lengths guessed from their words. Scenes longer than the model films
     in one piece go on in another. Comments with LOOK: ask you to decide.
+    Beside it goes the screenplay's JSON schema, for editors.
     """
     session = begin(ctx, told)
     from holocine_core import api
@@ -93,4 +94,7 @@ def import_(
         said += f"; {counted(made.open_places, 'place')} to decide: search for LOOK:"
     session.console.note(said)
     if place == out:
+        session.fields["schema_file"] = str(made.schema)
+        if made.wrote_schema:
+            session.console.note(f"{made.schema} lets editors complete and check it as you type")
         session.console.note(f"next: holocine check {made.screenplay}")

@@ -91,7 +91,12 @@ class _Drafting:
 
     def scenes(self) -> tuple[DraftScene, ...]:
         """All scenes, once the script has ended."""
-        self._close()
+        self._fall_silent()
+        if self._scenes and is_usual(self._passing):
+            # No scene follows that it could lead to.
+            self._waiting.append(f"the script ends: {self._passing}")
+            self._passing = ""
+        self._close(last=True)
         if self._scenes and self._waiting:
             last = self._scenes[-1]
             self._scenes[-1] = replace(last, ending=(*last.ending, *self._waiting))
@@ -134,7 +139,7 @@ class _Drafting:
         caption = caption_of(plain(heading.text))
         self._scenes.append(DraftScene(id=name, caption=caption, shots=(), remarks=remarks))
 
-    def _close(self) -> None:
+    def _close(self, *, last: bool = False) -> None:
         """Give the open scene its shots, and what was said after the last of them."""
         self._fall_silent()
         if not self._scenes:
@@ -144,7 +149,7 @@ class _Drafting:
             return
         scene = self._scenes[-1]
         kind = transition_kind(self._passing)
-        if kind is not None:
+        if kind is not None and not last:
             scene = replace(scene, transition=kind)
             if is_usual(self._passing):
                 self._passing = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from holocine_core.script.camera_words import WORDS, camera_word
+from holocine_core.script.camera_words import HOW, WORDS, phrase_at
 
 COLUMNS = ("scene", "global", "prompt", "seconds", "frames", "size", "angle", "movement")
 """What a column may be called; others are kept as comments."""
@@ -45,13 +45,6 @@ _OTHER_NAMES = {name: column for column, names in _NAMES.items() for name in nam
 _UNITS = re.compile(r"\s*[(\[]\s*(s|sec|secs|seconds|sek|frames|fr|f)\.?\s*[)\]]\s*$", re.I)
 _FIRST_OF = {column: (column, *names) for column, names in _NAMES.items() if column != "prompt"}
 """Columns that may stand side by side: the first of these is meant, the others are comments."""
-_ADVERBS = """
-    slow slowly slight slightly gentle gently subtle subtly fast quick quickly
-"""
-HOW = frozenset(_ADVERBS.split())
-"""Words that tell how a movement is: a screenplay's prompt has room for them, its movement none."""
-_MOST_WORDS = 4
-"""Of a size, an angle or a movement."""
 _PIECES = re.compile(r"[\s,;/+&]+")
 
 
@@ -96,14 +89,7 @@ def words_in(cell: str, column: str) -> tuple[dict[str, str], bool]:
     order = (column, *(name for name in WORDS if name != column))
     at = 0
     while at < len(words):
-        for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
-            phrase = " ".join(words[at : at + length])
-            known = next(((one, word) for one in order if (word := camera_word(one, phrase))), None)
-            if known is not None:
-                understood &= found.setdefault(*known) == known[1]
-                at += length
-                break
-        else:
-            understood &= words[at].lower() in HOW
-            at += 1
+        key, word, length = phrase_at(words, at, order)
+        understood &= found.setdefault(key, word) == word if word else words[at].lower() in HOW
+        at += length
     return found, understood

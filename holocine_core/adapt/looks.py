@@ -13,7 +13,7 @@ _SET_OFF = re.compile(r"(, )| [-\u2013\u2014] ")
 _BETWEEN_DASHES = re.compile(r"([^.;:()]{1,160}?) [-\u2013\u2014] ")
 _SENTENCE = re.compile(r"[^.;:()!?\u2014]*")
 _ARTICLE = re.compile(
-    r"(?:an?|the|in|eine?[nmrs]?|der|die|das|im|une?|una|uno|la|le|el|les|los|il) \S|l['\u2019]\S",
+    r"(?:an?|the|eine?[nmrs]?|der|die|das|im|une?|una|uno|la|le|el|les|los|il) \S|l['\u2019]\S",
     re.I,
 )
 _OTHER = """
@@ -21,7 +21,27 @@ _OTHER = """
 """
 _GOES_ON = frozenset(_OTHER.split())
 """First words behind a comma that tell something else than what a person looks like."""
+_WEAR = """
+    avec clad con dressed gekleidet in mit portant vestida vestido vestita vestito vêtu vêtue
+    wearing with without
+"""
+_WORN = frozenset(_WEAR.split())
+"""First words behind a comma that tell what somebody wears, has or is dressed in."""
+_MANNER = """
+    anger attention awe bed bedroom bitterness boat breath building car care chair charge
+    circle command conversation corner corridor crowd delight despair difficulty disbelief
+    disgust distance door doorway ease effort fear flames focus frown fury garden glance grief
+    grin groan hall haste hurry joy kitchen laugh love mid-air middle mood moment need
+    nod office pain panic patience place pleasure position rage relief room row seat shadows
+    shock shrug sigh silence smile sneer sob sorrow speed street surprise tears trance trouble
+    unison voice whisper window yard yawn
+"""
+_NOT_WORN = frozenset(_MANNER.split())
+"""Where somebody is, or how something is done, behind ``in`` and ``with``."""
+_NOT_HERS = frozenset({"him", "it", "me", "them", "this", "that", "these", "those", "us", "you"})
+"""Second words of what isn't told of a look: ``with him``."""
 MOST_PARTS = 4
+"""Between commas, beside those that tell what is worn."""
 LONGEST_PART = 12
 """Words between two commas."""
 
@@ -56,17 +76,39 @@ def _between_commas(told: str, *, aged: bool) -> list[str]:
     parts = sentence[0].rstrip().split(", ") if sentence else []
     if not parts or not (
         _ARTICLE.match(parts[0])
+        or _is_worn(parts[0])
         or (aged and len(parts) > 1 and " " in parts[0] and _describes(parts[0]))
     ):
         return []
     found = parts[:1]
     short = len(parts[0].split()) < 4  # What it is may stand in the next: ``a tall, thin woman``.
-    for number, part in enumerate(parts[1:MOST_PARTS], 1):
+    dressed = _is_worn(parts[0])
+    for number, part in enumerate(parts[1:], 1):
         last = number == len(parts) - 1
-        if not _describes(part) or (last and not (short and number == 1 and " " in part)):
+        if dressed and part.startswith("and "):  # ``wearing a hat, a coat, and boots``
+            belongs = _is_worn(part[4:]) or (_describes(part[4:]) and not last)
+        elif _is_worn(part):
+            belongs = dressed = True
+        else:
+            whole = not last or (short and number == 1 and " " in part)
+            belongs = whole and number < MOST_PARTS and _describes(part)
+        if not belongs:
             break
         found.append(part)
     return found
+
+
+def _is_worn(part: str) -> bool:
+    """Whether a part of a sentence begins as what somebody wears or has does, and goes on so:
+    ``wearing a coat``, ``with round glasses``, but not ``with a sigh`` or ``in the hall``."""
+    words = part.split()
+    if not 1 < len(words) <= LONGEST_PART or words[0] not in _WORN:
+        return False
+    if words[0] in ("wearing", "dressed", "clad"):
+        return True
+    if words[1][0].isupper() or words[1] in _NOT_HERS or (words[0] == "in" and words[1] == "the"):
+        return False
+    return _NOT_WORN.isdisjoint(words)
 
 
 def _describes(part: str) -> bool:
@@ -76,4 +118,4 @@ def _describes(part: str) -> bool:
         return False
     first = words[0]
     acts = first.endswith(("s", "ing", "\u0442")) and not first.endswith(("ss", "ous"))
-    return first not in _GOES_ON and not acts
+    return first not in _GOES_ON | _WORN and not acts

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from holocine_core.adapt.columns import COLUMNS, HOW, columns_of, words_in
+from holocine_core.adapt.columns import COLUMNS, columns_of, words_in
 from holocine_core.adapt.draft import LOOK, Draft, DraftScene, DraftShot, Slugs
 from holocine_core.adapt.headings import caption_of, heading_of
 from holocine_core.errors import InputError, Problem
-from holocine_core.script.camera_words import WORDS
+from holocine_core.script.camera_words import HOW, WORDS
 
 _SEPARATOR = re.compile(r"sep=(.)", re.I)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\s*s)?")

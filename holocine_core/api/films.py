@@ -48,6 +48,22 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def schema_beside(screenplay: Path) -> tuple[Path, bool]:
+    """The schema in a screenplay's folder, as its first line names it, and whether it was not there
+    yet and was written now.
+
+    Raises:
+        MachineError: The folder can not be written.
+    """
+    from holocine_core.store.files import save
+
+    path = screenplay.parent / SCHEMA_FILE
+    lacks = not path.exists()
+    if lacks:
+        save(path, schema_text().encode(), replace=False)
+    return path, lacks
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What was found in a screenplay."""

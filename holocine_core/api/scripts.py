@@ -19,6 +19,10 @@ class Imported:
     characters: tuple[str, ...]
     open_places: int
     """Places to decide, marked ``LOOK:``."""
+    schema: Path
+    """What editors check it by, beside it."""
+    wrote_schema: bool
+    """Whether the schema was not there yet."""
 
 
 def import_script(
@@ -31,7 +35,7 @@ def import_script(
     given: bytes | None = None,
     force: bool = False,
 ) -> Imported:
-    """Make a screenplay of a script, a shot list or HoloCine's raw prompts.
+    """Make a screenplay of a script, a shot list or HoloCine's raw prompts, the schema beside it.
 
     Args:
         script: The file.
@@ -44,9 +48,11 @@ def import_script(
 
     Raises:
         InputError: The script can not be read, or a file is in the way.
+        MachineError: The folder can not be written.
     """
     from holocine_core.adapt.draft import to_yaml
     from holocine_core.adapt.read import Given, read_script
+    from holocine_core.api.films import schema_beside
     from holocine_core.model.locate import find_model
     from holocine_core.request import bare_stem
     from holocine_core.script.file_kinds import require_script_file
@@ -63,10 +69,13 @@ def import_script(
     longest = spec.max_frames / spec.fps
     draft = read_script(source, longest=longest, fps=spec.fps, kind=kind, given=content)
     save(path, to_yaml(draft, model).encode(), replace=force)
+    schema, lacked = schema_beside(path)
     return Imported(
         screenplay=path,
         scenes=len(draft.scenes),
         shots=sum(len(scene.shots) for scene in draft.scenes),
         characters=tuple(draft.looks),
         open_places=draft.open_places,
+        schema=schema,
+        wrote_schema=lacked,
     )

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from holocine_core.api.films import SCHEMA_FILE, schema_text
+from holocine_core.api.films import schema_beside
 from holocine_core.errors import InputError
 from holocine_core.shipped.names import RECIPES, SUITES, Shipped, listed, templates
 
@@ -64,11 +64,8 @@ def new(
     begun = _with_line(begun, _TITLE, f"title: {_text(Path(title).name)}")
     begun = _with_line(begun, _MODEL, _model_line(model))
     save(path, begun.encode(), replace=force)
-    beside = path.parent / SCHEMA_FILE
-    lacks = not beside.exists()
-    if lacks:
-        save(beside, schema_text().encode(), replace=False)
-    return Started(screenplay=path, schema=beside, wrote_schema=lacks)
+    schema, lacked = schema_beside(path)
+    return Started(screenplay=path, schema=schema, wrote_schema=lacked)
 
 
 def _begun(template: str | None, model: str, models_dir: Path | None) -> str:

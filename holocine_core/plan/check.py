@@ -19,6 +19,7 @@ from holocine_core.model.components import LocatedModel
 from holocine_core.model.locate import load_tokenizer
 from holocine_core.model.spec import ModelSpec
 from holocine_core.model.vocabulary import read_vocabulary
+from holocine_core.plan.contradictions import contradictions
 from holocine_core.plan.pictures import picture_problems
 from holocine_core.plan.sounds import sound_problems
 from holocine_core.plan.unusual import unusual
@@ -357,6 +358,7 @@ def warnings(
             hint=next((one.hint for one in located.missing if one.part == "tokenizer"), ""),
         )
     yield from _without_effect(manuscript, screenplay)
+    yield from contradictions(manuscript, screenplay)
     for key in unwritten(screenplay):
         yield manuscript.problem(key, f"this text is still to be written: it says {MARK}")
     for take in takes:

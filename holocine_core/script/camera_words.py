@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 Size = Literal[
@@ -54,7 +55,8 @@ _SHORT = {
     "mls": "medium wide", "medium long": "medium wide", "cowboy": "medium wide", "ms": "medium",
     "mid": "medium", "mcu": "medium close-up", "cu": "close-up", "ecu": "extreme close-up",
     "bcu": "extreme close-up", "xcu": "extreme close-up", "big close up": "extreme close-up",
-    "closeup": "close-up", "close": "close-up", "medium close": "medium close-up",
+    "closeup": "close-up", "close": "close-up", "close on": "close-up",
+    "medium close": "medium close-up",
     "detail": "insert", "2s": "two-shot", "two": "two-shot",
     "ots": "over-the-shoulder", "over shoulder": "over-the-shoulder", "pov": "point of view",
     "eye": "eye-level", "bird's eye": "overhead", "birds eye": "overhead", "top": "overhead",
@@ -91,6 +93,91 @@ def camera_word(key: str, phrase: str) -> str:
         if found in WORDS[key]:
             return found
     return ""
+
+
+_ADVERBS = """
+    slow slowly slight slightly gentle gently subtle subtly fast quick quickly
+"""
+HOW = frozenset(_ADVERBS.split())
+"""Words that tell how a movement is: a screenplay's prompt has room for them, its movement none."""
+_MOST_WORDS = 4
+"""Of a size, an angle or a movement."""
+
+
+def phrase_at(words: Sequence[str], at: int, order: Sequence[str]) -> tuple[str, str, int]:
+    """The longest phrase of camera words that begins at a word: its key, a screenplay's word for it
+    and how many words it has; one word without key and meaning where none begins there.
+
+    Args:
+        words: A text's.
+        at: The number of the first.
+        order: Keys of WORDS: where a phrase is a word of two, the first goes.
+    """
+    for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
+        phrase = " ".join(words[at : at + length])
+        for key in order:
+            if word := camera_word(key, phrase):
+                return key, word, length
+    return "", "", 1
+
+
+_BEGINS = re.compile(r"[\s\"'*_(\[\u201c\u2018]*(?:(?:an?|the)\s+)?", re.I)
+_WORD = re.compile(r"[^\W_](?:[\w'\u2019-]*\w)?")
+_BETWEEN = re.compile(r"\s*,?\s*(?:and\s+)?")
+_ENDS = re.compile(r"\s*(?:[.:;!()\[\]*_\u2013\u2014]|-\s|$)")
+"""What is behind camera words that are a sentence of their own."""
+_NAMED = re.compile(r"(?:shot|angle|level|view|close.?ups?|close on|-shot|-shoulder)$", re.I)
+"""How words end that say by themselves that they are the camera's: ``wide shot shows``; others may
+be anything: ``full of people``."""
+_LONGEST_OPENING = 12
+"""Words."""
+
+
+def opening_words(text: str) -> dict[str, tuple[str, str]]:
+    """What a prompt says of the camera before it tells what is seen: key -> a screenplay's word and
+    how it is written there.
+
+    ``Wide shot, low angle. A man`` and ``A wide shot of a man`` do, ``Wide, empty fields`` and
+    ``Full of people`` don't.
+    """
+    begin = _BEGINS.match(text)
+    at = begin.end() if begin else 0
+    spans: list[tuple[int, int]] = []
+    while len(spans) < _LONGEST_OPENING and (one := _WORD.match(text, at)):
+        spans.append(one.span())
+        between = _BETWEEN.match(text, one.end())
+        at = between.end() if between else one.end()
+    words = [text[start:stop] for start, stop in spans]
+    found: dict[str, tuple[str, str]] = {}
+    sure: dict[str, tuple[str, str]] = {}
+    number = 0
+    while number < len(words):
+        key, meant, length = phrase_at(words, number, tuple(WORDS))
+        if not meant and words[number].lower() not in HOW:
+            break
+        stop = spans[number + length - 1][1]
+        written = " ".join(text[spans[number][0] : stop].split())
+        if meant:
+            found.setdefault(key, (meant, written))
+        ends = _ENDS.match(text, stop) is not None
+        if ends or _NAMED.search(written) or written in get_args(Abbreviation):
+            sure = dict(found)
+        if ends:
+            break
+        number += length
+    return sure
+
+
+_FRAMINGS = frozenset({"two-shot", "over-the-shoulder"})
+"""Sizes that say who is in the picture, at any distance."""
+_INSERTS = frozenset({"insert", "medium close-up", "close-up", "extreme close-up"})
+
+
+def contradict(key: str, one: str, other: str) -> bool:
+    """Whether two words of a key can not both be true of a shot."""
+    both = {one, other}
+    fit = bool(both & _FRAMINGS) or ("insert" in both and both <= _INSERTS)
+    return one != other and not (key == "size" and fit)
 
 
 def size_of(value: Any) -> Any:

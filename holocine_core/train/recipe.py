@@ -314,7 +314,8 @@ class Recipe(Frozen):
                 )
         if self.schedule.warm_up > self.steps:
             raise ValueError(
-                f"`warm_up` is {self.schedule.warm_up} of {self.steps} steps; make it shorter"
+                f"`schedule.warm_up` is {self.schedule.warm_up} of {self.steps} steps; make it "
+                "shorter"
             )
         return self
 

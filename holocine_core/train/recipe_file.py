@@ -80,7 +80,7 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Pr
     if kind == "value_error":
         words = str(detail.get("ctx", {}).get("error", detail["msg"]))
         message, _, hint = words.partition("; ")
-        return Problem(message, source.where(key), hint)
+        return Problem(message, _where_said(source, key, message), hint)
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
         near = difflib.get_close_matches(str(value), allowed, n=1)
@@ -88,6 +88,23 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Pr
         return Problem(f"`{name}` can't be {_shown(value)}", source.where(key), hint)
     limit = detail["msg"].removeprefix("Input ").lower().replace("should", "it must", 1)
     return Problem(f"`{name}` can't be {_shown(value)}", source.where(key), limit)
+
+
+def _where_said(source: Source, key: Key, message: str) -> str:
+    """Where the first key stands that a message names, if the file has it once below the place that
+    the message is of; else that place: what a whole is wrong in has a line of its own."""
+    named = _NAMED.search(message)
+    parts: Key = tuple(named[1].split(".")) if named else ()
+    inside = [
+        one
+        for one in source.key_places
+        if parts and len(one) > len(key) and one[: len(key)] == key and one[-len(parts) :] == parts
+    ]
+    return source.where(inside[0], name=True) if len(inside) == 1 else source.where(key)
+
+
+_NAMED = re.compile(r"`(\w+(?:\.\w+)*)[:`]")
+"""A key in a message: ``schedule.warm_up``, ``train: lora``."""
 
 
 def _keys_at(model: type[BaseModel], key: Key) -> list[str]:

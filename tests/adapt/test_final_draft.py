@@ -129,8 +129,11 @@ def test_what_is_typed_as_an_action_and_is_none(tmp_path: Path, kind: str) -> No
         paragraph(kind, "CONTINUED:"),
         paragraph(kind, "FADE OUT."),
     )
-    assert (prompts(draft), transitions(draft)) == (["A lamp."], ["fade"])
-    assert remarks(draft)[1:] == ["LOOK: a title card in the script: THE DOOR"]
+    assert (prompts(draft), transitions(draft)) == (["A lamp."], ["cut"])
+    assert remarks(draft)[1:] == [
+        "LOOK: a title card in the script: THE DOOR",
+        "the script ends: FADE OUT.",
+    ]
 
 
 def test_what_final_draft_adds_where_a_page_ends_is_nobodys_manner(tmp_path: Path) -> None:

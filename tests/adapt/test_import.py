@@ -78,7 +78,8 @@ def test_a_script_becomes_scenes_and_shots(tmp_path: Path) -> None:
         "Two men pass by {grace}, full of grace.",
         '{grace} says: "Good night."',
     ]
-    assert (quay.transition.kind, ferry.transition.kind) == ("crossfade", "fade")
+    # The last scene has none to pass into.
+    assert (quay.transition.kind, ferry.transition.kind) == ("crossfade", "cut")
     assert film.characters["mara"] == "an old woman with grey braids, 60s"
 
 
@@ -90,6 +91,7 @@ def test_a_script_becomes_scenes_and_shots(tmp_path: Path) -> None:
         "# LOOK: heard, not seen: IVO (V.O.): Gone.",
         "# crossed out: cut this",
         "# LOOK: a title card in the script: THE END",
+        "# the script ends: FADE OUT.",
         "# LOOK: how does this character look?",
     ],
 )
@@ -150,7 +152,7 @@ def test_long_scenes_go_on_in_another(tmp_path: Path) -> None:
     assert [scene.id for scene in draft.scenes] == [
         "harbour-quay-dusk-1", "harbour-quay-dusk-2", "ferry-night",
     ]  # fmt: skip
-    assert [scene.transition for scene in draft.scenes] == ["cut", "crossfade", "fade"]
+    assert [scene.transition for scene in draft.scenes] == ["cut", "crossfade", "cut"]
     whole = imported(tmp_path, FOUNTAIN)
     assert sum((s.shots for s in draft.scenes), ()) == sum((s.shots for s in whole.scenes), ())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holocine_core.api.films import SCHEMA_FILE, schema_text
 from holocine_core.evaluate import cuts, film_page
 from tests.cli.conftest import Holocine
 
@@ -85,6 +86,11 @@ def test_an_imported_script_is_a_screenplay(holocine: Holocine, tmp_path: Path) 
     assert answer.json["screenplay"] == "room.yaml"
     assert (answer.json["scenes"], answer.json["shots"]) == (1, 2)
     assert (answer.json["characters"], answer.json["open_places"]) == (["ann"], 1)
+    # Its first line names the schema, which lies beside it as beside a new one.
+    assert answer.json["schema_file"] == SCHEMA_FILE
+    assert f"$schema={SCHEMA_FILE}" in Path("room.yaml").read_text().splitlines()[0]
+    assert Path(SCHEMA_FILE).read_text() == schema_text()
+    assert f"{SCHEMA_FILE} lets editors complete" in answer.stderr
     assert holocine("check", "room.yaml").exit_code == 0
     assert holocine("import", "room.fountain").exit_code == 0, "it is there already, whole"
     with Path("room.yaml").open("a") as file:

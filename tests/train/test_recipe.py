@@ -96,7 +96,7 @@ def test_every_fault_is_told_with_its_place(write: Write) -> None:
         ("scenes: 16", "scenes: 16, world: {set: [kitchen]}", "`world` has no `set`"),
         ("scenes: 16", "data: clips, world: {sets: [kitchen]}", "what `scenes` are made of"),
         ("scenes: 16", "scenes: 16, world: {angles: [low]}", "can't do without 'eye-level'"),
-        ("steps: 300", "steps: 100", "`warm_up` is 200 of 100 steps"),
+        ("steps: 300", "steps: 100", "`schedule.warm_up` is 200 of 100 steps"),
         ("out: run", "out: run\ntrain: lora\nparts: [text_encoder]", "trains the transformer only"),
         (
             "scenes: 16",
@@ -114,6 +114,26 @@ def test_what_does_not_go_together_is_refused(
     write: Write, old: str, new: str, message: str
 ) -> None:
     assert message in told(write(GOOD.replace(old, new)))[0][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("out: run", "out: run\nschedule: {decay: 0, warm_up: 301}", "`schedule.warm_up` is 301"),
+        ("scenes: 16", "scenes: 16, world: {times: [day], sets: [moon]}", "`sets` has no"),
+        ("scenes: 16", "scenes: 16, batch: 3", "`batch` is 3"),
+        ("scenes: 16", "data: clips}\nheld_out: {bins: 3, data: clips", "`held_out.data` is"),
+    ],
+)
+def test_what_does_not_go_together_is_told_where_the_key_stands(
+    write: Write, old: str, new: str, place: str
+) -> None:
+    path = write(GOOD.replace(old, new))
+    message, where, _ = told(path)[0]
+    line, column = map(int, where[1:].split(":"))
+    assert message.startswith(place)
+    key = place.split("`")[1].rsplit(".", 1)[-1]
+    assert path.read_text().splitlines()[line - 1][column - 1 :].startswith(f"{key}:")
 
 
 def test_no_recipe_is_an_error_too(tmp_path: Path, write: Write) -> None:
