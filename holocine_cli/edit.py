@@ -296,23 +296,29 @@ def _list(session: Session, known: Sequence[FilmVersion]) -> None:
     rows = []
     records = []
     differ = len({(version.profile, version.steps) for version in known}) > 1
+    resized = len({version.size for version in known}) > 1
     for version in known:
         other = version.film.name if version.film is not None else ""
         mark = "the film" if version.current else other
         size = scaled(version.bytes, "B")
         how = f"{version.profile or '?'}, {version.steps or '?'} steps" if differ else ""
-        told = f"{version.told}  {how}".rstrip()
-        rows.append((str(version.number), told, size, paint(mark, "green")))
+        how = f"{how}  {version.size or '?'}".strip() if resized else how
+        told = f"{version.changed}  {how}".rstrip()
+        filmed = "" if version.filmed is None else f"{version.filmed:%Y-%m-%d %H:%M}"
+        rows.append((str(version.number), filmed, told, size, paint(mark, "green")))
         records.append(
             {
                 "version": version.number,
                 "edits": [api.edit_record(edit, version.scenes) for edit in version.edits],
                 "profile": version.profile,
                 "steps": version.steps,
+                "size": version.size,
+                "changed": version.changed,
+                "filmed": version.filmed and version.filmed.isoformat(timespec="seconds"),
                 "bytes": version.bytes,
                 "current": version.current,
                 "film": None if version.film is None else str(version.film),
             }
         )
     session.fields["versions"] = records
-    session.console.product("\n".join(columns(rows, right=frozenset({0, 2}))))
+    session.console.product("\n".join(columns(rows, right=frozenset({0, 3}))))
