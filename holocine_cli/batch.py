@@ -51,44 +51,62 @@ def jobs_for(
         InputError: Before any work: two films of one name, a film over a screenplay, or options
             that do not go together, or a file that sets something is wrong.
     """
-    several = len(screenplays) > 1
-    if request.out is not None and out_dir is not None:
-        raise InputError("--out and --out-dir both say where the film goes", hint="give one")
+    several, streams = len(screenplays) > 1, request.out == pipes.DASH
+    refuse_one_place(request, out_dir, "film", several=several)
     from holocine_core.api import refuse_collisions
     from holocine_core.api.fleet import film_named, is_template, kept_aside, refuse_repeated
 
     named = is_template(request.out)
-    if several and request.out == pipes.DASH:
-        raise InputError(
-            "stdout takes one film, but there are several screenplays",
-            where="--out",
-            hint="name all of them with -o 'films/{stem}.mp4'",
-        )
-    if several and request.out is not None and not named:
-        raise InputError(
-            "--out names one film, but there are several screenplays",
-            hint="name their folder with --out-dir, or all of them with -o 'films/{stem}.mp4'",
-        )
-    if several and request.work is not None:
-        raise InputError(
-            "--work is one film's folder, but there are several screenplays",
-            hint="leave it out: each film has its own beside it",
-        )
     jobs = []
     for path in screenplays:
         asked = replace(request, given=stdin if path == pipes.STDIN else None)
+        if streams:
+            asked = replace(asked, out=None)  # Its takes are those of the film that has a name.
         if request.out is None and out_dir is not None:
             asked = replace(asked, out=out_dir / asked.film(path))
         asked, whole = settings.asked(path, asked)
         if named:
             whole = replace(whole, out=film_named(str(request.out), path, whole))
-        elif request.out == pipes.DASH:
+        elif streams:
             whole = kept_aside(path, whole)
         film = whole.film(path)
         jobs.append(Job(path, replace(whole, out=film), film, asked))
     refuse_collisions([(job.screenplay, job.film) for job in jobs])
     refuse_repeated([(job.film, job.request.work_folder(job.screenplay)) for job in jobs])
     return jobs
+
+
+def refuse_one_place(request: Request, out_dir: Path | None, what: str, *, several: bool) -> None:
+    """Raises InputError where options say twice where films go, or of several that all go to one
+    place.
+
+    Args:
+        request: What the call asks for.
+        out_dir: Folder of the films.
+        what: They are called: film or draft.
+        several: Whether there are several screenplays.
+    """
+    from holocine_core.api.fleet import is_template
+
+    if request.out is not None and out_dir is not None:
+        raise InputError(f"--out and --out-dir both say where the {what} goes", hint="give one")
+    if several and request.out == pipes.DASH:
+        raise InputError(
+            f"stdout takes one {what}, but there are several screenplays",
+            where="--out",
+            hint=f"name all of them with -o '{what}s/{{stem}}.mp4'",
+        )
+    if several and request.out is not None and not is_template(request.out):
+        by = f"'{what}s/{{stem}}.mp4'"
+        raise InputError(
+            f"--out names one {what}, but there are several screenplays",
+            hint=f"name their folder with --out-dir, or all of them with -o {by}",
+        )
+    if several and request.work is not None:
+        raise InputError(
+            "--work is one film's folder, but there are several screenplays",
+            hint="leave it out: each film has its own beside it",
+        )
 
 
 class Batch:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holocine_cli import pipes
-from holocine_cli.batch import Job
+from holocine_cli.batch import Job, refuse_one_place
 from holocine_cli.session import Session
 from holocine_core.errors import InputError, Problem
 
@@ -51,21 +51,9 @@ def drafts_for(
             that do not go together.
     """
     from holocine_core import api
-    from holocine_core.api.fleet import is_template, refuse_repeated
+    from holocine_core.api.fleet import refuse_repeated
 
-    if request.out is not None and out_dir is not None:
-        raise InputError("--out and --out-dir both say where the draft goes", hint="give one")
-    several = len(screenplays) > 1
-    if several and request.out is not None and not is_template(request.out):
-        raise InputError(
-            "--out names one draft, but there are several screenplays",
-            hint="name their folder with --out-dir, or all of them with -o 'drafts/{stem}.mp4'",
-        )
-    if several and request.work is not None:
-        raise InputError(
-            "--work is one film's folder, but there are several screenplays",
-            hint="leave it out: each film has its own beside it",
-        )
+    refuse_one_place(request, out_dir, "draft", several=len(screenplays) > 1)
     found = []
     for path in screenplays:
         given = replace(request, given=stdin if path == pipes.STDIN else None)
@@ -156,6 +144,13 @@ def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, f
     job = first.jobs[0]
     if others or job.request.given is not None:
         raise InputError("--watch follows one screenplay in a file", hint="name that file alone")
+    last = job.film
+
+    def draft() -> None:
+        nonlocal last
+        made = drafts()
+        make_drafts(session, made, force=force)
+        last = made[0].jobs[0].film  # What sets its folder may have changed.
 
     def followed(path: Path) -> Sequence[Path] | None:
         named = api.named_files(path)
@@ -164,7 +159,7 @@ def keep_drafting(session: Session, drafts: Callable[[], Sequence[Drafts]], *, f
     watch(
         session,
         job.screenplay,
-        lambda: make_drafts(session, drafts(), force=force),
+        draft,
         followed,
-        kept=job.film,
+        kept=lambda: last,
     )

@@ -16,7 +16,7 @@ from holocine_cli.pipes import given
 from holocine_cli.session import Session, begin
 from holocine_cli.settings import for_film
 from holocine_cli.shot_options import NewShot
-from holocine_core.api import scaled
+from holocine_core.api import counted, scaled
 from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _length_told(edit: Edit) -> str:
     before, now = edit.length
     asked = f" ({float(now.asked):g} asked for)" if now.moved else ""
     seconds = float(now.got / edit.plan.fps)
-    return f"the shot has {now.got} frames, {seconds:.2f} s{asked}; it had {before}"
+    return f"the shot has {counted(now.got, 'frame')}, {seconds:.2f} s{asked}; it had {before}"
 
 
 def _changed(spans: Sequence[FrameSpan] | None, edit: Edit) -> str:

@@ -237,7 +237,7 @@ def _show_plans(
     if check:
         from holocine_cli.ranks import refuse_ranks
 
-        refuse_ranks(jobs)
+        refuse_ranks(session, jobs)
     console = session.console
     batch, warnings = Batch(session, jobs), Warnings(console, [job.screenplay for job in jobs])
     sources = [(job.screenplay, job.film) for job in jobs]

@@ -63,9 +63,10 @@ class Group(TyperGroup):
         word, *rest = args
         if ctx.resilient_parsing or word in self.commands:
             return super().resolve_command(ctx, args)
-        if word == HELP and rest:
-            return self.resolve_command(ctx, [*rest, "--help"])
         if word == HELP:
+            named = [each for each in rest if each not in ctx.help_option_names]
+            if named:
+                return self.resolve_command(ctx, [*named, "--help"])
             typer.echo(ctx.get_help())
             raise typer.Exit
         if not word.startswith("-"):

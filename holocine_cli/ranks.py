@@ -62,11 +62,7 @@ def ranked(
             hint=f"--gpus {started}",
         )
     if started == 1:
-        refuse_ranks(jobs)
-        if session.stdin is not None:
-            raise InputError(
-                "each GPU's process would read stdin", where="-", hint="name a file instead"
-            )
+        refuse_ranks(session, jobs)
         code = fleet.launch_ranks(gpus, session.argv)
         session.documented = True  # By the leader.
         raise SystemExit(code)
@@ -81,11 +77,11 @@ def ranked(
         yield studio_of
 
 
-def refuse_ranks(jobs: Sequence[Job]) -> None:
+def refuse_ranks(session: Session, jobs: Sequence[Job]) -> None:
     """Raises what keeps films from being made by as many GPUs as are asked for.
 
     Raises:
-        InputError: A film can not be made by so many.
+        InputError: A film can not be made by so many, or stdin was read.
         MachineError: There are not so many devices.
     """
     from holocine_core import api
@@ -94,6 +90,10 @@ def refuse_ranks(jobs: Sequence[Job]) -> None:
     asked = jobs[0].request
     if asked.gpus == 1:
         return
+    if session.stdin is not None:
+        raise InputError(
+            "each GPU's process would read stdin", where="-", hint="name a file instead"
+        )
     fleet.refuse_gpus(asked.gpus, asked.device)
     for job in jobs:
         try:

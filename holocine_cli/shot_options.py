@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -70,11 +71,12 @@ Movement = Annotated[
     ),
 ]
 Seconds = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--seconds",
         metavar="S",
-        help="Its length; the nearest multiple of four frames is taken (of a first shot, plus 1).",
+        help="Its length, 2 or 2s; the nearest multiple of four frames is taken (of a first shot, "
+        "plus 1).",
         show_default=False,
     ),
 ]
@@ -87,6 +89,13 @@ Frames = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _seconds(text: str) -> float | str:
+    """A number as one; what has its unit, as a screenplay may write it, is read with the rest."""
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +125,6 @@ class NewShot:
             "size": self.shot_size or self.size,
             "angle": self.angle,
             "movement": self.movement,
-            "seconds": self.seconds,
+            "seconds": None if self.seconds is None else _seconds(self.seconds),
             "frames": self.frames,
         }

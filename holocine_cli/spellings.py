@@ -28,7 +28,7 @@ _COMMANDS: Mapping[str, str] = {
     "resume": "render", "continue": "render", "film": "render", "stitch": "render",
     "edit": "reshoot", "redo": "reshoot", "retake": "reshoot", "add": "extend",
     "undo": "versions", "history": "versions", "info": "inspect", "show": "inspect",
-    "convert": "import", "download": "models pull", "finetune": "train",
+    "convert": "import", "download": "models pull", "finetune": "train", "version": "--version",
 }  # fmt: skip
 """What others call a command -> what it is called here."""
 _BY_KIND: Mapping[str, tuple[str, ...]] = {
@@ -85,11 +85,11 @@ def unknown_command_hint(context: Any, word: str, argv: Sequence[str]) -> str:
             return f"say first what to do with it, such as: {line}"
     shown = {name: one for name, one in group.commands.items() if not one.hidden}
     near = _nearest(word, shown)
-    if near or group is not root:
+    if group is root and word in _COMMANDS:
+        found = f"{PROGRAM} {_COMMANDS[word]}"
+    elif near or group is not root:
         other = f"{PROGRAM} {word}" if group is not root and word in root.commands else ""
         found = f"{path} {near}" if near else other
-    elif meant := _COMMANDS.get(word, ""):
-        found = f"{PROGRAM} {meant}"
     else:
         below = ((name, one) for name, one in root.commands.items() if _commands(one))
         found = next(
@@ -111,6 +111,7 @@ def unknown_option_hint(context: Any, option: str, argv: Sequence[str]) -> str:
     return (
         _moved_behind(context, option, argv)
         or _moved_before(context, option, argv)
+        or _under_another_name(context, typed)
         or _in_screenplay(context, typed, very=True)
         or _elsewhere(context, typed)
         or _in_screenplay(context, typed, very=False)
@@ -200,6 +201,13 @@ def _in_screenplay(context: Any, option: str, *, very: bool) -> str:
 
 def _films(command: Any) -> bool:
     return any(one.name in ("screenplay", "screenplays") for one in command.params)
+
+
+def _under_another_name(context: Any, option: str) -> str:
+    """The option that others are called like elsewhere: `--force` where there is only `--yes`."""
+    known = known_options(context)
+    alike = (each for each in OTHER_NAMES.get(option, ()) if each in known)
+    return next((f"did you mean {each}?" for each in alike if each.startswith("--")), "")
 
 
 def _near_option(context: Any, option: str, help_line: str) -> str:

@@ -21,7 +21,7 @@ def watch(
     path: Path,
     do: Callable[[], None],
     names: Callable[[Path], Sequence[Path] | None] = lambda path: (),
-    kept: Path | None = None,
+    kept: Callable[[], Path | None] = lambda: None,
 ) -> None:
     """Call ``do`` now and after every change of a file, until Ctrl-C.
 
@@ -34,7 +34,7 @@ def watch(
         do: What is done.
         names: The files that it names, which are followed like itself; None where it can not be
             read, and those that it named before go on being followed.
-        kept: What lies there of the last time where something went wrong.
+        kept: Says what lies there of the last time that nothing went wrong.
 
     Raises:
         InputError: There is no such file.
@@ -92,7 +92,7 @@ class _Followed:
         return self._done is not None and self._done.get(path) is not None
 
 
-def _once(session: Session, do: Callable[[], None], kept: Path | None) -> None:
+def _once(session: Session, do: Callable[[], None], kept: Callable[[], Path | None]) -> None:
     try:
         do()
     except Interrupted:
@@ -102,8 +102,9 @@ def _once(session: Session, do: Callable[[], None], kept: Path | None) -> None:
         if told is None:
             raise
         session.console.fail(told)
-        if kept is not None and kept.exists():
-            session.console.note(f"the last good draft stays: {kept}")
+        last = kept()
+        if last is not None and last.exists():
+            session.console.note(f"the last good draft stays: {last}")
 
 
 def _state(path: Path) -> State:

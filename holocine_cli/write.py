@@ -68,8 +68,9 @@ def new(
     session = begin(ctx, told)
     from holocine_core import api
 
-    # A screenplay's own model goes before a project's: it names the one that holds here.
-    here = Settings(session).of(None)
+    # A screenplay's own model goes before a project's: it names the one that holds where it lies.
+    there = name if out is None or out == DASH else out
+    here = Settings(session).of(Path(there))
     with to_stdout(out, "starter.yaml") as place:
         made = api.new(
             name,

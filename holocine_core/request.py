@@ -190,7 +190,11 @@ class Request:
         """Where a screenplay's film goes."""
         if self.out is not None:
             return self.out
-        return Path(f"{screenplay.stem if self.given is None else bare_stem(screenplay)}.mp4")
+        return Path(f"{self.stem(screenplay)}.mp4")
+
+    def stem(self, screenplay: Path) -> str:
+        """What files are called that are named after a screenplay."""
+        return screenplay.stem if self.given is None else bare_stem(screenplay)
 
     def named(self, screenplay: Path) -> Path:
         """What the film is named after where nothing else is said: the screenplay's file; where it

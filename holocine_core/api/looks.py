@@ -71,7 +71,9 @@ def edited_screenplay(found: Inspection, request: Request = Request()) -> str:
     from holocine_core.script.written import screenplay_yaml
 
     edits = read_edits(found.provenance.get("edits", []))
-    return screenplay_yaml(replan(found, edits, request).screenplay) if edits else found.screenplay
+    if not edits:
+        return found.screenplay
+    return screenplay_yaml(replan(found, edits, request).screenplay, choices=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from holocine_core.config.files import (
 from holocine_core.config.keys import KEYS, USER_FILE
 from holocine_core.config.places import Places, path_of, recorded_places
 from holocine_core.errors import InputError
+from holocine_core.film.naming import film_named, is_template
 from holocine_core.request import Fallback, Request, stem_of
 from holocine_core.sampling import PROFILE_NAMES, OwnProfile, profile_hint
 
@@ -88,7 +89,10 @@ class Configured:
             told = {**request.told_by, "out": self.told_by["out"]}
             request = replace(request, out=film, told_by=told)
         if request.work is None and self.work is not None:
-            name = stem_of(request.named(screenplay))
+            named = request
+            if is_template(request.out):
+                named = replace(request, out=film_named(str(request.out), screenplay, request))
+            name = stem_of(named.named(screenplay))
             work = self.work.of(name, screenplay, request)
             told = {**request.told_by, "work": self.told_by["work"]}
             request = replace(request, work=work, told_by=told)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holocine_core.errors import InputError, InUse
-from holocine_core.film.found import SUFFIXES, FoundFilm, found_film
+from holocine_core.film.found import FoundFilm, found_film, is_film
 from holocine_core.film.runs import read_runs
-from holocine_core.film.shelf import leases_in, stored_in, told_versions
+from holocine_core.film.shelf import damage, leases_in, stored_in, told_versions
 from holocine_core.film.version_store import FOLDER as VERSIONS
 from holocine_core.film.waste import (
     Announced,
@@ -31,6 +31,8 @@ from holocine_core.film.waste import (
 )
 from holocine_core.request import WORK, stem_of
 from holocine_core.store.claims import sweep_claims
+from holocine_core.store.files import stamp
+from holocine_core.store.records import sidecar_path
 from holocine_core.store.vault import SUFFIX, Vault, disk_errors, folder_of
 
 
@@ -89,8 +91,11 @@ def clean(
 ) -> Cleaning:
     """See :func:`holocine_core.api.clean`."""
     sweep = _Sweep(announced, limits, remove=remove)
-    for path in named or [Path()]:
-        sweep.ground(_ground(path))
+    grounds = [_ground(path) for path in named or [Path()]]
+    for ground in grounds:  # A film that lies in one may need what lies in another.
+        films = list(dict.fromkeys(film for one in grounds for film in one.films))
+        stems = {stem for one in grounds for stem in one.stems}
+        sweep.ground(replace(ground, films=films, stems=stems))
     return Cleaning(
         items=tuple(sweep.items),
         left=tuple(sweep.left.values()),
@@ -110,6 +115,7 @@ class _Sweep:
         self._limits = limits
         self._remove = remove
         self._done = set[Path]()
+        self._films: dict[Path, tuple[object, FoundFilm | None]] = {}
 
     def ground(self, ground: Ground) -> None:
         """What lies below one folder."""
@@ -148,8 +154,18 @@ class _Sweep:
             self.kept += (meant for one in rest if (meant := asked.of(one)) is not None)
 
     def _looked(self, work: Path, ground: Ground) -> list[Waste] | Left:
-        films = [one for path in ground.films if (one := _film(path)) is not None]
+        films = [one for path in ground.films if (one := self._film(path)) is not None]
         return waste_in(work, ground, films, self._announced)
+
+    def _film(self, path: Path) -> FoundFilm | None:
+        """What a film says; asked once, for a folder of others' films takes a while."""
+        try:
+            now = _stamps(path)
+            if path not in self._films or self._films[path][0] != now:
+                self._films[path] = now, found_film(path)
+            return self._films[path][1]
+        except FileNotFoundError:
+            return None  # It was removed since it was listed, or is a link to nothing.
 
     def _meant(self, found: Sequence[Waste]) -> list[Waste]:
         return [meant for one in found if (meant := self._limits.of(one)) is not None]
@@ -170,18 +186,17 @@ class _Sweep:
                     for path in waste.others:
                         vault.require_held()
                         _erase(path)
+                claims = leases_in(work)
         except InUse as busy:
             return Left(path=work, reason=busy.message)
         if any(waste.kind == "gone" for waste in meant):
-            _take_down(work)
+            _take_down(work, claims)
         return found
 
 
-def _film(path: Path) -> FoundFilm | None:
-    try:
-        return found_film(path)
-    except FileNotFoundError:
-        return None  # It was removed since it was listed.
+def _stamps(film: Path) -> object:
+    sidecar = sidecar_path(film)
+    return stamp(film), stamp(sidecar) if sidecar.is_file() else None
 
 
 def _erase(path: Path) -> None:
@@ -192,9 +207,10 @@ def _erase(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _take_down(work: Path) -> None:
-    """Remove a work folder whose takes are gone, as far as nothing else lies in it."""
-    for path in leases_in(work):
+def _take_down(work: Path, claims: Sequence[Path]) -> None:
+    """Remove a work folder whose takes are gone, as far as nothing else lies in it: somebody may
+    have claimed it since."""
+    for path in claims:
         path.unlink(missing_ok=True)
     folders = [work / folder_of(kind) for kind in SUFFIX]
     for folder in (*folders, work / VERSIONS, work, work.parent):
@@ -214,8 +230,9 @@ def _ground(path: Path) -> Ground:
         return look_over(path.resolve())
     place = path.resolve()
     ground = look_over(place.parent)
-    film = found_film(path) if path.is_file() and path.suffix in SUFFIXES else None
-    of_it = [work for work in ground.works if _is_of(work, place, film)]
+    film = found_film(path) if path.is_file() and is_film(path) else None
+    works = {*ground.works, *ground.told}  # Wherever they are: it is the film that was named.
+    of_it = [work for work in sorted(works) if _is_of(work, place, film)]
     if not (of_it or path.exists()):
         raise InputError(
             f"there is nothing at {path}, and no work folder of it",
@@ -227,8 +244,12 @@ def _ground(path: Path) -> Ground:
 
 def _is_of(work: Path, place: Path, film: FoundFilm | None) -> bool:
     """Whether a work folder is that of a film or a screenplay."""
+    if film is not None and film.work == work:
+        return True
+    if damage(work):
+        return work.name == stem_of(place)  # It is left as it is, and told.
     if film is not None:
-        return film.work == work or bool(film.keys & {one.key for one in stored_in(work)})
+        return bool(film.keys & {one.key for one in stored_in(work)})
     runs, versions = read_runs(work), told_versions(work)
     told = {*runs.films, *runs.sources, *versions["films"], *versions["sources"]}
     return work.name == stem_of(place) or place in {one.resolve() for one in told}

@@ -16,11 +16,12 @@ from holocine_core.film.provenance import TAG
 from holocine_core.film.record import read_provenance
 from holocine_core.film.runs import Key
 from holocine_core.request import WORK, Request, stem_of
+from holocine_core.script.file_kinds import FILMS
 from holocine_core.store.records import read_record, sidecar_path
 from holocine_core.store.vault import kind_of
 
-SUFFIXES = (".mp4", ".mov", ".mkv")
-"""Of films."""
+_SUFFIXES = (*FILMS, ".m4v")
+"""Of films, and what other programs call one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,14 @@ class FoundFilm:
         work: The work folder that it names; None where it has lost its sidecar.
         keys: What it needs of a work folder, as far as it says.
         is_complete: Whether that is all of it.
+        is_dumb: Whether it tells neither what it needs nor of which folder: of any, then.
     """
 
     path: Path
     work: Path | None
     keys: frozenset[Key]
     is_complete: bool
+    is_dumb: bool = False
 
     def needs(self, work: Path) -> frozenset[Key]:
         """All that it needs of a work folder.
@@ -52,6 +55,11 @@ class FoundFilm:
 
         _, plan = open_film(self.path, Request(work=work))
         return self.keys | frozenset(held_by(plan))
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file has the name of a film."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def found_film(path: Path) -> FoundFilm | None:
@@ -77,11 +85,13 @@ def found_film(path: Path) -> FoundFilm | None:
     keys.update(_told(made.get("takes")))
     # One that was damaged since is still the sidecar's; one that was replaced is not.
     same = tags.get(KEY_TAG) in (None, told.get("key"))
+    work = home / WORK / stem_of(path) if is_damaged else _work(home, told)
     return FoundFilm(
         path=path,
-        work=home / WORK / stem_of(path) if is_damaged else _work(home, told),
+        work=work,
         keys=frozenset(keys),
         is_complete="holds" in told and same,
+        is_dumb=TAG in tags and work is None and not keys,
     )
 
 
@@ -148,7 +158,7 @@ def needed_of(films: list[FoundFilm], work: Path, there: frozenset[Key]) -> Need
         work: The folder, resolved.
         there: What lies in it.
     """
-    of_it = [one for one in films if one.work == work or one.keys & there]
+    of_it = [one for one in films if one.work == work or one.keys & there or one.is_dumb]
     keys, unknown = set[Key](), ""
     for one in of_it:
         try:

@@ -98,8 +98,7 @@ def draft_names(
             return names, names[0]
         common = names[0]
     else:
-        stem = screenplay.stem if asked[0].given is None else bare_stem(screenplay)
-        common = out or folder / f"{stem}.preview.mp4"
+        common = out or folder / f"{asked[0].stem(screenplay)}.preview.mp4"
     if len(asked) == 1:
         return [common], common
     return [common.with_stem(f"{common.stem}-{one.draft}") for one in asked], common
@@ -107,12 +106,14 @@ def draft_names(
 
 def kept_aside(screenplay: Path, request: Request) -> Request:
     """A request for a film that is not to lie anywhere, such as one that goes to stdout: it is made
-    in its work folder, and stays there for the next call."""
+    in its work folder, which is that of the film that would lie there, and stays there for the next
+    call."""
     told = _screenplay(screenplay, request)
     suffix = ".mp4" if told is None else usual_suffix(told.video.codec)
-    stem = screenplay.stem if request.given is None else bare_stem(screenplay)
-    work = replace(request, out=Path(f"{stem}{suffix}")).work_folder(screenplay)
-    return replace(request, out=work / f"{stem}{suffix}", work=work)
+    work = request.work_folder(screenplay)
+    told_by = {field: place for field, place in request.told_by.items() if field != "out"}
+    film = work / f"{request.stem(screenplay)}{suffix}"
+    return replace(request, out=film, work=work, told_by=told_by)
 
 
 def _fields_of(template: str) -> set[str]:

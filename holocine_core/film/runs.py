@@ -49,7 +49,8 @@ class Runs:
     Attributes:
         films: Where its films were to go.
         sources: Their screenplays' files.
-        is_piped: Whether one came from no file, so that nobody knows whether it is gone.
+        is_whole: Whether it tells of all of them; not where one came from no file, which may be
+            gone or not, where an earlier version began one, or where there is no journal.
         open: What films need that were begun and not finished since, or that were finished and may
             lie anywhere by now.
         earlier: What was begun only for states of films that a later state has taken the place of.
@@ -57,7 +58,7 @@ class Runs:
 
     films: frozenset[Path]
     sources: frozenset[Path]
-    is_piped: bool
+    is_whole: bool
     open: frozenset[Key]
     earlier: frozenset[Key]
 
@@ -87,7 +88,7 @@ def read_runs(work: Path) -> Runs:
     return Runs(
         films=frozenset(films),
         sources=frozenset(work / one for one in sources - {"", PIPED}),
-        is_piped=PIPED in sources,
+        is_whole=bool(sources) and not sources & {"", PIPED},
         open=frozenset(still),
         earlier=frozenset(begun - still),
     )

@@ -5,6 +5,7 @@ Nothing else is ever removed from one. May import: film, store.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,14 +19,16 @@ from holocine_core.film.extras import RECORD
 from holocine_core.film.runs import Key
 from holocine_core.film.version_store import FOLDER, LIST, read_versions
 from holocine_core.request import WORK
-from holocine_core.store.files import is_left_room
+from holocine_core.store.files import is_left_room, open_file, read_json
 from holocine_core.store.holders import PART
 from holocine_core.store.journal import NAME as JOURNAL
-from holocine_core.store.records import read_record
+from holocine_core.store.records import CHECK, read_record
 from holocine_core.store.vault import SUFFIX, Kind, folder_of
 
 TRIES = "tries.json"
-_KEY = re.compile(r"[0-9a-f]{1,64}(-[0-9]{1,6})?")
+_KEY = re.compile(r"[0-9a-f]{16}(-[0-9]{1,6})?")
+"""A fingerprint, and of steps their number: ``clips/0001.mp4`` of a work folder that somebody named
+is a shot of the camera's."""
 _RECORDS = re.compile(
     rf"({re.escape(LIST)}|{re.escape(RECORD)}|{re.escape(PENDING)})(\.damaged(-[0-9]+)?)?"
     rf"|{re.escape(TRIES)}"
@@ -106,6 +109,8 @@ def damage(work: Path) -> str:
     """What of a work folder's records can not be relied on, in words; empty where all can."""
     try:
         stored_in(work)
+        if os.path.lexists(work / JOURNAL):
+            open_file(work / JOURNAL).close()
         for name in (RECORD, PENDING):
             read_record(work / name)
         versions = read_versions(work)
@@ -140,6 +145,8 @@ def others_in(work: Path) -> list[Path]:
     """Our files of a work folder beside its takes: versions, notes and, last, the journal, which
     tells whose folder it was until all else is gone."""
     found = [one for one in work.glob("*") if _RECORDS.fullmatch(one.name)]
+    if work.parent.name != WORK:  # Others' files may lie in it, and have such names.
+        found = [one for one in found if CHECK in (read_json(one) or {})]
     versions = work / FOLDER
     if versions.is_dir() and not versions.is_symlink():
         found += (one for one in versions.iterdir() if _VERSION.fullmatch(one.name))

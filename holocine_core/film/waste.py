@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from holocine_core.errors import HolocineError, InputError
-from holocine_core.film.found import SUFFIXES, FoundFilm, Needed, found_film, needed_of
+from holocine_core.film.found import FoundFilm, Needed, found_film, is_film, needed_of
 from holocine_core.film.runs import Key, Runs, read_runs
 from holocine_core.film.shelf import (
     Stored,
@@ -27,10 +27,13 @@ from holocine_core.film.shelf import (
     stored_in,
     told_versions,
 )
+from holocine_core.film.version_store import FOLDER as VERSIONS
 from holocine_core.request import WORK
+from holocine_core.script.file_kinds import SCREENPLAYS
 from holocine_core.store.files import is_left_room
 from holocine_core.store.leases import Lease
 from holocine_core.store.records import read_record, sidecar_path
+from holocine_core.store.vault import SUFFIX, folder_of
 
 WasteKind = Literal["gone", "earlier", "unfinished", "left over"]
 WASTE_WORDS: dict[WasteKind, str] = {
@@ -39,6 +42,8 @@ WASTE_WORDS: dict[WasteKind, str] = {
     "unfinished": "for films that are half made, or not there",
     "left over": "left by calls that were killed",
 }
+_OURS = frozenset([*(folder_of(kind) for kind in SUFFIX), VERSIONS])
+"""Folders of a work folder in which no films lie."""
 Announced = Callable[[Path], Sequence[tuple[Path, Path, Path]]]
 """A folder -> films, screenplays and work folders that workers noted there."""
 
@@ -82,6 +87,8 @@ class Ground:
     """What lies below a folder, as far as it matters to its work folders."""
 
     works: list[Path] = field(default_factory=list)
+    told: list[Path] = field(default_factory=list)
+    """Work folders that its films name, wherever they are."""
     films: list[Path] = field(default_factory=list)
     stems: set[str] = field(default_factory=set)
     """Names of the screenplays, without their suffixes."""
@@ -91,50 +98,68 @@ class Ground:
 
 
 def look_over(root: Path) -> Ground:
-    """All below a folder; no link is followed. Around a work folder films are looked for where
-    they usually are: beside the folder that it is in.
+    """All below a folder. Films are looked for behind links to folders too, work folders are not.
+    Around a work folder films are looked for where they usually are: beside the folder that it is
+    in.
 
     Args:
         root: Resolved.
+
+    Raises:
+        OSError: A folder can not be read: films may lie in it.
     """
     ground, base = Ground(), root
     if root.name == WORK or root.parent.name == WORK:
         base = root.parent if root.name == WORK else root.parent.parent
     elif is_work_folder(root):
         base = root.parent
-    for place, folders, files in os.walk(base):
-        here = Path(place)
-        folders[:] = [name for name in folders if not _set_aside(here / name, ground)]
-        ground.films += [here / name for name in files if Path(name).suffix in SUFFIXES]
-        ground.stems |= {Path(name).stem for name in files if name.endswith((".yaml", ".yml"))}
+    for here, files in _walked(base, ground):
+        ground.films += [here / name for name in files if is_film(Path(name))]
+        ground.stems |= {one.stem for one in map(Path, files) if one.suffix.lower() in SCREENPLAYS}
     # Named with --work: as their films tell.
     told = {work for film in ground.films if (work := _told_work(film)) and is_work_folder(work)}
+    ground.told = sorted(told)
     inside = {one for one in {*ground.works, *told} if one.is_relative_to(root)}
     ground.works = sorted(one for one in inside if one.resolve() == one)
-    ground.rooms = [one for one in ground.rooms if one.is_relative_to(root)]
+    rooms = (one for one in ground.rooms if one.is_relative_to(root))
+    ground.rooms = [one for one in rooms if one.resolve() == one]
     return ground
 
 
-def _set_aside(path: Path, ground: Ground) -> bool:
-    """Whether a folder is none that films lie in; ours are noted."""
-    if path.name == WORK:
-        if path.is_symlink():
-            ground.left.append(Left(path=path, reason="it is a link"))
-            return True
-        for work in sorted(path.iterdir()):
-            if work.is_symlink():
-                ground.left.append(Left(path=work, reason="it is a link"))
-            elif is_work_folder(work):
-                ground.works.append(work)
-            elif is_left_room(work):
-                ground.rooms.append(work)
-        return True
+def _walked(base: Path, ground: Ground) -> Iterator[tuple[Path, list[str]]]:
+    """Folders below one in which films may lie, each once, with the names of their files."""
+    roads, seen = [base], set[Path]()
+    while roads:  # What is a folder of its own first, then what lies behind links.
+        for place, folders, files in os.walk(roads.pop(0), onerror=_refused):
+            here = Path(place)
+            if (real := here.resolve()) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            ours = _OURS if is_work_folder(real) else frozenset()
+            below = [here / name for name in folders if name not in ours]
+            entered = [path for path in below if _enters(path, ground)]
+            roads += [path for path in entered if path.is_symlink()]
+            folders[:] = [path.name for path in entered if not path.is_symlink()]
+            yield here, files
+
+
+def _refused(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # It was removed since it was listed.
+        raise error
+
+
+def _enters(path: Path, ground: Ground) -> bool:
+    """Whether films may lie in a folder; ours are noted."""
+    if path.is_symlink() and WORK in (path.name, path.parent.name):
+        ground.left.append(Left(path=path, reason="it is a link"))
+        return False
     if path.name.startswith(".holocine-"):
         ground.rooms += [path] if is_left_room(path) else []
-    elif is_work_folder(path):
+        return False
+    if is_work_folder(path):
         ground.works.append(path)
-        return True
-    return path.name.startswith(".")
+    return path.name == WORK or not path.name.startswith(".")
 
 
 def _told_work(film: Path) -> Path | None:
@@ -176,9 +201,11 @@ def waste_in(
     if needed.unknown:
         return Left(path=work, reason=needed.unknown)
     written = work.name in ground.stems or any(one.is_file() for one in sources)
-    if not (needed.films or written or runs.is_piped):
-        if work.parent.name != WORK and not known:
-            return Left(path=work, reason="nothing tells what film it was made for")
+    if work.parent.name != WORK and not (known or needed.films or written):
+        return Left(path=work, reason="nothing tells what film it was made for")
+    # Of a folder that is not there nobody knows whether it was removed, moved or is a disk.
+    sure = runs.is_whole and all(one.parent.is_dir() for one in {*known, *sources})
+    if not (needed.films or written) and (sure or not stored):
         others = [*others_in(work), *left_in(work)]
         return [_waste("gone", work, stored, others)]
     return list(_of_living(work, stored, needed, versions["keys"], runs))

@@ -31,8 +31,8 @@ class ShotChange(TypedDict, total=False):
     """Shot size, such as close-up; `none` takes it away, as it does an angle or a movement."""
     angle: str | None
     movement: str | None
-    seconds: float | None
-    """Length; the nearest on the grid of four frames is taken."""
+    seconds: float | str | None
+    """Length, also with its unit (`2s`); the nearest on the grid of four frames is taken."""
     frames: int | None
     """Length in frames; instead of `seconds`."""
 

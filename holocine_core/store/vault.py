@@ -296,7 +296,9 @@ class Vault:
                 (Lease(self.folder), _in_use),
                 (_place_lease(film, folder, ""), _being_made),
             ):
-                holder = None if lease.is_over() else lease.holder()
+                # A folder that is not there yet is nobody's.
+                free = not lease.folder.exists() or lease.is_over()
+                holder = None if free else lease.holder()
                 if holder is not None:
                     raise refusal(holder, self.folder if refusal is _in_use else film)
 

@@ -193,6 +193,38 @@ def test_a_screenplay_from_stdin_is_of_the_current_folders_project(
     assert found["profile"] == "draft"
 
 
+@pytest.mark.parametrize(
+    ("lines", "out", "film", "work"),
+    [
+        (['work = "w"'], "{title}.mp4", "Night.mp4", "w/Night"),
+        (['work = "w"', 'out = "films"'], "-", "w/stdin/stdin.mp4", "w/stdin"),
+        (['out = "films/{title}.mp4"'], "-", "films/.holocine/Night/stdin.mp4", None),
+    ],
+)
+def test_takes_of_a_screenplay_from_stdin_lie_where_its_films_would(
+    holocine: Holocine,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[str],
+    out: str,
+    film: str,
+    work: str | None,
+) -> None:
+    say(*lines)
+    text = f"title: Night\n{SCENE}".encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    found = holocine("plan", "-", "-o", out, "--json").json
+    assert (found["film"], found["work"]) == (film, work or str(Path(film).parent))
+    assert "out" not in found["told_by"]
+
+
+def test_a_film_for_stdout_has_the_takes_of_the_film_that_lies_there(
+    holocine: Holocine, scene: Path
+) -> None:
+    say('out = "films"')
+    named, sent = (holocine("plan", scene, *words, "--json").json for words in ([], ["-o", "-"]))
+    assert named["work"] == sent["work"] == "films/.holocine/room"
+
+
 @pytest.mark.slow
 def test_a_worker_films_by_the_settings_of_who_started_it(
     holocine: Holocine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -86,6 +86,13 @@ def test_a_list_from_a_pipe(holocine: Holocine, pipe: Pipe) -> None:
     assert holocine("check").exit_code == 2
 
 
+def test_processes_of_several_gpus_share_no_stdin(holocine: Holocine, pipe: Pipe) -> None:
+    for words in (["plan", "-", "--check"], ["render", "-"]):
+        pipe(SCENE)
+        answer = holocine(*words, "--gpus", "2", "--device", "cpu")
+        assert (answer.exit_code, "would read stdin" in answer.stderr) == (2, True)
+
+
 def test_a_terminal_is_told_how_to_end(
     holocine: Holocine, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

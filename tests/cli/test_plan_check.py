@@ -49,6 +49,10 @@ def nothing_wrong(at: Setting) -> Words:
     return [write_scene("room.yaml")]
 
 
+def takes_elsewhere(at: Setting) -> Words:
+    return [*nothing_wrong(at), "--work", "there/takes"]
+
+
 def unknown_key(at: Setting) -> Words:
     return [write_scene("room.yaml", zorple=1)]
 
@@ -160,6 +164,7 @@ def held_by_another(at: Setting) -> Words:
 
 CASES = {
     "nothing wrong": Case(nothing_wrong, 0, 0),
+    "takes elsewhere": Case(takes_elsewhere, 0, 0),
     "an unknown key": Case(unknown_key, 2, 2, "unknown key `zorple`"),
     "no file": Case(no_file, 2, 2, "no screenplay at none.yaml"),
     "another film there": Case(other_film_there, 2, 0, "exists and is another film"),

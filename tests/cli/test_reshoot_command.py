@@ -8,10 +8,10 @@ import pytest
 
 from holocine_core import api
 from holocine_core.errors import MachineError
-from tests.cli.conftest import Holocine
+from tests.cli.conftest import Holocine, write_scene
 
 pytestmark = pytest.mark.slow
-CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66")
+CHANGED = ("--shot", "1", "--shot-size", "close-up", "--movement", "push in", "--seconds", "0.66s")
 
 
 def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: Path) -> None:
@@ -47,7 +47,10 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
         (("--shot-size", "closeup"), "did you mean 'close-up'?"),
         (("--size", "wide", "--shot-size", "wide"), "--size is --shot-size here"),
         (("--movement", "fly"), "a shot's movement can't be 'fly'"),
+        (("--seconds", "2x"), "seconds can't be 2x"),
         (("--seconds", "1", "--frames", "15"), "--seconds and --frames do not go together"),
+        (("--seconds", "soon"), "seconds can't be soon"),
+        (("--seconds", "nan"), "seconds can't be nan"),
         (("--frames", "1"), "shot 2 can't last 1 frame"),
     ],
 )
@@ -107,3 +110,12 @@ def test_the_screenplay_with_its_edits_is_that_of_a_fresh_film(
     assert holocine("inspect", film, "--edited").exit_code == 2
     assert holocine("versions", film, "--pick", "1").exit_code == 0
     assert holocine("inspect", film, "--extract", "-", "--edited").stdout == source
+
+
+def test_a_default_that_the_screenplay_says_stays_in_it(holocine: Holocine) -> None:
+    """Where it said nothing, a project's file would."""
+    write_scene("room.yaml", model="nano", profile="standard")
+    assert holocine("render", "room.yaml", "-qq").exit_code == 0
+    assert holocine("reshoot", "room.mp4", "--shot", "2", "-qq").exit_code == 0
+    fresh = holocine("inspect", "room.mp4", "--extract", "-", "--edited").stdout
+    assert fresh.startswith("model: nano\nprofile: standard\n")

@@ -104,7 +104,28 @@ def test_the_model_of_a_project_is_the_new_screenplays(holocine: Holocine) -> No
     holocine("new", "drawn", "--template", "chase", "--model", "nano")
     told, drawn = (read(Path(f"{name}.yaml")).accepted() for name in ("told", "drawn"))
     assert (told.model, drawn.model) == ("holocine-14b-full", "nano")
+    Path("sub").mkdir()
+    Path("holocine.toml").rename("sub/holocine.toml")
+    for words in (("sub/one",), ("x", "-o", "sub/two.yaml"), ("three", "-o", "three.yaml")):
+        assert holocine("new", *words).exit_code == 0
+    models = [
+        read(Path(f"{name}.yaml")).accepted().model for name in ("sub/one", "sub/two", "three")
+    ]
+    assert models == ["holocine-14b-full", "holocine-14b-full", "nano"]
     assert told.scenes != drawn.scenes
+
+
+def test_a_new_screenplay_is_of_the_project_that_it_lies_in(holocine: Holocine) -> None:
+    Path("there").mkdir()
+    Path("there/holocine.toml").write_text('model = "holocine-14b-full"\nprofile = "draft"\n')
+    for words in (["there/one"], ["two", "-o", "there/two.yaml"]):
+        holocine("new", *words)
+    for path in ("there/one.yaml", "there/two.yaml"):
+        found = holocine("config", path, "--json").json["settings"]
+        assert found["model"]["value"] == "holocine-14b-full"
+        assert found["profile"] == {"value": "draft", "told_by": "there/holocine.toml:2"}
+    assert holocine("new", "three").exit_code == 0
+    assert read(Path("three.yaml")).accepted().model == "nano"
 
 
 def test_what_there_is_not_is_told_with_what_there_is(holocine: Holocine) -> None:

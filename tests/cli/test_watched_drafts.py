@@ -220,7 +220,10 @@ def test_what_sets_something_for_it_is_followed(
     made: list[str] = []
 
     def make(session: Session, drafts: Sequence[Drafts], *, force: bool) -> None:
-        made.extend(str(job.film) for one in drafts for job in one.jobs)
+        for job in drafts[0].jobs:
+            made.append(str(job.film))
+            job.film.parent.mkdir(exist_ok=True)
+            job.film.touch()
 
     monkeypatch.setattr("holocine_cli.drafts.make_drafts", make)
     write_scene("room.yaml")
@@ -233,3 +236,4 @@ def test_what_sets_something_for_it_is_followed(
     answer = holocine("watch", "room.yaml")
     assert made == ["room.preview.mp4", "there/room.preview.mp4", "room.preview.mp4"]
     assert "at holocine.toml:1" in answer.stderr
+    assert answer.stderr.count("the last good draft stays: there/room.preview.mp4") == 1
