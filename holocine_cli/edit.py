@@ -20,7 +20,7 @@ from holocine_core.api import counted, scaled
 from holocine_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from holocine_core.api import Edit, Edited, FilmVersion, FrameSpan, Request
+    from holocine_core.api import Edit, Edited, Extras, FilmVersion, FrameSpan, Request
 
 ShotOption = Annotated[
     str,
@@ -83,6 +83,7 @@ def reshoot(
     seed: EditSeed = None,
     out: Out = None,
     lora: opt.Lora = None,
+    storyboard: opt.Storyboard = False,
     force: opt.Force = False,
     machine: Machine = Machine(),
     told: ToldOfTakes = ToldOfTakes(),
@@ -104,7 +105,7 @@ def reshoot(
     edit = api.plan_reshoot(
         film, shot, seed=seed, request=request, call=session.line, **new.change()
     )
-    _make(session, edit, force=force)
+    _make(session, edit, request, api.Extras(storyboard=storyboard), force=force)
 
 
 @grouped
@@ -116,6 +117,7 @@ def extend(
     seed: EditSeed = None,
     out: Out = None,
     lora: opt.Lora = None,
+    storyboard: opt.Storyboard = False,
     force: opt.Force = False,
     machine: Machine = Machine(),
     told: ToldOfTakes = ToldOfTakes(),
@@ -134,10 +136,12 @@ def extend(
     add, text = given(session, add, "shots")
     request = for_film(session, film, machine.request(lora, out=out, given=text))
     edit = api.plan_extend(film, add, scene=scene, seed=seed, request=request, call=session.line)
-    _make(session, edit, force=force)
+    _make(session, edit, request, api.Extras(storyboard=storyboard), force=force)
 
 
-def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
+def _make(
+    session: Session, edit: Edit | Edited, request: Request, extras: Extras, *, force: bool
+) -> None:
     """Film an edit, or say that this very call has made it."""
     from holocine_cli.produce import making
     from holocine_core import api
@@ -145,7 +149,10 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     console = session.console
     if isinstance(edit, api.Edited):
         session.fields = {"film": str(edit.path), "version": edit.version}
-        console.product(str(edit.path))
+        if extras.storyboard:
+            _pick(session, edit.path, edit.version, request, extras)
+        else:
+            console.product(str(edit.path))
         console.note(f"the edit was made already; this is version {edit.version}")
         return
     console.note(edit.told)
@@ -154,6 +161,8 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     if edit.shots_seen is not None:
         console.note(f"the scene is longer than one pass, which sees its shots {edit.shots_seen}")
     require_peek(session, [(edit.before.out, edit.plan.out)], force=force)
+    source = [(edit.plan.screenplay_path, edit.plan.out)]
+    api.check_extras(edit.plan, extras, source, force=force)
     record: dict[str, Any] = {"edit": edit.record()}
     if edit.length is not None:
         before, now = edit.length
@@ -161,7 +170,7 @@ def _make(session: Session, edit: Edit | Edited, *, force: bool) -> None:
     session.fields = record
     with (
         session.stop.awaited(session.tell_stop),
-        making(session, edit.plan, record) as work,
+        making(session, edit.plan, record, extras) as work,
         shown(api.Studio([edit.plan]), session) as studio,
     ):
         made = api.make_edit(
@@ -276,15 +285,17 @@ def versions(
     _list(session, api.versions(film, request, session.tell_warning))
 
 
-def _pick(session: Session, film: Path, number: int, request: Request) -> None:
-    """Make the film a version of its."""
+def _pick(
+    session: Session, film: Path, number: int, request: Request, extras: Extras | None = None
+) -> None:
+    """Make the film a version of its, and what is to lie beside it."""
     from holocine_cli.produce import making
     from holocine_core import api
 
     plan = api.plan_version(film, number, request)
     with (
         session.stop.awaited(session.tell_stop),
-        making(session, plan, session.fields) as work,
+        making(session, plan, session.fields, extras) as work,
     ):
         work.film = api.render(plan, force=True, emit=work.emit, should_stop=session.stop)
 
@@ -296,23 +307,29 @@ def _list(session: Session, known: Sequence[FilmVersion]) -> None:
     rows = []
     records = []
     differ = len({(version.profile, version.steps) for version in known}) > 1
+    resized = len({version.size for version in known}) > 1
     for version in known:
         other = version.film.name if version.film is not None else ""
         mark = "the film" if version.current else other
         size = scaled(version.bytes, "B")
         how = f"{version.profile or '?'}, {version.steps or '?'} steps" if differ else ""
-        told = f"{version.told}  {how}".rstrip()
-        rows.append((str(version.number), told, size, paint(mark, "green")))
+        how = f"{how}  {version.size or '?'}".strip() if resized else how
+        told = f"{version.changed}  {how}".rstrip()
+        filmed = "" if version.filmed is None else f"{version.filmed:%Y-%m-%d %H:%M}"
+        rows.append((str(version.number), filmed, told, size, paint(mark, "green")))
         records.append(
             {
                 "version": version.number,
                 "edits": [api.edit_record(edit, version.scenes) for edit in version.edits],
                 "profile": version.profile,
                 "steps": version.steps,
+                "size": version.size,
+                "changed": version.changed,
+                "filmed": version.filmed and version.filmed.isoformat(timespec="seconds"),
                 "bytes": version.bytes,
                 "current": version.current,
                 "film": None if version.film is None else str(version.film),
             }
         )
     session.fields["versions"] = records
-    session.console.product("\n".join(columns(rows, right=frozenset({0, 2}))))
+    session.console.product("\n".join(columns(rows, right=frozenset({0, 3}))))

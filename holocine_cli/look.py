@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,19 +79,25 @@ def _record(found: Inspection) -> dict[str, Any]:
     ]
     return {
         "provenance": dict(found.provenance),
-        "shots": list(_shots(found.provenance["takes"])),
+        "shots": list(_shots(found)),
         "chapters": chapters,
     }
 
 
-def _shots(takes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every shot of a film by its name, also those that a crossfade swallows."""
-    from holocine_core.api import shot_name
+def _shots(found: Inspection) -> Iterator[dict[str, Any]]:
+    """Every shot of a film by its name with its times there, also those that a crossfade swallows,
+    which have none."""
+    from holocine_core.api import shot_name, shown_times
 
+    takes, times = found.provenance["takes"], shown_times(found) or {}
     for take in takes:
         for number, shot in enumerate(take["shots"], 1):
+            name = shot_name(take["scene"], number, len(takes))
+            seen = times.get(name)
             yield {
-                "name": shot_name(take["scene"], number, len(takes)),
+                "name": name,
+                "in": seen and seen[0],
+                "out": seen and seen[1],
                 "scene": take["scene"],
                 "shot": number,
                 "prompt": shot["prompt"],
@@ -125,13 +131,23 @@ def _page(found: Inspection, paint: Paint) -> str:
         facts.append(("edited", api.edits_told(edits, len(made["takes"])).replace("; ", "\n")))
     facts.append(("made with", ", ".join(f"{k} {v}" for k, v in made["versions"].items())))
     lines += columns([(paint(name, dim=True), text) for name, text in facts])
+    times = api.shown_times(found)
+    if times is None:
+        lines += ["", "  the file was cut since: times are each scene's own"]
     for take in made["takes"]:
-        lines += ["", *_take_lines(take, len(made["takes"]), paint)]
+        lines += ["", *_take_lines(take, len(made["takes"]), times, paint)]
     return "\n".join(lines)
 
 
-def _take_lines(take: dict[str, Any], scenes: int, paint: Paint) -> list[str]:
+def _take_lines(
+    take: dict[str, Any], scenes: int, times: Mapping[str, tuple[str, str]] | None, paint: Paint
+) -> list[str]:
+    """A scene and its shots; ``times``: of the film, None where the scene's own are shown."""
     from holocine_core.api import shot_name, shots_named
+
+    names = [shot_name(take["scene"], i, scenes) for i, _ in enumerate(take["shots"], 1)]
+    own = {name: (shot["in"], shot["out"]) for name, shot in zip(names, take["shots"], strict=True)}
+    spans = own if times is None else times
 
     sampling = take["sampling"]
     title = (
@@ -141,11 +157,11 @@ def _take_lines(take: dict[str, Any], scenes: int, paint: Paint) -> list[str]:
     )
     rows = [
         (
-            paint(shot_name(take["scene"], i, scenes), dim=True),
-            f"{shot['in']} - {shot['out']}",
+            paint(name, dim=True),
+            " - ".join(spans.get(name, ("not seen",))),
             _one_line(shot["prompt"]),
         )
-        for i, shot in enumerate(take["shots"], 1)
+        for name, shot in zip(names, take["shots"], strict=True)
     ]
     head = f"  {paint(take['scene'], bold=True)}  {title}"
     loras = [

@@ -75,6 +75,8 @@ def making(
     record |= _told(work.film, plan, reporter)
     if extras is not None:
         _make_extras(session, plan, extras, record)
+    if not work.film.up_to_date:
+        _tell_outdated(session, plan, extras)
     console.product(str(work.film.path))
     if session.stop():
         raise Interrupted(f"{plan.out} is finished and kept", hint=f"go on with: {session.line}")
@@ -135,6 +137,21 @@ def _make_extras(session: Session, plan: Plan, extras: Extras, record: dict[str,
         api.beside(plan, extras, session.stop, tell, session.tell_warning)
     except Interrupted as stopped:
         raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
+
+
+def _tell_outdated(session: Session, plan: Plan, extras: Extras | None) -> None:
+    """Name what lies beside a film that was just replaced and was made of the one before."""
+    from holocine_core import api
+
+    asked = extras or api.Extras()
+    if asked.preview:
+        return  # Its storyboard comes after it.
+    for path in api.outdated(plan, asked):
+        if path.suffix == ".otio":
+            again = f"; holocine export {plan.out} --to otio --force makes it anew"
+        else:
+            again = "" if extras is None else "; --storyboard makes it anew"
+        session.console.note(f"{path} was made before this{again}")
 
 
 class Films:

@@ -101,8 +101,8 @@ def train(
 
     Ctrl-C ends after the current step and keeps a checkpoint, of which
     --export makes a model; --best takes the one with the lowest held-out
-    loss. The finished model is a folder for --model, or a
-    file for --lora; its path is printed on stdout.
+    loss. The finished model is a folder for --model, or a file for --lora;
+    its path is printed on stdout, and nothing where training is not done.
     """
     session = begin(ctx, told)
     from holocine_core import api
@@ -186,10 +186,11 @@ def _train(
         except Interrupted as stopped:
             raise Interrupted(stopped.message, hint=f"go on with: {session.line}") from stopped
     if done.model is None:
+        fields["model"] = None
         session.console.note(
-            f"step {done.step} of {done.steps} is kept; go on with: {session.line}"
+            f"step {done.step} of {done.steps} is kept in {recipe.out}, and no model is made yet; "
+            f"go on with: {session.line}"
         )
-        session.console.product(recipe.out)
     else:
         fields["model"] = str(done.model)
         fields["files"] = [str(path) for path in done.files]

@@ -113,8 +113,15 @@ if TYPE_CHECKING:
     from holocine_core.evaluate.evaluation import Evaluation
     from holocine_core.evaluate.filming import Watch
     from holocine_core.film.clean import Cleaning
+    from holocine_core.film.cut_list import shown_times
     from holocine_core.film.editing import Edit, Edited
-    from holocine_core.film.extras import Extras, check_extras, may_replace, shots_folder
+    from holocine_core.film.extras import (
+        Extras,
+        check_extras,
+        may_replace,
+        outdated,
+        shots_folder,
+    )
     from holocine_core.film.planning import Source, refuse_collisions
     from holocine_core.film.provenance import (
         Inspection,
@@ -277,6 +284,7 @@ __all__ = [
     "models",
     "named_files",
     "new",
+    "outdated",
     "outline",
     "overview",
     "own_profile_told",
@@ -314,6 +322,7 @@ __all__ = [
     "shots_named",
     "shown_config",
     "shown_measures",
+    "shown_times",
     "stage",
     "suites",
     "take_record",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -185,6 +186,12 @@ class FilmVersion:
     """That made it; None where an older list does not tell."""
     steps: int | None
     """Sampling steps, of the take with most; likewise."""
+    size: str | None
+    """Of its picture, as ``480x288``; likewise."""
+    changed: str
+    """The latest of its edits in words; where it has none, what differs from the one before."""
+    filmed: datetime | None
+    """When the last of its takes was; None where the work folder has none of them."""
     scenes: int
     """How many the film has, which decides its shots' names."""
     bytes: int
@@ -231,6 +238,7 @@ def versions(
 
 
 def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
+    from holocine_core.film.version_words import changed, filmed_at
     from holocine_core.film.versions import bytes_of, lying
     from holocine_core.film.versions import versions as versions_in
     from holocine_core.script.edits import told
@@ -244,6 +252,8 @@ def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
             told=told(one.edits, _scenes(one)),
             edits=one.edits,
             **_made_by(one),
+            changed=changed(one, known, _scenes(one)),
+            filmed=filmed_at(one, vault),
             scenes=_scenes(one),
             bytes=bytes_of(one, vault),
             current=one.key == current,
@@ -256,8 +266,14 @@ def _listed(work: Path, current: str) -> tuple[FilmVersion, ...]:
 def _made_by(version: Version) -> dict[str, Any]:
     made = version.made or {}
     takes = made.get("takes", ())
-    steps = [take["sampling"]["steps"] for take in takes if "steps" in take.get("sampling", {})]
-    return {"profile": made.get("profile"), "steps": max(steps, default=None)}
+    samplings = [take.get("sampling", {}) for take in takes]
+    steps = [one["steps"] for one in samplings if "steps" in one]
+    sizes = [f"{one['width']}x{one['height']}" for one in samplings if one.keys() >= _SIDES]
+    size = sizes[0] if sizes else None
+    return {"profile": made.get("profile"), "steps": max(steps, default=None), "size": size}
+
+
+_SIDES = {"width", "height"}
 
 
 def _scenes(version: Version) -> int:

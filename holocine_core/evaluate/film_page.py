@@ -6,6 +6,7 @@ May import: provenance, cutlist, edit, evaluate.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -43,8 +44,8 @@ def write_report(
     dino: Path | None = None,
     force: bool = False,
 ) -> Page:
-    """Write a film's report; the very same page is replaced unasked, and what another is there is
-    refused before the work.
+    """Write a film's report; a page of that film which nobody has changed is replaced unasked, and
+    what else is there is refused before the work.
 
     Args:
         film: Made by holocine.
@@ -58,17 +59,20 @@ def write_report(
         MachineError: ffmpeg or the disk failed.
     """
     mark = _mark(film, clip, dino)
-    refuse_to_replace(out, replace=force or _is_whole(out, mark))  # Before the work.
+    of = fingerprint(os.path.relpath(film.resolve(), out.resolve().parent))
+    gives_way = force or _is_whole(out, mark, of)
+    refuse_to_replace(out, replace=gives_way)  # Before the work.
     page = look_through(inspect(film), clip=clip, dino=dino)
 
     def ready(made: Path, out: Path) -> None:
-        refuse_to_replace(out, replace=force or is_same(out, made.read_bytes()))
+        still = force or _is_whole(out, mark, of) or is_same(out, made.read_bytes())
+        refuse_to_replace(out, replace=still)
 
     with replacing(out, ready) as made:
         room = made.parent / "film"
         room.mkdir()
         text = page_html(page, room)
-        made.write_text(text + _sealed(mark, text.encode()), encoding="utf-8")
+        made.write_text(text + _sealed(mark, of, text.encode()), encoding="utf-8")
     return page
 
 
@@ -85,18 +89,22 @@ def _mark(film: Path, clip: Path | None, dino: Path | None) -> str:
     return fingerprint([content, film.name, networks, detector_installed(), versions()])
 
 
-def _sealed(mark: str, page: bytes) -> str:
-    """The last line of a page."""
-    return f"<!-- {mark} {hashlib.sha256(page).hexdigest()} -->\n"
+def _sealed(mark: str, of: str, page: bytes) -> str:
+    """The last line of a page: what it was made of and by, whose it is (empty in earlier pages,
+    which do not say), and its own hash."""
+    return f"<!-- {' '.join(filter(None, (mark, of, hashlib.sha256(page).hexdigest())))} -->\n"
 
 
-def _is_whole(out: Path, mark: str) -> bool:
-    """Whether a page is the one of this mark, as it was written."""
+def _is_whole(out: Path, mark: str, of: str) -> bool:
+    """Whether a page is this film's, whatever the film was then, as it was written; of earlier
+    pages, which do not say whose they are, whether it is the one of this mark."""
     if not is_page(out):
         return False
     with disk_errors("read the page", out):
-        page, _, _ = out.read_bytes().rpartition(b"<!-- ")
-        return is_same(out, page + _sealed(mark, page).encode())
+        content = out.read_bytes()
+    page, _, last = content.rpartition(b"<!-- ")
+    told = last.partition(b" ")[0].decode("utf-8", "replace")
+    return content in [page + _sealed(*one, page).encode() for one in ((told, of), (mark, ""))]
 
 
 def look_through(found: Inspection, *, clip: Path | None = None, dino: Path | None = None) -> Page:

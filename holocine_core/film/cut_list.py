@@ -16,7 +16,7 @@ from holocine_core.edit.reel import ClipInput, Transition, delivered, shots_in_r
 from holocine_core.errors import InputError
 from holocine_core.film.provenance import Inspection
 from holocine_core.script.shot_names import card_name, shot_name
-from holocine_core.script.timeline import DeliveredSpan, FrameSpan
+from holocine_core.script.timeline import DeliveredSpan, FrameSpan, timecode
 
 
 def cut_list(found: Inspection) -> CutList:
@@ -75,6 +75,19 @@ def cut_list(found: Inspection) -> CutList:
             "edits": made.get("edits", []),
         },
     )
+
+
+def shown_times(found: Inspection) -> dict[str, tuple[str, str]] | None:
+    """The times of a film at which its shots are seen, in and out, by their names: those of its cut
+    list. A shot that a crossfade swallows has none; None where the film was cut since."""
+    try:
+        cuts = cut_list(found)
+    except InputError:
+        return None
+    return {
+        shot.name: (timecode(shot.span.start, cuts.fps), timecode(shot.span.stop, cuts.fps))
+        for shot in cuts.shots
+    }
 
 
 def _reel(

@@ -241,6 +241,16 @@ def lacks_extras(plan: Plan, extras: Extras) -> bool:
     return len(cut) < sum(take.timeline.shots for take in plan.takes)
 
 
+def outdated(plan: Plan, extras: Extras) -> list[Path]:
+    """What was written beside a film that a plan's film has just taken the place of, and is not
+    made anew."""
+    unasked = {
+        board_path(plan.out): not extras.storyboard,
+        otio_path(plan.out): not extras.otio,
+    }
+    return [path for path, is_so in unasked.items() if is_so and is_ours(plan, path)]
+
+
 def make_extras(
     plan: Plan,
     extras: Extras,

@@ -117,7 +117,7 @@ def is_preview(film: Path) -> bool:
 
 
 def is_finished_film(film: Path) -> bool:
-    """Whether a file is a film of ours by its sidecar, and no draft profile made it."""
+    """Whether a file says that it is a film of ours, and that no draft profile made it."""
     told = intact_record(sidecar_path(film))
     own = told.get(OWN)
     profile = own.get("base") if isinstance(own, dict) else told.get("profile")

@@ -1,7 +1,7 @@
 """The film that lies in another's place: whether it may be replaced, and the version that is kept
 of it.
 
-May import: film, plan, store.
+May import: film, plan, script, store.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from holocine_core.film.record import OWN, checked_provenance
 from holocine_core.film.version_store import Version, as_stored, read_versions
 from holocine_core.film.versions import note_version
 from holocine_core.plan.values import Plan
+from holocine_core.script.edits import latest_told, read_edits
 from holocine_core.store.records import intact_record, sidecar_path
 from holocine_core.store.vault import Vault, disk_errors, file_hash, fingerprint
 
@@ -52,11 +53,43 @@ def refuse_to_overwrite(plan: Plan, *, force: bool) -> None:
             "or replace the film with --force",
         )
     if not is_earlier(plan):
-        raise InputError(
-            f"{plan.out} exists and is another film",
-            where=str(plan.out),
-            hint="replace it with --force, or name another file with -o",
+        raise _edited_since(plan) or InputError(
+            f"{plan.out} exists and is another film", where=str(plan.out), hint=_REPLACE
         )
+
+
+_REPLACE = "replace it with --force, or name another file with -o"
+
+
+def _edited_since(plan: Plan) -> InputError | None:
+    """That the film which is there is the screenplay's, edited since it was rendered, and how to go
+    back; None where it is not."""
+    recorded = intact_record(sidecar_path(plan.out))
+    if not (recorded.get("edits") and _is_source(plan, recorded)):
+        return None
+    try:
+        edits = read_edits(recorded["edits"])
+    except ValidationError:
+        return None
+    known = read_versions(plan.work).known
+    same = next((one.number for one in known if one.key == film_key(plan)), None)
+    back = (
+        f"holocine versions {plan.out} lists what it was"
+        if same is None
+        else f"what this would make is there: holocine versions {plan.out} --pick {same}"
+    )
+    return InputError(
+        f"{plan.out} was edited since it was rendered: {latest_told(edits, len(plan.takes))}",
+        where=str(plan.out),
+        hint=f"{back}; or {_REPLACE}",
+    )
+
+
+def _is_source(plan: Plan, recorded: Mapping[str, Any]) -> bool:
+    """Whether a film's record names the plan's screenplay."""
+    source = recorded.get("screenplay_file")
+    home = plan.out.resolve().parent
+    return isinstance(source, str) and (home / source).resolve() == plan.screenplay_path.resolve()
 
 
 def is_earlier(plan: Plan) -> bool:
@@ -64,10 +97,7 @@ def is_earlier(plan: Plan) -> bool:
     edited or changed the film since, its takes are kept, and it says what a version has to, so that
     it can be made again."""
     told = intact_record(sidecar_path(plan.out))
-    source = told.get("screenplay_file")
-    if not isinstance(source, str) or told.get("edits") or not plan.out.is_file():
-        return False
-    if (plan.out.resolve().parent / source).resolve() != plan.screenplay_path.resolve():
+    if not _is_source(plan, told) or told.get("edits") or not plan.out.is_file():
         return False
     if not _has_takes(plan, told):
         return False

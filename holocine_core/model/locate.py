@@ -32,6 +32,7 @@ from holocine_core.model.release import locate_release
 from holocine_core.model.spec import MODELS
 from holocine_core.model.spiece import spiece_json
 from holocine_core.model.spiece_file import spiece_bytes
+from holocine_core.model.training_runs import is_training_run, refusal_of_run
 from holocine_core.store.files import parse_json, read_small, stamp
 
 _NOTHING: Mapping[str, Path] = {}
@@ -90,13 +91,26 @@ def _located(name: str, models_dir: Path | None, named: Mapping[str, Path]) -> L
     folder = Path(name).expanduser()
     # os.path answers False where Path raises: names too long for any folder, or with a NUL.
     if os.path.isdir(folder):  # noqa: PTH112
-        return locate_folder(folder, named=named)
+        return _in_folder(folder, named)
     known = [*MODELS, *added_models(models_folder(models_dir))]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     raise InputError(
         f"there is no model {name!r}, neither by that name nor as a folder",
         hint=(f"did you mean {near[0]}? " if near else "") + f"known are {', '.join(known)}",
     )
+
+
+def _in_folder(folder: Path, named: Mapping[str, Path]) -> LocatedModel:
+    """The model in a folder; a training run's is told as such where it is no whole model."""
+    try:
+        located = locate_folder(folder, named=named)
+    except InputError:
+        if is_training_run(folder):
+            raise refusal_of_run(folder) from None
+        raise
+    if located.missing and is_training_run(folder):
+        raise refusal_of_run(folder)
+    return located
 
 
 def _added(name: str, models_dir: Path | None) -> Added | None:

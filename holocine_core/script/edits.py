@@ -201,6 +201,13 @@ def told(edits: Sequence[Reshoot | Extend], scenes: int) -> str:
     return "; ".join(words) or "as rendered"
 
 
+def latest_told(edits: Sequence[Reshoot | Extend], scenes: int) -> str:
+    """The last of a film's edits as people read it, and how many came before; see :func:`told`."""
+    others = len(edits) - 1
+    after = f", after {others} other edit{'s' * (others > 1)}" if others > 0 else ""
+    return told(edits[-1:], scenes) + after
+
+
 def _camera_told(edit: Reshoot) -> Iterator[str]:
     """How a shot is filmed now and how long it is, of what an edit changes."""
     for name in CAMERA:

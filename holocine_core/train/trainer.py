@@ -125,9 +125,9 @@ class Trainer:
         is."""
         if self._step == 0:
             raise InputError(
-                "there is no checkpoint to export",
+                f"there is no checkpoint to export: 0 of {self._recipe.steps} steps are done",
                 where=str(self._out),
-                hint="train first: the same command without --export",
+                hint="train first, for one step at least: the same command without --export",
             )
         last = self._step == self._recipe.steps
         best = self._call.export == "best"

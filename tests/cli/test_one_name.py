@@ -61,6 +61,7 @@ TEXTS = {
     "storm:2": "A boat sinks.",
     "storm:3": "Nobody is there.",
 }
+TIMES = ["00:00:00.400", "00:00:00.733", "00:00:01.067", "00:00:01.400", "00:00:01.667"]
 SEEN = {"opening card": "Harbour", **TEXTS, "closing card": "The End"}
 
 
@@ -114,6 +115,10 @@ def test_inspect_names_its_shots(holocine: Holocine, film: Path) -> None:
     assert re.search(r"lora style.safetensors x 1, .*: shot storm:2\n", f"{page}\n")
     found = holocine("inspect", film, "--json").json
     assert told(found["shots"]) == TEXTS
+    at = {shot["name"]: (shot["in"], shot["out"]) for shot in found["shots"]}
+    assert all(f"{name}  {' - '.join(times)}  " in page for name, times in at.items())
+    # The film's times, not each scene's: behind a card, with a crossfade of 3 frames.
+    assert [times[0] for times in at.values()] == TIMES
     titles = [chapter["title"] for chapter in found["chapters"]]
     assert titles == ["Harbour", *(": ".join(one) for one in TEXTS.items()), "The End"]
 

@@ -209,16 +209,24 @@ def test_stop_after_keeps_a_checkpoint_and_says_how_to_go_on(
 ) -> None:
     nothing = holocine("train", "recipe.yaml", "--export", "--device", "cpu")
     assert nothing.exit_code == 2
-    assert "there is no checkpoint to export" in nothing.stderr
+    assert "there is no checkpoint to export: 0 of 4 steps are done" in nothing.stderr
     early = holocine("train", "recipe.yaml", "--stop-after", "0", "--device", "cpu")
     assert "step 0 of 4 is kept" in early.stderr, "the time was over while samples were encoded"
     stopped = early
     while "step 0 of 4" in stopped.stderr:
         stopped = holocine("train", "recipe.yaml", "--stop-after", "0", "--device", "cpu")
-    assert (stopped.exit_code, stopped.stdout) == (0, "run\n")
-    assert "step 1 of 4 is kept; go on with: holocine train recipe.yaml" in stopped.stderr
+    assert (stopped.exit_code, stopped.stdout) == (0, ""), "no model is finished"
+    assert "step 1 of 4 is kept in run, and no model is made yet; go on with:" in stopped.stderr
+    (desk / "film.yaml").write_text("frames: 9\nshots: [A red room.]\n")
+    for path in ("run", "run/"):
+        given = holocine("plan", "film.yaml", "--model", path, "--check", "--device", "cpu")
+        assert given.exit_code == 2
+        assert "run is a training run, and no model" in given.stderr
+        assert "holocine train RECIPE --export" in given.stderr
     exported = holocine("train", "recipe.yaml", "--export", "--device", "cpu")
     assert exported.stdout == "run/model-0000001\n"
+    given = holocine("plan", "film.yaml", "--model", "run", "--check", "--device", "cpu")
+    assert "its model is run/model-0000001" in given.stderr
     assert (desk / "run" / "model-0000001" / "model_index.json").is_file()
     going_on = holocine("train", "recipe.yaml", "--device", "cpu")
     assert "goes on at step 1 of 4" in going_on.stderr
