@@ -67,7 +67,7 @@ def test_check_and_plan_warn_of_words_it_was_not_taught(
     assert "'room'" in warned[0]["hint"]
     write_scene("orbit.yaml", "frames: 9\nshots: [{prompt: The room., movement: orbit}]")
     orbit = holocine("check", "orbit.yaml", "--model", taught_model, "--json").json["files"][0]
-    (turned,) = [w for w in orbit["warnings"] if "'orbits'" in w["message"]]
+    (turned,) = [w for w in orbit["warnings"] if "'movement: orbit'" in w["message"]]
     assert turned["where"].startswith("orbit.yaml:2"), "a camera word comes from its key"
     planned = holocine("plan", "room.yaml", "--model", taught_model)
     assert "was not taught 'quiet'" in planned.stderr + planned.stdout

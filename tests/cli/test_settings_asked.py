@@ -157,6 +157,7 @@ WHOLE = Request(
 )
 ELSEWHERE = {
     "out", "gpus", "resolved", "located", "draft", "given", "fallback", "told_by", "settled",
+    "profile_places",
 }  # fmt: skip
 """Fields of a request that are told otherwise, or never asked of workers."""
 

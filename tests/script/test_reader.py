@@ -69,7 +69,7 @@ def at(problem: Problem) -> str:
         ("global: a\n", "", "needs shots", "add `shots:`"),
         ("prompt: '[global caption] a'\n", "1:9", "per shot caption", "the form is"),
         ("size: 64\nshots: [a]\n", "1:7", "must be text", "quotes"),
-        ("size: 64by32\nshots: [a]\n", "1:7", "64by32", "832x480"),
+        ("size: 64by32\nshots: [a]\n", "1:7", "64by32", "WIDTHxHEIGHT"),
         ("scenes: [{shots: [a]}]\nglobal: x\n", "2:1", "beside `scenes`", "move"),
         ("scenes: [{id: a, shots: [a]}, {id: a, shots: [a]}]\n", "1:36", "twice", "own id"),
         ("scenes: [{id: 'a b', shots: [a]}]\n", "1:15", "a b", "letters"),
