@@ -41,7 +41,7 @@ $(READY): pyproject.toml requirements.lock
 film: $(READY) ## Render an example film (films/lighthouse.mp4) and its storyboard
 	$(BIN)/holocine render screenplays/lighthouse.yaml --out-dir films --storyboard
 
-test: $(READY) ## Run the fast tests: the whole pipeline, under a minute
+test: $(READY) ## Run the fast tests: the whole pipeline, three minutes on two cores
 	$(BIN)/python -m pytest -n auto -m "not gpu and not slow"
 
 test-gpu: $(READY) ## Run the tests that need a CUDA device

@@ -61,7 +61,8 @@ def recorded(commands: list[str], folder: Path, environment: Mapping[str, str]) 
 
 
 def _trimmed(text: str, folder: Path) -> Iterator[str]:
-    for line in text.replace(str(folder), "~").splitlines():
+    shown = text.replace(str(folder), "~").replace(str(PAGE.parents[1]), "...")
+    for line in shown.splitlines():
         yield line.rstrip()
 
 
