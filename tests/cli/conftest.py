@@ -95,15 +95,21 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         write_scene("room.yaml", model=str(tiny))
         assert main(["render", "room.yaml", "-qq"]) == 0
+    shutil.copytree(folder, untouched(folder))
     return folder
+
+
+def untouched(made: Path) -> Path:
+    """What the folder of ``made`` was like before calls in it wrote into its journal."""
+    return made.with_name(f"{made.name}-untouched")
 
 
 @pytest.fixture
 def film(holocine: Holocine, made: Path) -> Path:
     """A finished film of its own in the current folder, with its work folder."""
     for name in ("room.yaml", "room.mp4", "room.mp4.json"):
-        shutil.copy(made / name, name)
-    shutil.copytree(made / ".holocine", ".holocine")
+        shutil.copy(untouched(made) / name, name)
+    shutil.copytree(untouched(made) / ".holocine", ".holocine")
     return Path("room.mp4")
 
 
