@@ -60,7 +60,7 @@ check-types: $(READY)
 check-tests: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-benchmarks: $(READY) ## Run every benchmark in small (a check runs a third of them): ten minutes
+test-benchmarks: $(READY) ## Run every benchmark in small (a check runs a sixth of them): ten minutes
 	EVERY_BENCHMARK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/test_benchmarks.py
 
 soak: $(READY) ## The long proofs: kills, fuzz; writes docs/soak.md anew. Hours
