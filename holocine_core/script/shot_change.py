@@ -69,6 +69,8 @@ def new_reshoot(scene: str, shot: int, seed: int, change: ShotChange) -> Reshoot
         message, _, remedy = str(detail["ctx"]["error"]).partition("; ")
         raise InputError(message, hint=remedy)
     limit = detail["msg"].removeprefix("Input should be ")
+    if name == "seconds" and isinstance(detail["input"], str):
+        limit = "a number of seconds, such as 2.5 or 2.5s"
     raise InputError(f"the shot's {name} can't be {detail['input']}", hint=f"it must be {limit}")
 
 

@@ -47,7 +47,7 @@ def test_a_shot_gets_another_size_movement_and_length(holocine: Holocine, film: 
         (("--shot-size", "closeup"), "did you mean 'close-up'?"),
         (("--size", "wide", "--shot-size", "wide"), "--size is --shot-size here"),
         (("--movement", "fly"), "a shot's movement can't be 'fly'"),
-        (("--seconds", "2x"), "seconds can't be 2x"),
+        (("--seconds", "2x"), "it must be a number of seconds, such as 2.5 or 2.5s"),
         (("--seconds", "1", "--frames", "15"), "--seconds and --frames do not go together"),
         (("--seconds", "soon"), "seconds can't be soon"),
         (("--seconds", "nan"), "seconds can't be nan"),
